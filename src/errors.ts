@@ -1,0 +1,40 @@
+/**
+ * The one error class of critmap's own failures. Misuse of the API (a wrong type, a length that does not
+ * fit) is a TypeError or RangeError instead, thrown where the call was made.
+ */
+export type CritmapErrorCode =
+  /** A model file is missing, unreadable, damaged or of a kind critmap does not support. */
+  | 'ERR_MODEL'
+  /** Images or labels are missing, unreadable, damaged or do not fit the model. */
+  | 'ERR_IMAGES'
+  /** An option does not make sense with this model or these images. */
+  | 'ERR_OPTION'
+  /** A reset changed nothing, or does not fit the layer. */
+  | 'ERR_RESET'
+  /** A run directory cannot be written, read or continued. */
+  | 'ERR_RUN'
+  /** The native addon or ONNX Runtime could not be loaded or failed. */
+  | 'ERR_NATIVE';
+
+/** A failure with one line for a person: what is wrong with which thing, and what to do. */
+export class CritmapError extends Error {
+  override readonly name = 'CritmapError';
+
+  /**
+   * @param code stable, for programs
+   * @param message one line, names the file or option
+   */
+  constructor(
+    readonly code: CritmapErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The message of anything that was thrown, on one line. */
+export function messageOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

@@ -1,0 +1,90 @@
+/**
+ * The native addon: its whole surface as one type, and the loader. Nothing else in `src` imports the binary.
+ */
+
+/**
+ * How the elements of a parameter are numbered and scaled. Random values belong to an element's *logical*
+ * index, PyTorch's (output channel first), so a Gemm stored transposed gets the same reset as one that is not.
+ */
+export interface Layout {
+  /** Number of output channels. */
+  channels: number;
+  /** Stored elements between two neighbouring output channels (rows `[out, ...]`: the length of a row). */
+  inner: number;
+  /** Storage is `[rest, channels]` (`inner` must be 1) while the logical order is `[channels, rest]`. */
+  transposed?: boolean;
+}
+
+/** What a reset does to every element of a parameter; `key` seeds Philox4x32-10 (64 bits). */
+export type ResetRule =
+  | { kind: 'uniform'; low: number; high: number; key: bigint }
+  | { kind: 'normal'; mean: number; std: number; key: bigint }
+  /** Normal(mean, std) conditioned on [low, high] (absolute bounds, as torch.nn.init.trunc_normal_). */
+  | { kind: 'trunc-normal'; mean: number; std: number; low: number; high: number; key: bigint }
+  | { kind: 'constant'; value: number }
+  /** Permute the elements that are in the target. */
+  | { kind: 'shuffle'; key: bigint }
+  /** (1 - alpha) * donor + alpha * target. */
+  | { kind: 'interpolate'; donor: Float32Array; alpha: number }
+  /** target + std * Normal(0, 1). */
+  | { kind: 'noise'; std: number; key: bigint };
+
+export interface ResetOptions {
+  layout?: Layout;
+  /** One factor per output channel, applied to the new value; needs `layout`. */
+  factor?: Float32Array;
+}
+
+/** Per-image comparison of two N x C logit blocks; every array has N entries. */
+export interface Comparison {
+  images: number;
+  /** Images whose top-1 class did not change (lowest index among equal maxima; invalid rows never agree). */
+  agreement: number;
+  /** Rows with a NaN or infinite logit in either block; their metrics are NaN, their counts 0. */
+  invalid: number;
+  /** p.q / (|p||q|) of the softmax probabilities. */
+  cosine: Float64Array;
+  l1: Float64Array;
+  l2: Float64Array;
+  /** KL(p||q) in nats. */
+  kl: Float64Array;
+  /** Jensen-Shannon divergence, base 2, in [0, 1]. */
+  js: Float64Array;
+  agree: Uint8Array;
+  invalidRows: Uint8Array;
+  /** -sum z_changed * log softmax(z_original): the published study's `pred_ce_loss`, per image. */
+  publishedCrossEntropy: Float64Array;
+  /** With labels only, of the *changed* logits: top-1 and top-5 hits (0/1) and cross-entropy in nats. */
+  top1?: Uint8Array;
+  top5?: Uint8Array;
+  loss?: Float64Array;
+}
+
+export interface NativeInfo {
+  version: string;
+  /** Code path chosen for this processor. */
+  path: 'avx512' | 'avx2' | 'baseline';
+  /** All paths that this processor can run, best first. */
+  paths: string[];
+}
+
+/** Everything JavaScript can call in the addon. */
+export interface Native {
+  info(): NativeInfo;
+  /** Chooses a code path by name (tests compare them bit by bit). RangeError for one this processor lacks. */
+  usePath(path: string): void;
+  /** Changes `target` in place, at once. */
+  reset(target: Float32Array, rule: ResetRule, options?: ResetOptions): void;
+  /** The same off the main thread; `target` is read at the call and written when the promise resolves. */
+  resetAsync(target: Float32Array, rule: ResetRule, options?: ResetOptions): Promise<void>;
+  /** Compares two row-major N x `classes` blocks; labels: one class index per row, or -1 for unlabelled. */
+  compare(original: Float32Array, changed: Float32Array, classes: number, labels?: Int32Array): Comparison;
+  compareAsync(
+    original: Float32Array,
+    changed: Float32Array,
+    classes: number,
+    labels?: Int32Array,
+  ): Promise<Comparison>;
+  /** Euclidean norms of `original` and of `changed - original`, float64 sums. */
+  norms(original: Float32Array, changed: Float32Array): { original: number; difference: number };
+}
