@@ -1,0 +1,18 @@
+// The AVX2 code path. Compiled with -mavx2: no standard-library templates here, whose copies the linker would share.
+#include "draw_kernel.h"
+#include "kernels.h"
+#include "lanes_avx2.h"
+#include "metrics_kernel.h"
+
+namespace critmap {
+namespace {
+
+using L = Avx2Lanes;
+
+}  // namespace
+
+extern const Kernels avx2_kernels = {
+    "avx2", draw_kernel<L>, random_kernel<L>, compare_row_kernel<L>, rank_kernel<L>, square_sums_kernel<L>,
+};
+
+}  // namespace critmap

@@ -1,0 +1,214 @@
+// The sums of metrics.h over one row, for 16 lanes. Element c belongs to lane c % 16. Terms are float32; four at a
+// time are added per lane in float32, those sums in float64, and the 16 lanes in a fixed tree, so every code path
+// gives the same bits. Included by the kernels_*.cpp files.
+#pragma once
+
+#include "exponential.h"
+#include "metrics.h"
+
+namespace critmap {
+
+CRITMAP_HD double sum_lanes(double (&lane)[16]) {
+  for (int half = 8; half >= 1; half /= 2) {
+    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+  }
+  return lane[0];
+}
+
+// 16 logits from `at`, the ones beyond the row replaced by `fill`.
+template <class L>
+CRITMAP_HD typename L::Floats load_part(const float* row, size_t at, size_t count, float fill) {
+  if (at + 16 <= count) return L::load(row + at);
+  float buffer[16];
+  for (int i = 0; i < 16; i++) buffer[i] = fill;
+  memcpy(buffer, row + at, (count - at) * sizeof(float));
+  return L::load(buffer);
+}
+
+// K running sums: float32 over at most four terms, then float64.
+template <class L, int K>
+struct Sums {
+  typename L::Doubles wide[K];
+  typename L::Floats narrow[K];
+
+  CRITMAP_HD Sums() {
+    for (int k = 0; k < K; k++) wide[k] = L::zero();
+  }
+  CRITMAP_HD void begin() {
+    for (int k = 0; k < K; k++) narrow[k] = L::set(0.0f);
+  }
+  CRITMAP_HD void end() {
+    for (int k = 0; k < K; k++) wide[k] = wide[k] + L::widen(narrow[k]);
+  }
+  CRITMAP_HD double total(int k) const {
+    double lane[16];
+    L::store(lane, wide[k]);
+    return sum_lanes(lane);
+  }
+};
+
+// Calls step(at) for each 16 elements of a row, begin() and end() around every four.
+template <class Terms, class Step>
+CRITMAP_HD void walk_row(size_t count, Terms& sums, const Step& step) {
+  size_t at = 0;
+  for (; at + 64 <= count; at += 64) {
+    sums.begin();
+    step(at);
+    step(at + 16);
+    step(at + 32);
+    step(at + 48);
+    sums.end();
+  }
+  if (at < count) {
+    sums.begin();
+    for (; at < count; at += 16) step(at);
+    sums.end();
+  }
+}
+
+// The largest logit; false if one is NaN or infinite.
+template <class L>
+CRITMAP_HD bool row_maximum(const float* row, size_t count, float& maximum) {
+  auto best = L::set(-INFINITY);
+  auto exponent = L::set(0u);
+  for (size_t at = 0; at < count; at += 16) {
+    const auto x = load_part<L>(row, at, count, row[0]);
+    best = L::larger(x, best);
+    exponent = L::larger_signed(exponent, L::bits(x) & L::set(0x7fffffffu));
+  }
+  float value[16];
+  uint32_t magnitude[16];
+  L::store(value, best);
+  L::store(magnitude, exponent);
+  maximum = value[0];
+  bool finite = true;
+  for (int i = 0; i < 16; i++) {
+    maximum = value[i] > maximum ? value[i] : maximum;
+    finite = finite && magnitude[i] < 0x7f800000u;
+  }
+  return finite;
+}
+
+template <class L>
+CRITMAP_HD size_t first_equal(const float* row, size_t count, float wanted) {
+  for (size_t at = 0; at < count; at += 16) {
+    const uint32_t found = L::lane_bits(load_part<L>(row, at, count, row[0]) == L::set(wanted));
+    for (uint32_t i = 0; found >> i; i++) {
+      if (found >> i & 1) return at + i;
+    }
+  }
+  return 0;
+}
+
+template <class L>
+void compare_row_kernel(const float* original, const float* changed, size_t classes, float* scratch,
+                        RowSums& out) {
+  using F = typename L::Floats;
+  float top_z, top_y;
+  const bool finite_z = row_maximum<L>(original, classes, top_z);
+  const bool finite_y = row_maximum<L>(changed, classes, top_y);
+  out.finite = finite_z && finite_y;
+  if (!out.finite) return;
+  out.best_original = first_equal<L>(original, classes, top_z);
+  out.best_changed = first_equal<L>(changed, classes, top_y);
+
+  const size_t padded = row_padding(classes);
+  float* const exp_z = scratch;
+  float* const exp_y = scratch + padded;
+  float* const gap = scratch + 2 * padded;
+  // Differences of finite logits may overflow; nothing that far below the best has weight.
+  const F floor = L::set(-1e30f);
+  const F max_z = L::set(top_z), max_y = L::set(top_y);
+
+  Sums<L, 5> sums;
+  auto weighted = L::zero(), plain = L::zero();
+  walk_row(classes, sums, [&](size_t at) CRITMAP_INLINE_LAMBDA {
+    // Elements beyond the row: e^-1e30 = 0, and a changed logit that counts nothing below.
+    const F z = load_part<L>(original, at, classes, -3e38f), y = load_part<L>(changed, at, classes, -3e38f);
+    const F a = L::larger(z - max_z, floor), b = L::larger(y - max_y, floor);
+    const F p = exponential<L>(a), q = exponential<L>(b);
+    L::store(exp_z + at, p);
+    L::store(exp_y + at, q);
+    L::store(gap + at, a - b);
+    sums.narrow[0] = sums.narrow[0] + p;
+    sums.narrow[1] = sums.narrow[1] + q;
+    sums.narrow[2] = sums.narrow[2] + p * p;
+    sums.narrow[3] = sums.narrow[3] + q * q;
+    sums.narrow[4] = sums.narrow[4] + p * q;
+    // Raw logits can be large: these two in float64 throughout.
+    const auto raw = L::widen(at + 16 <= classes ? y : load_part<L>(changed, at, classes, 0.0f));
+    weighted = weighted + raw * L::widen(a);
+    plain = plain + raw;
+  });
+  double lane[16];
+  L::store(lane, weighted);
+  out.changed_times_original = sum_lanes(lane);
+  L::store(lane, plain);
+  out.changed = sum_lanes(lane);
+  const double weight_z = sums.total(0), weight_y = sums.total(1);
+  out.square_p = sums.total(2);
+  out.square_q = sums.total(3);
+  out.product = sums.total(4);
+  out.log_weight_original = logarithm(weight_z);
+  out.log_weight_changed = logarithm(weight_y);
+  out.top_changed = double(top_y);
+
+  // p and q times 2^40, which keeps squares of small differences out of the denormal numbers.
+  const F scale_p = L::set(float(0x1p40 / weight_z)), scale_q = L::set(float(0x1p40 / weight_y));
+  const F shift = L::set(float(out.log_weight_original - out.log_weight_changed));
+  const F magnitude = L::set(0.0f), tiny = L::set(1e-30f), half = L::set(0.5f);
+  Sums<L, 4> last;
+  walk_row(classes, last, [&](size_t at) CRITMAP_INLINE_LAMBDA {
+    const F p = L::load(exp_z + at) * scale_p, q = L::load(exp_y + at) * scale_q;
+    const F difference = p - q, sum = p + q;
+    const F distance = L::larger(difference, magnitude - difference);
+    // ln(p / q) from the logits, so it is finite where q has vanished.
+    const F ratio = L::load(gap + at) - shift;
+    // With s = |p - q| / (p + q) and m = (p + q) / 2, the element's part of JS is
+    // m ((1 + s) ln(1 + s) + (1 - s) ln(1 - s)) / 2 = m (ln(1 + s) - (1 - s) |ln(p / q)| / 2).
+    const F s = distance / L::larger(sum, tiny);
+    const F bend = logarithm_1p<L>(s) - (L::set(1.0f) - s) * (L::larger(ratio, magnitude - ratio) * half);
+    last.narrow[0] = last.narrow[0] + distance;
+    last.narrow[1] = last.narrow[1] + difference * difference;
+    last.narrow[2] = last.narrow[2] + p * ratio;
+    last.narrow[3] = last.narrow[3] + sum * half * bend;
+  });
+  out.l1 = last.total(0) * 0x1p-40;
+  out.l2_square = last.total(1) * 0x1p-80;
+  out.kl = last.total(2) * 0x1p-40;
+  out.js = last.total(3) * 0x1p-40;
+}
+
+template <class L>
+size_t rank_kernel(const float* logits, size_t classes, size_t label) {
+  const auto own = L::set(logits[label]);
+  size_t above = 0;
+  for (size_t at = 0; at < classes; at += 16) {
+    const auto x = load_part<L>(logits, at, classes, -INFINITY);
+    uint32_t counted = L::lane_bits(own < x);
+    if (at < label) {
+      const uint32_t before = label - at >= 16 ? 0xffffu : (1u << (label - at)) - 1u;
+      counted |= L::lane_bits(x == own) & before;
+    }
+    for (; counted; counted &= counted - 1) above++;
+  }
+  return above;
+}
+
+template <class L>
+void square_sums_kernel(const float* original, const float* changed, size_t count, double (&sums)[2]) {
+  auto own = L::zero(), difference = L::zero();
+  for (size_t at = 0; at < count; at += 16) {
+    const auto a = L::widen(load_part<L>(original, at, count, 0.0f));
+    const auto d = L::widen(load_part<L>(changed, at, count, 0.0f)) - a;
+    own = own + a * a;
+    difference = difference + d * d;
+  }
+  double lane[16];
+  L::store(lane, own);
+  sums[0] = sum_lanes(lane);
+  L::store(lane, difference);
+  sums[1] = sum_lanes(lane);
+}
+
+}  // namespace critmap

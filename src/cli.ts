@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+/** The command line: wires the commands, turns failures into one line and an exit code. */
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { demoCommand } from './commands/demo.js';
+import { devicesCommand } from './commands/devices.js';
+import { inspectCommand } from './commands/inspect.js';
+import { Interrupted } from './commands/interrupt.js';
+import { reportCommand } from './commands/report.js';
+import { sweepCommand } from './commands/sweep.js';
+import { CritmapError, messageOf } from './errors.js';
+import { version } from './version.js';
+
+const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Output cut short by `| head` is not a failure of ours. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  throw error;
+});
+
+const parser = yargs(hideBin(process.argv))
+  .scriptName('critmap')
+  .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
+  .command(sweepCommand)
+  .command(inspectCommand)
+  .command(reportCommand)
+  .command(devicesCommand)
+  .command(demoCommand)
+  .demandCommand(1, 'Give a command.')
+  .recommendCommands()
+  .strict()
+  .version(version)
+  .alias({ h: 'help' })
+  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .exitProcess(false)
+  .fail((message, error) => {
+    if (error) throw error;
+    throw new UsageError(message);
+  });
+
+class UsageError extends Error {}
+
+try {
+  await parser.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof Interrupted) {
+    process.stderr.write(`critmap: ${error.message}\n`);
+    return EXIT.interrupted;
+  }
+  if (error instanceof UsageError) {
+    process.stderr.write(`critmap: ${messageOf(error)} (critmap --help lists commands and options)\n`);
+    return EXIT.usage;
+  }
+  process.stderr.write(`critmap: ${messageOf(error)}\n`);
+  // An error that is not ours is a fault of critmap: its stack is worth more than a tidy screen.
+  if (!(error instanceof CritmapError) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return error instanceof CritmapError && error.code === 'ERR_OPTION' ? EXIT.usage : EXIT.failed;
+}

@@ -1,0 +1,73 @@
+/**
+ * Progress on stderr: one line that is rewritten on a terminal, a plain line now and then in a log.
+ */
+import type { Progress } from '../sweep.js';
+
+const TTY_MS = 100;
+const LOG_MS = 10_000;
+
+export class ProgressLine {
+  #last = 0;
+  #shown = false;
+
+  constructor(
+    private readonly quiet: boolean,
+    private readonly stream: NodeJS.WriteStream = process.stderr,
+  ) {}
+
+  update(progress: Progress): void {
+    if (this.quiet) return;
+    const now = Date.now();
+    const finished = progress.done >= progress.total;
+    if (now - this.#last < (this.stream.isTTY ? TTY_MS : LOG_MS) && !finished) return;
+    this.#last = now;
+    const text = describe(progress);
+    if (this.stream.isTTY) {
+      const width = Math.max(20, (this.stream.columns ?? 80) - 1);
+      this.stream.write(`\r\x1b[2K${text.slice(0, width)}`);
+      this.#shown = true;
+    } else {
+      this.stream.write(`${text}\n`);
+    }
+  }
+
+  /** A line above the progress. */
+  note(text: string): void {
+    this.clear();
+    this.stream.write(`${text}\n`);
+  }
+
+  clear(): void {
+    if (this.#shown) this.stream.write('\r\x1b[2K');
+    this.#shown = false;
+  }
+}
+
+/** `37 %  20 of 54 cells' images  layer2.0.conv1  1,234/s  2 min left` */
+function describe({ done, total, resumed, elapsedMs, layer }: Progress): string {
+  const fresh = done - resumed;
+  const rate = fresh / Math.max(1e-3, elapsedMs / 1000);
+  const left = rate > 0 ? (total - done) / rate : Number.POSITIVE_INFINITY;
+  return [
+    `${Math.floor((100 * done) / total)} %`.padStart(5),
+    bar(done / total),
+    `${Math.round(rate).toLocaleString('en')} layer-images/s`,
+    done < total ? `${duration(left)} left` : `${duration(elapsedMs / 1000)} in all`,
+    layer,
+  ].join('  ');
+}
+
+function bar(share: number): string {
+  const width = 20;
+  const full = Math.round(share * width);
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+}
+
+/** Seconds in words: `8 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}

@@ -1,0 +1,45 @@
+/** `critmap report`: one HTML file from one or many runs. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { CritmapError, messageOf } from '../errors.js';
+import { reportHtml } from '../report/html.js';
+import { readRun } from '../results.js';
+import type { Summary } from '../summary.js';
+
+export const reportCommand: CommandModule<
+  object,
+  { runs: string[]; out: string; title: string | undefined }
+> = {
+  command: 'report <runs..>',
+  describe: 'Tables and figures of one or many runs as one HTML file',
+  builder: (yargs) =>
+    yargs
+      .positional('runs', { type: 'string', array: true, demandOption: true, describe: 'Run directories' })
+      .option('out', { type: 'string', demandOption: true, requiresArg: true, describe: 'The HTML file' })
+      .option('title', { type: 'string', requiresArg: true, describe: 'Its title' }),
+  handler: async ({ runs, out, title }) => {
+    const read = await Promise.all(runs.map(readRun));
+    await writeReport(
+      read.map((run) => run.summary),
+      out,
+      title,
+    );
+    process.stdout.write(`report   ${out}\n`);
+  },
+};
+
+/** @throws CritmapError (ERR_RUN) when the file cannot be written */
+export async function writeReport(
+  summaries: readonly Summary[],
+  path: string,
+  title?: string,
+): Promise<void> {
+  const html = await reportHtml(summaries, title === undefined ? {} : { title });
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, html);
+  } catch (error) {
+    throw new CritmapError('ERR_RUN', `cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,103 @@
+/** One sweep as a command does it: open, compute with progress, write the report, print the table. */
+import { join } from 'node:path';
+import { openImages } from '../images/index.js';
+import { loadModel } from '../model.js';
+import { modelInput } from '../model-input.js';
+import { baselineLine, layerTable } from '../report/table.js';
+import { parseReset } from '../reset-spec.js';
+import { files } from '../run.js';
+import { type SweepOptions, type SweepResult, sweep } from '../sweep.js';
+import { requireDevice } from './devices.js';
+import { Interrupted, interruptible } from './interrupt.js';
+import { ProgressLine } from './progress.js';
+import { writeReport } from './report.js';
+
+/** What a sweep command was asked; what is left out has the library's default. */
+export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
+  model: string;
+  data: string;
+  out: string;
+  /** Words of `--reset`. */
+  resets?: readonly string[] | undefined;
+  images?: number | 'all' | undefined;
+  dataSeed?: number | undefined;
+  labels?: string | undefined;
+  mean?: readonly number[] | undefined;
+  std?: readonly number[] | undefined;
+  resize?: number | undefined;
+  crop?: number | undefined;
+  name?: string | undefined;
+  device?: string | undefined;
+  json?: boolean | undefined;
+  quiet?: boolean | undefined;
+}
+
+const forwarded = [
+  'layers',
+  'exclude',
+  'init',
+  'norm',
+  'trials',
+  'seed',
+  'confidence',
+  'batch',
+  'threads',
+  'engine',
+] as const;
+type Forwarded = (typeof forwarded)[number];
+type Optional<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
+export async function runSweep(job: SweepJob): Promise<void> {
+  const { out } = job;
+  requireDevice(job.device ?? 'auto');
+  const model = await loadModel(job.model, given({ name: job.name }));
+  const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
+  const { shape, mean, std } = modelInput(model, job.crop);
+  const images = await openImages(job.data, {
+    shape,
+    ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
+    ...given({ mean: job.mean ?? mean, std: job.std ?? std, resize: job.resize, crop: job.crop }),
+  });
+  const line = new ProgressLine(job.quiet ?? false);
+  try {
+    const result = await interruptible((signal) =>
+      sweep(model, images, {
+        out,
+        resets,
+        ...given(Object.fromEntries(forwarded.map((option) => [option, job[option]]))),
+        signal,
+        onProgress: (progress) => line.update(progress),
+        onWarning: (message) => line.note(`warning: ${message}`),
+      }).catch((error) => {
+        if (!signal.aborted) throw error;
+        throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
+      }),
+    );
+    line.clear();
+    await writeReport([result.summary], join(out, files.report));
+    print(result, job);
+  } finally {
+    line.clear();
+    await images.close();
+  }
+}
+
+function print({ summary }: SweepResult, { json, out }: SweepJob): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const width = process.stdout.columns;
+  process.stdout.write(`${baselineLine(summary)}\n\n`);
+  process.stdout.write(`${layerTable(summary, { color, ...(width ? { width } : {}) })}\n\n`);
+  process.stdout.write(`results  ${out}\nreport   ${join(out, files.report)}\n`);
+}
+
+/** The entries that have a value: an option that was not given keeps its default further down. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,94 @@
+/** `critmap sweep`: the main job's options. */
+import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
+import { type InitScheme, initSchemes } from '../initialisers.js';
+import { resetForms } from '../reset-spec.js';
+import { count, globs, imageCount, numbers, share } from './option-values.js';
+import { runSweep } from './sweep-job.js';
+
+export const sweepOptions = {
+  data: {
+    type: 'string',
+    demandOption: true,
+    requiresArg: true,
+    describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
+  },
+  out: { type: 'string', demandOption: true, requiresArg: true, describe: 'Directory for the results' },
+  images: {
+    type: 'string',
+    default: '1000',
+    requiresArg: true,
+    coerce: imageCount,
+    describe: 'How many images, or all',
+  },
+  'data-seed': { ...count(0), default: 0, describe: 'Which sample of the images' },
+  labels: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'folder, none, or a file of class indices; default: what the source has',
+  },
+  batch: { ...count(1), default: 64, describe: 'Images per inference call' },
+  threads: { ...count(1), describe: 'Threads; default all cores' },
+  device: {
+    type: 'string',
+    default: 'auto',
+    requiresArg: true,
+    describe: 'auto, cpu or cuda (critmap devices lists them)',
+  },
+  layers: { ...globs, describe: 'Only layers that match these globs' },
+  exclude: { ...globs, describe: 'No layers that match these globs' },
+  reset: {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    default: ['random'],
+    describe: `What is done to a layer: ${resetForms}`,
+  },
+  init: {
+    choices: initSchemes,
+    default: 'auto' as InitScheme,
+    describe: 'What random resets draw from',
+  },
+  norm: {
+    choices: ['keep', 'reset'] as const,
+    default: 'keep' as const,
+    describe: "A convolution's BatchNorm",
+  },
+  trials: { ...count(1), default: 3, describe: 'Draws of a random reset' },
+  seed: { ...count(0), default: 0, describe: 'Of the draws' },
+  confidence: { ...share, default: 0.95, describe: 'Of the intervals' },
+  engine: { choices: ['reference'] as const, default: 'reference' as const, describe: 'What computes' },
+  mean: { ...numbers, describe: "Per channel, of pixel / 255; default the model's, else ImageNet's" },
+  std: { ...numbers, describe: 'Per channel, of pixel / 255' },
+  resize: { ...count(1), describe: 'Short side before the crop, in pixels' },
+  crop: { ...count(1), describe: 'Centre crop, in pixels; also the size of a model that takes any' },
+  name: { type: 'string', requiresArg: true, describe: "The model's name in results" },
+  json: { type: 'boolean', default: false, describe: 'The summary as JSON on stdout' },
+  quiet: { type: 'boolean', default: false, describe: 'No progress' },
+} as const satisfies Record<string, Options>;
+
+type SweepArguments = InferredOptionTypes<typeof sweepOptions> & { model: string };
+
+export const sweepCommand: CommandModule<object, SweepArguments> = {
+  command: 'sweep <model>',
+  describe: 'Reset every layer in turn and measure how far the predictions move',
+  builder: (yargs) =>
+    (yargs as Argv<object>)
+      .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
+      .options(sweepOptions)
+      .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
+      .group(
+        ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
+        'What is measured:',
+      )
+      .group(['engine', 'device', 'batch', 'threads'], 'Computing:')
+      .group(['out', 'name', 'json', 'quiet'], 'Results:')
+      .example('$0 sweep resnet50.onnx --data val/ --out runs/resnet50', 'all layers, 1000 images, 3 trials')
+      .example(
+        "$0 sweep m.onnx --data val/ --layers 'layer4.*' --images all --out r",
+        'one stage, every image',
+      )
+      .example('$0 sweep m.onnx --data val/ --reset donor=init.onnx --out r', 'rewind to another checkpoint'),
+  handler: async (argv) => {
+    await runSweep({ ...argv, dataSeed: argv['data-seed'], resets: argv.reset });
+  },
+};

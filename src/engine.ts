@@ -1,0 +1,45 @@
+/**
+ * The seam between a sweep and what computes it. A sweep hands an engine a chunk of images and the cells that
+ * still need it; the engine answers with one comparison per cell and one of the original with itself.
+ */
+import type { Comparison } from './native.js';
+import type { Cell } from './plan.js';
+import type { Patch } from './reset.js';
+
+/** Consecutive images of the sample, decoded and normalised. */
+export interface Chunk {
+  /** Position among the sample's chunks. */
+  index: number;
+  count: number;
+  /** count x C x H x W, row-major. */
+  images: Float32Array;
+  height: number;
+  width: number;
+  /** One class index per image, when there are labels. */
+  labels: Int32Array | undefined;
+}
+
+/** Where an engine puts results, each as soon as it is complete. */
+export interface ResultSink {
+  /** The untouched model against itself: its accuracy, and images on which it is invalid. */
+  original(comparison: Comparison): void | Promise<void>;
+  cell(cell: Cell, comparison: Comparison): void | Promise<void>;
+}
+
+export interface Engine {
+  readonly name: 'reference' | 'fast';
+  /**
+   * Compares every cell's predictions with the original's on a chunk.
+   * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.
+   */
+  evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Images per inference call. */
+  batch: number;
+  threads: number;
+  /** New values of a cell's layer; called when the engine needs them. */
+  patch(cell: Cell): Patch;
+}

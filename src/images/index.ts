@@ -1,0 +1,99 @@
+/**
+ * Images for a model: `openImages` turns a folder, a .npy or .npz file or `synthetic:N` into a
+ * reproducible sample that is read as normalised float32 batches.
+ */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { isArrayPath, openArray } from './array.js';
+import { openFolder } from './folder.js';
+import { IMAGE_EXTENSIONS } from './folder-listing.js';
+import { type ImageSet, SampledImages } from './image-set.js';
+import { fileError, imageError, optionError } from './input-error.js';
+import { readLabelFile } from './labels.js';
+import { checkOptions, type ImageOptions } from './options.js';
+import { sampleIndices } from './sample.js';
+import type { ImageSource } from './source.js';
+import { isSynthetic, openSynthetic } from './synthetic.js';
+import { planTransform } from './transform.js';
+
+export type { ImageSet } from './image-set.js';
+export type { ImageOptions } from './options.js';
+export type { InputShape } from './source.js';
+export type { ImageTransform } from './transform.js';
+
+const DEFAULT_IMAGES = 1000;
+/** The sampler holds two doubles per image of the source. */
+const MAX_TOTAL = 100_000_000;
+
+/**
+ * Opens a source of images and draws the sample.
+ * @param source - a folder (class subfolders give labels), a .npy file or an .npz file with `images` and
+ *   optionally `labels` (uint8 N x H x W [x C], or float32 N x C x H x W taken as they are), or `synthetic:N`
+ * @returns the sample; to be closed by the caller
+ * @throws CritmapError ERR_IMAGES when images or labels are missing, damaged or do not fit the model,
+ *   ERR_OPTION when an option makes no sense with them
+ */
+export async function openImages(source: string, options: ImageOptions): Promise<ImageSet> {
+  if (typeof source !== 'string' || source === '') throw new TypeError('source must be a non-empty string');
+  checkOptions(options);
+  const { shape, images = DEFAULT_IMAGES, dataSeed = 0 } = options;
+  const opened = await openSource(source, options);
+  try {
+    const { total } = opened;
+    if (total > MAX_TOTAL) throw imageError(source, `holds ${total} images`, `give at most ${MAX_TOTAL}`);
+    const transform = planTransform(opened, source, options);
+    const indices = sampleIndices(total, images === 'all' ? total : images, dataSeed);
+    const labels = await sampleLabels(opened, options.labels, indices);
+    return new SampledImages({ name: source, source: opened, indices, labels, shape, transform });
+  } catch (thrown) {
+    await opened.close();
+    throw thrown;
+  }
+}
+
+async function openSource(source: string, { shape, labels }: ImageOptions): Promise<ImageSource> {
+  if (isSynthetic(source)) {
+    refuseFolderLabels(source, labels);
+    return openSynthetic(source, shape);
+  }
+  const info = await stat(source).catch((thrown: unknown) => Promise.reject(notFound(source, thrown)));
+  if (info.isDirectory()) {
+    const use = labels === undefined ? 'if-any' : labels === 'folder' ? 'classes' : 'ignore';
+    return openFolder(source, shape.channels, use);
+  }
+  if (info.isFile() && isArrayPath(source)) {
+    refuseFolderLabels(source, labels);
+    return openArray(source, shape, labels === undefined);
+  }
+  const isImage = IMAGE_EXTENSIONS.some((extension) => source.toLowerCase().endsWith(extension));
+  throw imageError(
+    source,
+    isImage ? 'is a single image' : 'is no kind of file that images are read from',
+    isImage ? 'give the folder it is in' : 'give a folder, a .npy or .npz file, or synthetic:N',
+  );
+}
+
+function refuseFolderLabels(source: string, labels: string | undefined): void {
+  if (labels === 'folder')
+    throw optionError(`--labels folder does not go with ${source}, which has no folders`);
+}
+
+function notFound(source: string, thrown: unknown): Error {
+  if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') return fileError(source, thrown);
+  return imageError(
+    source,
+    `does not exist (looked for ${resolve(source)})`,
+    'give a folder, a .npy or .npz file, or synthetic:N',
+  );
+}
+
+async function sampleLabels(
+  source: ImageSource,
+  option: string | undefined,
+  indices: Uint32Array,
+): Promise<Int32Array | null> {
+  if (option === 'none') return null;
+  if (option !== undefined && option !== 'folder') return readLabelFile(option, source, indices);
+  const { labels } = source;
+  return labels && Int32Array.from(indices, (index) => labels[index]!);
+}

@@ -1,0 +1,40 @@
+/** The sentences in which image files, arrays and labels are refused: what, what is wrong, what to do. */
+import { CritmapError, messageOf } from '../errors.js';
+
+/**
+ * @param name - the file, as the user can find it
+ * @param problem - what is wrong with it
+ * @param remedy - what to do
+ */
+export function imageError(name: string, problem: string, remedy: string, cause?: unknown): CritmapError {
+  const text = `${name}: ${problem}; ${remedy}`.replace(/\p{Cc}+/gu, ' ');
+  return new CritmapError('ERR_IMAGES', text, cause === undefined ? undefined : { cause });
+}
+
+/** An option that makes no sense, alone or with this source and this model. */
+export function optionError(message: string): CritmapError {
+  return new CritmapError('ERR_OPTION', message.replace(/\p{Cc}+/gu, ' '));
+}
+
+const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
+  ENOENT: ['does not exist', 'check the path'],
+  ENOTDIR: ['does not exist (part of the path is a file)', 'check the path'],
+  EACCES: ['permission denied', 'make it readable for this user'],
+  EPERM: ['permission denied', 'make it readable for this user'],
+  EISDIR: ['is a folder, not a file', 'give the file'],
+  ELOOP: ['is a symbolic link to itself', 'remove the link'],
+  ENAMETOOLONG: ['has too long a path', 'check the path'],
+  EMFILE: ['too many files are open', 'raise the limit (ulimit -n)'],
+  ENFILE: ['too many files are open', 'close other programs'],
+  EIO: ['the disk reports an error', 'copy it elsewhere and check the disk'],
+};
+
+/** The refusal for a failed file operation on `name`. */
+export function fileError(name: string, thrown: unknown): CritmapError {
+  const code = (thrown as NodeJS.ErrnoException | null)?.code ?? '';
+  const [problem, remedy] = FILE_ERRORS[code] ?? [
+    `cannot be read (${messageOf(thrown)})`,
+    'check the file and try again',
+  ];
+  return imageError(name, problem, remedy, thrown);
+}

@@ -1,0 +1,85 @@
+/** What the caller may ask of an image source, and the checks that need no source. */
+import { optionError } from './input-error.js';
+import type { InputShape } from './source.js';
+
+/** How to take images from a source. */
+export interface ImageOptions {
+  /** What the model takes. */
+  shape: InputShape;
+  /** Sample size, default 1000; more than there are takes all. */
+  images?: number | 'all';
+  /** Which sample, an integer from 0, default 0. */
+  dataSeed?: number;
+  /** Per channel, in units of pixel / 255; default ImageNet's for 3 channels, 0 otherwise. Goes with `std`. */
+  mean?: readonly number[];
+  /** Per channel, in units of pixel / 255; default ImageNet's for 3 channels, 1 otherwise. Goes with `mean`. */
+  std?: readonly number[];
+  /** Short side in pixels to resize to; default round(crop x 256 / 224) for folders, none for arrays. */
+  resize?: number;
+  /** Side of the centre crop in pixels. It is the model's size by default and can be no other. */
+  crop?: number;
+  /**
+   * `folder`: class subfolders; `none`; else a file of labels. Default: class subfolders if there are
+   * any, an .npz file's array `labels` if there is one.
+   */
+  labels?: 'folder' | 'none' | (string & {});
+}
+
+/** 1 GiB of float32 per image. */
+const MAX_INPUT_VALUES = 2 ** 28;
+
+/**
+ * Checks what can be checked without the source.
+ * @throws CritmapError ERR_OPTION, or RangeError for an impossible model shape
+ */
+export function checkOptions(options: ImageOptions): void {
+  const { shape, images, dataSeed, resize, crop } = options;
+  for (const side of [shape.channels, shape.height, shape.width]) {
+    if (!Number.isInteger(side) || side < 1 || side > 65536) {
+      throw new RangeError(`shape must hold integers from 1 to 65536, not ${JSON.stringify(shape)}`);
+    }
+  }
+  if (shape.channels * shape.height * shape.width > MAX_INPUT_VALUES) {
+    throw new RangeError(`shape ${JSON.stringify(shape)} is beyond any model's input`);
+  }
+  if (images !== undefined && images !== 'all' && !isCount(images)) {
+    throw optionError(`--images ${images} is not a number of images; give one from 1, or all`);
+  }
+  if (dataSeed !== undefined && !(Number.isSafeInteger(dataSeed) && dataSeed >= 0)) {
+    throw optionError(`--data-seed ${dataSeed} is not a seed; give an integer from 0 to 2^53 - 1`);
+  }
+  for (const [name, side] of Object.entries({ resize, crop })) {
+    if (side !== undefined && !(isCount(side) && side <= 65536)) {
+      throw optionError(`--${name} ${side} is not a size in pixels; give an integer from 1 to 65536`);
+    }
+  }
+  checkNormalization(options);
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1;
+}
+
+function checkNormalization({ shape, mean, std }: ImageOptions): void {
+  if ((mean === undefined) !== (std === undefined)) {
+    throw optionError('--mean and --std go together; give both or neither');
+  }
+  for (const [name, values] of Object.entries({ mean, std })) {
+    if (values === undefined) continue;
+    if (values.length !== shape.channels) {
+      throw optionError(
+        `--${name} has ${values.length} values for a model of ${shape.channels} channels; give one per channel`,
+      );
+    }
+    if (!values.every((value) => Number.isFinite(value) && (name === 'mean' || value > 0))) {
+      const need = name === 'mean' ? 'finite numbers' : 'finite numbers above 0';
+      throw optionError(`--${name} ${values.join(' ')} must be ${need}`);
+    }
+  }
+  const largest = Math.max(...(mean ?? []).map(Math.abs));
+  if (largest > 10) {
+    throw optionError(
+      `--mean ${mean?.join(' ')} is not in units of pixel / 255; divide --mean and --std by 255`,
+    );
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What every kind of image source offers to the image set above it: raw content per image, and how to
+ * turn it into pixels. Sources know nothing of samples, resizing or normalisation.
+ */
+
+/** Decoded pixels: uint8, rows top to bottom, channels interleaved (HWC), RGB or one grey channel. */
+export interface Pixels {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** What a model takes, or an image is: sizes in elements. */
+export interface InputShape {
+  channels: number;
+  height: number;
+  width: number;
+}
+
+/** Images of one kind, indexed from 0 to `total - 1`. */
+export interface ImageSource {
+  readonly kind: 'folder' | 'array' | 'synthetic';
+  /** `pixels`: uint8, to be resized and normalised. `tensors`: float32 CHW, taken as they are. */
+  readonly content: 'pixels' | 'tensors';
+  readonly total: number;
+  /** Height and width when all images share them; null when each image has its own. */
+  readonly size: { readonly height: number; readonly width: number } | null;
+  /** Paths relative to the folder, with `/`; null when images have no names. */
+  readonly names: readonly string[] | null;
+  /** The source's own labels, one per image; null when it has none. */
+  readonly labels: Int32Array | null;
+  readonly classNames: readonly string[] | null;
+  /** One line on how raw content is laid out; part of the fingerprint. */
+  readonly layout: string;
+  /** What errors call image `index`. */
+  nameOf(index: number): string;
+  /** The content as stored: file bytes, or the elements. Not to be written to. */
+  raw(index: number): Promise<Uint8Array>;
+  /** Turns raw content into pixels; not called for tensors. */
+  decode(raw: Uint8Array, index: number): Promise<Pixels>;
+  close(): Promise<void>;
+}

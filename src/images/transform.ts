@@ -1,0 +1,102 @@
+/** What is done to a source's pixels between decoding and the model: planned once, recorded with the run. */
+import { imageError, optionError } from './input-error.js';
+import type { ImageOptions } from './options.js';
+import type { ImageSource, InputShape } from './source.js';
+
+/** What is done to pixels between decoding and the model, as recorded with a run. */
+export type ImageTransform =
+  | { readonly kind: 'tensors' }
+  | {
+      readonly kind: 'pixels';
+      /** Short side in pixels; null: not resized. */
+      readonly resize: number | null;
+      readonly interpolation: 'linear' | null;
+      /** Centre crop; null: taken whole. */
+      readonly crop: { readonly height: number; readonly width: number } | null;
+      readonly mean: readonly number[];
+      readonly std: readonly number[];
+    };
+
+const IMAGENET_MEAN = [0.485, 0.456, 0.406];
+const IMAGENET_STD = [0.229, 0.224, 0.225];
+
+/**
+ * What is done to this source's pixels.
+ * @throws CritmapError ERR_OPTION when an option does not fit the source or the model's size,
+ *   ERR_IMAGES when an array's size does not fit the model and nothing was asked to be done about it
+ */
+export function planTransform(source: ImageSource, name: string, options: ImageOptions): ImageTransform {
+  if (source.content === 'tensors') {
+    refuseForTensors(options, name);
+    return { kind: 'tensors' };
+  }
+  checkSizes(source, name, options);
+  const { shape, crop } = options;
+  const { height, width } = shape;
+  const resize = options.resize ?? defaultResize(source, shape);
+  const whole = resize === null && source.size?.height === height && source.size.width === width;
+  if (source.size && !whole && resize === null && crop === undefined) {
+    throw imageError(
+      name,
+      `images are ${sizeText(source.size)}, the model takes ${sizeText(shape)}`,
+      'give --resize or --crop',
+    );
+  }
+  const rgb = shape.channels === 3;
+  return {
+    kind: 'pixels',
+    resize,
+    interpolation: resize === null ? null : 'linear',
+    crop: whole ? null : { height, width },
+    mean: [...(options.mean ?? (rgb ? IMAGENET_MEAN : new Array<number>(shape.channels).fill(0)))],
+    std: [...(options.std ?? (rgb ? IMAGENET_STD : new Array<number>(shape.channels).fill(1)))],
+  };
+}
+
+/** Files come in every size and are scaled as ImageNet's usually are; arrays are made to measure. */
+function defaultResize(source: ImageSource, shape: InputShape): number | null {
+  return source.size ? null : Math.round((Math.max(shape.height, shape.width) * 256) / 224);
+}
+
+function checkSizes(source: ImageSource, name: string, { shape, resize, crop }: ImageOptions): void {
+  const { channels, height, width } = shape;
+  if (source.kind === 'synthetic' && (resize ?? crop) !== undefined) {
+    throw optionError(`${name} is made at the model's size; leave out --resize and --crop`);
+  }
+  if (crop !== undefined && (crop !== height || crop !== width)) {
+    throw optionError(
+      `--crop ${crop} does not fit the model, which takes ${sizeText(shape)}; leave --crop out`,
+    );
+  }
+  const least = Math.max(height, width);
+  if (resize !== undefined && resize < least) {
+    throw optionError(
+      `--resize ${resize} is smaller than the crop ${sizeText(shape)}; give at least ${least}`,
+    );
+  }
+  if (resize !== undefined && channels !== 1 && channels !== 3) {
+    throw optionError(
+      `--resize takes images with 1 or 3 channels, these have ${channels}; resize them before`,
+    );
+  }
+  const { size } = source;
+  if (size && resize === undefined && crop !== undefined && (size.height < height || size.width < width)) {
+    throw optionError(
+      `--crop ${crop} is larger than the images of ${name}, ${sizeText(size)}; give --resize`,
+    );
+  }
+}
+
+function sizeText({ height, width }: { height: number; width: number }): string {
+  return `${height}x${width}`;
+}
+
+function refuseForTensors(options: ImageOptions, name: string): void {
+  for (const option of ['mean', 'std', 'resize', 'crop'] as const) {
+    if (options[option] !== undefined) {
+      throw optionError(
+        `--${option} does not go with ${name}: float32 tensors are taken as they are; leave it out`,
+      );
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * From the name of an initialisation scheme to a distribution, by PyTorch's formulas (`torch.nn.init` and the
+ * modules' `reset_parameters`). Fans are PyTorch's: groups are not considered.
+ */
+
+import type { ResetRule } from './native.js';
+import type { Layer, Parameter } from './onnx/layers.js';
+
+export const initSchemes = [
+  'auto',
+  'pytorch',
+  'kaiming-normal',
+  'kaiming-uniform',
+  'xavier-normal',
+  'xavier-uniform',
+  'lecun-normal',
+  'trunc-normal',
+  'match',
+] as const;
+export type InitScheme = (typeof initSchemes)[number];
+
+/** A distribution without a key: what to draw, or a constant. */
+export type Distribution =
+  | { kind: 'uniform'; low: number; high: number }
+  | { kind: 'normal'; mean: number; std: number }
+  | { kind: 'trunc-normal'; mean: number; std: number; low: number; high: number }
+  | { kind: 'constant'; value: number };
+
+/** Standard deviation of a standard normal cut at two: a cut normal is widened by it to keep its variance. */
+const CUT_AT_TWO = 0.8796256610342398;
+
+/**
+ * What a scheme draws a layer's weight from. `auto` is what the published study's models start with: Kaiming
+ * normal (fan-out, ReLU) for convolutions, as timm's and torchvision's ResNets do, PyTorch's Linear default
+ * otherwise. `kaiming-*` are torch.nn.init's with their default arguments (fan-in, gain sqrt 2), `trunc-normal`
+ * is timm's for transformers (std 0.02, cut at -2 and 2). `match` draws standard normals that
+ * {@link matchFactor} scales.
+ *
+ * @throws RangeError when a fan is zero
+ */
+export function weightDistribution(
+  scheme: InitScheme,
+  layer: Pick<Layer, 'op' | 'fanIn' | 'fanOut'>,
+): Distribution {
+  const { fanIn, fanOut } = layer;
+  if (!(fanIn > 0) || !(fanOut > 0)) {
+    throw new RangeError(`fan-in and fan-out must be above 0, got ${fanIn} and ${fanOut}`);
+  }
+  switch (scheme) {
+    case 'auto':
+      return layer.op === 'Conv' ? normal(Math.sqrt(2 / fanOut)) : symmetric(1 / Math.sqrt(fanIn));
+    case 'pytorch':
+      // kaiming_uniform_(a = sqrt 5) comes to this bound.
+      return symmetric(1 / Math.sqrt(fanIn));
+    case 'kaiming-normal':
+      return normal(Math.sqrt(2 / fanIn));
+    case 'kaiming-uniform':
+      return symmetric(Math.sqrt(6 / fanIn));
+    case 'xavier-normal':
+      return normal(Math.sqrt(2 / (fanIn + fanOut)));
+    case 'xavier-uniform':
+      return symmetric(Math.sqrt(6 / (fanIn + fanOut)));
+    case 'lecun-normal': {
+      const std = Math.sqrt(1 / fanIn) / CUT_AT_TWO;
+      return { kind: 'trunc-normal', mean: 0, std, low: -2 * std, high: 2 * std };
+    }
+    case 'trunc-normal':
+      return { kind: 'trunc-normal', mean: 0, std: 0.02, low: -2, high: 2 };
+    case 'match':
+      return normal(1);
+  }
+}
+
+/**
+ * What a scheme draws a layer's bias from, or undefined to leave it. PyTorch draws it with the weight's fan-in;
+ * the named schemes go with a zero bias; `match` leaves it, since in a graph with folded BatchNorm the bias is
+ * the norm's shift, which a reset keeps.
+ */
+export function biasDistribution(scheme: InitScheme, layer: Pick<Layer, 'fanIn'>): Distribution | undefined {
+  if (scheme === 'match') return undefined;
+  if (scheme === 'auto' || scheme === 'pytorch') return symmetric(1 / Math.sqrt(layer.fanIn));
+  return { kind: 'constant', value: 0 };
+}
+
+/** Standard deviation of the trained weights of every output channel, float64 sums: what `match` scales by. */
+export function matchFactor(weight: Parameter, values: Float32Array): Float32Array {
+  const { channels, inner } = weight.layout;
+  const count = values.length / channels;
+  const sum = new Float64Array(channels);
+  const square = new Float64Array(channels);
+  const channelOf = (i: number) => Math.floor(i / inner) % channels;
+  for (let i = 0; i < values.length; i++) {
+    const c = channelOf(i);
+    sum[c] = (sum[c] as number) + (values[i] as number);
+  }
+  for (let i = 0; i < values.length; i++) {
+    const c = channelOf(i);
+    const distance = (values[i] as number) - (sum[c] as number) / count;
+    square[c] = (square[c] as number) + distance * distance;
+  }
+  return Float32Array.from(square, (total) => Math.sqrt(total / count));
+}
+
+/** Adds the key to a distribution. */
+export function drawFrom(distribution: Distribution, key: bigint): ResetRule {
+  return distribution.kind === 'constant' ? distribution : { ...distribution, key };
+}
+
+const normal = (std: number): Distribution => ({ kind: 'normal', mean: 0, std });
+const symmetric = (bound: number): Distribution => ({ kind: 'uniform', low: -bound, high: bound });

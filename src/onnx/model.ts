@@ -1,0 +1,176 @@
+/**
+ * Reads an ONNX file, external data included, and writes it back with some tensors replaced. What critmap's
+ * schema does not know is kept byte for byte. The file itself is never written to.
+ */
+import { createHash } from 'node:crypto';
+import { open, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { CritmapError, messageOf } from '../errors.js';
+import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
+import { isExternal, withBytes, withFloats } from './tensors.js';
+
+/** A model as read: `proto` holds every tensor's bytes, also those that lay in external files. */
+export interface OnnxFile {
+  /** As the user wrote it. */
+  path: string;
+  proto: Proto;
+  graph: Graph;
+  /** SHA-256 over the file's bytes and then those of its external data files, in hex. */
+  sha256: string;
+  /** The file's metadata_props. */
+  metadata: ReadonlyMap<string, string>;
+}
+
+/** protobuf itself cannot hold more; such models keep their weights in external files. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/**
+ * Reads a model file.
+ * @throws CritmapError (ERR_MODEL) naming the file: missing, not ONNX, truncated, external data missing.
+ */
+export async function readOnnx(path: string): Promise<OnnxFile> {
+  const bytes = await readBytes(path);
+  const proto = parse(path, bytes);
+  const graph = proto.graph;
+  if (!graph || graph.node.length === 0) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${path} is not an ONNX model: it holds no graph. Export the model with torch.onnx.export`,
+    );
+  }
+  const hash = createHash('sha256').update(bytes);
+  graph.initializer = await inlineExternal(path, graph.initializer, hash);
+  return {
+    path,
+    proto,
+    graph,
+    sha256: hash.digest('hex'),
+    metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
+  };
+}
+
+/**
+ * The model as bytes of an ONNX file, with the values of some tensors (by name: initialisers, or outputs of
+ * Constant nodes) replaced. The model in memory is not changed.
+ * @throws CritmapError (ERR_MODEL) when the result would exceed protobuf's 2 GB.
+ */
+export function writeOnnx(
+  file: OnnxFile,
+  replaced: ReadonlyMap<string, Float32Array> = new Map(),
+): Uint8Array<ArrayBuffer> {
+  const left = new Set(replaced.keys());
+  const replace = (name: string, tensor: Tensor): Tensor => {
+    const values = replaced.get(name);
+    if (!values) return tensor;
+    left.delete(name);
+    return withFloats(tensor, values);
+  };
+  const initializer = file.graph.initializer.map((tensor) => replace(tensor.name, tensor));
+  const node = file.graph.node.map((one) => {
+    const output = one.output[0] ?? '';
+    if (one.opType !== 'Constant' || !replaced.has(output)) return one;
+    const attribute = one.attribute.map((a) =>
+      a.name === 'value' && a.t ? { ...a, t: replace(output, a.t) } : a,
+    );
+    return { ...one, attribute };
+  });
+  if (left.size > 0) throw new RangeError(`${file.path} has no tensor named ${[...left].join(', ')}`);
+  const size = initializer.reduce((sum, tensor) => sum + tensor.rawData.byteLength, 0);
+  if (size > MAX_BYTES) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${file.path} has ${size} bytes of weights; this path takes models below 2 GB`,
+    );
+  }
+  return toBinary(ModelSchema, { ...file.proto, graph: { ...file.graph, initializer, node } });
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    if ((await stat(path)).isDirectory()) {
+      throw new CritmapError('ERR_MODEL', `${path} is a directory; name the .onnx file in it`);
+    }
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof CritmapError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'it may not be read (permission denied)'
+          : messageOf(error);
+    throw new CritmapError('ERR_MODEL', `cannot read the model ${path}: ${why}`, { cause: error });
+  }
+}
+
+function parse(path: string, bytes: Uint8Array): Proto {
+  if (bytes.byteLength === 0) throw new CritmapError('ERR_MODEL', `${path} is empty`);
+  try {
+    return fromBinary(ModelSchema, bytes);
+  } catch (error) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${path} is not an ONNX model, or it is cut off or damaged (${messageOf(error)})`,
+      { cause: error },
+    );
+  }
+}
+
+/** Brings the bytes of external tensors in, reading just their ranges. */
+async function inlineExternal(
+  path: string,
+  tensors: readonly Tensor[],
+  hash: { update(bytes: Uint8Array): unknown },
+): Promise<Tensor[]> {
+  const done: Tensor[] = [];
+  for (const tensor of tensors) {
+    if (!isExternal(tensor)) {
+      done.push(tensor);
+      continue;
+    }
+    const bytes = await readExternal(path, tensor);
+    hash.update(bytes);
+    done.push(withBytes(tensor, bytes));
+  }
+  return done;
+}
+
+async function readExternal(path: string, tensor: Tensor): Promise<Uint8Array> {
+  const entries = new Map(tensor.externalData.map((entry) => [entry.key, entry.value]));
+  const location = normalize(entries.get('location') ?? '');
+  const fail = (why: string, cause?: unknown) =>
+    new CritmapError('ERR_MODEL', `${path}: the external data of ${tensor.name} ${why}`, { cause });
+  // A model from elsewhere must not make us read any other file of this machine.
+  if (location === '.' || isAbsolute(location) || location === '..' || location.startsWith(`..${sep}`)) {
+    throw fail(
+      `is at ${JSON.stringify(location)}, outside the model's folder; move it beside ${basename(path)}`,
+    );
+  }
+  const file = resolve(dirname(path), location);
+  const handle = await open(file).catch((error) => {
+    throw fail(`should be in ${location} beside the model: ${messageOf(error)}`, error);
+  });
+  try {
+    const { size } = await handle.stat();
+    const offset = Number(entries.get('offset') ?? 0);
+    const length = Number(entries.get('length') ?? size - offset);
+    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
+      throw fail('has an impossible offset or length: the file is damaged');
+    }
+    if (offset + length > size) {
+      throw fail(`needs ${offset + length} bytes of ${location}, which has ${size}: the file is cut off`);
+    }
+    // A fresh buffer starts aligned, so the floats in it can be viewed in place.
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await handle.read(bytes, at, Math.min(length - at, 1 << 30), offset + at);
+      if (bytesRead === 0) throw fail(`ends early in ${location}: the file is cut off`);
+      at += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}

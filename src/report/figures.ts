@@ -1,0 +1,98 @@
+/**
+ * The figures of a report as Vega-Lite specifications: pure functions of the summaries, with no data from
+ * elsewhere and no expression built from a name. One specification serves HTML, SVG and PNG.
+ */
+import { type Loader, loader, parse, View } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { CritmapError } from '../errors.js';
+import type { Summary } from '../summary.js';
+import { criticalityMap } from './criticality-map.js';
+import { accuracyFigure, criticalityBars } from './layer-figures.js';
+import { confidenceText } from './overview.js';
+import { agreementFigure, parametersFigure } from './scatter-figures.js';
+
+export { accuracyFigure, agreementFigure, parametersFigure };
+
+/** A figure and what a reader is told about it. */
+export interface Figure {
+  /** Stable, for anchors and file names. */
+  id: 'criticality' | 'map' | 'agreement' | 'parameters' | 'accuracy';
+  title: string;
+  caption: string;
+  spec: TopLevelSpec;
+}
+
+/** Criticality per layer: bars with intervals and trials for one model, the map of layers × models for several. */
+export function criticalityFigure(summaries: readonly Summary[]): TopLevelSpec {
+  return summaries.length === 1 ? criticalityBars(summaries[0]!) : criticalityMap(summaries);
+}
+
+/** All figures that these summaries allow; accuracy needs labels. */
+export function figuresOf(summaries: readonly Summary[]): Figure[] {
+  const only = summaries.length === 1 ? summaries[0]! : undefined;
+  const accuracy = accuracyFigure(summaries);
+  const figures: Figure[] = [
+    {
+      id: only === undefined ? 'map' : 'criticality',
+      title: only === undefined ? 'Criticality map' : 'Criticality per layer',
+      caption:
+        only === undefined ? 'Layers × models, mean over images and trials.' : criticalityCaption(only),
+      spec: criticalityFigure(summaries),
+    },
+    {
+      id: 'agreement',
+      title: 'Agreement and criticality',
+      caption:
+        'One point per layer. Dashed: agreement = 100 − criticality. Above it the probabilities move more than the ' +
+        `predicted class.${only === undefined ? '' : ' The layers farthest from it are named.'}`,
+      spec: agreementFigure(summaries),
+    },
+    {
+      id: 'parameters',
+      title: 'Parameters and criticality',
+      caption:
+        'One point per layer. Layers at the bottom right hold many parameters that the predictions hardly need.',
+      spec: parametersFigure(summaries),
+    },
+  ];
+  if (accuracy !== null) {
+    figures.push({
+      id: 'accuracy',
+      title: 'Accuracy after the reset',
+      caption: `Top-1 accuracy with one layer reset. Dashed: ${only === undefined ? 'untouched models' : 'untouched model'}.`,
+      spec: accuracy,
+    });
+  }
+  return figures;
+}
+
+function criticalityCaption(summary: Summary): string {
+  const hasTrials = summary.layers.some((layer) => layer.perTrial.length > 1);
+  const hasIntervals = summary.layers.some(({ criticality }) => criticality.low !== null);
+  return [
+    'From the first layer to the last.',
+    hasTrials ? 'Bars: mean over images and trials.' : 'Bars: mean over images.',
+    ...(hasIntervals ? [`Lines: ${confidenceText(summary) ?? 'confidence'} interval.`] : []),
+    ...(hasTrials ? ['Dots: single trials.'] : []),
+  ].join(' ');
+}
+
+/** A loader that loads nothing: a figure carries its data. */
+function noLoader(): Loader {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new CritmapError('ERR_OPTION', 'a figure must not load anything from outside'));
+  return Object.assign(loader(), { load: refuse, http: refuse, file: refuse });
+}
+
+/**
+ * Renders a specification to SVG without a browser.
+ * @returns one `<svg>` element; equal specifications give equal bytes
+ */
+export async function renderSvg(spec: TopLevelSpec): Promise<string> {
+  const view = new View(parse(compile(spec).spec), { renderer: 'none', loader: noLoader() });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}

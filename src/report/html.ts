@@ -1,0 +1,178 @@
+/**
+ * The report as one HTML file: figures as inline SVG, styles and a small sorting script inside, nothing loaded
+ * from outside. A content security policy allows that script by its hash and no other, so that a name in a
+ * model file could not run even if it got past the escaping. Equal summaries give equal bytes.
+ */
+import { createHash } from 'node:crypto';
+import type { Summary } from '../summary.js';
+import { type Figure, figuresOf, renderSvg } from './figures.js';
+import { comparisonTable, layersTable } from './html-tables.js';
+import { fixed, grouped, halfWidth } from './numbers.js';
+import { byCriticality, invalidLayers, meanCriticality, meanOf, optionText } from './overview.js';
+import { explanation, WORDS } from './prose.js';
+import { SCRIPT, STYLE } from './stylesheet.js';
+import { DASH, escapeHtml } from './text.js';
+
+/** What may be set about a report. */
+export interface ReportOptions {
+  /** The page's title; the model's name, or the count of models, unless given. */
+  title?: string;
+  /** Whether a report of several models also has a section for each of them; true unless given. */
+  perModel?: boolean;
+}
+
+const FEW = 3;
+
+/**
+ * Renders a report.
+ * @param summaries one model, or several to compare, in the order in which they are shown
+ * @throws RangeError without summaries
+ */
+export async function reportHtml(
+  summaries: readonly Summary[],
+  options: ReportOptions = {},
+): Promise<string> {
+  if (summaries.length === 0) throw new RangeError('a report needs at least one summary');
+  const only = summaries.length === 1 ? summaries[0]! : undefined;
+  const title = options.title ?? only?.model.name ?? `${summaries.length} models`;
+  const parts: string[] = [];
+  if (only === undefined) {
+    parts.push(comparisonTable(summaries), await figuresSection(figuresOf(summaries), 'all', 2));
+  }
+  if (only !== undefined || options.perModel !== false) {
+    for (const [i, summary] of summaries.entries()) {
+      parts.push(await modelSection(summary, i, only === undefined));
+    }
+  }
+  const hash = createHash('sha256').update(SCRIPT).digest('base64');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)} – layer criticality</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<header>
+<p class="kicker">Layer criticality</p>
+<h1>${escapeHtml(title)}</h1>
+</header>
+<main>
+${parts.join('\n')}
+${wordsSection()}
+${summaries.map((summary) => sourceSection(summary, only === undefined)).join('\n')}
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+async function modelSection(summary: Summary, index: number, isOneOfSeveral: boolean): Promise<string> {
+  const heading = isOneOfSeveral ? `<h2>${escapeHtml(summary.model.name)}</h2>\n` : '';
+  const level = isOneOfSeveral ? 3 : 2;
+  return `<section>
+${heading}<p>${escapeHtml(explanation(summary))}</p>
+${factsList(summary)}
+${invalidWarning(summary)}
+${await figuresSection(figuresOf([summary]), `model${index + 1}`, level)}
+<h${level}>All layers</h${level}>
+${layersTable(summary)}
+</section>`;
+}
+
+function factsList(summary: Summary): string {
+  const { baseline, data, layers } = summary;
+  const ranked = byCriticality(layers);
+  const fact = (term: string, value: string, note = ''): string =>
+    `<div><dt>${term}</dt><dd>${value}${note === '' ? '' : `<small>${escapeHtml(note)}</small>`}</dd></div>`;
+  const names = (term: string, list: typeof ranked): string =>
+    `<div><dt>${term}</dt><dd class="names">${list
+      .map(
+        (one) =>
+          `<span><span>${escapeHtml(one.layer)}</span> <b>${fixed(one.criticality.mean, 1)}</b></span>`,
+      )
+      .join('')}</dd></div>`;
+  const percent = (value: number | null, decimals: number): string =>
+    value === null ? DASH : `${fixed(value, decimals)} %`;
+  const facts = [
+    fact('Mean criticality', percent(meanCriticality(layers), 2), `over ${grouped(layers.length)} layers`),
+    fact(
+      'Mean agreement',
+      percent(meanOf(layers.map((layer) => layer.agreement.mean)), 2),
+      'classes that stayed',
+    ),
+    baseline === null
+      ? fact('Baseline accuracy', DASH, 'no labels')
+      : fact('Baseline accuracy', percent(baseline.top1, 2), `top-1; top-5 ${fixed(baseline.top5, 2)} %`),
+    fact('Images', grouped(data.images), widestInterval(summary)),
+  ];
+  if (ranked.length > 1) {
+    facts.push(names('Most critical layers, %', ranked.slice(0, FEW)));
+    facts.push(names('Least critical layers, %', ranked.slice(-FEW).reverse()));
+  }
+  return `<dl class="facts">\n${facts.join('\n')}\n</dl>`;
+}
+
+/** How precise the least precise layer is. */
+function widestInterval(summary: Summary): string {
+  const halves = summary.layers.flatMap((layer) => halfWidth(layer.criticality) ?? []);
+  return halves.length === 0 ? 'no intervals' : `criticality to ± ${fixed(Math.max(...halves), 2)} or better`;
+}
+
+function invalidWarning(summary: Summary): string {
+  const invalid = invalidLayers(summary);
+  if (invalid.length === 0) return '';
+  const list = invalid.map((layer) => `${layer.layer} (${grouped(layer.invalid)})`).join(', ');
+  return `<p class="warning"><strong>NaN or infinite outputs</strong> in ${escapeHtml(list)}. They count as disagreement and are left out of the other means.</p>`;
+}
+
+async function figuresSection(figures: readonly Figure[], prefix: string, level: number): Promise<string> {
+  const html = new Map<Figure['id'], string>();
+  for (const figure of figures) html.set(figure.id, await figureHtml(figure, prefix, level + 1));
+  const of = (...ids: Figure['id'][]): string => ids.flatMap((id) => html.get(id) ?? []).join('\n');
+  return `<h${level}>Figures</h${level}>
+${of('criticality', 'map')}
+<div class="pair">
+${of('agreement', 'parameters')}
+</div>
+${of('accuracy')}`;
+}
+
+async function figureHtml(
+  { id, title, caption, spec }: Figure,
+  prefix: string,
+  level: number,
+): Promise<string> {
+  const svg = await renderSvg(spec);
+  const anchor = `${prefix}-${id}`;
+  const labelled = svg.replace('<svg ', `<svg role="img" aria-labelledby="${anchor}" `);
+  return `<figure class="${id}">
+<figcaption><h${level} id="${anchor}">${escapeHtml(title)}</h${level}>${escapeHtml(caption)}</figcaption>
+<div class="plot">${labelled}</div>
+</figure>`;
+}
+
+function definitions(className: string, entries: readonly (readonly [string, string])[]): string {
+  const items = entries.map(([term, text]) => `<dt>${escapeHtml(term)}</dt><dd>${escapeHtml(text)}</dd>`);
+  return `<dl class="${className}">\n${items.join('\n')}\n</dl>`;
+}
+
+function wordsSection(): string {
+  return `<section>\n<h2>How to read this</h2>\n${definitions('words', WORDS)}\n</section>`;
+}
+
+function sourceSection(summary: Summary, isOneOfSeveral: boolean): string {
+  const { model, data, options } = summary;
+  const entries: (readonly [string, string])[] = [
+    ['model', model.name],
+    ['model sha256', model.sha256],
+    ['images from', data.source],
+    ['data fingerprint', data.fingerprint],
+    ...Object.keys(options).map((name) => [name, optionText(summary, name) ?? DASH] as const),
+  ];
+  const heading = isOneOfSeveral ? `Provenance of ${escapeHtml(model.name)}` : 'Provenance';
+  return `<section>\n<h2>${heading}</h2>\n${definitions('source', entries)}\n</section>`;
+}

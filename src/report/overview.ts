@@ -1,0 +1,49 @@
+/** What a report says about a whole summary: means over layers, extremes, and options read defensively. */
+import type { LayerSummary, Summary } from '../summary.js';
+
+/** Mean of the values that are not null; null where there are none. */
+export function meanOf(values: readonly (number | null)[]): number | null {
+  const present = values.filter((value): value is number => value !== null);
+  if (present.length === 0) return null;
+  return present.reduce((sum, value) => sum + value, 0) / present.length;
+}
+
+/** The kinds of reset in the order in which they first appear. */
+export function resetsOf(summary: Summary): string[] {
+  return [...new Set(summary.layers.map((layer) => layer.reset))];
+}
+
+/** The paper's overall measure of a model: the mean criticality of its layers, in percent. */
+export function meanCriticality(layers: readonly LayerSummary[]): number | null {
+  return meanOf(layers.map((layer) => layer.criticality.mean));
+}
+
+/** Layers with a criticality, the most critical first; equal ones stay in graph order. */
+export function byCriticality(layers: readonly LayerSummary[]): LayerSummary[] {
+  return layers
+    .filter((layer) => layer.criticality.mean !== null)
+    .sort((a, b) => b.criticality.mean! - a.criticality.mean!);
+}
+
+/** Layers that saw images with NaN or infinite logits. */
+export function invalidLayers(summary: Summary): LayerSummary[] {
+  return summary.layers.filter((layer) => layer.invalid > 0);
+}
+
+/** A row's name: the layer, and the reset where the summary holds more than one kind. */
+export function rowName(layer: LayerSummary, summary: Summary): string {
+  return resetsOf(summary).length > 1 ? `${layer.layer} · ${layer.reset}` : layer.layer;
+}
+
+/** An option as text, or undefined where it was not recorded. Options come from a file: any value may occur. */
+export function optionText(summary: Summary, name: string): string | undefined {
+  const value: unknown = Object.hasOwn(summary.options, name) ? summary.options[name] : undefined;
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** `95 %` from the option `confidence`, or undefined. */
+export function confidenceText(summary: Summary): string | undefined {
+  const value = Number(optionText(summary, 'confidence'));
+  return value > 0 && value < 1 ? `${Number((100 * value).toFixed(4))} %` : undefined;
+}

@@ -1,0 +1,80 @@
+/** The sentences of a report: what was measured and how, and what its words mean. Plain text, not HTML. */
+import type { Summary } from '../summary.js';
+import { grouped } from './numbers.js';
+import { confidenceText, optionText, resetsOf } from './overview.js';
+
+/** Definitions shown under "How to read this". */
+export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
+  [
+    'Layer',
+    'A convolution or matrix product whose weight was trained, named after its module, in the order of computation.',
+  ],
+  [
+    'Reset',
+    'What is done to one layer’s parameters while all others stay as trained. Normalisation layers are left as they are unless the options say otherwise.',
+  ],
+  ['Trial', 'One independent draw of a random reset. The spread between trials is the luck of the draw.'],
+  [
+    'Criticality',
+    '100 × (1 − mean cosine similarity of the softmax probabilities before and after the reset), in percent. 0: the predictions did not move. 100: they have nothing in common.',
+  ],
+  ['Mean criticality', 'The mean over all layers: how much of the model its predictions depend on.'],
+  ['Interval', 'Where the mean would be expected to lie with other images and other draws of the reset.'],
+  ['Agreement', 'Share of images whose most likely class did not change, in percent.'],
+  ['L1, L2', 'Distances between the two probability vectors, mean over images.'],
+  [
+    'KL, JS',
+    'Kullback–Leibler divergence of the reset model’s probabilities from the original’s, in nats, and Jensen–Shannon divergence (base 2, 0 to 1), mean over images.',
+  ],
+  ['Top-1, top-5, loss', 'Accuracy and cross-entropy against the labels, after the reset.'],
+  ['Change', 'How far the reset moved the weights: ‖W′ − W‖ / ‖W‖.'],
+  [
+    'Invalid',
+    'Outputs with a NaN or infinite value. They count as disagreement and are left out of the other means.',
+  ],
+];
+
+/** What a kind of reset does, as the end of "each layer was reset on its own: …". */
+export function resetSentence(reset: string, init: string | undefined): string {
+  const [kind = '', ...rest] = reset.split('=');
+  const argument = rest.join('=');
+  switch (kind) {
+    case 'random':
+      return `its weights were replaced by freshly drawn random ones${init === undefined ? '' : ` (initialisation: ${init})`}`;
+    case 'zero':
+      return 'its weights were set to zero';
+    case 'constant':
+      return `its weights were all set to ${argument}`;
+    case 'shuffle':
+      return 'its own weights were shuffled';
+    case 'donor':
+      return `its weights were replaced by those of ${argument}`;
+    case 'interpolate':
+      return `its weights were mixed with those of another checkpoint (${argument})`;
+    case 'noise':
+      return `noise was added to its weights (σ = ${argument})`;
+    default:
+      return `its weights were changed (${reset})`;
+  }
+}
+
+/** One paragraph for a reader who has never heard of criticality. */
+export function explanation(summary: Summary): string {
+  const { model, data, layers } = summary;
+  const names = new Set(layers.map(({ layer }) => layer));
+  const trials = Math.max(0, ...layers.map((layer) => layer.trials));
+  const seed = optionText(summary, 'seed');
+  const confidence = confidenceText(summary);
+  const resets = resetsOf(summary).map((reset) => resetSentence(reset, optionText(summary, 'init')));
+  const subject = names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`;
+  const sentences = [
+    `This report shows which layers ${model.name} uses.`,
+    `${subject} was reset on its own: ${resets.join(', or ')}; all other layers stayed as trained.`,
+    `The changed model then classified ${grouped(data.images)} ${data.images === 1 ? 'image' : 'images'} from ${data.source}, and its predictions were compared with those of the untouched model.`,
+    trials > 1
+      ? `This was done in ${trials} independent trials${seed === undefined ? '' : ` (seed ${seed})`}; values are means over images and trials${confidence === undefined ? '' : `, with ${confidence} intervals`}.`
+      : `Values are means over images${seed === undefined ? '' : ` (seed ${seed})`}.`,
+    'A layer is critical if the predictions move far when it is reset; a layer that can be reset with little effect is hardly used.',
+  ];
+  return sentences.join(' ');
+}

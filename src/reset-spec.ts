@@ -1,0 +1,59 @@
+/** The words of `--reset`, parsed. */
+import { CritmapError } from './errors.js';
+import { loadModel } from './model.js';
+import type { Reset } from './reset.js';
+
+export const resetForms =
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE, interpolate=FILE@ALPHA';
+
+/**
+ * Parses one reset and loads its donor.
+ *
+ * - `random`: new draws from an initialisation scheme
+ * - `zero`, `constant=V`: every element that value
+ * - `shuffle`: the layer's own weights in random order
+ * - `noise=SIGMA`: plus Gaussian noise of SIGMA times the parameter's root mean square
+ * - `donor=FILE`: the weights of another model of the same architecture
+ * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
+ *
+ * @throws CritmapError (ERR_OPTION) for an unknown form or a bad number; ERR_MODEL when the donor cannot be read
+ */
+export async function parseReset(text: string): Promise<Reset> {
+  const at = text.indexOf('=');
+  const kind = at < 0 ? text : text.slice(0, at);
+  const argument = at < 0 ? undefined : text.slice(at + 1);
+  const label = text;
+  const refuse = (why: string) =>
+    new CritmapError('ERR_OPTION', `--reset ${text}: ${why}; the forms are ${resetForms}`);
+  const number = (name: string, value: string | undefined) => {
+    const parsed = value === undefined || value.trim() === '' ? Number.NaN : Number(value);
+    if (!Number.isFinite(parsed)) throw refuse(`${name} must be a number`);
+    return parsed;
+  };
+
+  switch (kind) {
+    case 'random':
+    case 'zero':
+    case 'shuffle':
+      if (argument !== undefined) throw refuse(`${kind} takes no argument`);
+      return { kind, label };
+    case 'constant':
+      return { kind, label, value: number('V', argument) };
+    case 'noise': {
+      const sigma = number('SIGMA', argument);
+      if (sigma <= 0) throw refuse('SIGMA must be above 0');
+      return { kind, label, sigma };
+    }
+    case 'donor':
+      if (!argument) throw refuse('a file is missing');
+      return { kind: 'interpolate', label, alpha: 0, donor: await loadModel(argument) };
+    case 'interpolate': {
+      const split = argument?.lastIndexOf('@') ?? -1;
+      if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
+      const alpha = number('ALPHA', argument.slice(split + 1));
+      return { kind, label, alpha, donor: await loadModel(argument.slice(0, split)) };
+    }
+    default:
+      throw refuse('there is no such reset');
+  }
+}

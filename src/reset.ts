@@ -1,0 +1,158 @@
+/**
+ * Resets: what is done to a layer's parameters. From a reset, a layer and a trial this makes the new values of
+ * every tensor that changes, and proves that something did change.
+ */
+import { createHash } from 'node:crypto';
+import { CritmapError } from './errors.js';
+import {
+  biasDistribution,
+  drawFrom,
+  type InitScheme,
+  matchFactor,
+  weightDistribution,
+} from './initialisers.js';
+import type { Model } from './model.js';
+import { native, type ResetRule } from './native.js';
+import type { Layer, Parameter } from './onnx/layers.js';
+
+/** A reset as asked for, with its donor loaded. */
+export type Reset =
+  | { kind: 'random' | 'zero' | 'shuffle'; label: string }
+  | { kind: 'constant'; label: string; value: number }
+  | { kind: 'noise'; label: string; sigma: number }
+  | { kind: 'interpolate'; label: string; alpha: number; donor: Model };
+
+export interface ResetContext {
+  seed: number;
+  init: InitScheme;
+  /** `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). */
+  norm: 'keep' | 'reset';
+}
+
+/** New values by stored tensor, and how far they are from the trained ones: |W' - W| / |W| over all of them. */
+export interface Patch {
+  tensors: Map<string, Float32Array>;
+  /** null when the trained values are all zero. */
+  change: number | null;
+}
+
+/** Whether a reset has several independent trials. */
+export function isRandom(reset: Reset): boolean {
+  return reset.kind === 'random' || reset.kind === 'shuffle' || reset.kind === 'noise';
+}
+
+/**
+ * The Philox key of one parameter in one trial: the first 8 bytes of SHA-256 over seed, layer, parameter and
+ * trial, little-endian. Nothing else enters, so a value does not depend on order, device or model.
+ */
+export function resetKey(seed: number, layer: string, parameter: string, trial: number): bigint {
+  const text = ['critmap', seed, layer, parameter, trial].join('\0');
+  return createHash('sha256').update(text).digest().readBigUInt64LE(0);
+}
+
+/**
+ * The new values of a layer.
+ * @throws CritmapError (ERR_RESET) when nothing changes, or the donor does not fit.
+ */
+export function resetLayer(
+  model: Model,
+  layer: Layer,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+): Patch {
+  const tensors = new Map<string, Float32Array>();
+  let difference = 0;
+  let original = 0;
+  const put = (tensor: string, values: Float32Array) => {
+    const norms = native().norms(model.values(tensor), values);
+    original += norms.original ** 2;
+    difference += norms.difference ** 2;
+    tensors.set(tensor, values);
+  };
+
+  for (const [role, parameter] of parametersOf(layer)) {
+    const values = Float32Array.from(model.values(parameter.tensor));
+    const key = resetKey(context.seed, layer.name, role, trial);
+    const rule = ruleFor(reset, layer, role, values, key, context, parameter);
+    if (!rule) continue;
+    const factor =
+      reset.kind === 'random' && context.init === 'match' ? matchFactor(parameter, values) : undefined;
+    native().reset(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+    put(parameter.tensor, values);
+  }
+  if (context.norm === 'reset' && layer.norm) {
+    const { scale, bias, mean, variance } = layer.norm;
+    const filled = (tensor: string, value: number) => model.values(tensor).slice().fill(value);
+    for (const tensor of [bias, mean]) put(tensor, filled(tensor, 0));
+    for (const tensor of [scale, variance]) put(tensor, filled(tensor, 1));
+  }
+  if (difference === 0) {
+    throw new CritmapError(
+      'ERR_RESET',
+      `resetting ${layer.name} with ${reset.label} changes none of its weights; leave it out with --exclude ${layer.name} or choose another reset`,
+    );
+  }
+  return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
+}
+
+/** A layer's own parameters by PyTorch's name within the module. */
+export function parametersOf(layer: Layer): [role: 'weight' | 'bias', parameter: Parameter][] {
+  return layer.bias
+    ? [
+        ['weight', layer.weight],
+        ['bias', layer.bias],
+      ]
+    : [['weight', layer.weight]];
+}
+
+function ruleFor(
+  reset: Reset,
+  layer: Layer,
+  role: 'weight' | 'bias',
+  values: Float32Array,
+  key: bigint,
+  context: ResetContext,
+  parameter: Parameter,
+): ResetRule | undefined {
+  switch (reset.kind) {
+    case 'random': {
+      const distribution =
+        role === 'weight' ? weightDistribution(context.init, layer) : biasDistribution(context.init, layer);
+      return distribution && drawFrom(distribution, key);
+    }
+    case 'zero':
+      return { kind: 'constant', value: 0 };
+    case 'constant':
+      return { kind: 'constant', value: reset.value };
+    case 'shuffle':
+      return { kind: 'shuffle', key };
+    case 'noise': {
+      // Relative to the parameter's root mean square, so that one sigma means the same in every layer.
+      const { original } = native().norms(values, values);
+      return { kind: 'noise', std: (reset.sigma * original) / Math.sqrt(values.length), key };
+    }
+    case 'interpolate':
+      return {
+        kind: 'interpolate',
+        donor: donorValues(reset.donor, layer, role, parameter),
+        alpha: reset.alpha,
+      };
+  }
+}
+
+function donorValues(donor: Model, layer: Layer, role: 'weight' | 'bias', wanted: Parameter): Float32Array {
+  const there = donor.layers.find((candidate) => candidate.name === layer.name)?.[role];
+  const refuse = (why: string) =>
+    new CritmapError(
+      'ERR_RESET',
+      `the donor ${donor.file.path} does not fit ${layer.name}: ${why}; it must be the same architecture`,
+    );
+  if (!there) throw refuse(`it has no ${role} of that layer`);
+  if (there.stored.join() !== wanted.stored.join() || there.layout.transposed !== wanted.layout.transposed) {
+    throw refuse(
+      `its ${role} is [${there.stored.join(', ')}] where the model's is [${wanted.stored.join(', ')}]`,
+    );
+  }
+  return donor.values(there.tensor);
+}

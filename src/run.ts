@@ -1,0 +1,238 @@
+/**
+ * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
+ * from it. Whole files are replaced atomically; one process at a time writes to a run.
+ */
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { CritmapError, messageOf } from './errors.js';
+import { type Finished, Journal } from './journal.js';
+
+const identity = z.object({
+  model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
+  data: z.object({ source: z.string(), images: z.number(), fingerprint: z.string(), transform: z.unknown() }),
+  options: z.record(z.string(), z.unknown()),
+});
+/** What decides the numbers of a run: a run continues only when all of it is the same. */
+export type RunIdentity = z.infer<typeof identity>;
+
+export const runInfoSchema = identity.extend({
+  version: z.literal(1),
+  critmap: z.string(),
+  status: z.enum(['running', 'done', 'interrupted', 'failed']),
+  started: z.string(),
+  updated: z.string(),
+  /** Seconds of computing, over all the times the run was continued. */
+  seconds: z.number(),
+  cells: z.number(),
+  environment: z.record(z.string(), z.unknown()),
+  warnings: z.array(z.string()),
+  /** Paths (folders) or positions (arrays) of the images, in order. */
+  sample: z.array(z.union([z.string(), z.number()])),
+});
+export type RunInfo = z.infer<typeof runInfoSchema>;
+
+export const files = {
+  info: 'run.json',
+  journal: 'cells.ndjson',
+  summary: 'summary.json',
+  table: 'summary.csv',
+  cells: 'results.csv',
+  report: 'report.html',
+  lock: 'lock',
+} as const;
+
+export interface OpenRun {
+  directory: string;
+  journal: Journal;
+  finished: Finished;
+  /** As found when an earlier run is continued; null for a new one. */
+  earlier: RunInfo | null;
+  writeInfo(info: RunInfo): Promise<void>;
+  /** Replaces a file of the run atomically. */
+  write(name: string, text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Creates a run directory, or opens the one of the same sweep to go on with it.
+ * @throws CritmapError (ERR_RUN): not writable, holds another run (the differences are named) or other files,
+ *   or another process is writing to it.
+ */
+export async function openRun(directory: string, wanted: RunIdentity): Promise<OpenRun> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw cannotWrite(directory, error);
+  }
+  const path = (name: string) => join(directory, name);
+  const present = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
+  const earlier = present.includes(files.info) ? await readInfo(directory) : null;
+  if (earlier) refuseOther(directory, earlier, wanted);
+  else if (present.length > 0) {
+    throw new CritmapError(
+      'ERR_RUN',
+      `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
+    );
+  }
+  const unlock = await lock(directory);
+  try {
+    const { journal, finished } = await Journal.open(path(files.journal));
+    const write = (name: string, text: string) => replaceFile(path(name), text);
+    return {
+      directory,
+      journal,
+      finished,
+      earlier,
+      write,
+      writeInfo: (info) => write(files.info, `${JSON.stringify(info, null, 1)}\n`),
+      async close() {
+        await journal.close();
+        await unlock();
+      },
+    };
+  } catch (error) {
+    await unlock();
+    throw error instanceof CritmapError ? error : cannotWrite(directory, error);
+  }
+}
+
+/** @throws CritmapError (ERR_RUN) when the directory is not a run or its run.json is damaged. */
+export async function readInfo(directory: string): Promise<RunInfo> {
+  return readJson(directory, files.info, runInfoSchema);
+}
+
+/** Reads one of a run's JSON files against its schema. */
+export async function readJson<T>(directory: string, name: string, schema: z.ZodType<T>): Promise<T> {
+  const path = join(directory, name);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new CritmapError(
+      'ERR_RUN',
+      missing
+        ? `${directory} is not a finished critmap run: it has no ${name}`
+        : `cannot read ${path}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new CritmapError('ERR_RUN', `${path} is damaged: it is not JSON`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new CritmapError(
+    'ERR_RUN',
+    `${path} is damaged or of another version: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`,
+  );
+}
+
+function refuseOther(directory: string, earlier: RunInfo, wanted: RunIdentity): void {
+  const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown;
+  const differences: string[] = [];
+  if (earlier.model.sha256 !== wanted.model.sha256) differences.push(`model ${earlier.model.name}`);
+  if (earlier.data.fingerprint !== wanted.data.fingerprint)
+    differences.push(`images of ${earlier.data.source}`);
+  if (!isDeepStrictEqual(plain(earlier.data.transform), plain(wanted.data.transform)))
+    differences.push('image transform');
+  for (const name of new Set([...Object.keys(earlier.options), ...Object.keys(wanted.options)])) {
+    const [before, now] = [plain(earlier.options[name]), plain(wanted.options[name])];
+    if (!isDeepStrictEqual(before, now)) {
+      differences.push(`${name} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`);
+    }
+  }
+  if (differences.length > 0) {
+    throw new CritmapError(
+      'ERR_RUN',
+      `${directory} holds another run (${differences.join('; ')}); choose another directory for --out, or repeat that command to go on with it`,
+    );
+  }
+}
+
+/** Takes the directory for this process; a lock whose process is gone (kill -9) is taken over. */
+async function lock(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, files.lock);
+  const mine = JSON.stringify({ pid: process.pid, host: hostname() });
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await writeFile(path, mine, { flag: 'wx' });
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(directory, error);
+    }
+    const holder = await holderOf(path);
+    if (attempt > 0 || (holder && isAlive(holder))) {
+      throw new CritmapError(
+        'ERR_RUN',
+        `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
+      );
+    }
+    await rm(path, { force: true });
+  }
+}
+
+interface Holder {
+  pid: number;
+  host: string;
+}
+
+async function holderOf(path: string): Promise<Holder | undefined> {
+  try {
+    return z
+      .object({ pid: z.number().int().positive(), host: z.string() })
+      .parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive({ pid, host }: Holder): boolean {
+  // Another machine's processes cannot be asked; the person decides.
+  if (host !== hostname()) return true;
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const handle = await open(temporary, 'w');
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
+function cannotWrite(path: string, error: unknown): CritmapError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const reasons: Record<string, string> = {
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    ENOTDIR: 'a part of the path is a file',
+    EEXIST: 'there is a file of that name',
+  };
+  return new CritmapError('ERR_RUN', `cannot write ${path}: ${reasons[code] ?? messageOf(error)}`, {
+    cause: error,
+  });
+}

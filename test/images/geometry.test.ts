@@ -1,0 +1,59 @@
+import t from 'tap';
+import { fit } from '../../src/images/fit.js';
+import { centreCrop, resizedSize } from '../../src/images/geometry.js';
+import { pattern } from './build-files.js';
+
+t.test('the short side becomes the size asked for and the long side is truncated', async (t) => {
+  // int(256 * 500 / 375) = int(341.33)
+  t.same(resizedSize({ height: 375, width: 500 }, 256), { height: 256, width: 341 });
+  t.same(resizedSize({ height: 500, width: 375 }, 256), { height: 341, width: 256 });
+  // int(256 * 640 / 427) = int(383.70): truncated, not rounded
+  t.same(resizedSize({ height: 427, width: 640 }, 256), { height: 256, width: 383 });
+  t.same(resizedSize({ height: 28, width: 28 }, 37), { height: 37, width: 37 });
+});
+
+t.test('the centre crop rounds halves to even, as Python does', async (t) => {
+  const at = (from: number, crop: number) =>
+    centreCrop({ height: from, width: 0 }, { height: crop, width: 0 }).top;
+  t.equal(at(256, 224), 16);
+  t.equal(at(341, 224), 58, '58.5 goes to 58');
+  t.equal(at(383, 224), 80, '79.5 goes to 80');
+  t.equal(at(225, 224), 0, '0.5 goes to 0');
+  t.equal(at(227, 224), 2, '1.5 goes to 2');
+});
+
+t.test('without resizing, a crop takes the pixels at the centre', async (t) => {
+  // 4 rows of 5 columns, value = 10 * row + column; top = (4 - 2) / 2 = 1, left = round(0.5 * 3 = 1.5) = 2.
+  const data = Uint8Array.from({ length: 20 }, (_, at) => 10 * Math.floor(at / 5) + (at % 5));
+  const cropped = await fit({ data, height: 4, width: 5, channels: 1 }, null, { height: 2, width: 2 });
+  t.same([...cropped.data], [12, 13, 22, 23]);
+});
+
+t.test('resizing then cropping gives the model its size', async (t) => {
+  for (const channels of [1, 3]) {
+    const pixels = { data: pattern(40 * 60 * channels), height: 40, width: 60, channels };
+    const fitted = await fit(pixels, 20, { height: 16, width: 16 });
+    t.match(fitted, { height: 16, width: 16, channels });
+    t.equal(fitted.data.length, 16 * 16 * channels);
+  }
+});
+
+t.test('a flat image stays flat whatever is done to its size', async (t) => {
+  const data = new Uint8Array(30 * 50 * 3).fill(77);
+  for (const resize of [8, 100]) {
+    const fitted = await fit({ data, height: 30, width: 50, channels: 3 }, resize, { height: 8, width: 8 });
+    t.ok(fitted.data.every((value) => value === 77));
+  }
+});
+
+t.test('an image whose short side is right already is not resampled', async (t) => {
+  const data = pattern(6 * 9 * 3);
+  const fitted = await fit({ data, height: 6, width: 9, channels: 3 }, 6, { height: 6, width: 9 });
+  t.equal(fitted.data, data);
+});
+
+t.test('a crop larger than the image and a strip that would not fit in memory are refused', async (t) => {
+  const strip = { data: new Uint8Array(20000), height: 1, width: 20000, channels: 1 };
+  await t.rejects(fit(strip, null, { height: 2, width: 2 }), /1x20000 pixels cannot be cropped to 2x2/);
+  await t.rejects(fit(strip, 256, { height: 224, width: 224 }), /resize to 256x5120000, too large/);
+});
