@@ -15,7 +15,6 @@ struct Kernels;
 struct RowSums {
   bool finite;
   size_t best_original, best_changed;
-  // Of the unnormalised exponentials.
   double square_p, square_q, product;
   // ln of the sums of the exponentials, after subtracting the maxima.
   double log_weight_original, log_weight_changed, top_changed;

@@ -15,14 +15,25 @@ CRITMAP_HD double sum_lanes(double (&lane)[16]) {
   return lane[0];
 }
 
-// 16 logits from `at`, the ones beyond the row replaced by `fill`.
-template <class L>
+// 16 elements from `at`; where the row ends before that (not `whole`), `fill` for the missing ones.
+template <class L, bool whole>
 CRITMAP_HD typename L::Floats load_part(const float* row, size_t at, size_t count, float fill) {
-  if (at + 16 <= count) return L::load(row + at);
-  float buffer[16];
-  for (int i = 0; i < 16; i++) buffer[i] = fill;
-  memcpy(buffer, row + at, (count - at) * sizeof(float));
-  return L::load(buffer);
+  if constexpr (whole) {
+    return L::load(row + at);
+  } else {
+    float buffer[16];
+    for (int i = 0; i < 16; i++) buffer[i] = fill;
+    memcpy(buffer, row + at, (count - at) * sizeof(float));
+    return L::load(buffer);
+  }
+}
+
+// Calls step<whole>(at) for each 16 elements of a row; only the last may not be whole.
+template <class Step>
+CRITMAP_HD void walk_row(size_t count, const Step& step) {
+  size_t at = 0;
+  for (; at + 16 <= count; at += 16) step.template operator()<true>(at);
+  if (at < count) step.template operator()<false>(at);
 }
 
 // K running sums: float32 over at most four terms, then float64.
@@ -47,21 +58,22 @@ struct Sums {
   }
 };
 
-// Calls step(at) for each 16 elements of a row, begin() and end() around every four.
+// The same, with begin() and end() of the sums around every four steps.
 template <class Terms, class Step>
-CRITMAP_HD void walk_row(size_t count, Terms& sums, const Step& step) {
+CRITMAP_HD void sum_row(size_t count, Terms& sums, const Step& step) {
   size_t at = 0;
   for (; at + 64 <= count; at += 64) {
     sums.begin();
-    step(at);
-    step(at + 16);
-    step(at + 32);
-    step(at + 48);
+    step.template operator()<true>(at);
+    step.template operator()<true>(at + 16);
+    step.template operator()<true>(at + 32);
+    step.template operator()<true>(at + 48);
     sums.end();
   }
   if (at < count) {
     sums.begin();
-    for (; at < count; at += 16) step(at);
+    for (; at + 16 <= count; at += 16) step.template operator()<true>(at);
+    if (at < count) step.template operator()<false>(at);
     sums.end();
   }
 }
@@ -71,11 +83,11 @@ template <class L>
 CRITMAP_HD bool row_maximum(const float* row, size_t count, float& maximum) {
   auto best = L::set(-INFINITY);
   auto exponent = L::set(0u);
-  for (size_t at = 0; at < count; at += 16) {
-    const auto x = load_part<L>(row, at, count, row[0]);
+  walk_row(count, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
+    const auto x = load_part<L, whole>(row, at, count, row[0]);
     best = L::larger(x, best);
     exponent = L::larger_signed(exponent, L::bits(x) & L::set(0x7fffffffu));
-  }
+  });
   float value[16];
   uint32_t magnitude[16];
   L::store(value, best);
@@ -91,13 +103,15 @@ CRITMAP_HD bool row_maximum(const float* row, size_t count, float& maximum) {
 
 template <class L>
 CRITMAP_HD size_t first_equal(const float* row, size_t count, float wanted) {
-  for (size_t at = 0; at < count; at += 16) {
-    const uint32_t found = L::lane_bits(load_part<L>(row, at, count, row[0]) == L::set(wanted));
-    for (uint32_t i = 0; found >> i; i++) {
-      if (found >> i & 1) return at + i;
-    }
+  size_t at = 0;
+  uint32_t found = 0;
+  for (; at + 16 <= count; at += 16) {
+    found = L::lane_bits(L::load(row + at) == L::set(wanted));
+    if (found) break;
   }
-  return 0;
+  if (!found) found = L::lane_bits(load_part<L, false>(row, at, count, wanted) == L::set(wanted));
+  for (; !(found & 1); found >>= 1) at++;
+  return at;
 }
 
 template <class L>
@@ -120,11 +134,12 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   const F floor = L::set(-1e30f);
   const F max_z = L::set(top_z), max_y = L::set(top_y);
 
-  Sums<L, 5> sums;
+  Sums<L, 2> sums;
   auto weighted = L::zero(), plain = L::zero();
-  walk_row(classes, sums, [&](size_t at) CRITMAP_INLINE_LAMBDA {
+  sum_row(classes, sums, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
     // Elements beyond the row: e^-1e30 = 0, and a changed logit that counts nothing below.
-    const F z = load_part<L>(original, at, classes, -3e38f), y = load_part<L>(changed, at, classes, -3e38f);
+    const F z = load_part<L, whole>(original, at, classes, -3e38f);
+    const F y = load_part<L, whole>(changed, at, classes, -3e38f);
     const F a = L::larger(z - max_z, floor), b = L::larger(y - max_y, floor);
     const F p = exponential<L>(a), q = exponential<L>(b);
     L::store(exp_z + at, p);
@@ -132,11 +147,8 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
     L::store(gap + at, a - b);
     sums.narrow[0] = sums.narrow[0] + p;
     sums.narrow[1] = sums.narrow[1] + q;
-    sums.narrow[2] = sums.narrow[2] + p * p;
-    sums.narrow[3] = sums.narrow[3] + q * q;
-    sums.narrow[4] = sums.narrow[4] + p * q;
     // Raw logits can be large: these two in float64 throughout.
-    const auto raw = L::widen(at + 16 <= classes ? y : load_part<L>(changed, at, classes, 0.0f));
+    const auto raw = L::widen(whole ? y : load_part<L, whole>(changed, at, classes, 0.0f));
     weighted = weighted + raw * L::widen(a);
     plain = plain + raw;
   });
@@ -146,9 +158,6 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   L::store(lane, plain);
   out.changed = sum_lanes(lane);
   const double weight_z = sums.total(0), weight_y = sums.total(1);
-  out.square_p = sums.total(2);
-  out.square_q = sums.total(3);
-  out.product = sums.total(4);
   out.log_weight_original = logarithm(weight_z);
   out.log_weight_changed = logarithm(weight_y);
   out.top_changed = double(top_y);
@@ -157,8 +166,8 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   const F scale_p = L::set(float(0x1p40 / weight_z)), scale_q = L::set(float(0x1p40 / weight_y));
   const F shift = L::set(float(out.log_weight_original - out.log_weight_changed));
   const F magnitude = L::set(0.0f), tiny = L::set(1e-30f), half = L::set(0.5f);
-  Sums<L, 4> last;
-  walk_row(classes, last, [&](size_t at) CRITMAP_INLINE_LAMBDA {
+  Sums<L, 7> last;
+  sum_row(classes, last, [&]<bool>(size_t at) CRITMAP_INLINE_LAMBDA {
     const F p = L::load(exp_z + at) * scale_p, q = L::load(exp_y + at) * scale_q;
     const F difference = p - q, sum = p + q;
     const F distance = L::larger(difference, magnitude - difference);
@@ -172,38 +181,44 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
     last.narrow[1] = last.narrow[1] + difference * difference;
     last.narrow[2] = last.narrow[2] + p * ratio;
     last.narrow[3] = last.narrow[3] + sum * half * bend;
+    last.narrow[4] = last.narrow[4] + p * p;
+    last.narrow[5] = last.narrow[5] + q * q;
+    last.narrow[6] = last.narrow[6] + p * q;
   });
   out.l1 = last.total(0) * 0x1p-40;
   out.l2_square = last.total(1) * 0x1p-80;
   out.kl = last.total(2) * 0x1p-40;
   out.js = last.total(3) * 0x1p-40;
+  out.square_p = last.total(4) * 0x1p-80;
+  out.square_q = last.total(5) * 0x1p-80;
+  out.product = last.total(6) * 0x1p-80;
 }
 
 template <class L>
 size_t rank_kernel(const float* logits, size_t classes, size_t label) {
   const auto own = L::set(logits[label]);
   size_t above = 0;
-  for (size_t at = 0; at < classes; at += 16) {
-    const auto x = load_part<L>(logits, at, classes, -INFINITY);
+  walk_row(classes, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
+    const auto x = load_part<L, whole>(logits, at, classes, -INFINITY);
     uint32_t counted = L::lane_bits(own < x);
     if (at < label) {
       const uint32_t before = label - at >= 16 ? 0xffffu : (1u << (label - at)) - 1u;
       counted |= L::lane_bits(x == own) & before;
     }
     for (; counted; counted &= counted - 1) above++;
-  }
+  });
   return above;
 }
 
 template <class L>
 void square_sums_kernel(const float* original, const float* changed, size_t count, double (&sums)[2]) {
   auto own = L::zero(), difference = L::zero();
-  for (size_t at = 0; at < count; at += 16) {
-    const auto a = L::widen(load_part<L>(original, at, count, 0.0f));
-    const auto d = L::widen(load_part<L>(changed, at, count, 0.0f)) - a;
+  walk_row(count, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
+    const auto a = L::widen(load_part<L, whole>(original, at, count, 0.0f));
+    const auto d = L::widen(load_part<L, whole>(changed, at, count, 0.0f)) - a;
     own = own + a * a;
     difference = difference + d * d;
-  }
+  });
   double lane[16];
   L::store(lane, own);
   sums[0] = sum_lanes(lane);

@@ -2,9 +2,9 @@
  * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
  * from it. Whole files are replaced atomically; one process at a time writes to a run.
  */
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CritmapError, messageOf } from './errors.js';
@@ -63,7 +63,7 @@ export interface OpenRun {
  */
 export async function openRun(directory: string, wanted: RunIdentity): Promise<OpenRun> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(resolve(directory));
   } catch (error) {
     throw cannotWrite(directory, error);
   }
@@ -98,6 +98,29 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
     throw error instanceof CritmapError ? error : cannotWrite(directory, error);
   }
 }
+
+/**
+ * Makes a directory and its parents. Not mkdir's `recursive`: that never returns where a parent exists and yet
+ * cannot take a directory (/proc answers ENOENT for ever).
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || (await exists(parent))) throw error;
+    await makeDirectory(parent);
+    await mkdir(path);
+  }
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** @throws CritmapError (ERR_RUN) when the directory is not a run or its run.json is damaged. */
 export async function readInfo(directory: string): Promise<RunInfo> {
@@ -231,6 +254,7 @@ function cannotWrite(path: string, error: unknown): CritmapError {
     ENOSPC: 'the disk is full',
     ENOTDIR: 'a part of the path is a file',
     EEXIST: 'there is a file of that name',
+    ENOENT: 'no directory can be made there',
   };
   return new CritmapError('ERR_RUN', `cannot write ${path}: ${reasons[code] ?? messageOf(error)}`, {
     cause: error,

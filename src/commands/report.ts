@@ -1,10 +1,11 @@
 /** `critmap report`: one HTML file from one or many runs. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { CritmapError, messageOf } from '../errors.js';
 import { reportHtml } from '../report/html.js';
 import { readRun } from '../results.js';
+import { makeDirectory } from '../run.js';
 import type { Summary } from '../summary.js';
 
 export const reportCommand: CommandModule<
@@ -37,7 +38,7 @@ export async function writeReport(
 ): Promise<void> {
   const html = await reportHtml(summaries, title === undefined ? {} : { title });
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(resolve(path)));
     await writeFile(path, html);
   } catch (error) {
     throw new CritmapError('ERR_RUN', `cannot write ${path}: ${messageOf(error)}`, { cause: error });

@@ -126,10 +126,14 @@ function describe(index: GraphIndex, node: Node, { origin, transposed }: Weight,
   const biasTensor = biasOf(index, node, channels);
   const bias = biasTensor ? vector(biasTensor, channels) : null;
   const weight = { tensor: origin.tensor, stored, shape, layout };
+  // A shared weight may carry the name of any of its modules; the bias tells which one this node is.
+  const shared = (index.consumers.get(origin.tensor)?.length ?? 0) > 1;
+  const tensors = biasTensor ? [origin.tensor, biasTensor] : [origin.tensor];
+  if (shared) tensors.reverse();
   // torch.nn.init: size(1) x receptive field and size(0) x receptive field, groups not considered.
   const receptive = elementCount(shape.slice(2));
   return {
-    name: moduleName(node, [origin.tensor, ...(biasTensor ? [biasTensor] : [])], taken),
+    name: moduleName(node, tensors, taken),
     op: node.opType as Layer['op'],
     weight,
     bias,

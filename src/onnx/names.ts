@@ -9,7 +9,7 @@ const anonymous = /^(onnx::|_?val_|_?v_|const|transpose|mul|t_|\d+$|\/)|^[A-Za-z
 const parameterSuffix = /[./](weight|bias|kernel|weight_v|W|b)(:0)?$/;
 
 /**
- * @param tensors names of the layer's stored tensors, the weight first
+ * @param tensors names of the layer's stored tensors, the most telling first
  * @param taken names given before; a second layer of one name gets `#2`
  */
 export function moduleName(node: Node, tensors: readonly string[], taken: ReadonlySet<string>): string {

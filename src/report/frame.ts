@@ -50,11 +50,15 @@ const CONFIG = {
   },
 };
 
-/** Scale and axis of a percentage: 0-100 in every figure, so that figures can be compared. */
+/**
+ * Scale and axis of a percentage: 0-100 in every figure, so that figures can be compared. Never stacked: to
+ * stack bars, Vega-Lite writes the names of the series into an expression, and names come from the model.
+ */
 export function percent(field: string, title: string, orient: 'top' | 'bottom' | 'left'): object {
   return {
     field,
     type: 'quantitative',
+    stack: null,
     scale: { domain: [0, 100], nice: false },
     axis: { orient, title, values: [0, 20, 40, 60, 80, 100] },
   };

@@ -35,7 +35,7 @@ p { max-width: 46rem; overflow-wrap: anywhere; }
 .facts small { display: block; font-size: .8rem; font-weight: 400; color: var(--muted); }
 .warning { border-left: 3px solid #d55e00; padding: .1rem 0 .1rem .9rem; }
 figure { margin: 0 0 2.25rem; min-width: 0; }
-figcaption { color: var(--muted); font-size: .87rem; margin-bottom: .5rem; max-width: 46rem; }
+figcaption { color: var(--muted); font-size: .87rem; margin-bottom: .5rem; max-width: 52rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(25rem, 1fr)); gap: 0 2rem; }
 .pair figure { display: grid; grid-row: span 2; grid-template-rows: subgrid; gap: 0; }
 .plot { overflow-x: auto; }

@@ -25,7 +25,7 @@ export function escapeHtml(text: string): string {
  * surrogates) with U+FFFD, so that a name can neither colour the table nor forge a row of it.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\uFFFD');
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\uFFFE\uFFFF]/gu, '\uFFFD');
 }
 
 const WIDE =

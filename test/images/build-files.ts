@@ -16,7 +16,13 @@ export function npy(
   const text = `${dict}${' '.repeat((64 - (unpadded % 64)) % 64)}\n`;
   const length = Buffer.alloc(lengthBytes);
   length.writeUIntLE(Buffer.byteLength(text), 0, lengthBytes);
-  return Buffer.concat([Buffer.from('\x93NUMPY', 'latin1'), Buffer.from([version, 0]), length, Buffer.from(text), data]);
+  return Buffer.concat([
+    Buffer.from('\x93NUMPY', 'latin1'),
+    Buffer.from([version, 0]),
+    length,
+    Buffer.from(text),
+    data,
+  ]);
 }
 
 /** The bytes of a typed array, in this machine's (little-endian) order. */

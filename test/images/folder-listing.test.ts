@@ -95,7 +95,10 @@ t.test('a folder without images is refused with what was found in it', async (t)
   const refused: [string[], RegExp][] = [
     [[], /: no images, the folder is empty; give a folder with \.jpg/],
     [['README.txt'], /no images, only 1 other file \(README\.txt\)/],
-    [['a/1.txt', 'b/2.txt', 'b/3.txt', 'b/4.txt'], /only 4 other files \(.*\.txt, .*\.txt, .*\.txt, \.\.\.\)/],
+    [
+      ['a/1.txt', 'b/2.txt', 'b/3.txt', 'b/4.txt'],
+      /only 4 other files \(.*\.txt, .*\.txt, .*\.txt, \.\.\.\)/,
+    ],
   ];
   for (const [paths, message] of refused) {
     await t.test(`${paths.length} files`, async (t) => {
@@ -108,7 +111,10 @@ t.test('a folder without images is refused with what was found in it', async (t)
 
 t.test('formats that torchvision reads and the decoder does not are refused, not skipped', async (t) => {
   const root = await folder(t, ['a/1.png', 'a/2.bmp']);
-  await t.rejects(listFolder(root), { code: 'ERR_IMAGES', message: /2\.bmp: BMP, PPM and PGM .* convert them/ });
+  await t.rejects(listFolder(root), {
+    code: 'ERR_IMAGES',
+    message: /2\.bmp: BMP, PPM and PGM .* convert them/,
+  });
 });
 
 t.test('names are ordered by code point, not by UTF-16 unit', async (t) => {

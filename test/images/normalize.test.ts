@@ -13,7 +13,10 @@ t.test('every value of every channel is (v / 255 - mean) / std, rounded once', a
     }
   }
   // torchvision: Normalize(mean, std)(ToTensor()(black)) = -2.1179, -2.0357, -1.8044
-  t.same([0, 256, 512].map((at) => table[at]!.toFixed(4)), ['-2.1179', '-2.0357', '-1.8044']);
+  t.same(
+    [0, 256, 512].map((at) => table[at]!.toFixed(4)),
+    ['-2.1179', '-2.0357', '-1.8044'],
+  );
 });
 
 t.test('interleaved pixels become planes, from the start given', async (t) => {

@@ -31,5 +31,8 @@ t.test('every index is about equally likely to be drawn', async (t) => {
   const drawn = new Array<number>(20).fill(0);
   for (let seed = 0; seed < 2000; seed++) for (const index of sampleIndices(20, 5, seed)) drawn[index]!++;
   // Binomial(2000, 1/4): mean 500, standard deviation 19.4; five of them on either side.
-  t.ok(drawn.every((count) => Math.abs(count - 500) < 97), drawn.join(' '));
+  t.ok(
+    drawn.every((count) => Math.abs(count - 500) < 97),
+    drawn.join(' '),
+  );
 });

@@ -1,0 +1,79 @@
+// Everything that JavaScript can call, and nothing else. The surface as TypeScript sees it: src/native.ts.
+#include <napi.h>
+
+#include "arguments.h"
+#include "calls.h"
+#include "environment.h"
+#include "philox.h"
+
+namespace critmap::binding {
+namespace {
+
+Napi::Value info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const KernelPaths& known = kernel_paths();
+  const Napi::Array paths = Napi::Array::New(env, known.count);
+  for (size_t i = 0; i < known.count; i++) paths.Set(uint32_t(i), known.paths[i]->name);
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("version", CRITMAP_VERSION);
+  result.Set("path", Environment::of(env).kernels->name);
+  result.Set("paths", paths);
+  return result;
+}
+
+Napi::Value use_path(const Napi::CallbackInfo& info) {
+  const std::string name = short_string(argument(info, 0), "path");
+  const KernelPaths& known = kernel_paths();
+  std::string names;
+  for (size_t i = 0; i < known.count; i++) {
+    if (name == known.paths[i]->name) {
+      Environment::of(info.Env()).kernels = known.paths[i];
+      return info.Env().Undefined();
+    }
+    names += (i ? ", " : "") + std::string(known.paths[i]->name);
+  }
+  throw_range(info.Env(), "path must be one that this processor can run: " + names);
+}
+
+// For tests against published values only: one block, counter[4] and key[2] to four words.
+Napi::Value philox_block(const Napi::CallbackInfo& info) {
+  const std::span<uint32_t> counter = elements<uint32_t>(argument(info, 0), "counter");
+  const std::span<uint32_t> key = elements<uint32_t>(argument(info, 1), "key");
+  if (counter.size() != 4) throw_range(info.Env(), "counter must have 4 elements");
+  if (key.size() != 2) throw_range(info.Env(), "key must have 2 elements");
+  OneLane::Wide c[4];
+  for (size_t i = 0; i < 4; i++) c[i] = OneLane::set_wide(counter[i]);
+  philox<OneLane>(c, uint64_t(key[0]) | uint64_t(key[1]) << 32);
+  Napi::Uint32Array words = Napi::Uint32Array::New(info.Env(), 4);
+  for (size_t i = 0; i < 4; i++) words[i] = uint32_t(c[i].v[0]);
+  return words;
+}
+
+Napi::Object load(Napi::Env env, Napi::Object exports) {
+  auto state = std::make_unique<Environment>();
+  state->float64_array = Napi::Persistent(env.Global().Get("Float64Array").As<Napi::Function>());
+  state->uint8_array = Napi::Persistent(env.Global().Get("Uint8Array").As<Napi::Function>());
+  env.SetInstanceData<Environment>(state.release());
+
+  const auto add = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, call, name));
+  };
+  add("info", guarded<info>);
+  add("usePath", guarded<use_path>);
+  add("reset", guarded<reset_now>);
+  add("resetAsync", guarded_async<reset_async>);
+  add("compare", guarded<compare_now>);
+  add("compareAsync", guarded_async<compare_async>);
+  add("norms", guarded<norms_now>);
+  const Napi::Object internal = Napi::Object::New(env);
+  internal.Set("philox", Napi::Function::New(env, guarded<philox_block>, "philox"));
+  exports.Set("internal", internal);
+  return exports;
+}
+
+}  // namespace
+}  // namespace critmap::binding
+
+static Napi::Object load(Napi::Env env, Napi::Object exports) { return critmap::binding::load(env, exports); }
+
+NODE_API_MODULE(critmap, load)

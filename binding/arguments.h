@@ -1,0 +1,64 @@
+// Checks of everything that JavaScript passes in. Reading an object may run its getters, which may throw or detach
+// a buffer, so calls first read all objects and only then take pointers with `elements`.
+#pragma once
+
+#include <napi.h>
+
+#include <span>
+#include <string>
+
+namespace critmap::binding {
+
+[[noreturn]] void throw_type(Napi::Env env, const std::string& message);
+[[noreturn]] void throw_range(Napi::Env env, const std::string& message);
+
+// Argument `index`, or undefined.
+Napi::Value argument(const Napi::CallbackInfo& info, size_t index);
+
+// TypeError unless `value` is an object (not null, not a function).
+Napi::Object object(Napi::Value value, const char* name);
+
+// The values of `object[property]`; `name` is for the message. TypeError or RangeError if it is of another kind.
+float finite_float(Napi::Object object, const char* property, const char* name);
+uint64_t key_bits(Napi::Object object);
+// An integer from 1 to 2^53 - 1.
+size_t positive_integer(Napi::Value value, const char* name);
+// A short string; longer ones are cut, which makes them unknown names.
+std::string short_string(Napi::Value value, const char* name);
+
+// The elements of a typed array of T that is neither shared nor detached. They stay where they are until JavaScript
+// runs again.
+template <class T>
+std::span<T> elements(Napi::Value value, const char* name);
+
+// The same without exceptions, for code that may run while its environment is shut down: false if `value` is no such
+// array any more.
+bool try_elements(napi_env env, napi_value value, napi_typedarray_type type, void** data, size_t* length);
+
+// Runs `call`, turning what the C++ library throws into JavaScript errors.
+template <Napi::Value (*call)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return call(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw_range(info.Env(), "not enough memory for this call");
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+}
+
+// For functions that return a promise: all errors reject it.
+template <Napi::Value (*call)(const Napi::CallbackInfo&)>
+Napi::Value guarded_async(const Napi::CallbackInfo& info) {
+  try {
+    return guarded<call>(info);
+  } catch (const Napi::Error& error) {
+    const auto deferred = Napi::Promise::Deferred::New(info.Env());
+    deferred.Reject(error.Value());
+    return deferred.Promise();
+  }
+}
+
+}  // namespace critmap::binding

@@ -1,0 +1,17 @@
+// The functions that addon.cpp exports, by the file that implements them.
+#pragma once
+
+#include <napi.h>
+
+namespace critmap::binding {
+
+// reset_calls.cpp
+Napi::Value reset_now(const Napi::CallbackInfo& info);
+Napi::Value reset_async(const Napi::CallbackInfo& info);
+
+// compare_calls.cpp
+Napi::Value compare_now(const Napi::CallbackInfo& info);
+Napi::Value compare_async(const Napi::CallbackInfo& info);
+Napi::Value norms_now(const Napi::CallbackInfo& info);
+
+}  // namespace critmap::binding

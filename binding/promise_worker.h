@@ -1,0 +1,45 @@
+// Work off the main thread that settles a promise. A subclass copies what it needs from JavaScript when it is made,
+// computes in `execute` and hands over in `finish`. The environment may shut down (a worker thread that is
+// terminated) while the work runs; Node then waits for `execute` and calls `finish` in an environment that refuses
+// everything. So completion uses the plain C API, takes no for an answer and throws nothing.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+namespace critmap::binding {
+
+class PromiseWorker {
+ public:
+  virtual ~PromiseWorker() = default;
+  PromiseWorker() = default;
+  PromiseWorker(const PromiseWorker&) = delete;
+  PromiseWorker& operator=(const PromiseWorker&) = delete;
+
+  // Queues the work and returns its promise.
+  static Napi::Value start(Napi::Env env, std::unique_ptr<PromiseWorker> worker);
+
+ protected:
+  // On a thread of the pool; no JavaScript values here. Exceptions reject the promise.
+  virtual void execute() = 0;
+  // On the environment's thread: the value to resolve with, or null after `fail` or with an exception pending.
+  virtual napi_value finish(napi_env env) = 0;
+  void fail_type(std::string message);
+
+ private:
+  static void run(napi_env env, void* data);
+  static void settle(napi_env env, napi_status status, void* data);
+  napi_value late_error(napi_env env) const;
+
+  enum class Failure { none, type, range, other };
+  Failure failure_ = Failure::none;
+  std::string message_;
+  napi_async_work work_ = nullptr;
+  napi_deferred deferred_ = nullptr;
+  // An Error made by the call: its stack shows the caller, which a late error would not know.
+  napi_ref origin_ = nullptr;
+};
+
+}  // namespace critmap::binding

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import t from 'tap';
+import { reportHtml } from '../../src/report/html.js';
+import { explanation, resetSentence } from '../../src/report/prose.js';
+import type { Estimate } from '../../src/summary.js';
+import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
+
+const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };
+const count = (text: string, part: string | RegExp): number => text.split(part).length - 1;
+
+t.test('a report of one model', async (t) => {
+  const summary = exampleSummary(resnet50Layers, { name: 'resnet50.a1' });
+  const html = await reportHtml([summary]);
+
+  t.test('is an HTML file in UTF-8 with the model as its title', async (t) => {
+    t.match(html, /^<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">/);
+    t.match(html, '<title>resnet50.a1 – layer criticality</title>');
+    t.match(html, '<h1>resnet50.a1</h1>');
+  });
+
+  t.test('explains what was measured and how', async (t) => {
+    const paragraph = explanation(summary);
+    t.match(paragraph, 'Each of 54 layers was reset on its own');
+    t.match(paragraph, 'freshly drawn random ones (initialisation: auto)');
+    t.match(paragraph, '1,000 images from imagenet/val');
+    t.match(paragraph, '3 independent trials (seed 0)');
+    t.match(paragraph, 'with 95 % intervals');
+    t.match(html, 'Each of 54 layers was reset on its own');
+  });
+
+  t.test('gives key facts: baseline, images, mean criticality, the extremes', async (t) => {
+    for (const fact of [
+      'Baseline accuracy',
+      '80.10 %',
+      'Mean criticality',
+      'Most critical',
+      'Least critical',
+    ]) {
+      t.match(html, fact);
+    }
+  });
+
+  t.test(
+    'has a figure each for criticality, agreement, parameters and accuracy, named for screen readers',
+    async (t) => {
+      t.equal(count(html, '<figure'), 4);
+      const labels = [...html.matchAll(/<svg role="img" aria-labelledby="([^"]+)"/g)].map(([, id]) => id!);
+      t.equal(labels.length, 4);
+      for (const id of labels) t.equal(count(html, `id="${id}"`), 1, id);
+    },
+  );
+
+  t.test('has a table with a caption, scopes, a row per layer and numbers on the right', async (t) => {
+    t.match(html, '<caption>Every layer of resnet50.a1, in graph order.</caption>');
+    t.equal(count(html, '<tr><th scope="row">'), 54 + 1);
+    const heads = [...html.matchAll(/<th scope="col"[^>]*>([^<]+)<\/th>/g)].map(([, title]) => title);
+    t.same(
+      heads.join(' | '),
+      'layer | op | shape | parameters | criticality % | interval | sd | agreement % | cosine | L1 | L2 | KL | JS | ' +
+        'top-1 % | top-5 % | loss | change | trials | images',
+    );
+    t.match(html, `data-value="${summary.layers[0]!.criticality.mean}">`);
+  });
+
+  t.test('defines its words and tells where its numbers come from', async (t) => {
+    t.match(html, '<h2>How to read this</h2>');
+    t.match(html, '<dt>Criticality</dt><dd>100 × (1 − mean cosine similarity');
+    t.match(html, `<dt>model sha256</dt><dd>${summary.model.sha256}</dd>`);
+    t.match(html, `<dt>data fingerprint</dt><dd>${summary.data.fingerprint}</dd>`);
+    t.match(html, '<dt>critmap</dt><dd>0.1.0</dd>');
+    t.match(html, '<dt>confidence</dt><dd>0.95</dd>');
+  });
+
+  t.test('loads nothing: no address but the names of XML namespaces', async (t) => {
+    const addresses = new Set(html.match(/https?:\/\/[^"'\s<)]+/g));
+    t.same(addresses, new Set(['http://www.w3.org/2000/svg', 'http://www.w3.org/1999/xlink']));
+    t.notMatch(html, /<link|<iframe|<img|<image|<use| src=|@import|url\(/);
+  });
+
+  t.test('allows its one script by hash and is complete without it', async (t) => {
+    const scripts = [...html.matchAll(/<script>(.*?)<\/script>/gs)];
+    t.equal(scripts.length, 1);
+    const hash = createHash('sha256').update(scripts[0]![1]!).digest('base64');
+    t.match(html, `script-src 'sha256-${hash}'`);
+    t.notMatch(html, / on\w+="|display: ?none[^"]*;? ?}/);
+  });
+
+  t.test('has the same bytes each time', async (t) => {
+    t.equal(await reportHtml([exampleSummary(resnet50Layers, { name: 'resnet50.a1' })]), html);
+  });
+});
+
+t.test('a report escapes all text that comes from files', async (t) => {
+  const evil = `</style></title><script>alert("x")</script><img src=x onerror='y'>&`;
+  const summary = exampleSummary([{ layer: evil, op: evil, shape: [3, 3] }, ...resnet18Layers], {
+    name: evil,
+  });
+  summary.layers[0]!.invalid = 1;
+  summary.layers[1]!.reset = evil;
+  summary.data.source = evil;
+  summary.data.fingerprint = evil;
+  summary.model.sha256 = evil;
+  summary.options = { [evil]: { [evil]: evil }, init: evil, seed: evil, confidence: evil };
+  for (const html of [await reportHtml([summary]), await reportHtml([summary, summary], { title: evil })]) {
+    t.equal(count(html, /<script/i), 1);
+    t.equal(count(html, /<\/style/i), 1);
+    t.equal(count(html, /<\/title/i), 1);
+    t.equal(count(html, /<img/i), 0);
+  }
+});
+
+t.test('a report without labels has no accuracy, and says so', async (t) => {
+  const html = await reportHtml([exampleSummary(resnet18Layers, { labels: false })]);
+  t.match(html, '<dd>–<small>no labels</small></dd>');
+  t.equal(count(html, '<figure'), 3);
+  t.notMatch(html, '>top-1 %</th>');
+});
+
+t.test('a report shows – for what was not measured and sorts it last', async (t) => {
+  const summary = exampleSummary(resnet18Layers.slice(0, 2), { trials: 1 });
+  summary.layers[0] = {
+    ...summary.layers[0]!,
+    criticality: NOTHING,
+    agreement: NOTHING,
+    cosine: null,
+    change: null,
+  };
+  const html = await reportHtml([summary]);
+  t.match(html, '<td class="number" data-value="">–</td>');
+  t.notMatch(html.replace(/<script>.*<\/script>/s, ''), />NaN<|[:,("]NaN|undefined|\bnull\b/);
+});
+
+t.test('a report names layers with invalid outputs and shows their count', async (t) => {
+  const summary = exampleSummary(resnet18Layers);
+  summary.layers[2]!.invalid = 17;
+  const html = await reportHtml([summary]);
+  t.match(html, 'in layer1.0.conv2 (17).');
+  t.match(html, '>invalid</th>');
+});
+
+t.test('a report works for one layer, for 74, for none, and without options', async (t) => {
+  t.match(await reportHtml([exampleSummary(resnet18Layers.slice(0, 1))]), 'One layer was reset on its own');
+  t.equal(count(await reportHtml([exampleSummary(vitLayers)]), '<tr><th scope="row">'), 75);
+  await t.resolves(reportHtml([{ ...exampleSummary([]), options: {} }]));
+});
+
+t.test('a report of several models', async (t) => {
+  const models = ['first', 'second'].map((name) => exampleSummary(resnet18Layers, { name }));
+
+  t.test('compares them first, then shows each', async (t) => {
+    const html = await reportHtml(models);
+    t.match(html, '<h1>2 models</h1>');
+    t.equal(count(html, '<figure'), 4 + 2 * 4);
+    t.match(html, '<figure class="map">');
+    const ids = [...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    t.equal(new Set(ids).size, ids.length, 'ids are distinct');
+  });
+
+  t.test('leaves out the sections per model on request', async (t) => {
+    const html = await reportHtml(models, { title: 'A <study>', perModel: false });
+    t.match(html, '<h1>A &lt;study&gt;</h1>');
+    t.equal(count(html, '<figure'), 4);
+  });
+});
+
+t.test('a report needs a summary', async (t) => {
+  await t.rejects(reportHtml([]), RangeError);
+});
+
+t.test('every kind of reset has a sentence', async (t) => {
+  const kinds = [
+    'random',
+    'zero',
+    'constant=0.5',
+    'shuffle',
+    'donor=a=b.onnx',
+    'interpolate=c@0.5',
+    'noise=0.1',
+    'other',
+  ];
+  t.same(
+    kinds.map((kind) => resetSentence(kind, undefined)),
+    [
+      'its weights were replaced by freshly drawn random ones',
+      'its weights were set to zero',
+      'its weights were all set to 0.5',
+      'its own weights were shuffled',
+      'its weights were replaced by those of a=b.onnx',
+      'its weights were mixed with those of another checkpoint (c@0.5)',
+      'noise was added to its weights (σ = 0.1)',
+      'its weights were changed (other)',
+    ],
+  );
+});

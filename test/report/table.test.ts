@@ -1,0 +1,140 @@
+import t from 'tap';
+import { baselineLine, blockBar, layerTable } from '../../src/report/table.js';
+import { columnsOf } from '../../src/report/text.js';
+import type { Estimate } from '../../src/summary.js';
+import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
+
+const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };
+const lines = (text: string): string[] => text.split('\n');
+
+t.test('the table of layers', async (t) => {
+  t.test('has a title line, a row per layer in graph order, a rule and the mean over layers', async (t) => {
+    const summary = exampleSummary(resnet50Layers);
+    const rows = lines(layerTable(summary, { color: false }));
+    t.equal(rows.length, 1 + 54 + 1 + 1);
+    t.match(rows[0], /^layer +op +shape +params +criticality % +agree % +top-1 %$/);
+    t.match(rows[1], /^conv1 +Conv +64x3x7x7 +9\.41k +\d+\.\d\d ± \d+\.\d\d +█/);
+    t.match(rows[54], /^fc +Gemm +1000x2048 +2\.05M /);
+    const mean = summary.layers.reduce((sum, layer) => sum + layer.criticality.mean!, 0) / 54;
+    t.match(rows[56], new RegExp(`^mean of 54 +${mean.toFixed(2)} `));
+  });
+
+  t.test('is aligned: numbers of one column end at one place', async (t) => {
+    const rows = lines(layerTable(exampleSummary(resnet50Layers), { color: false }));
+    t.same(new Set(rows.map((row) => row.length)), new Set([rows[0]!.length]));
+  });
+
+  t.test('has no ANSI sequence when colour is off', async (t) => {
+    t.notMatch(layerTable(exampleSummary(resnet18Layers), { color: false }), '\u001B');
+  });
+
+  t.test('differs only by ANSI sequences when colour is on', async (t) => {
+    const summary = exampleSummary(vitLayers);
+    const colored = layerTable(summary, { color: true });
+    t.match(colored, '\u001B[1mlayer\u001B[0m');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
+    t.equal(colored.replace(/\u001B\[\d+m/g, ''), layerTable(summary, { color: false }));
+  });
+
+  t.test('fits 100 columns unless told otherwise, with long names shortened by …', async (t) => {
+    const rows = lines(layerTable(exampleSummary(vitLayers), { color: false }));
+    t.ok(rows.every((row) => columnsOf(row) <= 100));
+    t.match(rows[2], /^….*0.*query /);
+  });
+
+  t.test('fits every width from 1, and keeps criticality longest', async (t) => {
+    const summary = exampleSummary(vitLayers);
+    summary.layers[3]!.invalid = 7;
+    for (let width = 1; width <= 140; width++) {
+      const widest = Math.max(...lines(layerTable(summary, { color: false, width })).map(columnsOf));
+      if (widest > width) t.fail(`${widest} columns where ${width} are allowed`);
+    }
+    t.match(lines(layerTable(summary, { color: false, width: 40 }))[0], /^layer +criticality %/);
+  });
+
+  t.test('refuses a width that is not a positive integer', async (t) => {
+    for (const width of [0, -1, 1.5, Number.NaN]) {
+      t.throws(() => layerTable(exampleSummary(resnet18Layers), { color: false, width }), RangeError);
+    }
+  });
+
+  t.test('prints – for what was not measured, and leaves it out of the mean', async (t) => {
+    const summary = exampleSummary(resnet18Layers.slice(0, 2));
+    summary.layers[0] = { ...summary.layers[0]!, criticality: NOTHING, agreement: NOTHING, top1: null };
+    summary.layers[1]!.criticality = { mean: 12, sdTrials: null, low: null, high: null };
+    const rows = lines(layerTable(summary, { color: false }));
+    t.match(rows[1], / – +– +–$/);
+    t.match(rows[2], / 12\.00 +█▎ /);
+    t.match(rows[4], /^mean of 2 +12\.00 /);
+  });
+
+  t.test('shows low–high in all rows where an interval does not lie around its mean', async (t) => {
+    const summary = exampleSummary(resnet18Layers);
+    summary.layers[0]!.criticality = { mean: 1, sdTrials: 0.5, low: 0, high: 3.5 };
+    const rows = lines(layerTable(summary, { color: false }));
+    t.match(rows[1], ' 1.00 (0.00–3.50) ');
+    t.notMatch(rows.join('\n'), '±');
+  });
+
+  t.test('has no accuracy column without labels', async (t) => {
+    t.notMatch(layerTable(exampleSummary(resnet18Layers, { labels: false }), { color: false }), 'top-1');
+  });
+
+  t.test('has one mean per kind of reset', async (t) => {
+    const summary = exampleSummary(resnet18Layers.slice(0, 2));
+    summary.layers.push(...summary.layers.map((layer) => ({ ...layer, reset: 'zero' })));
+    const text = layerTable(summary, { color: false });
+    t.match(text, /^conv1 · zero /m);
+    t.match(text, /^mean of 2 · random /m);
+    t.match(text, /^mean of 2 · zero /m);
+  });
+
+  t.test('names layers with invalid outputs in a note', async (t) => {
+    const summary = exampleSummary(resnet18Layers);
+    t.notMatch(layerTable(summary, { color: false }), '!');
+    summary.layers[1]!.invalid = 4;
+    const note = lines(layerTable(summary, { color: false }))
+      .slice(-2)
+      .join(' ');
+    t.match(note, '! 4 outputs were NaN or infinite (layer1.0.conv1 4): counted as disagreement');
+  });
+
+  t.test('cannot be steered by a layer name', async (t) => {
+    const summary = exampleSummary([{ layer: 'a\u001B[2J\nmean of 9', op: '\u009B31m', shape: [1] }]);
+    const rows = lines(layerTable(summary, { color: false }));
+    t.equal(rows.length, 4);
+    t.match(rows[1], /^a\uFFFD\[2J\uFFFDmean of 9 +\uFFFD31m /);
+  });
+
+  t.test('works for one layer and for none', async (t) => {
+    t.equal(lines(layerTable(exampleSummary(resnet18Layers.slice(0, 1)), { color: false })).length, 4);
+    t.doesNotThrow(() => layerTable(exampleSummary([]), { color: false }));
+  });
+});
+
+t.test('the bar', async (t) => {
+  t.test('has eighths of a cell and never hides a value above 0', async (t) => {
+    t.equal(blockBar(100, 4), '████');
+    t.equal(blockBar(50, 4), '██');
+    t.equal(blockBar(28.125, 4), '█▏');
+    t.equal(blockBar(0.001, 4), '▏');
+  });
+
+  t.test('is empty for 0 and null, full beyond 100', async (t) => {
+    t.equal(blockBar(0, 4), '');
+    t.equal(blockBar(null, 4), '');
+    t.equal(blockBar(120, 4), '████');
+  });
+});
+
+t.test('the baseline line', async (t) => {
+  t.test('gives accuracy, loss and images with labels', async (t) => {
+    const line = 'baseline: top-1 80.10 %, top-5 95.20 %, loss 0.912 on 1,000 images';
+    t.equal(baselineLine(exampleSummary(resnet18Layers)), line);
+  });
+
+  t.test('says so where there are no labels', async (t) => {
+    const line = 'baseline: 1 image without labels';
+    t.equal(baselineLine(exampleSummary(resnet18Layers, { labels: false, images: 1 })), line);
+  });
+});

@@ -1,0 +1,228 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import t from 'tap';
+import { type ImageSet, openImages } from '../src/images/index.js';
+import { loadModel, type Model } from '../src/model.js';
+import { modelInput } from '../src/model-input.js';
+import { readOnnx, writeOnnx } from '../src/onnx/model.js';
+import { parseReset } from '../src/reset-spec.js';
+import { readRun } from '../src/results.js';
+import { type SweepOptions, sweep } from '../src/sweep.js';
+import { example, fixture } from './fixtures.js';
+
+const bottleneck = await loadModel(fixture('bottleneck.onnx'));
+const fashion = await loadModel(example('resnet.onnx'));
+
+/** Small sweeps: 3 x 32 x 32 noise has 16 to 256 images a chunk, so 300 images make two. */
+async function sweepOf(model: Model, source: string, images: number, options: SweepOptions) {
+  const set = await openImages(source, { ...modelInput(model), images });
+  try {
+    return await sweep(model, set, options);
+  } finally {
+    await set.close();
+  }
+}
+const noise = (options: SweepOptions, images = 300) =>
+  sweepOf(bottleneck, `synthetic:${images}`, images, options);
+
+t.test('a sweep gives every layer its numbers and writes a run', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const { summary } = await noise({ out, trials: 2 });
+  t.strictSame(
+    summary.layers.map(({ layer }) => layer),
+    bottleneck.layers.map(({ name }) => name),
+  );
+  for (const layer of summary.layers) {
+    t.equal(layer.images, 300);
+    t.equal(layer.perTrial.length, 2);
+    t.ok((layer.change ?? 0) > 0);
+    const { mean, low, high } = layer.criticality;
+    t.ok(
+      low !== null &&
+        mean !== null &&
+        high !== null &&
+        low <= mean &&
+        mean <= high &&
+        low >= 0 &&
+        high <= 100,
+    );
+  }
+  t.equal(summary.baseline, null, 'no labels, no accuracy');
+  t.strictSame(readdirSync(out).sort(), [
+    'cells.ndjson',
+    'results.csv',
+    'run.json',
+    'summary.csv',
+    'summary.json',
+  ]);
+  const run = await readRun(out);
+  t.equal(run.info.status, 'done');
+  t.strictSame(run.summary, summary);
+  const matrix = run.matrix('criticality');
+  t.strictSame(matrix.shape, [summary.layers.length, 2]);
+  t.equal(matrix.get(0, 1), 100 * (1 - (summary.layers[0]?.perTrial[1]?.cosine ?? 0)));
+});
+
+t.test('--reset zero equals a hand-made ONNX with zeros, run in onnxruntime-node directly', async (t) => {
+  const images = await openImages(example('images.npz'), { ...modelInput(fashion), images: 200 });
+  const { summary } = await sweep(fashion, images, {
+    resets: [await parseReset('zero')],
+    layers: ['layer2.0.conv1'],
+  });
+  const pixels = new Float32Array(200 * 28 * 28);
+  await images.read(0, 200, pixels);
+  await images.close();
+
+  const file = await readOnnx(example('resnet.onnx'));
+  const weight = file.graph.initializer.find(({ name }) => name === 'layer2.0.conv1.weight');
+  const zeros = new Float32Array((weight?.rawData.byteLength ?? 0) / 4);
+  const logits = async (bytes: Uint8Array) => {
+    const session = await InferenceSession.create(bytes);
+    const result = await session.run({ images: new Tensor('float32', pixels, [200, 1, 28, 28]) });
+    return result.logits?.data as Float32Array;
+  };
+  const original = await logits(readFileSync(example('resnet.onnx')));
+  const changed = await logits(writeOnnx(file, new Map([['layer2.0.conv1.weight', zeros]])));
+  let agreement = 0;
+  let cosine = 0;
+  for (let i = 0; i < 200; i++) {
+    const [p, q] = [
+      softmax(original.subarray(i * 10, i * 10 + 10)),
+      softmax(changed.subarray(i * 10, i * 10 + 10)),
+    ];
+    if (p.indexOf(Math.max(...p)) === q.indexOf(Math.max(...q))) agreement++;
+    const dot = (a: number[], b: number[]) => a.reduce((sum, value, j) => sum + value * (b[j] as number), 0);
+    cosine += dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q));
+  }
+  const [trial] = summary.layers[0]?.perTrial ?? [];
+  t.equal(trial?.agreementCount, agreement);
+  t.ok(Math.abs((trial?.cosine ?? 0) - cosine / 200) < 1e-6, `${trial?.cosine} ${cosine / 200}`);
+});
+
+t.test("the baseline is the model's accuracy, and labels give accuracies after the reset", async (t) => {
+  const { summary } = await sweepOf(fashion, example('images.npz'), 1000, {
+    layers: ['conv1', 'fc'],
+    trials: 1,
+  });
+  t.ok(summary.baseline && summary.baseline.top1 >= 90, `${summary.baseline?.top1}`);
+  for (const layer of summary.layers) {
+    t.ok(layer.top1 !== null && layer.top1 < (summary.baseline?.top1 ?? 0), `${layer.layer} ${layer.top1}`);
+    t.ok(
+      layer.recovered !== null && Math.abs(layer.recovered - layer.top1! / summary.baseline!.top1) < 1e-12,
+    );
+  }
+});
+
+t.test('agreement counts do not depend on the batch, nor bytes on the threads', async (t) => {
+  const counts = async (batch: number, threads: number) => {
+    const { summary } = await noise({ trials: 1, batch, threads }, 100);
+    return summary.layers.map(({ perTrial }) => perTrial[0]?.agreementCount);
+  };
+  const expected = await counts(64, 2);
+  t.strictSame(await counts(1, 2), expected);
+  t.strictSame(await counts(7, 1), expected);
+});
+
+t.test('two runs give the same bytes', async (t) => {
+  const dir = t.testdir({});
+  for (const name of ['a', 'b']) await noise({ out: join(dir, name), trials: 2 }, 100);
+  for (const file of ['summary.json', 'summary.csv', 'results.csv']) {
+    t.equal(readFileSync(join(dir, 'a', file), 'utf8'), readFileSync(join(dir, 'b', file), 'utf8'), file);
+  }
+});
+
+t.test('a sweep that was stopped goes on and ends with the same bytes', async (t) => {
+  const dir = t.testdir({});
+  await noise({ out: join(dir, 'whole'), trials: 2 });
+  const expected = readFileSync(join(dir, 'whole', 'summary.json'), 'utf8');
+  // Stopped after 1, 5 and 20 of the 36 (cell, chunk)s.
+  for (const stopAfter of [1, 5, 20]) {
+    const out = join(dir, `stopped-${stopAfter}`);
+    const controller = new AbortController();
+    let finished = 0;
+    const onProgress = () => {
+      if (++finished === stopAfter) controller.abort();
+    };
+    await t.rejects(noise({ out, trials: 2, signal: controller.signal, onProgress }), { name: 'AbortError' });
+    const partial = await readRun(out);
+    t.equal(partial.info.status, 'interrupted');
+    t.ok(partial.summary.layers.some((layer) => layer.images > 0));
+    let resumed = 0;
+    await noise({ out, trials: 2, onProgress: (progress) => (resumed = progress.resumed) });
+    t.ok(resumed > 0, 'what was finished is not computed again');
+    t.equal(readFileSync(join(out, 'summary.json'), 'utf8'), expected, `stopped after ${stopAfter}`);
+    t.equal((await readRun(out)).info.status, 'done');
+  }
+});
+
+t.test('a killed sweep, its journal torn anywhere, ends with the same bytes', async (t) => {
+  const dir = t.testdir({});
+  const whole = join(dir, 'whole');
+  await noise({ out: whole, trials: 1 }, 100);
+  const expected = readFileSync(join(whole, 'summary.json'), 'utf8');
+  const journal = readFileSync(join(whole, 'cells.ndjson'));
+  for (const share of [0, 0.3, 0.77]) {
+    const out = join(dir, `killed-${share}`);
+    await noise({ out, trials: 1 }, 100);
+    writeFileSync(join(out, 'cells.ndjson'), journal.subarray(0, Math.floor(journal.length * share)));
+    await noise({ out, trials: 1 }, 100);
+    t.equal(readFileSync(join(out, 'summary.json'), 'utf8'), expected, `cut at ${share}`);
+  }
+});
+
+t.test('a finished sweep is read, not computed again', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const first = await noise({ out, trials: 1 }, 50);
+  let computed = 0;
+  const second = await noise({ out, trials: 1, onProgress: () => computed++ }, 50);
+  t.equal(computed, 0);
+  t.strictSame(second.summary, first.summary);
+});
+
+t.test('an abort before or during a sweep rejects with its reason', async (t) => {
+  const reason = new Error('enough');
+  await t.rejects(noise({ signal: AbortSignal.abort(reason), trials: 1 }, 20), reason);
+});
+
+t.test('labels beyond the classes and options out of range are refused', async (t) => {
+  const labels = join(t.testdir({ 'labels.txt': '9\n'.repeat(20) }), 'labels.txt');
+  const images: ImageSet = await openImages('synthetic:20', { ...modelInput(bottleneck), labels });
+  await t.rejects(sweep(bottleneck, images), {
+    code: 'ERR_IMAGES',
+    message: /labels up to 9, the model only classes 0 to 6/,
+  });
+  for (const options of [
+    { trials: 0 },
+    { batch: 0 },
+    { seed: -1 },
+    { threads: 1.5 },
+    { confidence: 1 },
+    { resets: [] },
+  ]) {
+    await t.rejects(sweep(bottleneck, images, options), { code: 'ERR_OPTION' }, JSON.stringify(options));
+  }
+  await images.close();
+});
+
+t.test('a layer whose reset changes nothing stops the sweep before any work', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  await t.rejects(noise({ out, resets: [await parseReset(`donor=${fixture('bottleneck.onnx')}`)] }, 20), {
+    code: 'ERR_RESET',
+  });
+});
+
+t.test('images on which the reset model gives NaN are counted as invalid, not dropped', async (t) => {
+  const { summary } = await noise({ layers: ['fc'], resets: [await parseReset('constant=3e38')] }, 20);
+  const [layer] = summary.layers;
+  t.equal(layer?.invalid, 20);
+  t.equal(layer?.agreement.mean, 0, 'an invalid image never agrees');
+  t.equal(layer?.criticality.mean, null, 'and has no distance');
+});
+
+function softmax(logits: Float32Array): number[] {
+  const largest = Math.max(...logits);
+  const exps = Array.from(logits, (value) => Math.exp(value - largest));
+  const sum = exps.reduce((total, value) => total + value, 0);
+  return exps.map((value) => value / sum);
+}
