@@ -24,7 +24,7 @@ struct RowSums {
 
 // Elements of a row rounded up to whole steps of 16 lanes.
 constexpr size_t row_padding(size_t classes) { return (classes + 15) / 16 * 16; }
-constexpr size_t row_scratch(size_t classes) { return 3 * row_padding(classes); }
+constexpr size_t row_scratch(size_t classes) { return 3 * row_padding(classes) + 16; }
 
 // Pointers to `rows` results each, owned by the caller.
 struct ComparisonOut {

@@ -1,4 +1,4 @@
-// The sums of metrics.h over one row, for 16 lanes. Element c belongs to lane c % 16. Terms are float32; four at a
+// The sums of metrics.h over one row, for 16 lanes. Element c belongs to lane c % 16. Terms are float32; eight at a
 // time are added per lane in float32, those sums in float64, and the 16 lanes in a fixed tree, so every code path
 // gives the same bits. Included by the kernels_*.cpp files.
 #pragma once
@@ -36,7 +36,12 @@ CRITMAP_HD void walk_row(size_t count, const Step& step) {
   if (at < count) step.template operator()<false>(at);
 }
 
-// K running sums: float32 over at most four terms, then float64.
+template <class L>
+CRITMAP_HD typename L::Floats magnitude(typename L::Floats x) {
+  return L::from_bits(L::bits(x) & L::set(0x7fffffffu));
+}
+
+// K running sums: float32 over at most eight terms, then float64.
 template <class L, int K>
 struct Sums {
   typename L::Doubles wide[K];
@@ -48,6 +53,7 @@ struct Sums {
   CRITMAP_HD void begin() {
     for (int k = 0; k < K; k++) narrow[k] = L::set(0.0f);
   }
+  CRITMAP_HD void add(int k, typename L::Floats terms) { narrow[k] = narrow[k] + terms; }
   CRITMAP_HD void end() {
     for (int k = 0; k < K; k++) wide[k] = wide[k] + L::widen(narrow[k]);
   }
@@ -58,29 +64,24 @@ struct Sums {
   }
 };
 
-// The same, with begin() and end() of the sums around every four steps.
+// The same, with begin() and end() of the sums around every eight steps.
 template <class Terms, class Step>
 CRITMAP_HD void sum_row(size_t count, Terms& sums, const Step& step) {
-  size_t at = 0;
-  for (; at + 64 <= count; at += 64) {
+  for (size_t at = 0; at < count;) {
+    const size_t stop = at + 128 < count ? at + 128 : count;
     sums.begin();
-    step.template operator()<true>(at);
-    step.template operator()<true>(at + 16);
-    step.template operator()<true>(at + 32);
-    step.template operator()<true>(at + 48);
-    sums.end();
-  }
-  if (at < count) {
-    sums.begin();
-    for (; at + 16 <= count; at += 16) step.template operator()<true>(at);
-    if (at < count) step.template operator()<false>(at);
+    for (; at + 16 <= stop; at += 16) step.template operator()<true>(at);
+    if (at < stop) {
+      step.template operator()<false>(at);
+      at = stop;
+    }
     sums.end();
   }
 }
 
-// The largest logit; false if one is NaN or infinite.
+// The largest logit; returns the bits of the largest magnitude, which are those of a number if all are finite.
 template <class L>
-CRITMAP_HD bool row_maximum(const float* row, size_t count, float& maximum) {
+CRITMAP_HD uint32_t row_maximum(const float* row, size_t count, float& maximum) {
   auto best = L::set(-INFINITY);
   auto exponent = L::set(0u);
   walk_row(count, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
@@ -93,12 +94,11 @@ CRITMAP_HD bool row_maximum(const float* row, size_t count, float& maximum) {
   L::store(value, best);
   L::store(magnitude, exponent);
   maximum = value[0];
-  bool finite = true;
-  for (int i = 0; i < 16; i++) {
+  for (int i = 1; i < 16; i++) {
     maximum = value[i] > maximum ? value[i] : maximum;
-    finite = finite && magnitude[i] < 0x7f800000u;
+    magnitude[0] = magnitude[i] > magnitude[0] ? magnitude[i] : magnitude[0];
   }
-  return finite;
+  return magnitude[0];
 }
 
 template <class L>
@@ -118,26 +118,29 @@ template <class L>
 void compare_row_kernel(const float* original, const float* changed, size_t classes, float* scratch,
                         RowSums& out) {
   using F = typename L::Floats;
+  constexpr uint32_t infinity = 0x7f800000u, two_to_64 = 0x5f800000u;
   float top_z, top_y;
-  const bool finite_z = row_maximum<L>(original, classes, top_z);
-  const bool finite_y = row_maximum<L>(changed, classes, top_y);
-  out.finite = finite_z && finite_y;
+  const uint32_t largest_z = row_maximum<L>(original, classes, top_z);
+  const uint32_t largest_y = row_maximum<L>(changed, classes, top_y);
+  out.finite = largest_z < infinity && largest_y < infinity;
   if (!out.finite) return;
   out.best_original = first_equal<L>(original, classes, top_z);
   out.best_changed = first_equal<L>(changed, classes, top_y);
 
   const size_t padded = row_padding(classes);
-  float* const exp_z = scratch;
-  float* const exp_y = scratch + padded;
-  float* const gap = scratch + 2 * padded;
-  // Differences of finite logits may overflow; nothing that far below the best has weight.
-  const F floor = L::set(-1e30f);
-  const F max_z = L::set(top_z), max_y = L::set(top_y);
+  // On a cache line, so that no vector store crosses two.
+  float* const exp_z = scratch + (64 - (reinterpret_cast<uintptr_t>(scratch) & 63)) / sizeof(float);
+  float* const exp_y = exp_z + padded;
+  float* const gap = exp_y + padded;
+  // A difference of finite logits may overflow: beyond 1e18 it counts as 1e18. With raw logits of 2^64 and more
+  // scaled down, products stay finite too.
+  const F floor = L::set(-1e18f);
+  const float raw_scale = largest_y < two_to_64 ? 1.0f : 0x1p-64f;
+  const F max_z = L::set(top_z), max_y = L::set(top_y), raw = L::set(raw_scale);
 
-  Sums<L, 2> sums;
-  auto weighted = L::zero(), plain = L::zero();
+  Sums<L, 4> sums;
   sum_row(classes, sums, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
-    // Elements beyond the row: e^-1e30 = 0, and a changed logit that counts nothing below.
+    // Elements beyond the row: no weight, and a raw logit of 0.
     const F z = load_part<L, whole>(original, at, classes, -3e38f);
     const F y = load_part<L, whole>(changed, at, classes, -3e38f);
     const F a = L::larger(z - max_z, floor), b = L::larger(y - max_y, floor);
@@ -145,19 +148,15 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
     L::store(exp_z + at, p);
     L::store(exp_y + at, q);
     L::store(gap + at, a - b);
-    sums.narrow[0] = sums.narrow[0] + p;
-    sums.narrow[1] = sums.narrow[1] + q;
-    // Raw logits can be large: these two in float64 throughout.
-    const auto raw = L::widen(whole ? y : load_part<L, whole>(changed, at, classes, 0.0f));
-    weighted = weighted + raw * L::widen(a);
-    plain = plain + raw;
+    const F own = (whole ? y : load_part<L, whole>(changed, at, classes, 0.0f)) * raw;
+    sums.add(0, p);
+    sums.add(1, q);
+    sums.add(2, own);
+    sums.add(3, own * a);
   });
-  double lane[16];
-  L::store(lane, weighted);
-  out.changed_times_original = sum_lanes(lane);
-  L::store(lane, plain);
-  out.changed = sum_lanes(lane);
   const double weight_z = sums.total(0), weight_y = sums.total(1);
+  out.changed = sums.total(2) / raw_scale;
+  out.changed_times_original = sums.total(3) / raw_scale;
   out.log_weight_original = logarithm(weight_z);
   out.log_weight_changed = logarithm(weight_y);
   out.top_changed = double(top_y);
@@ -165,30 +164,29 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   // p and q times 2^40, which keeps squares of small differences out of the denormal numbers.
   const F scale_p = L::set(float(0x1p40 / weight_z)), scale_q = L::set(float(0x1p40 / weight_y));
   const F shift = L::set(float(out.log_weight_original - out.log_weight_changed));
-  const F magnitude = L::set(0.0f), tiny = L::set(1e-30f), half = L::set(0.5f);
+  const F tiny = L::set(1e-30f), one = L::set(1.0f);
   Sums<L, 7> last;
   sum_row(classes, last, [&]<bool>(size_t at) CRITMAP_INLINE_LAMBDA {
     const F p = L::load(exp_z + at) * scale_p, q = L::load(exp_y + at) * scale_q;
-    const F difference = p - q, sum = p + q;
-    const F distance = L::larger(difference, magnitude - difference);
+    const F difference = p - q, sum = p + q, distance = magnitude<L>(difference);
     // ln(p / q) from the logits, so it is finite where q has vanished.
     const F ratio = L::load(gap + at) - shift;
-    // With s = |p - q| / (p + q) and m = (p + q) / 2, the element's part of JS is
-    // m ((1 + s) ln(1 + s) + (1 - s) ln(1 - s)) / 2 = m (ln(1 + s) - (1 - s) |ln(p / q)| / 2).
+    // With s = |p - q| / (p + q), the element's part of JS is (p + q) / 4 times
+    // (1 + s) ln(1 + s) + (1 - s) ln(1 - s) = 2 ln(1 + s) - (1 - s) |ln(p / q)|.
     const F s = distance / L::larger(sum, tiny);
-    const F bend = logarithm_1p<L>(s) - (L::set(1.0f) - s) * (L::larger(ratio, magnitude - ratio) * half);
-    last.narrow[0] = last.narrow[0] + distance;
-    last.narrow[1] = last.narrow[1] + difference * difference;
-    last.narrow[2] = last.narrow[2] + p * ratio;
-    last.narrow[3] = last.narrow[3] + sum * half * bend;
-    last.narrow[4] = last.narrow[4] + p * p;
-    last.narrow[5] = last.narrow[5] + q * q;
-    last.narrow[6] = last.narrow[6] + p * q;
+    const F bend = twice_logarithm_1p<L>(s) - (one - s) * magnitude<L>(ratio);
+    last.add(0, distance);
+    last.add(1, difference * difference);
+    last.add(2, p * ratio);
+    last.add(3, sum * bend);
+    last.add(4, p * p);
+    last.add(5, q * q);
+    last.add(6, p * q);
   });
   out.l1 = last.total(0) * 0x1p-40;
   out.l2_square = last.total(1) * 0x1p-80;
   out.kl = last.total(2) * 0x1p-40;
-  out.js = last.total(3) * 0x1p-40;
+  out.js = last.total(3) * 0x1p-42;
   out.square_p = last.total(4) * 0x1p-80;
   out.square_q = last.total(5) * 0x1p-80;
   out.product = last.total(6) * 0x1p-80;

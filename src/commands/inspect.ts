@@ -19,7 +19,7 @@ export const inspectCommand: CommandModule<object, { model: string; json: boolea
 /** Everything `inspect` knows, as plain JSON. */
 export function describe(model: Model) {
   const { name, file, io, layers } = model;
-  const { mean, std } = modelInput(model);
+  const { normalization } = modelInput(model);
   return {
     name,
     path: file.path,
@@ -32,8 +32,8 @@ export function describe(model: Model) {
       channels: io.channels,
       height: io.height,
       width: io.width,
-      mean: mean ?? null,
-      std: std ?? null,
+      mean: normalization?.mean ?? null,
+      std: normalization?.std ?? null,
     },
     output: { name: io.output, classes: io.classes },
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),

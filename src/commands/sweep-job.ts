@@ -53,11 +53,10 @@ export async function runSweep(job: SweepJob): Promise<void> {
   requireDevice(job.device ?? 'auto');
   const model = await loadModel(job.model, given({ name: job.name }));
   const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
-  const { shape, mean, std } = modelInput(model, job.crop);
   const images = await openImages(job.data, {
-    shape,
+    ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
-    ...given({ mean: job.mean ?? mean, std: job.std ?? std, resize: job.resize, crop: job.crop }),
+    ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
   });
   const line = new ProgressLine(job.quiet ?? false);
   try {

@@ -2,6 +2,12 @@
 import { optionError } from './input-error.js';
 import type { InputShape } from './source.js';
 
+/** Per channel, in units of pixel / 255: what is subtracted, and what the rest is divided by. */
+export interface Normalization {
+  mean: readonly number[];
+  std: readonly number[];
+}
+
 /** How to take images from a source. */
 export interface ImageOptions {
   /** What the model takes. */
@@ -10,9 +16,13 @@ export interface ImageOptions {
   images?: number | 'all';
   /** Which sample, an integer from 0, default 0. */
   dataSeed?: number;
-  /** Per channel, in units of pixel / 255; default ImageNet's for 3 channels, 0 otherwise. Goes with `std`. */
+  /**
+   * The model's own normalisation, for sources of pixels; float32 tensors are taken as they are. Default
+   * ImageNet's for 3 channels, mean 0 and std 1 otherwise.
+   */
+  normalization?: Normalization;
+  /** Instead of the model's own, per channel, in units of pixel / 255. Goes with `std`. */
   mean?: readonly number[];
-  /** Per channel, in units of pixel / 255; default ImageNet's for 3 channels, 1 otherwise. Goes with `mean`. */
   std?: readonly number[];
   /** Short side in pixels to resize to; default round(crop x 256 / 224) for folders, none for arrays. */
   resize?: number;
@@ -53,33 +63,33 @@ export function checkOptions(options: ImageOptions): void {
       throw optionError(`--${name} ${side} is not a size in pixels; give an integer from 1 to 65536`);
     }
   }
-  checkNormalization(options);
+  if ((options.mean === undefined) !== (options.std === undefined)) {
+    throw optionError('--mean and --std go together; give both or neither');
+  }
+  if (options.normalization) checkNormalization("the model's ", shape.channels, options.normalization);
+  if (options.mean && options.std)
+    checkNormalization('--', shape.channels, { mean: options.mean, std: options.std });
 }
 
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 1;
 }
 
-function checkNormalization({ shape, mean, std }: ImageOptions): void {
-  if ((mean === undefined) !== (std === undefined)) {
-    throw optionError('--mean and --std go together; give both or neither');
-  }
+function checkNormalization(prefix: string, channels: number, { mean, std }: Normalization): void {
   for (const [name, values] of Object.entries({ mean, std })) {
-    if (values === undefined) continue;
-    if (values.length !== shape.channels) {
+    if (values.length !== channels) {
       throw optionError(
-        `--${name} has ${values.length} values for a model of ${shape.channels} channels; give one per channel`,
+        `${prefix}${name} has ${values.length} values for a model of ${channels} channels; give one per channel`,
       );
     }
-    if (!values.every((value) => Number.isFinite(value) && (name === 'mean' || value > 0))) {
+    if (!values.every((value: number) => Number.isFinite(value) && (name === 'mean' || value > 0))) {
       const need = name === 'mean' ? 'finite numbers' : 'finite numbers above 0';
-      throw optionError(`--${name} ${values.join(' ')} must be ${need}`);
+      throw optionError(`${prefix}${name} ${values.join(' ')} must be ${need}`);
     }
   }
-  const largest = Math.max(...(mean ?? []).map(Math.abs));
-  if (largest > 10) {
+  if (mean.some((value) => Math.abs(value) > 10)) {
     throw optionError(
-      `--mean ${mean?.join(' ')} is not in units of pixel / 255; divide --mean and --std by 255`,
+      `${prefix}mean ${mean.join(' ')} is not in units of pixel / 255; divide mean and std by 255`,
     );
   }
 }

@@ -43,13 +43,16 @@ export function planTransform(source: ImageSource, name: string, options: ImageO
     );
   }
   const rgb = shape.channels === 3;
+  const own = options.normalization;
   return {
     kind: 'pixels',
     resize,
     interpolation: resize === null ? null : 'linear',
     crop: whole ? null : { height, width },
-    mean: [...(options.mean ?? (rgb ? IMAGENET_MEAN : new Array<number>(shape.channels).fill(0)))],
-    std: [...(options.std ?? (rgb ? IMAGENET_STD : new Array<number>(shape.channels).fill(1)))],
+    mean: [
+      ...(options.mean ?? own?.mean ?? (rgb ? IMAGENET_MEAN : new Array<number>(shape.channels).fill(0))),
+    ],
+    std: [...(options.std ?? own?.std ?? (rgb ? IMAGENET_STD : new Array<number>(shape.channels).fill(1)))],
   };
 }
 

@@ -9,6 +9,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
 import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
 import { isExternal, withBytes, withFloats } from './tensors.js';
+import { unshare } from './unshare.js';
 
 /** A model as read: `proto` holds every tensor's bytes, also those that lay in external files. */
 export interface OnnxFile {
@@ -41,6 +42,7 @@ export async function readOnnx(path: string): Promise<OnnxFile> {
   }
   const hash = createHash('sha256').update(bytes);
   graph.initializer = await inlineExternal(path, graph.initializer, hash);
+  unshare(graph);
   return {
     path,
     proto,

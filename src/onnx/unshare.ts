@@ -1,0 +1,90 @@
+/**
+ * Exporters store parameters of equal value once: TorchScript feeds the copies through Identity nodes that carry
+ * the parameters' names, others point several nodes at one tensor. Resetting one module must not reset another,
+ * so every bias and every BatchNorm statistic becomes a tensor of its own again. A weight that several nodes use
+ * stays shared: it is tied, and one parameter.
+ */
+import type { Graph, Node, Tensor } from './onnx_pb.js';
+
+/** Changes the graph in place; what it computes stays the same. */
+export function unshare(graph: Graph): void {
+  expandIdentities(graph);
+  separateOwned(graph);
+}
+
+/** An Identity of a stored tensor becomes a stored tensor under the Identity's output name. */
+function expandIdentities(graph: Graph): void {
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const outputs = new Set(graph.output.map(({ name }) => name));
+  const added: Tensor[] = [];
+  const kept = graph.node.filter((node) => {
+    const [from = '', to = ''] = [node.input[0], node.output[0]];
+    const tensor = stored.get(from);
+    if (node.opType !== 'Identity' || !tensor || !to || outputs.has(to) || stored.has(to)) return true;
+    const copy = { ...tensor, name: to };
+    stored.set(to, copy);
+    added.push(copy);
+    return false;
+  });
+  if (added.length === 0) return;
+  graph.node = kept;
+  graph.initializer = [...graph.initializer, ...added];
+}
+
+/** A stored tensor that two modules own is copied for the second and every later one. */
+function separateOwned(graph: Graph): void {
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const readers = new Map<string, number>();
+  for (const name of graph.node.flatMap((node) => node.input))
+    readers.set(name, (readers.get(name) ?? 0) + 1);
+  const shared = new Set([...stored.keys()].filter((name) => (readers.get(name) ?? 0) > 1));
+  if (shared.size === 0) return;
+
+  const products = new Map(
+    graph.node.filter(({ opType }) => opType === 'MatMul').map((node) => [node.output[0] ?? '', node]),
+  );
+  const owners = new Map<string, Map<string, string>>();
+  for (const node of graph.node) {
+    const module = ownerOf(node, products);
+    for (const slot of ownedSlots(node)) {
+      const name = node.input[slot] ?? '';
+      const tensor = stored.get(name);
+      if (!tensor || !shared.has(name)) continue;
+      const copies = owners.get(name) ?? new Map<string, string>();
+      owners.set(name, copies);
+      // The first module keeps the tensor; a module that is used twice gets the same copy again.
+      const own = copies.get(module) ?? (copies.size === 0 ? name : `${name}#${copies.size + 1}`);
+      copies.set(module, own);
+      if (own === name) continue;
+      if (!stored.has(own)) {
+        const copy = { ...tensor, name: own };
+        stored.set(own, copy);
+        graph.initializer = [...graph.initializer, copy];
+      }
+      node.input[slot] = own;
+    }
+  }
+}
+
+/** Inputs that belong to the node's module alone: a bias, a norm's scale, shift and statistics. */
+function ownedSlots(node: Node): number[] {
+  switch (node.opType) {
+    case 'Conv':
+    case 'Gemm':
+      return [2];
+    case 'BatchNormalization':
+      return [1, 2, 3, 4];
+    case 'Add':
+      return [0, 1];
+    default:
+      return [];
+  }
+}
+
+/** Nodes of one module use the same weight; an Add that is a MatMul's bias belongs to the MatMul's. */
+function ownerOf(node: Node, products: ReadonlyMap<string, Node>): string {
+  if (node.opType === 'Conv' || node.opType === 'Gemm') return `weight ${node.input[1]}`;
+  if (node.opType === 'BatchNormalization') return `norm ${node.input.slice(1, 5).join(' ')} ${node.name}`;
+  const product = node.input.map((name) => products.get(name)).find((found) => found !== undefined);
+  return product ? `weight ${product.input[1]}` : `node ${node.output[0]}`;
+}

@@ -1,0 +1,68 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import t from 'tap';
+import { loadModel } from '../../src/model.js';
+import { writeOnnx } from '../../src/onnx/model.js';
+import { type Graph, type Model, ModelSchema, NodeSchema } from '../../src/onnx/onnx_pb.js';
+import { fixture } from '../fixtures.js';
+import { readNpyFloats } from '../npy-floats.js';
+
+/** What torch.onnx.export does to parameters of equal value: one is stored, the others are its Identities. */
+function merge(proto: Model, kept: string, merged: string): void {
+  const graph = proto.graph as Graph;
+  graph.initializer = graph.initializer.filter(({ name }) => name !== merged);
+  const node = { opType: 'Identity', name: `Identity_${merged}`, input: [kept], output: [merged] };
+  graph.node.unshift(create(NodeSchema, node));
+}
+
+t.test('an export that merged equal parameters has every statistic apart again', async (t) => {
+  const proto = fromBinary(ModelSchema, readFileSync(fixture('bottleneck.onnx')));
+  merge(proto, 'layer1.0.bn1.running_var', 'layer1.0.bn2.running_var');
+  merge(proto, 'layer1.0.bn1.weight', 'layer1.0.bn2.weight');
+  const path = join(t.testdir({}), 'merged.onnx');
+  writeFileSync(path, toBinary(ModelSchema, proto));
+  const model = await loadModel(path);
+  t.notOk(model.file.graph.node.some(({ opType }) => opType === 'Identity'));
+  const owned = model.layers.flatMap(({ norm }) => (norm ? Object.values(norm) : []));
+  t.equal(new Set(owned).size, owned.length);
+  t.ok(owned.includes('layer1.0.bn2.running_var'), 'under the name that PyTorch gave');
+
+  const { data, shape } = readNpyFloats(fixture('bottleneck.npy'));
+  const logits = async (bytes: Uint8Array) => {
+    const session = await InferenceSession.create(bytes);
+    const result = await session.run({
+      [session.inputNames[0] as string]: new Tensor('float32', data, shape),
+    });
+    return result[session.outputNames[0] as string]?.data;
+  };
+  t.strictSame(await logits(writeOnnx(model.file)), await logits(readFileSync(path)), 'it computes the same');
+});
+
+t.test('a bias that two layers point at becomes two, and a tied module keeps its one', async (t) => {
+  const proto = fromBinary(ModelSchema, readFileSync(fixture('tied.onnx')));
+  const gemms = proto.graph?.node.filter(({ opType }) => opType === 'Gemm') ?? [];
+  const [first, second] = gemms;
+  t.equal(first?.input[1], second?.input[1], 'the fixture ties two weights');
+  const bias = first?.input[2] as string;
+  for (const node of gemms) if (node !== gemms[2]) node.input[2] = bias;
+  const path = join(t.testdir({}), 'tied.onnx');
+  writeFileSync(path, toBinary(ModelSchema, proto));
+  const tied = await loadModel(path);
+  t.equal(tied.layers[0]?.bias?.tensor, bias);
+  t.equal(tied.file.graph.initializer.filter(({ name }) => name.startsWith(bias)).length, 1);
+
+  // The same bias under two different weights: give the second Gemm a weight of its own.
+  const graph = proto.graph;
+  const weight = graph?.initializer.find(({ name }) => name === second?.input[1]);
+  if (!graph || !weight || !second) throw new Error('the fixture has changed');
+  graph.initializer.push({ ...weight, name: 'own.weight' });
+  second.input[1] = 'own.weight';
+  writeFileSync(path, toBinary(ModelSchema, proto));
+  const apart = await loadModel(path);
+  const [a, b] = apart.layers;
+  t.equal(a?.bias?.tensor, bias);
+  t.not(b?.bias?.tensor, bias);
+  t.strictSame(apart.values(b?.bias?.tensor as string), apart.values(bias));
+});
