@@ -1,9 +1,12 @@
 // Everything that JavaScript can call, and nothing else. The surface as TypeScript sees it: src/native.ts.
 #include <napi.h>
 
+#include <algorithm>
+
 #include "arguments.h"
 #include "calls.h"
 #include "environment.h"
+#include "normal.h"
 #include "philox.h"
 
 namespace critmap::binding {
@@ -49,6 +52,20 @@ Napi::Value philox_block(const Napi::CallbackInfo& info) {
   return words;
 }
 
+// For tests of the rare words: the standard normal of each word, one at a time.
+Napi::Value normal_words(const Napi::CallbackInfo& info) {
+  const Napi::Value words = argument(info, 0);
+  Napi::Float32Array result = Napi::Float32Array::New(
+      info.Env(), std::min<size_t>(elements<uint32_t>(words, "words").size(), 1 << 20));
+  const std::span<uint32_t> from = elements<uint32_t>(words, "words");
+  if (from.size() != result.ElementLength())
+    throw_range(info.Env(), "words must have at most 2 ** 20 elements");
+  for (size_t i = 0; i < from.size(); i++) {
+    result[i] = normal<OneLane>(OneLane::Words{{from[i]}}).v[0];
+  }
+  return result;
+}
+
 Napi::Object load(Napi::Env env, Napi::Object exports) {
   auto state = std::make_unique<Environment>();
   state->float64_array = Napi::Persistent(env.Global().Get("Float64Array").As<Napi::Function>());
@@ -67,6 +84,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add("norms", guarded<norms_now>);
   const Napi::Object internal = Napi::Object::New(env);
   internal.Set("philox", Napi::Function::New(env, guarded<philox_block>, "philox"));
+  internal.Set("normal", Napi::Function::New(env, guarded<normal_words>, "normal"));
   exports.Set("internal", internal);
   return exports;
 }

@@ -1,5 +1,5 @@
-// Checks of everything that JavaScript passes in. Reading an object may run its getters, which may throw or detach
-// a buffer, so calls first read all objects and only then take pointers with `elements`.
+// Checks of everything that JavaScript passes in. Reading an object may run its getters, which may throw or
+// detach a buffer, so calls first read all objects and only then take pointers with `elements`.
 #pragma once
 
 #include <napi.h>
@@ -18,7 +18,8 @@ Napi::Value argument(const Napi::CallbackInfo& info, size_t index);
 // TypeError unless `value` is an object (not null, not a function).
 Napi::Object object(Napi::Value value, const char* name);
 
-// The values of `object[property]`; `name` is for the message. TypeError or RangeError if it is of another kind.
+// The values of `object[property]`; `name` is for the message. TypeError or RangeError if it is of another
+// kind.
 float finite_float(Napi::Object object, const char* property, const char* name);
 uint64_t key_bits(Napi::Object object);
 // An integer from 1 to 2^53 - 1.
@@ -26,13 +27,13 @@ size_t positive_integer(Napi::Value value, const char* name);
 // A short string; longer ones are cut, which makes them unknown names.
 std::string short_string(Napi::Value value, const char* name);
 
-// The elements of a typed array of T that is neither shared nor detached. They stay where they are until JavaScript
-// runs again.
+// The elements of a typed array of T that is neither shared nor detached. They stay where they are until
+// JavaScript runs again.
 template <class T>
 std::span<T> elements(Napi::Value value, const char* name);
 
-// The same without exceptions, for code that may run while its environment is shut down: false if `value` is no such
-// array any more.
+// The same without exceptions, for code that may run while its environment is shut down: false if `value` is
+// no such array any more.
 bool try_elements(napi_env env, napi_value value, napi_typedarray_type type, void** data, size_t* length);
 
 // Runs `call`, turning what the C++ library throws into JavaScript errors.

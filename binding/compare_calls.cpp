@@ -179,8 +179,8 @@ Napi::Value compare_now(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(env);
   const Blocks asked = take_blocks(info);
   Results results;
-  const napi_value result = make_result(env, environment.float64_array.Value(), environment.uint8_array.Value(),
-                                        asked, results);
+  const napi_value result =
+      make_result(env, environment.float64_array.Value(), environment.uint8_array.Value(), asked, results);
   if (!result) {
     if (env.IsExceptionPending()) throw env.GetAndClearPendingException();
     throw_range(env, "not enough memory for the result");
@@ -203,8 +203,7 @@ Napi::Value norms_now(const Napi::CallbackInfo& info) {
   const std::span<float> original = elements<float>(argument(info, 0), "original");
   const std::span<float> changed = elements<float>(argument(info, 1), "changed");
   if (original.size() != changed.size()) throw_range(env, "changed must have the length of original");
-  const Norms found =
-      norms(*Environment::of(env).kernels, original.data(), changed.data(), original.size());
+  const Norms found = norms(*Environment::of(env).kernels, original.data(), changed.data(), original.size());
   const Napi::Object result = Napi::Object::New(env);
   result.Set("original", found.original);
   result.Set("difference", found.difference);

@@ -84,7 +84,8 @@ napi_value PromiseWorker::late_error(napi_env env) const {
     const char* const kind = failure_ == Failure::type    ? "TypeError: "
                              : failure_ == Failure::range ? "RangeError: "
                                                           : "Error: ";
-    const std::string whole = kind + std::string(text) + (first == std::string::npos ? "" : all.substr(first));
+    const std::string whole =
+        kind + std::string(text) + (first == std::string::npos ? "" : all.substr(first));
     if (napi_create_string_utf8(env, whole.data(), whole.size(), &stack) == napi_ok) {
       napi_set_named_property(env, error, "stack", stack);
     }

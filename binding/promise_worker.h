@@ -1,7 +1,7 @@
-// Work off the main thread that settles a promise. A subclass copies what it needs from JavaScript when it is made,
-// computes in `execute` and hands over in `finish`. The environment may shut down (a worker thread that is
-// terminated) while the work runs; Node then waits for `execute` and calls `finish` in an environment that refuses
-// everything. So completion uses the plain C API, takes no for an answer and throws nothing.
+// Work off the main thread that settles a promise. A subclass copies what it needs from JavaScript when it is
+// made, computes in `execute` and hands over in `finish`. The environment may shut down (a worker thread that
+// is terminated) while the work runs; Node then waits for `execute` and calls `finish` in an environment that
+// refuses everything. So completion uses the plain C API, takes no for an answer and throws nothing.
 #pragma once
 
 #include <napi.h>
@@ -24,7 +24,8 @@ class PromiseWorker {
  protected:
   // On a thread of the pool; no JavaScript values here. Exceptions reject the promise.
   virtual void execute() = 0;
-  // On the environment's thread: the value to resolve with, or null after `fail` or with an exception pending.
+  // On the environment's thread: the value to resolve with, or null after `fail` or with an exception
+  // pending.
   virtual napi_value finish(napi_env env) = 0;
   void fail_type(std::string message);
 

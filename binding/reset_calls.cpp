@@ -1,6 +1,4 @@
 // reset and resetAsync: from JavaScript's rule and options to cpp/reset.h.
-#include "reset.h"
-
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -10,6 +8,7 @@
 #include "calls.h"
 #include "environment.h"
 #include "promise_worker.h"
+#include "reset.h"
 
 namespace critmap::binding {
 namespace {
@@ -37,7 +36,8 @@ float not_negative(Napi::Object rule, const char* property, const char* name) {
 void read_uniform(Napi::Object rule, ResetRule& out) {
   const float low = finite_float(rule, "low", "rule.low"), high = finite_float(rule, "high", "rule.high");
   if (low > high) throw_range(rule.Env(), "rule.low must not be greater than rule.high");
-  if (!std::isfinite(high - low)) throw_range(rule.Env(), "rule.high - rule.low must be finite as a 32-bit float");
+  if (!std::isfinite(high - low))
+    throw_range(rule.Env(), "rule.high - rule.low must be finite as a 32-bit float");
   out.draw = draw_uniform(key_bits(rule), low, high);
 }
 
@@ -48,9 +48,10 @@ void read_truncated(Napi::Object rule, ResetRule& out) {
   const double share = acceptance(mean, std, low, high);
   if (!(share >= least_acceptance)) {
     char message[160];
-    std::snprintf(message, sizeof(message),
-                  "rule: only %.3g %% of the normal draws fall into [rule.low, rule.high]; at least %g %% must",
-                  share * 100, least_acceptance * 100);
+    std::snprintf(
+        message, sizeof(message),
+        "rule: only %.3g %% of the normal draws fall into [rule.low, rule.high]; at least %g %% must",
+        share * 100, least_acceptance * 100);
     throw_range(rule.Env(), message);
   }
   out.draw = draw_truncated(key_bits(rule), mean, std, low, high);
@@ -127,7 +128,8 @@ Arrays take_arrays(Napi::Env env, const Request& request) {
     arrays.layout = *request.layout;
     const size_t channels = arrays.layout.channels, inner = arrays.layout.inner;
     if (length && (channels > length || inner > length / channels || length % (channels * inner))) {
-      throw_range(env, "target's length must be a multiple of options.layout.channels * options.layout.inner");
+      throw_range(env,
+                  "target's length must be a multiple of options.layout.channels * options.layout.inner");
     }
   }
   if (request.donor) {

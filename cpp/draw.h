@@ -1,5 +1,6 @@
-// What a random reset draws for an element: uniform, normal, or a normal conditioned on an interval. Element e takes
-// word e of its key's stream 0 (philox.h); a normal outside the interval is drawn again from stream 1, 2, ...
+// What a random reset draws for an element: uniform, normal, or a normal conditioned on an interval. Element
+// e takes word e of its key's stream 0 (philox.h); a normal outside the interval is drawn again from stream
+// 1, 2, ...
 #pragma once
 
 #include "normal.h"
@@ -12,17 +13,19 @@ enum class DrawKind { uniform, normal, truncated };
 struct Draw {
   DrawKind kind;
   uint64_t key;
-  // uniform: `offset` + u * `scale`, kept below `high` (see `uniform_below`); else mean and standard deviation.
+  // uniform: `offset` + u * `scale`, kept below `high` (see `uniform_below`); else mean and standard
+  // deviation.
   float offset, scale;
   // truncated: the interval, both ends included. uniform: `high` is the largest value.
   float low, high;
 };
 
-// With a rule that accepts 2 % (less is refused), the chance to need more is 1e-36; the value is then clamped.
+// With a rule that accepts 2 % (less is refused), the chance to need more is 1e-36; the value is then
+// clamped.
 constexpr uint32_t most_attempts = 4096;
 
-// Uniform on [low, high): 24 bits, so the float is exact and 1 is never reached. Rounding of low + u * (high - low)
-// may reach `high`, so the result is limited to the float below it.
+// Uniform on [low, high): 24 bits, so the float is exact and 1 is never reached. Rounding of low + u * (high
+// - low) may reach `high`, so the result is limited to the float below it.
 template <class L>
 CRITMAP_HD typename L::Floats uniform(typename L::Words random, const Draw& draw) {
   const auto u = L::to_floats(L::template shift_right<8>(random)) * L::set(0x1p-24f);

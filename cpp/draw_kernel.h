@@ -5,8 +5,8 @@
 
 namespace critmap {
 
-// Calls make(block, out) for each run of 4 * L::blocks elements; runs at the ends that are not whole go through
-// a buffer, so that any first element and any length give the same values.
+// Calls make(block, out) for each run of 4 * L::blocks elements; runs at the ends that are not whole go
+// through a buffer, so that any first element and any length give the same values.
 template <class L, class T, class Make>
 CRITMAP_HD void walk_blocks(uint64_t first, T* out, size_t count, const Make& make) {
   constexpr size_t step = 4 * L::blocks;

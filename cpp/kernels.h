@@ -1,5 +1,5 @@
-// The loops that a processor's vector instructions speed up, once per code path. All paths give the same bits; the
-// caller picks one (`kernel_paths`) and passes it down, so nothing here is global state.
+// The loops that a processor's vector instructions speed up, once per code path. All paths give the same
+// bits; the caller picks one (`kernel_paths`) and passes it down, so nothing here is global state.
 #pragma once
 
 #include <stddef.h>

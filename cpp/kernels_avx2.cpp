@@ -1,4 +1,5 @@
-// The AVX2 code path. Compiled with -mavx2: no standard-library templates here, whose copies the linker would share.
+// The AVX2 code path. Compiled with -mavx2: no standard-library templates here, whose copies the linker would
+// share.
 #include "draw_kernel.h"
 #include "kernels.h"
 #include "lanes_avx2.h"

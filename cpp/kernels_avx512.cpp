@@ -1,4 +1,5 @@
-// The AVX-512 code path. Compiled with -mavx512*: no standard-library templates here, whose copies the linker would share.
+// The AVX-512 code path. Compiled with -mavx512*: no standard-library templates here, whose copies the linker
+// would share.
 #include "draw_kernel.h"
 #include "kernels.h"
 #include "lanes_avx512.h"

@@ -38,7 +38,9 @@ struct Avx2Lanes {
   CRITMAP_HD static Wide set_wide(uint64_t x) {
     return {_mm256_set1_epi64x(int64_t(x)), _mm256_set1_epi64x(int64_t(x))};
   }
-  CRITMAP_HD static Floats load(const float* from) { return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}; }
+  CRITMAP_HD static Floats load(const float* from) {
+    return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+  }
   CRITMAP_HD static void store(float* to, Floats x) {
     _mm256_storeu_ps(to, x.a);
     _mm256_storeu_ps(to + 8, x.b);
@@ -51,10 +53,12 @@ struct Avx2Lanes {
   friend CRITMAP_HD Floats operator+(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_add_ps, x, y) }
   friend CRITMAP_HD Floats operator-(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_sub_ps, x, y) }
   friend CRITMAP_HD Floats operator*(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_mul_ps, x, y) }
-  friend CRITMAP_HD Floats operator/(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_div_ps, x, y) }
-  CRITMAP_HD static Floats root(Floats x) { CRITMAP_EACH(Floats, _mm256_sqrt_ps, x) }
-  CRITMAP_HD static Floats larger(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_max_ps, x, y) }
-  CRITMAP_HD static Floats smaller(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_min_ps, x, y) }
+  friend CRITMAP_HD Floats operator/(Floats x, Floats y){CRITMAP_BOTH(Floats, _mm256_div_ps, x, y)} CRITMAP_HD
+      static Floats root(Floats x){CRITMAP_EACH(Floats, _mm256_sqrt_ps, x)} CRITMAP_HD static Floats
+      larger(Floats x, Floats y){CRITMAP_BOTH(Floats, _mm256_max_ps, x, y)} CRITMAP_HD static Floats
+      smaller(Floats x, Floats y) {
+    CRITMAP_BOTH(Floats, _mm256_min_ps, x, y)
+  }
   friend CRITMAP_HD Mask operator<(Floats x, Floats y) {
     return {_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ)};
   }
@@ -65,8 +69,8 @@ struct Avx2Lanes {
     return {_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ)};
   }
   friend CRITMAP_HD Mask operator&(Mask x, Mask y) { CRITMAP_BOTH(Mask, _mm256_and_ps, x, y) }
-  friend CRITMAP_HD Mask operator|(Mask x, Mask y) { CRITMAP_BOTH(Mask, _mm256_or_ps, x, y) }
-  CRITMAP_HD static Floats choose(Mask mask, Floats yes, Floats no) {
+  friend CRITMAP_HD Mask operator|(Mask x, Mask y){CRITMAP_BOTH(Mask, _mm256_or_ps, x, y)} CRITMAP_HD
+      static Floats choose(Mask mask, Floats yes, Floats no) {
     return {_mm256_blendv_ps(no.a, yes.a, mask.a), _mm256_blendv_ps(no.b, yes.b, mask.b)};
   }
   CRITMAP_HD static uint32_t lane_bits(Mask mask) {
@@ -86,13 +90,16 @@ struct Avx2Lanes {
   CRITMAP_HD static Words shift_right(Words x) {
     return {_mm256_srli_epi32(x.a, K), _mm256_srli_epi32(x.b, K)};
   }
-  CRITMAP_HD static Words larger_signed(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_max_epi32, x, y) }
-  CRITMAP_HD static Words bits(Floats x) { CRITMAP_EACH(Words, _mm256_castps_si256, x) }
-  CRITMAP_HD static Floats from_bits(Words x) { CRITMAP_EACH(Floats, _mm256_castsi256_ps, x) }
-  CRITMAP_HD static Floats to_floats(Words x) { CRITMAP_EACH(Floats, _mm256_cvtepi32_ps, x) }
+  CRITMAP_HD static Words larger_signed(Words x,
+                                        Words y){CRITMAP_BOTH(Words, _mm256_max_epi32, x, y)} CRITMAP_HD
+      static Words bits(Floats x){CRITMAP_EACH(Words, _mm256_castps_si256, x)} CRITMAP_HD static Floats
+      from_bits(Words x){CRITMAP_EACH(Floats, _mm256_castsi256_ps, x)} CRITMAP_HD static Floats
+      to_floats(Words x) {
+    CRITMAP_EACH(Floats, _mm256_cvtepi32_ps, x)
+  }
 
-  friend CRITMAP_HD Wide operator^(Wide x, Wide y) { CRITMAP_BOTH(Wide, _mm256_xor_si256, x, y) }
-  CRITMAP_HD static Wide product(Wide x, uint32_t y) {
+  friend CRITMAP_HD Wide operator^(Wide x, Wide y){CRITMAP_BOTH(Wide, _mm256_xor_si256, x, y)} CRITMAP_HD
+      static Wide product(Wide x, uint32_t y) {
     const __m256i factor = _mm256_set1_epi64x(y);
     return {_mm256_mul_epu32(x.a, factor), _mm256_mul_epu32(x.b, factor)};
   }
@@ -124,8 +131,8 @@ struct Avx2Lanes {
 #define CRITMAP_FOUR(f, x, y) return Doubles{f(x.a, y.a), f(x.b, y.b), f(x.c, y.c), f(x.d, y.d)};
   friend CRITMAP_HD Doubles operator+(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_add_pd, x, y) }
   friend CRITMAP_HD Doubles operator-(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_sub_pd, x, y) }
-  friend CRITMAP_HD Doubles operator*(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_mul_pd, x, y) }
-  CRITMAP_HD static void store(double* to, Doubles x) {
+  friend CRITMAP_HD Doubles operator*(Doubles x, Doubles y){CRITMAP_FOUR(_mm256_mul_pd, x, y)} CRITMAP_HD
+      static void store(double* to, Doubles x) {
     _mm256_storeu_pd(to, x.a);
     _mm256_storeu_pd(to + 4, x.b);
     _mm256_storeu_pd(to + 8, x.c);

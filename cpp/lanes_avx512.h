@@ -1,4 +1,5 @@
-// Sixteen lanes in one 512-bit register: the names of lanes.h for AVX-512 (F, DQ, BW, VL). Included by one file only.
+// Sixteen lanes in one 512-bit register: the names of lanes.h for AVX-512 (F, DQ, BW, VL). Included by one
+// file only.
 #pragma once
 
 #include <immintrin.h>
@@ -44,15 +45,9 @@ struct Avx512Lanes {
   CRITMAP_HD static Floats root(Floats a) { return {_mm512_sqrt_ps(a.v)}; }
   CRITMAP_HD static Floats larger(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
   CRITMAP_HD static Floats smaller(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
-  friend CRITMAP_HD Mask operator<(Floats a, Floats b) {
-    return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
-  }
-  friend CRITMAP_HD Mask operator<=(Floats a, Floats b) {
-    return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)};
-  }
-  friend CRITMAP_HD Mask operator==(Floats a, Floats b) {
-    return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
-  }
+  friend CRITMAP_HD Mask operator<(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+  friend CRITMAP_HD Mask operator<=(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+  friend CRITMAP_HD Mask operator==(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
   friend CRITMAP_HD Mask operator&(Mask a, Mask b) { return {__mmask16(a.v & b.v)}; }
   friend CRITMAP_HD Mask operator|(Mask a, Mask b) { return {__mmask16(a.v | b.v)}; }
   CRITMAP_HD static Floats choose(Mask mask, Floats yes, Floats no) {
@@ -79,9 +74,7 @@ struct Avx512Lanes {
   CRITMAP_HD static Floats to_floats(Words a) { return {_mm512_cvtepi32_ps(a.v)}; }
 
   friend CRITMAP_HD Wide operator^(Wide a, Wide b) { return {_mm512_xor_si512(a.v, b.v)}; }
-  CRITMAP_HD static Wide product(Wide a, uint32_t b) {
-    return {_mm512_mul_epu32(a.v, _mm512_set1_epi64(b))};
-  }
+  CRITMAP_HD static Wide product(Wide a, uint32_t b) { return {_mm512_mul_epu32(a.v, _mm512_set1_epi64(b))}; }
   CRITMAP_HD static Wide high(Wide a) { return {_mm512_srli_epi64(a.v, 32)}; }
   CRITMAP_HD static Wide count_from(uint64_t first) {
     return {_mm512_add_epi64(_mm512_set1_epi64(int64_t(first)), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7))};

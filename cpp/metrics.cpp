@@ -42,8 +42,8 @@ void finish_label(const Kernels& kernels, const RowSums& sums, const float* chan
 
 }  // namespace
 
-ComparisonCounts compare_rows(const Kernels& kernels, const float* original, const float* changed, size_t rows,
-                              size_t classes, const int32_t* labels, float* scratch,
+ComparisonCounts compare_rows(const Kernels& kernels, const float* original, const float* changed,
+                              size_t rows, size_t classes, const int32_t* labels, float* scratch,
                               const ComparisonOut& out) {
   ComparisonCounts counts{0, 0};
   for (size_t row = 0; row < rows; row++) {

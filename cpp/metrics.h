@@ -1,7 +1,8 @@
-// Compares rows of logits before and after a reset: with p, q their softmax, cosine p.q / (|p||q|), L1 and L2 of
-// p - q, KL(p||q) in nats, Jensen-Shannon base 2, top-1 agreement, and with labels top-1, top-5 and cross-entropy
-// of the changed logits. Top-1 is the lowest index among equal maxima. A pair of rows with a logit that is not finite
-// is `invalid`: it agrees with nothing and its metrics are NaN. Every code path gives the same bits.
+// Compares rows of logits before and after a reset: with p, q their softmax, cosine p.q / (|p||q|), L1 and L2
+// of p - q, KL(p||q) in nats, Jensen-Shannon base 2, top-1 agreement, and with labels top-1, top-5 and
+// cross-entropy of the changed logits. Top-1 is the lowest index among equal maxima. A pair of rows with a
+// logit that is not finite is `invalid`: it agrees with nothing and its metrics are NaN. Every code path
+// gives the same bits.
 #pragma once
 
 #include <stddef.h>
@@ -39,10 +40,11 @@ struct ComparisonCounts {
   size_t agreement, invalid;
 };
 
-// `labels` may be null; else one class index per row, or -1 for an unlabelled row: its hits are 0, its loss NaN.
-// `scratch` holds row_scratch(classes) floats.
-ComparisonCounts compare_rows(const Kernels& kernels, const float* original, const float* changed, size_t rows,
-                              size_t classes, const int32_t* labels, float* scratch, const ComparisonOut& out);
+// `labels` may be null; else one class index per row, or -1 for an unlabelled row: its hits are 0, its loss
+// NaN. `scratch` holds row_scratch(classes) floats.
+ComparisonCounts compare_rows(const Kernels& kernels, const float* original, const float* changed,
+                              size_t rows, size_t classes, const int32_t* labels, float* scratch,
+                              const ComparisonOut& out);
 
 struct Norms {
   double original, difference;

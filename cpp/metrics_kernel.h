@@ -1,6 +1,6 @@
-// The sums of metrics.h over one row, for 16 lanes. Element c belongs to lane c % 16. Terms are float32; eight at a
-// time are added per lane in float32, those sums in float64, and the 16 lanes in a fixed tree, so every code path
-// gives the same bits. Included by the kernels_*.cpp files.
+// The sums of metrics.h over one row, for 16 lanes. Element c belongs to lane c % 16. Terms are float32;
+// eight at a time are added per lane in float32, those sums in float64, and the 16 lanes in a fixed tree, so
+// every code path gives the same bits. Included by the kernels_*.cpp files.
 #pragma once
 
 #include "exponential.h"
@@ -79,7 +79,8 @@ CRITMAP_HD void sum_row(size_t count, Terms& sums, const Step& step) {
   }
 }
 
-// The largest logit; returns the bits of the largest magnitude, which are those of a number if all are finite.
+// The largest logit; returns the bits of the largest magnitude, which are those of a number if all are
+// finite.
 template <class L>
 CRITMAP_HD uint32_t row_maximum(const float* row, size_t count, float& maximum) {
   auto best = L::set(-INFINITY);
@@ -132,8 +133,8 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   float* const exp_z = scratch + (64 - (reinterpret_cast<uintptr_t>(scratch) & 63)) / sizeof(float);
   float* const exp_y = exp_z + padded;
   float* const gap = exp_y + padded;
-  // A difference of finite logits may overflow: beyond 1e18 it counts as 1e18. With raw logits of 2^64 and more
-  // scaled down, products stay finite too.
+  // A difference of finite logits may overflow: beyond 1e18 it counts as 1e18. With raw logits of 2^64 and
+  // more scaled down, products stay finite too.
   const F floor = L::set(-1e18f);
   const float raw_scale = largest_y < two_to_64 ? 1.0f : 0x1p-64f;
   const F max_z = L::set(top_z), max_y = L::set(top_y), raw = L::set(raw_scale);

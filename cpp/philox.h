@@ -1,15 +1,15 @@
-// Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw ("Parallel random numbers: as easy
-// as 1, 2, 3", 2011); equals Random123's known answers. Word e % 4 of block e / 4 belongs to element e, so a value
-// depends on the key, the stream and the element's index, never on how the work was split.
+// Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw ("Parallel random numbers: as
+// easy as 1, 2, 3", 2011); equals Random123's known answers. Word e % 4 of block e / 4 belongs to element e,
+// so a value depends on the key, the stream and the element's index, never on how the work was split.
 #pragma once
 
 #include "lanes.h"
 
 namespace critmap {
 
-// Ten rounds in place. c[0] and c[1] hold the low and high words of the block number, c[2] and c[3] those of the
-// stream; only the low half of each 64-bit lane counts, which spares the masking: a product of two low halves
-// carries the high word in its upper half and the low word, with garbage above it, in its lower half.
+// Ten rounds in place. c[0] and c[1] hold the low and high words of the block number, c[2] and c[3] those of
+// the stream; only the low half of each 64-bit lane counts, which spares the masking: a product of two low
+// halves carries the high word in its upper half and the low word, with garbage above it, in its lower half.
 template <class L>
 CRITMAP_HD void philox(typename L::Wide (&c)[4], uint64_t key) {
   uint32_t key0 = uint32_t(key), key1 = uint32_t(key >> 32);

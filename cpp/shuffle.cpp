@@ -1,5 +1,5 @@
-// Orders elements by random keys: one pass deals them into buckets by the key's top bits, then each bucket, small
-// enough for the cache, is sorted.
+// Orders elements by random keys: one pass deals them into buckets by the key's top bits, then each bucket,
+// small enough for the cache, is sorted.
 #include <algorithm>
 #include <bit>
 #include <memory>

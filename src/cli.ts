@@ -35,8 +35,9 @@ const parser = yargs(hideBin(process.argv))
   .wrap(Math.min(100, process.stdout.columns ?? 100))
   .exitProcess(false)
   .fail((message, error) => {
-    if (error) throw error;
-    throw new UsageError(message);
+    // yargs wraps what a bad option value threw.
+    if (error && error.name !== 'YError') throw error;
+    throw new UsageError(message ?? error.message);
   });
 
 class UsageError extends Error {}

@@ -96,6 +96,8 @@ export interface Native {
   internal?: {
     /** One Philox4x32-10 block: counter of 4 words, key of 2, lowest first; gives 4 words. */
     philox(counter: Uint32Array, key: Uint32Array): Uint32Array;
+    /** The standard normal that each random word (at most 2^20) gives. */
+    normal(words: Uint32Array): Float32Array;
   };
 }
 

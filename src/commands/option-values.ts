@@ -1,21 +1,21 @@
 /** Kinds of option values, with the one line that a wrong one gets. */
 import { CritmapError } from '../errors.js';
 
-const refuse = (text: unknown, wanted: string) =>
-  new CritmapError('ERR_OPTION', `${JSON.stringify(text)} is not ${wanted}`);
+const refuse = (option: string, text: unknown, wanted: string) =>
+  new CritmapError('ERR_OPTION', `--${option} ${JSON.stringify(text)} is not ${wanted}`);
 
 /** yargs gives an array when an option is repeated; the last one counts. */
 const last = (value: unknown) => (Array.isArray(value) ? value.at(-1) : value);
 
 /** A whole number from `least`. */
-export function count(least: number) {
+export function count(option: string, least: number) {
   return {
     type: 'string' as const,
     requiresArg: true,
     coerce: (value: unknown): number => {
       const number = Number(last(value));
       if (!Number.isSafeInteger(number) || number < least || last(value) === '') {
-        throw refuse(value, `a whole number from ${least}`);
+        throw refuse(option, value, `a whole number from ${least}`);
       }
       return number;
     },
@@ -23,29 +23,33 @@ export function count(least: number) {
 }
 
 /** A number between 0 and 1, both excluded. */
-export const share = {
-  type: 'string' as const,
-  requiresArg: true,
-  coerce: (value: unknown): number => {
-    const number = Number(last(value));
-    if (!(number > 0 && number < 1)) throw refuse(value, 'a number between 0 and 1');
-    return number;
-  },
-};
+export function share(option: string) {
+  return {
+    type: 'string' as const,
+    requiresArg: true,
+    coerce: (value: unknown): number => {
+      const number = Number(last(value));
+      if (!(number > 0 && number < 1)) throw refuse(option, value, 'a number between 0 and 1');
+      return number;
+    },
+  };
+}
 
 /** Comma-separated numbers, one per channel. */
-export const numbers = {
-  type: 'string' as const,
-  requiresArg: true,
-  coerce: (value: unknown): number[] => {
-    const parts = String(last(value)).split(',');
-    const parsed = parts.map(Number);
-    if (parts.some((part) => part.trim() === '') || !parsed.every(Number.isFinite)) {
-      throw refuse(value, 'a list of numbers such as 0.485,0.456,0.406');
-    }
-    return parsed;
-  },
-};
+export function numbers(option: string) {
+  return {
+    type: 'string' as const,
+    requiresArg: true,
+    coerce: (value: unknown): number[] => {
+      const parts = String(last(value)).split(',');
+      const parsed = parts.map(Number);
+      if (parts.some((part) => part.trim() === '') || !parsed.every(Number.isFinite)) {
+        throw refuse(option, value, 'a list of numbers such as 0.485,0.456,0.406');
+      }
+      return parsed;
+    },
+  };
+}
 
 /** Comma-separated globs; the option may be repeated. */
 export const globs = {
@@ -61,5 +65,5 @@ export const globs = {
 
 /** `all` or a whole number from 1. */
 export function imageCount(value: unknown): number | 'all' {
-  return last(value) === 'all' ? 'all' : count(1).coerce(value);
+  return last(value) === 'all' ? 'all' : count('images', 1).coerce(value);
 }
