@@ -69,6 +69,7 @@ function layerSummary(
     layer: layer.name,
     op: layer.op,
     shape: layer.weight.shape,
+    groups: layer.groups,
     parameters: layer.parameters,
     depth: allLayers.length > 1 ? allLayers.indexOf(layer.name) / (allLayers.length - 1) : 0,
     reset: reset.label,

@@ -38,6 +38,8 @@ const layerSummary = z.object({
   layer: z.string(),
   op: z.string(),
   shape: z.array(number),
+  /** Of a grouped convolution; 1 otherwise. */
+  groups: number,
   parameters: number,
   /** Position in graph order, 0 for the first layer, 1 for the last. */
   depth: number,

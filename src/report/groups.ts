@@ -18,11 +18,12 @@ export const PALETTE: readonly string[] = [
   '#666666',
 ];
 
-/** The kind of a layer from its operator and weight shape: `Conv 3×3`, `depthwise 3×3`, `linear`. */
-export function kindOf({ op, shape }: Pick<LayerSummary, 'op' | 'shape'>): string {
+/** The kind of a layer from its operator, weight shape and groups: `Conv 3×3`, `depthwise 3×3`, `linear`. */
+export function kindOf({ op, shape, groups }: Pick<LayerSummary, 'op' | 'shape' | 'groups'>): string {
   if (op !== 'Conv') return op === 'Gemm' || op === 'MatMul' ? 'linear' : shorten(printable(op), 20);
   const kernel = shape.slice(2).join('×');
-  const depthwise = shape.length > 2 && shape[1] === 1 && shape[0]! > 1;
+  // A first convolution over greyscale images has one input channel too, but one group.
+  const depthwise = groups > 1 && shape[1] === 1;
   return `${depthwise ? 'depthwise' : 'Conv'} ${kernel}`.trim();
 }
 

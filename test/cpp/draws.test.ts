@@ -57,7 +57,7 @@ t.test('the quantile holds in the extreme tail, in the middle and where the poly
   const worst = all.reduce((most, word, i) => Math.max(most, Math.abs(values[i]! / normalOf(word) - 1)), 0);
   t.ok(worst < 1e-6, `${worst}`);
   // SciPy 1.17: -scipy.special.ndtri(2 ** -33)
-  t.ok(Math.abs(values[0]! / 6.33769142941 - 1) < 1e-6);
+  t.ok(Math.abs(values[0]! / 6.33795775455 - 1) < 1e-6);
 });
 
 t.test('mean and std shift and scale in float32', async (t) => {
@@ -116,16 +116,28 @@ t.test('the first values of a fixed key keep their bits', async (t) => {
   // From critmap 0.1.0; that they are right is what the other tests here are for.
   const golden = (rule: ResetRule) => [...bits(draw(rule, 6))].map((word) => word.toString(16));
   const fixed = 0x243f6a8885a308d3n;
-  t.matchOnly(golden({ kind: 'uniform', low: -1, high: 1, key: fixed }), GOLDEN.uniform);
-  t.matchOnly(golden({ kind: 'normal', mean: 0, std: 1, key: fixed }), GOLDEN.normal);
-  t.matchOnly(
-    golden({ kind: 'trunc-normal', mean: 0, std: 1, low: -0.5, high: 0.5, key: fixed }),
-    GOLDEN.truncated,
-  );
+  t.strictSame(golden({ kind: 'uniform', low: -1, high: 1, key: fixed }), [
+    '3f5fb47e',
+    'bd4fac00',
+    'bf715c96',
+    'bf605842',
+    '3f2a8c3a',
+    '3ee5705c',
+  ]);
+  t.strictSame(golden({ kind: 'normal', mean: 0, std: 1, key: fixed }), [
+    'be229555',
+    '3d823a07',
+    '3ff3723f',
+    '3fc5123a',
+    'bedcdc05',
+    'bf423037',
+  ]);
+  t.strictSame(golden({ kind: 'trunc-normal', mean: 0, std: 1, low: -0.5, high: 0.5, key: fixed }), [
+    'be229555',
+    '3d823a07',
+    'bea81d7b',
+    'beb6ed24',
+    'bedcdc05',
+    'be96ba20',
+  ]);
 });
-
-const GOLDEN = {
-  uniform: [] as string[],
-  normal: [] as string[],
-  truncated: [] as string[],
-};

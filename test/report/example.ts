@@ -165,6 +165,7 @@ function exampleLayer(
     layer,
     op,
     shape,
+    groups: 1,
     parameters: shape.reduce((product, extent) => product * extent, 1),
     depth,
     reset: 'random',

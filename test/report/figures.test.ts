@@ -162,9 +162,10 @@ t.test('every figure', async (t) => {
 
 t.test('layers are grouped for colour', async (t) => {
   t.test('by operator and kernel in convolutional models', async (t) => {
-    t.equal(kindOf({ op: 'Conv', shape: [64, 3, 7, 7] }), 'Conv 7×7');
-    t.equal(kindOf({ op: 'Conv', shape: [64, 1, 3, 3] }), 'depthwise 3×3');
-    t.equal(kindOf({ op: 'Gemm', shape: [10, 64] }), 'linear');
+    t.equal(kindOf({ op: 'Conv', shape: [64, 3, 7, 7], groups: 1 }), 'Conv 7×7');
+    t.equal(kindOf({ op: 'Conv', shape: [64, 1, 3, 3], groups: 64 }), 'depthwise 3×3');
+    t.equal(kindOf({ op: 'Conv', shape: [64, 1, 3, 3], groups: 1 }), 'Conv 3×3', 'on greyscale images');
+    t.equal(kindOf({ op: 'Gemm', shape: [10, 64], groups: 1 }), 'linear');
     t.same(new Set(groupsOf(exampleSummary(resnet50Layers).layers)).size, 4);
   });
 
