@@ -37,39 +37,22 @@ CRITMAP_HD typename L::Floats scaled_normal(typename L::Words random, const Draw
   return L::set(draw.offset) + L::set(draw.scale) * normal<L>(random);
 }
 
-template <class L>
-CRITMAP_HD void random_words(typename L::Words (&words)[L::registers], uint64_t block, uint64_t stream,
-                             uint64_t key) {
-  typename L::Wide c[4];
-  philox_blocks<L>(c, block, stream, key);
-  L::pack(c, words);
-}
-
-// The values of all elements of L::blocks blocks.
-template <class L, DrawKind kind>
-CRITMAP_HD void draw_blocks(typename L::Floats (&values)[L::registers], uint64_t block, const Draw& draw) {
-  typename L::Words words[L::registers];
-  random_words<L>(words, block, 0, draw.key);
-  for (int i = 0; i < L::registers; i++) {
-    values[i] = kind == DrawKind::uniform ? uniform<L>(words[i], draw) : scaled_normal<L>(words[i], draw);
-  }
+// One value per lane; `words(stream)` gives the lanes' random words of a stream.
+template <class L, DrawKind kind, class Source>
+CRITMAP_HD typename L::Floats draw_value(const Draw& draw, const Source& words) {
+  if constexpr (kind == DrawKind::uniform) return uniform<L>(words(0), draw);
+  typename L::Floats value = scaled_normal<L>(words(0), draw);
   if constexpr (kind == DrawKind::truncated) {
     const auto low = L::set(draw.low), high = L::set(draw.high);
     // A lane that has its value keeps it while others try again.
     for (uint32_t attempt = 1; attempt < most_attempts; attempt++) {
-      uint32_t outside = 0;
-      for (int i = 0; i < L::registers; i++) {
-        outside |= L::lane_bits(values[i] < low) | L::lane_bits(high < values[i]);
-      }
-      if (!outside) break;
-      random_words<L>(words, block, attempt, draw.key);
-      for (int i = 0; i < L::registers; i++) {
-        const auto again = scaled_normal<L>(words[i], draw);
-        values[i] = L::choose((values[i] < low) | (high < values[i]), again, values[i]);
-      }
+      const auto outside = (value < low) | (high < value);
+      if (!L::any(outside)) return value;
+      value = L::choose(outside, scaled_normal<L>(words(attempt), draw), value);
     }
-    for (int i = 0; i < L::registers; i++) values[i] = L::smaller(L::larger(values[i], low), high);
+    value = L::smaller(L::larger(value, low), high);
   }
+  return value;
 }
 
 }  // namespace critmap

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "draw.h"
+#include "lanes_pair.h"
 
 namespace critmap {
 
@@ -24,14 +25,25 @@ CRITMAP_HD void walk_blocks(uint64_t first, T* out, size_t count, const Make& ma
   }
 }
 
+// The random words of L::blocks blocks in one stream.
+template <class L>
+CRITMAP_HD typename Pair<L>::Words random_words(uint64_t block, uint64_t stream, uint64_t key) {
+  static_assert(L::registers == 2);
+  typename L::Wide c[4];
+  philox_blocks<L>(c, block, stream, key);
+  typename L::Words words[2];
+  L::pack(c, words);
+  return {words[0], words[1]};
+}
+
 template <class L, DrawKind kind>
 CRITMAP_HD void draw_kind(const Draw& draw, uint64_t first, float* out, size_t count) {
   // A local copy: stores through `out` cannot be taken to change it.
   const Draw rule = draw;
   walk_blocks<L>(first, out, count, [rule](uint64_t block, float* to) CRITMAP_INLINE_LAMBDA {
-    typename L::Floats values[L::registers];
-    draw_blocks<L, kind>(values, block, rule);
-    for (int i = 0; i < L::registers; i++) L::store(to + i * L::width, values[i]);
+    const auto words = [&](uint64_t stream)
+                           CRITMAP_INLINE_LAMBDA { return random_words<L>(block, stream, rule.key); };
+    Pair<L>::store(to, draw_value<Pair<L>, kind>(rule, words));
   });
 }
 
@@ -50,9 +62,7 @@ void draw_kernel(const Draw& draw, uint64_t first, float* out, size_t count) {
 template <class L>
 void random_kernel(uint64_t key, uint64_t first, uint32_t* out, size_t count) {
   walk_blocks<L>(first, out, count, [key](uint64_t block, uint32_t* to) CRITMAP_INLINE_LAMBDA {
-    typename L::Words words[L::registers];
-    random_words<L>(words, block, 0, key);
-    for (int i = 0; i < L::registers; i++) L::store(to + i * L::width, words[i]);
+    Pair<L>::store(to, random_words<L>(block, 0, key));
   });
 }
 

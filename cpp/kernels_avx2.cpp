@@ -13,7 +13,7 @@ using L = Avx2Lanes;
 }  // namespace
 
 extern const Kernels avx2_kernels = {
-    "avx2", draw_kernel<L>, random_kernel<L>, compare_row_kernel<L>, rank_kernel<L>, square_sums_kernel<L>,
+    "avx2", draw_kernel<L>, random_kernel<L>, compare_row_kernel<L, L>, rank_kernel<L>, square_sums_kernel<L>,
 };
 
 }  // namespace critmap

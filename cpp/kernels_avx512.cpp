@@ -13,7 +13,8 @@ using L = Avx512Lanes;
 }  // namespace
 
 extern const Kernels avx512_kernels = {
-    "avx512", draw_kernel<L>, random_kernel<L>, compare_row_kernel<L>, rank_kernel<L>, square_sums_kernel<L>,
+    "avx512",       draw_kernel<Pair<L>>,  random_kernel<Pair<L>>, compare_row_kernel<L, Pair<L>>,
+    rank_kernel<L>, square_sums_kernel<L>,
 };
 
 }  // namespace critmap

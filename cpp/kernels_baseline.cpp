@@ -12,7 +12,7 @@ using L = PortableLanes<16, 8>;
 }  // namespace
 
 extern const Kernels baseline_kernels = {
-    "baseline",     draw_kernel<L>,        random_kernel<L>, compare_row_kernel<L>,
+    "baseline",     draw_kernel<L>,        random_kernel<L>, compare_row_kernel<L, L>,
     rank_kernel<L>, square_sums_kernel<L>,
 };
 

@@ -124,8 +124,12 @@ struct PortableLanes {
   friend CRITMAP_HD Mask operator==(Floats a, Floats b) { CRITMAP_LANES(Mask, a.v[i] == b.v[i] ? ~0u : 0u) }
   friend CRITMAP_HD Mask operator&(Mask a, Mask b) { CRITMAP_LANES(Mask, a.v[i] & b.v[i]) }
   friend CRITMAP_HD Mask operator|(Mask a, Mask b){CRITMAP_LANES(Mask, a.v[i] | b.v[i])} CRITMAP_HD
-      static Floats
-      choose(Mask mask, Floats yes, Floats no){CRITMAP_LANES(Floats, mask.v[i] ? yes.v[i] : no.v[i])}
+      static Floats choose(Mask mask, Floats yes, Floats no){
+          CRITMAP_LANES(Floats, mask.v[i] ? yes.v[i] : no.v[i])} CRITMAP_HD static bool any(Mask mask) {
+    uint32_t found = 0;
+    for (int i = 0; i < N; i++) found |= mask.v[i];
+    return found != 0;
+  }
   // Bit i is lane i.
   CRITMAP_HD static uint32_t lane_bits(Mask mask) {
     uint32_t bits = 0;

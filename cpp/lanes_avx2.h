@@ -73,6 +73,7 @@ struct Avx2Lanes {
       static Floats choose(Mask mask, Floats yes, Floats no) {
     return {_mm256_blendv_ps(no.a, yes.a, mask.a), _mm256_blendv_ps(no.b, yes.b, mask.b)};
   }
+  CRITMAP_HD static bool any(Mask mask) { return lane_bits(mask) != 0; }
   CRITMAP_HD static uint32_t lane_bits(Mask mask) {
     return uint32_t(_mm256_movemask_ps(mask.a)) | uint32_t(_mm256_movemask_ps(mask.b)) << 8;
   }

@@ -53,6 +53,7 @@ struct Avx512Lanes {
   CRITMAP_HD static Floats choose(Mask mask, Floats yes, Floats no) {
     return {_mm512_mask_blend_ps(mask.v, no.v, yes.v)};
   }
+  CRITMAP_HD static bool any(Mask mask) { return lane_bits(mask) != 0; }
   CRITMAP_HD static uint32_t lane_bits(Mask mask) { return mask.v; }
 
   friend CRITMAP_HD Words operator&(Words a, Words b) { return {_mm512_and_si512(a.v, b.v)}; }

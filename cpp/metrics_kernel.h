@@ -4,6 +4,7 @@
 #pragma once
 
 #include "exponential.h"
+#include "lanes_pair.h"
 #include "metrics.h"
 
 namespace critmap {
@@ -54,6 +55,10 @@ struct Sums {
     for (int k = 0; k < K; k++) narrow[k] = L::set(0.0f);
   }
   CRITMAP_HD void add(int k, typename L::Floats terms) { narrow[k] = narrow[k] + terms; }
+  CRITMAP_HD void add(int k, typename Pair<L>::Floats terms) {
+    narrow[k] = narrow[k] + terms.a;
+    narrow[k] = narrow[k] + terms.b;
+  }
   CRITMAP_HD void end() {
     for (int k = 0; k < K; k++) wide[k] = wide[k] + L::widen(narrow[k]);
   }
@@ -64,17 +69,18 @@ struct Sums {
   }
 };
 
-// The same, with begin() and end() of the sums around every eight steps.
-template <class Terms, class Step>
+// The same for sums: step<M, whole>(at) adds the terms of M::width elements, M being L or, where there are as
+// many, Main (L or a pair of L, which changes no sum). begin() and end() of the sums stand around every 128
+// elements.
+template <class L, class Main, class Terms, class Step>
 CRITMAP_HD void sum_row(size_t count, Terms& sums, const Step& step) {
   for (size_t at = 0; at < count;) {
     const size_t stop = at + 128 < count ? at + 128 : count;
     sums.begin();
-    for (; at + 16 <= stop; at += 16) step.template operator()<true>(at);
-    if (at < stop) {
-      step.template operator()<false>(at);
-      at = stop;
-    }
+    for (; at + Main::width <= stop; at += Main::width) step.template operator()<Main, true>(at);
+    for (; at + 16 <= stop; at += 16) step.template operator()<L, true>(at);
+    if (at < stop) step.template operator()<L, false>(at);
+    at = stop;
     sums.end();
   }
 }
@@ -115,10 +121,9 @@ CRITMAP_HD size_t first_equal(const float* row, size_t count, float wanted) {
   return at;
 }
 
-template <class L>
+template <class L, class Main>
 void compare_row_kernel(const float* original, const float* changed, size_t classes, float* scratch,
                         RowSums& out) {
-  using F = typename L::Floats;
   constexpr uint32_t infinity = 0x7f800000u, two_to_64 = 0x5f800000u;
   float top_z, top_y;
   const uint32_t largest_z = row_maximum<L>(original, classes, top_z);
@@ -135,23 +140,23 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   float* const gap = exp_y + padded;
   // A difference of finite logits may overflow: beyond 1e18 it counts as 1e18. With raw logits of 2^64 and
   // more scaled down, products stay finite too.
-  const F floor = L::set(-1e18f);
+  constexpr float floor = -1e18f;
   const float raw_scale = largest_y < two_to_64 ? 1.0f : 0x1p-64f;
-  const F max_z = L::set(top_z), max_y = L::set(top_y), raw = L::set(raw_scale);
 
   Sums<L, 4> sums;
-  sum_row(classes, sums, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
+  sum_row<L, Main>(classes, sums, [&]<class M, bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
     // Elements beyond the row: no weight, and a raw logit of 0.
-    const F z = load_part<L, whole>(original, at, classes, -3e38f);
-    const F y = load_part<L, whole>(changed, at, classes, -3e38f);
-    const F a = L::larger(z - max_z, floor), b = L::larger(y - max_y, floor);
-    const F p = exponential<L>(a), q = exponential<L>(b);
-    L::store(exp_z + at, p);
-    L::store(exp_y + at, q);
-    L::store(gap + at, a - b);
-    const F own = (whole ? y : load_part<L, whole>(changed, at, classes, 0.0f)) * raw;
-    sums.add(0, p);
-    sums.add(1, q);
+    const auto z = load_part<M, whole>(original, at, classes, -3e38f);
+    const auto y = load_part<M, whole>(changed, at, classes, -3e38f);
+    const auto a = M::larger(z - M::set(top_z), M::set(floor)),
+               b = M::larger(y - M::set(top_y), M::set(floor));
+    const auto both = exponential<Pair<M>>({a, b});
+    M::store(exp_z + at, both.a);
+    M::store(exp_y + at, both.b);
+    M::store(gap + at, a - b);
+    const auto own = (whole ? y : load_part<M, whole>(changed, at, classes, 0.0f)) * M::set(raw_scale);
+    sums.add(0, both.a);
+    sums.add(1, both.b);
     sums.add(2, own);
     sums.add(3, own * a);
   });
@@ -163,19 +168,18 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   out.top_changed = double(top_y);
 
   // p and q times 2^40, which keeps squares of small differences out of the denormal numbers.
-  const F scale_p = L::set(float(0x1p40 / weight_z)), scale_q = L::set(float(0x1p40 / weight_y));
-  const F shift = L::set(float(out.log_weight_original - out.log_weight_changed));
-  const F tiny = L::set(1e-30f), one = L::set(1.0f);
+  const float scale_p = float(0x1p40 / weight_z), scale_q = float(0x1p40 / weight_y);
+  const float shift = float(out.log_weight_original - out.log_weight_changed);
   Sums<L, 7> last;
-  sum_row(classes, last, [&]<bool>(size_t at) CRITMAP_INLINE_LAMBDA {
-    const F p = L::load(exp_z + at) * scale_p, q = L::load(exp_y + at) * scale_q;
-    const F difference = p - q, sum = p + q, distance = magnitude<L>(difference);
+  sum_row<L, Main>(classes, last, [&]<class M, bool>(size_t at) CRITMAP_INLINE_LAMBDA {
+    const auto p = M::load(exp_z + at) * M::set(scale_p), q = M::load(exp_y + at) * M::set(scale_q);
+    const auto difference = p - q, sum = p + q, distance = magnitude<M>(difference);
     // ln(p / q) from the logits, so it is finite where q has vanished.
-    const F ratio = L::load(gap + at) - shift;
+    const auto ratio = M::load(gap + at) - M::set(shift);
     // With s = |p - q| / (p + q), the element's part of JS is (p + q) / 4 times
     // (1 + s) ln(1 + s) + (1 - s) ln(1 - s) = 2 ln(1 + s) - (1 - s) |ln(p / q)|.
-    const F s = distance / L::larger(sum, tiny);
-    const F bend = twice_logarithm_1p<L>(s) - (one - s) * magnitude<L>(ratio);
+    const auto s = distance / M::larger(sum, M::set(1e-30f));
+    const auto bend = twice_logarithm_1p<M>(s) - (M::set(1.0f) - s) * magnitude<M>(ratio);
     last.add(0, distance);
     last.add(1, difference * difference);
     last.add(2, p * ratio);

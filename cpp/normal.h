@@ -58,7 +58,7 @@ CRITMAP_HD typename L::Floats normal(typename L::Words random) {
   const F w = k * L::set(-0x1p-23f) + f * polynomial<L>(log_terms, f);
   F ratio = polynomial<L>(centre, w);
   const auto far = L::set(7.25f) < w;
-  if (L::lane_bits(far)) {
+  if (L::any(far)) {
     // One draw in 300. Clamped where the square root would not be needed, or not be real.
     const F s = L::root(L::larger(w, L::set(7.25f))) - L::set(4.0f);
     ratio = L::choose(far, polynomial<L>(tail, s), ratio);

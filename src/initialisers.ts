@@ -83,22 +83,29 @@ export function biasDistribution(scheme: InitScheme, layer: Pick<Layer, 'fanIn'>
 }
 
 /** Standard deviation of the trained weights of every output channel, float64 sums: what `match` scales by. */
-export function matchFactor(weight: Parameter, values: Float32Array): Float32Array {
-  const { channels, inner } = weight.layout;
+export function matchFactor({ layout }: Parameter, values: Float32Array): Float32Array {
+  const { channels, inner } = layout;
   const count = values.length / channels;
-  const sum = new Float64Array(channels);
-  const square = new Float64Array(channels);
-  const channelOf = (i: number) => Math.floor(i / inner) % channels;
-  for (let i = 0; i < values.length; i++) {
-    const c = channelOf(i);
-    sum[c] = (sum[c] as number) + (values[i] as number);
-  }
-  for (let i = 0; i < values.length; i++) {
-    const c = channelOf(i);
-    const distance = (values[i] as number) - (sum[c] as number) / count;
-    square[c] = (square[c] as number) + distance * distance;
-  }
-  return Float32Array.from(square, (total) => Math.sqrt(total / count));
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  const eachRun = (visit: (channel: number, from: number, to: number) => void) => {
+    for (let from = 0, channel = 0; from < values.length; from += inner, channel++) {
+      if (channel === channels) channel = 0;
+      visit(channel, from, from + inner);
+    }
+  };
+  eachRun((channel, from, to) => {
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += values[i]!;
+    sums[channel]! += sum;
+  });
+  eachRun((channel, from, to) => {
+    const mean = sums[channel]! / count;
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += (values[i]! - mean) ** 2;
+    squares[channel]! += sum;
+  });
+  return Float32Array.from(squares, (total) => Math.sqrt(total / count));
 }
 
 /** Adds the key to a distribution. */

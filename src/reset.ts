@@ -72,7 +72,7 @@ export function resetLayer(
   };
 
   for (const [role, parameter] of parametersOf(layer)) {
-    const values = Float32Array.from(model.values(parameter.tensor));
+    const values = model.values(parameter.tensor).slice();
     const key = resetKey(context.seed, layer.name, role, trial);
     const rule = ruleFor(reset, layer, role, values, key, context, parameter);
     if (!rule) continue;

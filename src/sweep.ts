@@ -3,60 +3,23 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { cellsCsv } from './cells-csv.js';
-import type { Chunk, Engine } from './engine.js';
+import { chunkSize, readChunk } from './chunks.js';
+import type { Engine } from './engine.js';
 import { CritmapError } from './errors.js';
 import type { ImageSet } from './images/index.js';
-import type { InitScheme } from './initialisers.js';
 import { Finished, type JournalLine, sumsOf } from './journal.js';
 import type { Model } from './model.js';
-import { native } from './native.js';
 import { type Cell, planCells, selectLayers } from './plan.js';
+import { ProgressCount } from './progress.js';
 import { openReferenceEngine } from './reference.js';
 import { summaryCsv } from './report/csv.js';
-import { type Reset, resetLayer } from './reset.js';
-import { files, type OpenRun, openRun, type RunIdentity, type RunInfo } from './run.js';
+import { type Patch, resetLayer } from './reset.js';
+import { files, type OpenRun, openRun, type RunInfo } from './run.js';
 import { type ProvenCell, summarise } from './summarise.js';
 import type { Summary } from './summary.js';
-import { onnxruntimeVersion, version } from './version.js';
-
-export interface SweepOptions {
-  /** Directory for the run; without it nothing is written. One that holds the same sweep is continued. */
-  out?: string;
-  /** Globs over layer names; default all. */
-  layers?: readonly string[];
-  exclude?: readonly string[];
-  /** Default: `random`. See {@link parseReset}. */
-  resets?: readonly Reset[];
-  init?: InitScheme;
-  norm?: 'keep' | 'reset';
-  /** Independent draws of a random reset; default 3. */
-  trials?: number;
-  seed?: number;
-  /** Of the intervals; default 0.95. */
-  confidence?: number;
-  /** Images per inference call; default 64. */
-  batch?: number;
-  /** Default: all cores. */
-  threads?: number;
-  engine?: 'reference';
-  signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
-  onWarning?: (message: string) => void;
-}
-
-/** One unit is one cell on one image. */
-export interface Progress {
-  done: number;
-  total: number;
-  /** Of `done`, what an earlier run had finished. */
-  resumed: number;
-  cells: number;
-  elapsedMs: number;
-  /** The cell that was just finished for a chunk. */
-  layer: string;
-}
+import { identityOf, infoOf, type SweepOptions, withDefaults } from './sweep-settings.js';
 
 export interface SweepResult {
   summary: Summary;
@@ -64,9 +27,6 @@ export interface SweepResult {
   directory: string | null;
   warnings: string[];
 }
-
-/** Floats of one chunk; keeps two chunks in memory below 200 MB whatever the image size. */
-const CHUNK_FLOATS = 24 * 2 ** 20;
 
 /**
  * Resets every selected layer in every trial and measures how far the predictions move.
@@ -87,7 +47,7 @@ export async function sweep(
   checkLabels(model, images);
 
   const patch = (cell: Cell) => resetLayer(model, cell.layer, cell.reset, cell.trial, settings);
-  const cells = plan.map((cell): ProvenCell => ({ ...cell, change: patch(cell).change }));
+  const cells = await proveCells(plan, patch, options.signal);
   const identity = await identityOf(model, images, settings);
   const run = options.out === undefined ? null : await openRun(options.out, identity);
   const log = new Log(run, options.onWarning);
@@ -138,6 +98,21 @@ export async function sweep(
   } finally {
     await run?.close();
   }
+}
+
+/** Makes every reset once before any inference: one that changes nothing must not cost hours first. */
+async function proveCells(
+  plan: readonly Cell[],
+  patch: (cell: Cell) => Patch,
+  signal: AbortSignal | undefined,
+): Promise<ProvenCell[]> {
+  const proven: ProvenCell[] = [];
+  for (const cell of plan) {
+    proven.push({ ...cell, change: patch(cell).change });
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
+  return proven;
 }
 
 interface Work {
@@ -210,27 +185,6 @@ async function computeChunks({ model, images, cells, engine, finished, log, opti
   }
 }
 
-/** Fixed by the image size alone, so that the journal's sums do not depend on batch or machine. */
-function chunkSize({ shape }: ImageSet): number {
-  const floats = shape.channels * shape.height * shape.width;
-  const fitting = 2 ** Math.floor(Math.log2(CHUNK_FLOATS / floats));
-  return Math.max(16, Math.min(256, fitting));
-}
-
-async function readChunk(
-  images: ImageSet,
-  index: number,
-  size: number,
-  signal?: AbortSignal,
-): Promise<Chunk> {
-  const from = index * size;
-  const to = Math.min(images.count, from + size);
-  const { channels, height, width } = images.shape;
-  const pixels = new Float32Array((to - from) * channels * height * width);
-  await images.read(from, to, pixels, signal);
-  return { index, count: to - from, images: pixels, height, width, labels: images.labels?.slice(from, to) };
-}
-
 /** Warnings, and results going to disk before they count. */
 class Log {
   readonly warnings: string[] = [];
@@ -251,67 +205,6 @@ class Log {
   }
 }
 
-class ProgressCount {
-  readonly #started = Date.now();
-  #done = 0;
-  #resumed = 0;
-
-  constructor(
-    private readonly cells: readonly Cell[],
-    private readonly images: number,
-    private readonly report: SweepOptions['onProgress'],
-  ) {}
-
-  resume(units: number): void {
-    this.#done += units;
-    this.#resumed += units;
-  }
-
-  add(units: number, layer: string): void {
-    this.#done += units;
-    this.report?.({
-      done: this.#done,
-      total: this.cells.length * this.images,
-      resumed: this.#resumed,
-      cells: this.cells.length,
-      elapsedMs: Date.now() - this.#started,
-      layer,
-    });
-  }
-}
-
-type Settings = ReturnType<typeof withDefaults>;
-
-function withDefaults(options: SweepOptions) {
-  const settings = {
-    layers: options.layers ?? [],
-    exclude: options.exclude ?? [],
-    resets: options.resets ?? [{ kind: 'random', label: 'random' } as const],
-    init: options.init ?? 'auto',
-    norm: options.norm ?? 'keep',
-    trials: options.trials ?? 3,
-    seed: options.seed ?? 0,
-    confidence: options.confidence ?? 0.95,
-    batch: options.batch ?? 64,
-    threads: options.threads ?? availableParallelism(),
-    engine: options.engine ?? 'reference',
-  };
-  const whole = (name: string, value: number, least: number) => {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new CritmapError('ERR_OPTION', `${name} must be a whole number from ${least}, got ${value}`);
-    }
-  };
-  whole('trials', settings.trials, 1);
-  whole('seed', settings.seed, 0);
-  whole('batch', settings.batch, 1);
-  whole('threads', settings.threads, 1);
-  if (!(settings.confidence > 0 && settings.confidence < 1)) {
-    throw new CritmapError('ERR_OPTION', `confidence must lie between 0 and 1, got ${settings.confidence}`);
-  }
-  if (settings.resets.length === 0) throw new CritmapError('ERR_OPTION', 'no reset is given');
-  return settings;
-}
-
 function checkLabels(model: Model, images: ImageSet): void {
   const { classes } = model.io;
   const highest = images.maxLabel ?? 0;
@@ -321,66 +214,6 @@ function checkLabels(model: Model, images: ImageSet): void {
       `${images.source} has labels up to ${highest}, the model only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
     );
   }
-}
-
-async function identityOf(model: Model, images: ImageSet, settings: Settings): Promise<RunIdentity> {
-  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
-  return {
-    model: { name: model.name, sha256: model.file.sha256, layers: model.layers.length },
-    data: {
-      source: images.source,
-      images: images.count,
-      fingerprint: await images.fingerprint(),
-      transform: images.transform,
-    },
-    options: {
-      reset: resets.map((reset) => reset.label),
-      // A label names a donor's file; the file may have changed since.
-      donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.file.sha256] : [])),
-      init,
-      norm,
-      trials,
-      seed,
-      layers,
-      exclude,
-      confidence,
-      engine,
-      batch,
-    },
-  };
-}
-
-function infoOf(
-  model: Model,
-  images: ImageSet,
-  identity: RunIdentity,
-  cells: number,
-  settings: Settings,
-  earlier: RunInfo | null,
-): RunInfo {
-  const now = new Date().toISOString();
-  return {
-    version: 1,
-    critmap: version,
-    status: 'running',
-    started: earlier?.started ?? now,
-    updated: now,
-    seconds: earlier?.seconds ?? 0,
-    ...identity,
-    cells,
-    environment: {
-      model: model.file.path,
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-      onnxruntime: onnxruntimeVersion(),
-      device: 'cpu',
-      path: native().info().path,
-      threads: settings.threads,
-      totalImages: images.total,
-    },
-    warnings: [],
-    sample: images.names ? [...images.names] : [...images.indices],
-  };
 }
 
 async function writeResults(run: OpenRun | null, summary: Summary): Promise<void> {

@@ -8,7 +8,8 @@ import { modelInput } from '../src/model-input.js';
 import { readOnnx, writeOnnx } from '../src/onnx/model.js';
 import { parseReset } from '../src/reset-spec.js';
 import { readRun } from '../src/results.js';
-import { type SweepOptions, sweep } from '../src/sweep.js';
+import { sweep } from '../src/sweep.js';
+import type { SweepOptions } from '../src/sweep-settings.js';
 import { example, fixture } from './fixtures.js';
 
 const bottleneck = await loadModel(fixture('bottleneck.onnx'));
@@ -199,6 +200,9 @@ t.test('labels beyond the classes and options out of range are refused', async (
     { threads: 1.5 },
     { confidence: 1 },
     { resets: [] },
+    { init: 'glorot' as 'auto' },
+    { norm: 'drop' as 'keep' },
+    { engine: 'slow' as 'reference' },
   ]) {
     await t.rejects(sweep(bottleneck, images, options), { code: 'ERR_OPTION' }, JSON.stringify(options));
   }

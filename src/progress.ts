@@ -1,0 +1,43 @@
+/** How far a sweep is. */
+import type { Cell } from './plan.js';
+
+/** One unit is one cell on one image. */
+export interface Progress {
+  done: number;
+  total: number;
+  /** Of `done`, what an earlier run had finished. */
+  resumed: number;
+  cells: number;
+  elapsedMs: number;
+  /** The cell that was just finished for a chunk. */
+  layer: string;
+}
+
+export class ProgressCount {
+  readonly #started = Date.now();
+  #done = 0;
+  #resumed = 0;
+
+  constructor(
+    private readonly cells: readonly Cell[],
+    private readonly images: number,
+    private readonly report: ((progress: Progress) => void) | undefined,
+  ) {}
+
+  resume(units: number): void {
+    this.#done += units;
+    this.#resumed += units;
+  }
+
+  add(units: number, layer: string): void {
+    this.#done += units;
+    this.report?.({
+      done: this.#done,
+      total: this.cells.length * this.images,
+      resumed: this.#resumed,
+      cells: this.cells.length,
+      elapsedMs: Date.now() - this.#started,
+      layer,
+    });
+  }
+}

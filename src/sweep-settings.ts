@@ -1,0 +1,139 @@
+/** What a sweep is asked for: its options, their defaults, and what of them decides the numbers. */
+import { availableParallelism } from 'node:os';
+import { CritmapError } from './errors.js';
+import type { ImageSet } from './images/index.js';
+import { type InitScheme, initSchemes } from './initialisers.js';
+import type { Model } from './model.js';
+import { native } from './native.js';
+import type { Progress } from './progress.js';
+import type { Reset } from './reset.js';
+import type { RunIdentity, RunInfo } from './run.js';
+import { onnxruntimeVersion, version } from './version.js';
+
+export interface SweepOptions {
+  /** Directory for the run; without it nothing is written. One that holds the same sweep is continued. */
+  out?: string;
+  /** Globs over layer names; default all. */
+  layers?: readonly string[];
+  exclude?: readonly string[];
+  /** Default: `random`. See {@link parseReset}. */
+  resets?: readonly Reset[];
+  init?: InitScheme;
+  norm?: 'keep' | 'reset';
+  /** Independent draws of a random reset; default 3. */
+  trials?: number;
+  seed?: number;
+  /** Of the intervals; default 0.95. */
+  confidence?: number;
+  /** Images per inference call; default 64. */
+  batch?: number;
+  /** Default: all cores. */
+  threads?: number;
+  engine?: 'reference';
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  onWarning?: (message: string) => void;
+}
+
+export type Settings = ReturnType<typeof withDefaults>;
+
+/** @throws CritmapError (ERR_OPTION) for a number out of range */
+export function withDefaults(options: SweepOptions) {
+  const settings = {
+    layers: options.layers ?? [],
+    exclude: options.exclude ?? [],
+    resets: options.resets ?? [{ kind: 'random', label: 'random' } as const],
+    init: options.init ?? 'auto',
+    norm: options.norm ?? 'keep',
+    trials: options.trials ?? 3,
+    seed: options.seed ?? 0,
+    confidence: options.confidence ?? 0.95,
+    batch: options.batch ?? 64,
+    threads: options.threads ?? availableParallelism(),
+    engine: options.engine ?? 'reference',
+  };
+  const whole = (name: string, value: number, least: number) => {
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new CritmapError('ERR_OPTION', `${name} must be a whole number from ${least}, got ${value}`);
+    }
+  };
+  const oneOf = (name: string, value: string, known: readonly string[]) => {
+    if (!known.includes(value)) {
+      throw new CritmapError('ERR_OPTION', `${name} must be one of ${known.join(', ')}, got ${value}`);
+    }
+  };
+  oneOf('init', settings.init, initSchemes);
+  oneOf('norm', settings.norm, ['keep', 'reset']);
+  oneOf('engine', settings.engine, ['reference']);
+  whole('trials', settings.trials, 1);
+  whole('seed', settings.seed, 0);
+  whole('batch', settings.batch, 1);
+  whole('threads', settings.threads, 1);
+  if (!(settings.confidence > 0 && settings.confidence < 1)) {
+    throw new CritmapError('ERR_OPTION', `confidence must lie between 0 and 1, got ${settings.confidence}`);
+  }
+  if (settings.resets.length === 0) throw new CritmapError('ERR_OPTION', 'no reset is given');
+  return settings;
+}
+
+/** What must be the same for a run to be continued. */
+export async function identityOf(model: Model, images: ImageSet, settings: Settings): Promise<RunIdentity> {
+  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
+  return {
+    model: { name: model.name, sha256: model.file.sha256, layers: model.layers.length },
+    data: {
+      source: images.source,
+      images: images.count,
+      fingerprint: await images.fingerprint(),
+      transform: images.transform,
+    },
+    options: {
+      reset: resets.map((reset) => reset.label),
+      // A label names a donor's file; the file may have changed since.
+      donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.file.sha256] : [])),
+      init,
+      norm,
+      trials,
+      seed,
+      layers,
+      exclude,
+      confidence,
+      engine,
+      batch,
+    },
+  };
+}
+
+/** The description that goes to `run.json`. */
+export function infoOf(
+  model: Model,
+  images: ImageSet,
+  identity: RunIdentity,
+  cells: number,
+  settings: Settings,
+  earlier: RunInfo | null,
+): RunInfo {
+  const now = new Date().toISOString();
+  return {
+    version: 1,
+    critmap: version,
+    status: 'running',
+    started: earlier?.started ?? now,
+    updated: now,
+    seconds: earlier?.seconds ?? 0,
+    ...identity,
+    cells,
+    environment: {
+      model: model.file.path,
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      onnxruntime: onnxruntimeVersion(),
+      device: 'cpu',
+      path: native().info().path,
+      threads: settings.threads,
+      totalImages: images.total,
+    },
+    warnings: [],
+    sample: images.names ? [...images.names] : [...images.indices],
+  };
+}
