@@ -15,9 +15,9 @@ CRITMAP_HD void philox(typename L::Wide (&c)[4], uint64_t key) {
   uint32_t key0 = uint32_t(key), key1 = uint32_t(key >> 32);
   for (int round = 0; round < 10; round++) {
     typename L::Wide p0 = L::product(c[0], 0xD2511F53u), p1 = L::product(c[2], 0xCD9E8D57u);
-    c[0] = L::high(p1) ^ c[1] ^ L::set_wide(key0);
+    c[0] = L::high(p1) ^ (c[1] ^ L::set_wide(key0));
     c[1] = p1;
-    c[2] = L::high(p0) ^ c[3] ^ L::set_wide(key1);
+    c[2] = L::high(p0) ^ (c[3] ^ L::set_wide(key1));
     c[3] = p0;
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
