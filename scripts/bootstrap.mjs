@@ -24,6 +24,10 @@ const steps = {
       .update(readFileSync(inRoot('package-lock.json')))
       .digest('hex');
     if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+    // Installed by hand: npm keeps what it installed beside the packages.
+    const installed = inRoot('node_modules', '.package-lock.json');
+    const whole = existsSync(inRoot('node_modules', 'typescript')) && existsSync(installed);
+    if (whole && statSync(installed).mtimeMs >= statSync(inRoot('package-lock.json')).mtimeMs) return;
     say('installing dependencies (npm ci)');
     // No package needs its install script here, and one of them would download from outside the registry.
     run(
@@ -77,7 +81,9 @@ function requireNode() {
 /** Names every missing tool at once, with the command that installs it. */
 function requireTools() {
   const windows = process.platform === 'win32';
-  const compilers = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
+  const compilers = process.env.CXX
+    ? [process.env.CXX.trim().split(/\s+/).at(-1)]
+    : ['c++', 'g++', 'clang++'];
   const missing = [];
   if (!found('cmake')) missing.push('CMake');
   if (!windows && !compilers.some(found)) missing.push('a C++20 compiler');

@@ -13,11 +13,12 @@ import { version } from './version.js';
 
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** Output cut short by `| head` is not a failure of ours. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.done);
-  throw error;
-});
+// Output cut short by `| head`, or a log viewer that has gone, must not end a sweep.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
 const parser = yargs(hideBin(process.argv))
   .scriptName('critmap')

@@ -100,7 +100,8 @@ export function matchFactor({ layout }: Parameter, values: Float32Array): Float3
     sums[channel]! += sum;
   });
   eachRun((channel, from, to) => {
-    const mean = sums[channel]! / count;
+    // One element has no spread; its size is all there is to match.
+    const mean = count > 1 ? sums[channel]! / count : 0;
     let sum = 0;
     for (let i = from; i < to; i++) sum += (values[i]! - mean) ** 2;
     squares[channel]! += sum;

@@ -31,11 +31,16 @@ const sums = z.object({
 });
 export type ChunkSums = z.infer<typeof sums>;
 
-const line = z.discriminatedUnion('type', [
+const entry = z.discriminatedUnion('type', [
   sums.extend({ type: z.literal('original') }),
   sums.extend({ type: z.literal('cell'), layer: z.string(), reset: z.string(), trial: number }),
 ]);
-export type JournalLine = z.infer<typeof line>;
+export type JournalLine = z.infer<typeof entry>;
+
+/** Counts that no comparison gives are damage too. */
+const line = entry.refine(
+  ({ images, invalid, agreement }) => invalid >= 0 && agreement >= 0 && invalid + agreement <= images,
+);
 
 /** Sums of a comparison's valid rows, in image order. */
 export function sumsOf(chunk: number, comparison: Comparison): ChunkSums {

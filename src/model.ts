@@ -1,9 +1,12 @@
 /** A trained model, ready to be swept: its file, what it takes and gives, and its layers. */
 import { basename } from 'node:path';
+import { CritmapError, messageOf } from './errors.js';
+import { doubtsOf } from './onnx/doubts.js';
 import { indexGraph } from './onnx/graph.js';
 import { type ModelIo, modelIo } from './onnx/io.js';
 import { findLayers, type Layer } from './onnx/layers.js';
 import { type OnnxFile, readOnnx } from './onnx/model.js';
+import type { Tensor } from './onnx/onnx_pb.js';
 import { floats } from './onnx/tensors.js';
 
 export interface Model {
@@ -13,6 +16,8 @@ export interface Model {
   io: ModelIo;
   /** In graph order. */
   layers: readonly Layer[];
+  /** What may make a sweep mean less than it seems, one line each. */
+  warnings: readonly string[];
   /** The trained values of a stored tensor, in storage order. Not to be written to. */
   values(tensor: string): Float32Array;
 }
@@ -27,16 +32,32 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
   const file = await readOnnx(path);
   const index = indexGraph(file.graph);
   const layers = findLayers(file, index);
-  const io = modelIo(file, index);
+  const io = modelIo(file, index, layers);
+  // A weight whose bytes are missing should be met here, not after hours.
+  for (const { weight, bias } of layers) {
+    for (const parameter of bias ? [weight, bias] : [weight]) {
+      const proto = index.tensors.get(parameter.tensor);
+      if (proto) readable(path, proto);
+    }
+  }
   return {
     name: options.name ?? basename(path).replace(/\.onnx$/i, ''),
     file,
     io,
     layers,
+    warnings: doubtsOf(file, index, io, layers),
     values(tensor) {
       const proto = index.tensors.get(tensor);
       if (!proto) throw new RangeError(`${path} has no stored tensor named ${tensor}`);
       return floats(proto);
     },
   };
+}
+
+function readable(path: string, proto: Tensor): void {
+  try {
+    floats(proto);
+  } catch (cause) {
+    throw new CritmapError('ERR_MODEL', `${path}: ${messageOf(cause)}`, { cause });
+  }
 }

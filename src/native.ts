@@ -20,16 +20,24 @@ export interface Layout {
   transposed?: boolean;
 }
 
-/** What a reset does to every element of a parameter; `key` seeds Philox4x32-10 (64 bits). */
+/**
+ * What a reset does to every element of a parameter; `key` seeds Philox4x32-10 (64 bits). Numbers are rounded to
+ * float32 and must be finite.
+ */
 export type ResetRule =
+  /** On [low, high): 24 bits, the float below `high` where rounding would reach it; `low` if the two are equal. */
   | { kind: 'uniform'; low: number; high: number; key: bigint }
+  /** The quantile of 32 random bits, within 1e-6 of it: |z| is at most 6.34. */
   | { kind: 'normal'; mean: number; std: number; key: bigint }
-  /** Normal(mean, std) conditioned on [low, high] (absolute bounds, as torch.nn.init.trunc_normal_). */
+  /**
+   * Normal(mean, std) conditioned on [low, high] (absolute bounds, as torch.nn.init.trunc_normal_). RangeError where
+   * less than 2 % of the normals fall into the interval.
+   */
   | { kind: 'trunc-normal'; mean: number; std: number; low: number; high: number; key: bigint }
   | { kind: 'constant'; value: number }
-  /** Permute the elements that are in the target. */
+  /** Permute the elements that are in the target, all permutations equally likely; needs 24 bytes per element. */
   | { kind: 'shuffle'; key: bigint }
-  /** (1 - alpha) * donor + alpha * target. */
+  /** (1 - alpha) * donor + alpha * target; the donor's elements are stored in the target's order. */
   | { kind: 'interpolate'; donor: Float32Array; alpha: number }
   /** target + std * Normal(0, 1). */
   | { kind: 'noise'; std: number; key: bigint };
@@ -73,14 +81,21 @@ export interface NativeInfo {
   paths: string[];
 }
 
-/** Everything JavaScript can call in the addon. */
+/**
+ * Everything JavaScript can call in the addon. A value of a wrong type, a detached or a shared buffer is a TypeError,
+ * a wrong value a RangeError, both naming the argument; functions that return a promise reject with them. The inputs
+ * of those are copied at the call. Results have the same bits on every path and processor.
+ */
 export interface Native {
   info(): NativeInfo;
   /** Chooses a code path by name (tests compare them bit by bit). RangeError for one this processor lacks. */
   usePath(path: string): void;
   /** Changes `target` in place, at once. */
   reset(target: Float32Array, rule: ResetRule, options?: ResetOptions): void;
-  /** The same off the main thread; `target` is read at the call and written when the promise resolves. */
+  /**
+   * The same off the main thread; `target` is read at the call and written when the promise resolves. TypeError if
+   * it was detached or resized meanwhile.
+   */
   resetAsync(target: Float32Array, rule: ResetRule, options?: ResetOptions): Promise<void>;
   /** Compares two row-major N x `classes` blocks; labels: one class index per row, or -1 for unlabelled. */
   compare(original: Float32Array, changed: Float32Array, classes: number, labels?: Int32Array): Comparison;

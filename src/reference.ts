@@ -16,7 +16,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
   // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
   const original = await openSession(model, new Map(), options.threads);
   const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal) =>
-    runChunk(model, session, chunk, options.batch, signal);
+    runChunk(model, session, chunk, model.io.batch ?? options.batch, signal);
 
   return {
     name: 'reference',
@@ -24,6 +24,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
       const expected = await forward(original, chunk, signal);
       const { labels } = chunk;
       const { logits, classes } = expected;
+      refuseLabels(model, labels, classes);
       await sink.original(await native().compareAsync(logits, logits, classes, labels));
       for (const cell of cells) {
         signal?.throwIfAborted();
@@ -58,6 +59,17 @@ async function openSession(
     throw new CritmapError('ERR_MODEL', `ONNX Runtime cannot load ${model.file.path}: ${messageOf(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** A graph that does not say how many classes it has shows it here first. */
+function refuseLabels(model: Model, labels: Int32Array | undefined, classes: number): void {
+  const highest = labels?.reduce((most, label) => Math.max(most, label), 0) ?? 0;
+  if (highest >= classes) {
+    throw new CritmapError(
+      'ERR_IMAGES',
+      `the labels go up to ${highest}, ${model.file.path} has only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
+    );
   }
 }
 
@@ -109,9 +121,9 @@ async function runBatch(
     data = new Float32Array((images.length / count) * rows);
     data.set(images);
   }
-  const feeds = { [input]: new Tensor('float32', data, [rows, channels, ...size]) };
   let result: InferenceSession.ReturnType;
   try {
+    const feeds = { [input]: new Tensor('float32', data, [rows, channels, ...size]) };
     result = await session.run(feeds, [output]);
   } catch (error) {
     throw new CritmapError('ERR_MODEL', `${model.file.path} failed on images: ${messageOf(error)}`, {

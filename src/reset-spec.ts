@@ -27,7 +27,8 @@ export async function parseReset(text: string): Promise<Reset> {
     new CritmapError('ERR_OPTION', `--reset ${text}: ${why}; the forms are ${resetForms}`);
   const number = (name: string, value: string | undefined) => {
     const parsed = value === undefined || value.trim() === '' ? Number.NaN : Number(value);
-    if (!Number.isFinite(parsed)) throw refuse(`${name} must be a number`);
+    if (!Number.isFinite(Math.fround(parsed)))
+      throw refuse(`${name} must be a number that a 32-bit float holds`);
     return parsed;
   };
 

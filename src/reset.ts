@@ -3,7 +3,7 @@
  * every tensor that changes, and proves that something did change.
  */
 import { createHash } from 'node:crypto';
-import { CritmapError } from './errors.js';
+import { CritmapError, messageOf } from './errors.js';
 import {
   biasDistribution,
   drawFrom,
@@ -78,7 +78,16 @@ export function resetLayer(
     if (!rule) continue;
     const factor =
       reset.kind === 'random' && context.init === 'match' ? matchFactor(parameter, values) : undefined;
-    native().reset(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+    try {
+      native().reset(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+    } catch (cause) {
+      // Weights that are not finite give spreads that are not, and so rules that cannot be drawn.
+      throw new CritmapError(
+        'ERR_RESET',
+        `cannot reset ${parameter.tensor} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
     put(parameter.tensor, values);
   }
   if (context.norm === 'reset' && layer.norm) {
@@ -142,13 +151,17 @@ function ruleFor(
 }
 
 function donorValues(donor: Model, layer: Layer, role: 'weight' | 'bias', wanted: Parameter): Float32Array {
-  const there = donor.layers.find((candidate) => candidate.name === layer.name)?.[role];
+  const twin = donor.layers.find((candidate) => candidate.name === layer.name);
+  const there = twin?.[role];
   const refuse = (why: string) =>
     new CritmapError(
       'ERR_RESET',
       `the donor ${donor.file.path} does not fit ${layer.name}: ${why}; it must be the same architecture`,
     );
   if (!there) throw refuse(`it has no ${role} of that layer`);
+  if ((twin?.bias === null) !== (layer.bias === null) || (twin?.norm === null) !== (layer.norm === null)) {
+    throw refuse('one of the two was exported with BatchNorm folded into the convolution, the other without');
+  }
   if (there.stored.join() !== wanted.stored.join() || there.layout.transposed !== wanted.layout.transposed) {
     throw refuse(
       `its ${role} is [${there.stored.join(', ')}] where the model's is [${wanted.stored.join(', ')}]`,

@@ -68,7 +68,7 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
     throw cannotWrite(directory, error);
   }
   const path = (name: string) => join(directory, name);
-  const present = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
+  const present = await contents(directory);
   const earlier = present.includes(files.info) ? await readInfo(directory) : null;
   if (earlier) refuseOther(directory, earlier, wanted);
   else if (present.length > 0) {
@@ -121,6 +121,13 @@ const exists = (path: string) =>
     () => true,
     () => false,
   );
+
+/** What counts as there: not the traces of a run that was killed before it had begun. */
+async function contents(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
+  const begun = names.join() !== files.journal || (await stat(join(directory, files.journal))).size > 0;
+  return begun ? names : [];
+}
 
 /** @throws CritmapError (ERR_RUN) when the directory is not a run or its run.json is damaged. */
 export async function readInfo(directory: string): Promise<RunInfo> {
@@ -183,7 +190,8 @@ function refuseOther(directory: string, earlier: RunInfo, wanted: RunIdentity): 
 /** Takes the directory for this process; a lock whose process is gone (kill -9) is taken over. */
 async function lock(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, files.lock);
-  const mine = JSON.stringify({ pid: process.pid, host: hostname() });
+  const start = await startOf(process.pid);
+  const mine = JSON.stringify({ pid: process.pid, host: hostname(), start });
   for (let attempt = 0; ; attempt++) {
     try {
       await writeFile(path, mine, { flag: 'wx' });
@@ -192,7 +200,7 @@ async function lock(directory: string): Promise<() => Promise<void>> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(directory, error);
     }
     const holder = await holderOf(path);
-    if (attempt > 0 || (holder && isAlive(holder))) {
+    if (attempt > 0 || (holder && (await isAlive(holder)))) {
       throw new CritmapError(
         'ERR_RUN',
         `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
@@ -202,31 +210,39 @@ async function lock(directory: string): Promise<() => Promise<void>> {
   }
 }
 
-interface Holder {
-  pid: number;
-  host: string;
-}
+const holder = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  /** When the process started, in the kernel's count; tells it from a later one of the same number. */
+  start: z.string().nullable().default(null),
+});
+type Holder = z.infer<typeof holder>;
 
 async function holderOf(path: string): Promise<Holder | undefined> {
   try {
-    return z
-      .object({ pid: z.number().int().positive(), host: z.string() })
-      .parse(JSON.parse(await readFile(path, 'utf8')));
+    return holder.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {
     return undefined;
   }
 }
 
-function isAlive({ pid, host }: Holder): boolean {
+async function isAlive({ pid, host, start }: Holder): Promise<boolean> {
   // Another machine's processes cannot be asked; the person decides.
   if (host !== hostname()) return true;
-  if (pid === process.pid) return true;
+  if (start !== null && start !== (await startOf(pid))) return false;
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** Linux tells when a process started; elsewhere, and for a process that is gone, null. */
+async function startOf(pid: number): Promise<string | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The 22nd field; the second, the program's name, may itself hold spaces and ends at the last parenthesis.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

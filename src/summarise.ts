@@ -30,7 +30,12 @@ export function summarise(
   return {
     version: 1,
     model: { name: model.name, sha256: model.sha256, layers: model.layers },
-    data: { source: data.source, images: data.images, fingerprint: data.fingerprint },
+    data: {
+      source: data.source,
+      images: data.images,
+      fingerprint: data.fingerprint,
+      invalid: original?.invalid ?? 0,
+    },
     options,
     baseline: baseline as Summary['baseline'],
     layers: groups(cells).map((trials) =>

@@ -71,7 +71,13 @@ const layerSummary = z.object({
 export const summarySchema = z.object({
   version: z.literal(1),
   model: z.object({ name: z.string(), sha256: z.string(), layers: number }),
-  data: z.object({ source: z.string(), images: number, fingerprint: z.string() }),
+  data: z.object({
+    source: z.string(),
+    images: number,
+    fingerprint: z.string(),
+    /** Images on which the untouched model gives a NaN or infinite logit. */
+    invalid: number,
+  }),
   options: z.record(z.string(), z.unknown()),
   /** Of the untouched model on these images; null without labels. Percent, percent, nats. */
   baseline: z.object({ top1: number, top5: number, loss: number }).nullable(),

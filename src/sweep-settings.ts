@@ -39,6 +39,7 @@ export type Settings = ReturnType<typeof withDefaults>;
 
 /** @throws CritmapError (ERR_OPTION) for a number out of range */
 export function withDefaults(options: SweepOptions) {
+  refuseMisuse(options);
   const settings = {
     layers: options.layers ?? [],
     exclude: options.exclude ?? [],
@@ -69,11 +70,57 @@ export function withDefaults(options: SweepOptions) {
   whole('seed', settings.seed, 0);
   whole('batch', settings.batch, 1);
   whole('threads', settings.threads, 1);
-  if (!(settings.confidence > 0 && settings.confidence < 1)) {
-    throw new CritmapError('ERR_OPTION', `confidence must lie between 0 and 1, got ${settings.confidence}`);
+  if (!(settings.confidence >= 0.5 && settings.confidence <= 0.9999)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `confidence must lie between 0.5 and 0.9999, got ${settings.confidence}`,
+    );
   }
   if (settings.resets.length === 0) throw new CritmapError('ERR_OPTION', 'no reset is given');
+  const labels = settings.resets.map((reset) => reset.label);
+  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (twice !== undefined) throw new CritmapError('ERR_OPTION', `the reset ${twice} is given twice`);
   return settings;
+}
+
+const known: readonly string[] = [
+  'out',
+  'layers',
+  'exclude',
+  'resets',
+  'init',
+  'norm',
+  'trials',
+  'seed',
+  'confidence',
+  'batch',
+  'threads',
+  'engine',
+  'signal',
+  'onProgress',
+  'onWarning',
+] satisfies (keyof SweepOptions)[];
+
+/** What TypeScript would have refused, for callers without it: a mistyped option must not be ignored. */
+function refuseMisuse(options: SweepOptions): void {
+  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new TypeError(`sweep has no option ${JSON.stringify(name)}; it has ${known.join(', ')}`);
+    }
+  }
+  for (const name of ['layers', 'exclude'] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && !(Array.isArray(value) && value.every((glob) => typeof glob === 'string'))) {
+      throw new TypeError(`${name} must be an array of strings`);
+    }
+  }
+  const resets: unknown = options.resets ?? [];
+  const isReset = (reset: Partial<Reset> | null) =>
+    typeof reset === 'object' && typeof reset?.kind === 'string' && typeof reset.label === 'string';
+  if (!Array.isArray(resets) || !resets.every(isReset)) {
+    throw new TypeError('resets must be an array of resets; parseReset makes one from words');
+  }
 }
 
 /** What must be the same for a run to be continued. */
@@ -100,6 +147,9 @@ export async function identityOf(model: Model, images: ImageSet, settings: Setti
       confidence,
       engine,
       batch,
+      // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
+      critmap: version,
+      onnxruntime: onnxruntimeVersion(),
     },
   };
 }
@@ -133,7 +183,7 @@ export function infoOf(
       threads: settings.threads,
       totalImages: images.total,
     },
-    warnings: [],
+    warnings: earlier?.warnings ?? [],
     sample: images.names ? [...images.names] : [...images.indices],
   };
 }

@@ -41,6 +41,9 @@ export async function sweep(
   images: ImageSet,
   options: SweepOptions = {},
 ): Promise<SweepResult> {
+  if (!model?.layers || !images?.shape) {
+    throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
+  }
   const settings = withDefaults(options);
   const selected = selectLayers(model.layers, settings.layers, settings.exclude);
   const plan = planCells(selected, settings.resets, settings.trials);
@@ -50,7 +53,7 @@ export async function sweep(
   const cells = await proveCells(plan, patch, options.signal);
   const identity = await identityOf(model, images, settings);
   const run = options.out === undefined ? null : await openRun(options.out, identity);
-  const log = new Log(run, options.onWarning);
+  const log = new Log(run, run?.earlier?.warnings ?? [], options.onWarning);
   const started = Date.now();
   const info = infoOf(model, images, identity, cells.length, settings, run?.earlier ?? null);
   const save = async (status: RunInfo['status']) => {
@@ -74,6 +77,8 @@ export async function sweep(
     );
 
   try {
+    for (const warning of model.warnings) log.warn(warning);
+    refuseOtherChunks(run, cells, finished, images);
     await save('running');
     const engine = await openReferenceEngine(model, {
       batch: settings.batch,
@@ -92,7 +97,9 @@ export async function sweep(
   } catch (error) {
     const aborted = options.signal?.aborted === true && error === options.signal.reason;
     // What is finished stays readable; a second failure while saving must not hide the first.
-    await writeResults(run, results()).catch(() => {});
+    await Promise.resolve()
+      .then(() => writeResults(run, results()))
+      .catch(() => {});
     await save(aborted ? 'interrupted' : 'failed').catch(() => {});
     throw error;
   } finally {
@@ -113,6 +120,25 @@ async function proveCells(
     signal?.throwIfAborted();
   }
   return proven;
+}
+
+/** A journal is believed only where its chunks are this sweep's: as many images each as they must have. */
+function refuseOtherChunks(
+  run: OpenRun | null,
+  cells: readonly ProvenCell[],
+  finished: Finished,
+  images: ImageSet,
+): void {
+  const size = chunkSize(images);
+  const found = cells.map((cell) => finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial));
+  for (const sums of [finished.original, ...found].flatMap((chunks) => [...chunks.values()])) {
+    if (sums.images !== Math.min(size, images.count - sums.chunk * size)) {
+      throw new CritmapError(
+        'ERR_RUN',
+        `${run?.journal.path} has ${sums.images} images in chunk ${sums.chunk}, which this sweep does not make; choose another directory for --out`,
+      );
+    }
+  }
 }
 
 interface Work {
@@ -187,15 +213,18 @@ async function computeChunks({ model, images, cells, engine, finished, log, opti
 
 /** Warnings, and results going to disk before they count. */
 class Log {
-  readonly warnings: string[] = [];
+  readonly warnings: string[];
 
   constructor(
     private readonly run: OpenRun | null,
+    earlier: readonly string[],
     private readonly onWarning?: (message: string) => void,
-  ) {}
+  ) {
+    this.warnings = [...earlier];
+  }
 
   warn(message: string): void {
-    this.warnings.push(message);
+    if (!this.warnings.includes(message)) this.warnings.push(message);
     this.onWarning?.(message);
   }
 

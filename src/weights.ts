@@ -1,6 +1,6 @@
 /** The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks. */
 import type { NdArray } from 'ndarray';
-import { drawFrom, type InitScheme, weightDistribution } from './initialisers.js';
+import { drawFrom, type InitScheme, initSchemes, weightDistribution } from './initialisers.js';
 import { type Comparison, native, type ResetRule } from './native.js';
 import { resetKey } from './reset.js';
 
@@ -19,6 +19,8 @@ export interface ResetWeightsOptions {
   /** One factor per output channel. */
   factor?: Float32Array;
 }
+
+const resettable: readonly string[] = initSchemes.filter((init) => init !== 'match' && init !== 'auto');
 
 /** Off the main thread from here: a copy costs less than a blocked event loop. */
 const LARGE = 1 << 18;
@@ -44,6 +46,14 @@ export async function resetWeights(
   }
   if (weights.length !== size) {
     throw new RangeError(`shape [${shape.join(', ')}] has ${size} elements, weights has ${weights.length}`);
+  }
+  if (init === undefined || !resettable.includes(init)) {
+    throw new RangeError(`init must be one of ${resettable.join(', ')}, got ${init}`);
+  }
+  for (const [name, value] of Object.entries({ seed, trial })) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new RangeError(`${name} must be a whole number from 0, got ${value}`);
+    }
   }
   const channels = shape[0] ?? 1;
   const receptive = shape.slice(2).reduce((product, d) => product * d, 1);

@@ -65,6 +65,24 @@ t.test('the same seed, layer and trial give the same weights in any order and in
   );
 });
 
+t.test('another seed gives other weights, and a bias is drawn apart from its weight', async (t) => {
+  const fc = layerOf(model, 'fc');
+  const first = resetLayer(model, fc, random, 0, context).tensors;
+  const other = resetLayer(model, fc, random, 0, { ...context, seed: 1 }).tensors;
+  t.notSame(other.get('fc.weight'), first.get('fc.weight'));
+  t.notSame(other.get('fc.bias'), first.get('fc.bias'));
+  const bias = first.get('fc.bias') as Float32Array;
+  t.notSame(first.get('fc.weight')?.subarray(0, bias.length), bias);
+});
+
+t.test('a donor whose BatchNorm is folded does not fit a model whose is not', async (t) => {
+  const reset = await parseReset(`donor=${fixture('bottleneck.folded.onnx')}`);
+  t.throws(() => resetLayer(model, layerOf(model, 'conv1'), reset, 0, context), {
+    code: 'ERR_RESET',
+    message: /exported with BatchNorm folded/,
+  });
+});
+
 t.test('an export that stores a Linear transposed gets the same logical weights', async (t) => {
   // The plain export keeps [out, in] behind a Transpose, the folded one stores [in, out].
   const plain = await loadModel(fixture('vit.onnx'));

@@ -91,6 +91,27 @@ t.test('two processes cannot write one run, but a dead one does not block it', a
   await t.rejects(openRun(directory, identity), { code: 'ERR_RUN', message: /on elsewhere.*delete/ });
 });
 
+const noStart = existsSync('/proc/self/stat') ? false : 'the kernel does not tell when a process started';
+t.test(
+  'a process of the same number that started at another time does not hold a run',
+  { skip: noStart },
+  async (t) => {
+    const directory = t.testdir({});
+    writeFileSync(
+      join(directory, files.lock),
+      JSON.stringify({ pid: process.pid, host: hostname(), start: '1' }),
+    );
+    await (await openRun(directory, identity)).close();
+  },
+);
+
+t.test('a run that was killed before it had begun is begun again', async (t) => {
+  const directory = t.testdir({ [files.journal]: '', [`${files.info}.tmp`]: '{' });
+  const run = await openRun(directory, identity);
+  t.equal(run.earlier, null);
+  await run.close();
+});
+
 t.test('a damaged run.json is refused by name', async (t) => {
   for (const text of ['', '{', '[]', '{"version":2}', JSON.stringify({ ...info, status: 'odd' })]) {
     const directory = t.testdir({ [files.info]: text });

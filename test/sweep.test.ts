@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
@@ -179,6 +179,81 @@ t.test('a finished sweep is read, not computed again', async (t) => {
   const second = await noise({ out, trials: 1, onProgress: () => computed++ }, 50);
   t.equal(computed, 0);
   t.strictSame(second.summary, first.summary);
+});
+
+t.test('a resumed sweep computes just what is missing', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const controller = new AbortController();
+  let first = 0;
+  await t.rejects(
+    noise({
+      out,
+      trials: 2,
+      signal: controller.signal,
+      onProgress: () => ++first === 7 && controller.abort(),
+    }),
+  );
+  let second = 0;
+  await noise({ out, trials: 2, onProgress: () => second++ });
+  t.equal(first + second, 2 * 2 * bottleneck.layers.length, 'two trials of every layer on two chunks');
+});
+
+t.test('a journal whose chunks are not this sweep is refused', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  await noise({ out, trials: 1 }, 50);
+  const path = join(out, 'cells.ndjson');
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace('"images":50', '"images":51'));
+  await t.rejects(noise({ out, trials: 1 }, 50), { code: 'ERR_RUN', message: /51 images in chunk 0/ });
+  writeFileSync(path, text.replace(/"agreement":\d+/, '"agreement":51'));
+  await t.rejects(noise({ out, trials: 1 }, 50), { code: 'ERR_RUN', message: /line \d+ is damaged/ });
+});
+
+t.test('a donor file that has changed does not continue a run', async (t) => {
+  const dir = t.testdir({});
+  const donor = join(dir, 'donor.onnx');
+  copyFileSync(fixture('bottleneck-donor.onnx'), donor);
+  const go = async () => noise({ out: join(dir, 'run'), resets: [await parseReset(`donor=${donor}`)] }, 20);
+  await go();
+  const changed = await loadModel(donor);
+  writeFileSync(donor, writeOnnx(changed.file, new Map([['fc.bias', new Float32Array(7)]])));
+  await t.rejects(go(), { code: 'ERR_RUN', message: /donors/ });
+});
+
+t.test('a graph that is fixed to a batch takes any number of images', async (t) => {
+  for (const batch of [1, 16]) {
+    const path = join(t.testdir({}), 'fixed.onnx');
+    const file = await readOnnx(fixture('bottleneck.onnx'));
+    const dim = file.graph.input[0]?.type?.tensorType?.shape?.dim[0];
+    if (dim) Object.assign(dim, { dimValue: BigInt(batch), dimParam: '' });
+    writeFileSync(path, writeOnnx(file));
+    const fixed = await loadModel(path);
+    t.equal(fixed.io.batch, batch);
+    const { summary } = await sweepOf(fixed, 'synthetic:20', 20, { trials: 1 });
+    const counts = (layers: typeof summary.layers) =>
+      layers.map(({ perTrial }) => perTrial[0]?.agreementCount);
+    t.strictSame(counts(summary.layers), counts((await noise({ trials: 1 }, 20)).summary.layers));
+  }
+});
+
+t.test('a warning of the model is in the result, also when the sweep is continued', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const folded = await loadModel(fixture('bottleneck.folded.onnx'));
+  for (let i = 0; i < 2; i++) {
+    const { warnings } = await sweepOf(folded, 'synthetic:20', 20, { trials: 1, layers: ['fc'], out });
+    t.equal(warnings.length, 1);
+    t.match(warnings[0], /BatchNorm/);
+    t.strictSame((await readRun(out)).info.warnings, warnings);
+  }
+});
+
+t.test('options that sweep does not have, and values of the wrong kind, are TypeErrors', async (t) => {
+  const bad = [{ reset: 'zero' }, { layers: 'fc' }, { resets: ['zero'] }, { resets: 'zero' }, null];
+  for (const options of bad)
+    await t.rejects(noise(options as SweepOptions, 5), TypeError, JSON.stringify(options));
+  await t.rejects(sweep('model.onnx' as unknown as Model, {} as ImageSet), TypeError);
+  const twice = [await parseReset('zero'), await parseReset('zero')];
+  await t.rejects(noise({ resets: twice }, 5), { code: 'ERR_OPTION', message: /zero is given twice/ });
 });
 
 t.test('an abort before or during a sweep rejects with its reason', async (t) => {

@@ -1,4 +1,5 @@
 /** `critmap demo`: the whole thing on the shipped model and images. */
+import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
@@ -7,19 +8,26 @@ import { runSweep } from './sweep-job.js';
 const example = (name: string) =>
   relative(process.cwd(), fileURLToPath(new URL(`../../examples/fashion/${name}`, import.meta.url)));
 
-export const demoCommand: CommandModule<object, { out: string; quiet: boolean }> = {
+/** The first of `name`, `name-2`, ... that is not there: a demo always shows the computing. */
+function freshDirectory(name: string): string {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? name : `${name}-${n}`;
+    if (!existsSync(candidate)) return candidate;
+  }
+}
+
+export const demoCommand: CommandModule<object, { out: string | undefined; quiet: boolean }> = {
   command: 'demo',
   describe: 'The whole thing on a shipped model and images',
   builder: (yargs) =>
     yargs
       .option('out', {
         type: 'string',
-        default: 'runs/demo',
         requiresArg: true,
-        describe: 'Directory for the results',
+        describe: 'Directory for the results; default runs/demo, or the next number after it',
       })
       .option('quiet', { type: 'boolean', default: false, describe: 'No progress' }),
-  handler: async ({ out, quiet }) => {
+  handler: async ({ out = freshDirectory('runs/demo'), quiet }) => {
     const model = example('resnet.onnx');
     const data = example('images.npz');
     process.stdout.write(

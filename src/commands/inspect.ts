@@ -37,6 +37,7 @@ export function describe(model: Model) {
     },
     output: { name: io.output, classes: io.classes },
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    warnings: model.warnings,
     layers: layers.map((layer) => ({
       name: layer.name,
       op: layer.op,
@@ -89,6 +90,7 @@ function text(model: Model): string {
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
     '',
     ...lines,
+    ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',
   ].join('\n');
 }

@@ -22,14 +22,14 @@ export function count(option: string, least: number) {
   };
 }
 
-/** A number between 0 and 1, both excluded. */
+/** A level of confidence. */
 export function share(option: string) {
   return {
     type: 'string' as const,
     requiresArg: true,
     coerce: (value: unknown): number => {
       const number = Number(last(value));
-      if (!(number > 0 && number < 1)) throw refuse(option, value, 'a number between 0 and 1');
+      if (!(number >= 0.5 && number <= 0.9999)) throw refuse(option, value, 'a number from 0.5 to 0.9999');
       return number;
     },
   };
@@ -52,16 +52,35 @@ export function numbers(option: string) {
 }
 
 /** Comma-separated globs; the option may be repeated. */
-export const globs = {
-  type: 'string' as const,
-  requiresArg: true,
-  coerce: (value: unknown): string[] =>
-    [value]
-      .flat()
-      .flatMap((text) => String(text).split(','))
-      .map((glob) => glob.trim())
-      .filter((glob) => glob !== ''),
-};
+export function globs(option: string) {
+  return {
+    type: 'string' as const,
+    requiresArg: true,
+    coerce: (value: unknown): string[] => {
+      const list = [value]
+        .flat()
+        .flatMap((text) => String(text).split(','))
+        .map((glob) => glob.trim())
+        .filter((glob) => glob !== '');
+      // An unset shell variable must not mean all layers.
+      if (list.length === 0) throw refuse(option, value, 'a list of layer names or globs');
+      return list;
+    },
+  };
+}
+
+/** A text that is not empty; of a repeated option the last one counts. */
+export function text(option: string) {
+  return {
+    type: 'string' as const,
+    requiresArg: true,
+    coerce: (value: unknown): string => {
+      const given = String(last(value));
+      if (given === '') throw refuse(option, given, 'a name or path');
+      return given;
+    },
+  };
+}
 
 /** `all` or a whole number from 1. */
 export function imageCount(value: unknown): number | 'all' {

@@ -7,6 +7,7 @@ import { reportHtml } from '../report/html.js';
 import { readRun } from '../results.js';
 import { makeDirectory } from '../run.js';
 import type { Summary } from '../summary.js';
+import { text } from './option-values.js';
 
 export const reportCommand: CommandModule<
   object,
@@ -17,8 +18,8 @@ export const reportCommand: CommandModule<
   builder: (yargs) =>
     yargs
       .positional('runs', { type: 'string', array: true, demandOption: true, describe: 'Run directories' })
-      .option('out', { type: 'string', demandOption: true, requiresArg: true, describe: 'The HTML file' })
-      .option('title', { type: 'string', requiresArg: true, describe: 'Its title' }),
+      .option('out', { ...text('out'), demandOption: true, describe: 'The HTML file' })
+      .option('title', { ...text('title'), describe: 'Its title' }),
   handler: async ({ runs, out, title }) => {
     const read = await Promise.all(runs.map(readRun));
     await writeReport(

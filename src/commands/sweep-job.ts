@@ -70,7 +70,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
         onProgress: (progress) => line.update(progress),
         onWarning: (message) => line.note(`warning: ${message}`),
       }).catch((error) => {
-        if (!signal.aborted) throw error;
+        if (!signal.aborted || error !== signal.reason) throw error;
         throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
       }),
     );

@@ -2,17 +2,16 @@
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { resetForms } from '../reset-spec.js';
-import { count, globs, imageCount, numbers, share } from './option-values.js';
+import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
 
 export const sweepOptions = {
   data: {
-    type: 'string',
+    ...text('data'),
     demandOption: true,
-    requiresArg: true,
     describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
   },
-  out: { type: 'string', demandOption: true, requiresArg: true, describe: 'Directory for the results' },
+  out: { ...text('out'), demandOption: true, describe: 'Directory for the results' },
   images: {
     type: 'string',
     default: '1000',
@@ -22,20 +21,18 @@ export const sweepOptions = {
   },
   'data-seed': { ...count('data-seed', 0), default: 0, describe: 'Which sample of the images' },
   labels: {
-    type: 'string',
-    requiresArg: true,
+    ...text('labels'),
     describe: 'folder, none, or a file of class indices; default: what the source has',
   },
   batch: { ...count('batch', 1), default: 64, describe: 'Images per inference call' },
   threads: { ...count('threads', 1), describe: 'Threads; default all cores' },
   device: {
-    type: 'string',
+    ...text('device'),
     default: 'auto',
-    requiresArg: true,
     describe: 'auto, cpu or cuda (critmap devices lists them)',
   },
-  layers: { ...globs, describe: 'Only layers that match these globs' },
-  exclude: { ...globs, describe: 'No layers that match these globs' },
+  layers: { ...globs('layers'), describe: 'Only layers that match these globs' },
+  exclude: { ...globs('exclude'), describe: 'No layers that match these globs' },
   reset: {
     type: 'string',
     array: true,
@@ -61,7 +58,7 @@ export const sweepOptions = {
   std: { ...numbers('std'), describe: 'Per channel, of pixel / 255' },
   resize: { ...count('resize', 1), describe: 'Short side before the crop, in pixels' },
   crop: { ...count('crop', 1), describe: 'Centre crop, in pixels; also the size of a model that takes any' },
-  name: { type: 'string', requiresArg: true, describe: "The model's name in results" },
+  name: { ...text('name'), describe: "The model's name in results" },
   json: { type: 'boolean', default: false, describe: 'The summary as JSON on stdout' },
   quiet: { type: 'boolean', default: false, describe: 'No progress' },
 } as const satisfies Record<string, Options>;

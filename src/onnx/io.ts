@@ -3,6 +3,7 @@
  */
 import { CritmapError } from '../errors.js';
 import type { GraphIndex } from './graph.js';
+import type { Layer } from './layers.js';
 import type { OnnxFile } from './model.js';
 import type { ValueInfo } from './onnx_pb.js';
 import { FLOAT, typeName } from './tensors.js';
@@ -21,7 +22,7 @@ export interface ModelIo {
 }
 
 /** @throws CritmapError (ERR_MODEL) unless there is one float32 N x C x H x W input and one N x classes output. */
-export function modelIo(file: OnnxFile, index: GraphIndex): ModelIo {
+export function modelIo(file: OnnxFile, index: GraphIndex, layers: readonly Layer[]): ModelIo {
   const inputs = file.graph.input.filter((input) => !index.tensors.has(input.name));
   const input = inputs[0];
   const refuse = (why: string) => new CritmapError('ERR_MODEL', `${file.path}: ${why}`);
@@ -41,17 +42,26 @@ export function modelIo(file: OnnxFile, index: GraphIndex): ModelIo {
     throw refuse(`the input ${input.name} is ${typeName(type)}; critmap feeds float32 images`);
   const [batch, channels, height, width] = shape as [Size, Size, Size, Size];
   if (channels === null) throw refuse(`the input ${input.name} does not say how many channels it has`);
-  const { output, classes } = logitsOf(file, refuse);
+  const { output, classes } = logitsOf(file, index, layers, refuse);
   return { input: input.name, output, batch, channels, height, width, classes };
 }
 
 /** A dimension: a number, or null where the graph leaves it open. */
 type Size = number | null;
 
-function logitsOf(file: OnnxFile, refuse: (why: string) => CritmapError) {
-  // The first two-dimensional output is the logits; auxiliary heads and features come after it.
+function logitsOf(
+  file: OnnxFile,
+  index: GraphIndex,
+  layers: readonly Layer[],
+  refuse: (why: string) => CritmapError,
+) {
   const described = file.graph.output.map((output) => ({ name: output.name, shape: shapeOf(output) }));
-  const found = described.find(({ shape }) => shape?.length === 2) ?? described.find(({ shape }) => !shape);
+  const flat = described.filter(({ shape }) => shape?.length === 2);
+  const candidates = flat.length > 0 ? flat : described.filter(({ shape }) => !shape);
+  // Features and auxiliary heads leave layers behind them unused; the logits are what most layers lead to.
+  const reached = candidates.map(({ name }) => tensorsBehind(index, name));
+  const counts = reached.map((names) => layers.filter((layer) => names.has(layer.weight.tensor)).length);
+  const found = candidates[counts.indexOf(Math.max(...counts))];
   if (!found) {
     const shapes = described.map(({ name, shape }) => `${name} ${shape ? shapeText(shape) : ''}`).join(', ');
     throw refuse(
@@ -59,6 +69,20 @@ function logitsOf(file: OnnxFile, refuse: (why: string) => CritmapError) {
     );
   }
   return { output: found.name, classes: found.shape?.[1] ?? null };
+}
+
+/** Names of all tensors that lead to one, stored ones included. */
+function tensorsBehind(index: GraphIndex, name: string): Set<string> {
+  const seen = new Set([name]);
+  const waiting = [name];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const input of index.producer.get(next)?.input ?? []) {
+      if (seen.has(input)) continue;
+      seen.add(input);
+      waiting.push(input);
+    }
+  }
+  return seen;
 }
 
 function shapeOf(value: ValueInfo): Size[] | null {

@@ -69,6 +69,12 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
         `${file.path}: the weight ${proto.name} is ${typeName(proto.dataType)}; critmap takes float32 models, export it again in float32`,
       );
     }
+    if (elementCount(dimensions(proto)) === 0) {
+      throw new CritmapError(
+        'ERR_MODEL',
+        `${file.path}: the weight ${proto.name} is empty, [${proto.dims.join(', ')}]`,
+      );
+    }
     const layer = describe(index, node, found, taken);
     taken.add(layer.name);
     byWeight.set(found.origin.tensor, layer);
@@ -115,9 +121,6 @@ function weightOf(index: GraphIndex, node: Node): Weight | undefined {
 
 function describe(index: GraphIndex, node: Node, { origin, transposed }: Weight, taken: Set<string>): Layer {
   const stored = dimensions(origin.proto);
-  if (elementCount(stored) === 0) {
-    throw new CritmapError('ERR_MODEL', `the weight ${origin.tensor} is empty: [${stored.join(', ')}]`);
-  }
   const shape = transposed ? [...stored].reverse() : stored;
   const channels = shape[0] ?? 1;
   const layout: Layout = transposed

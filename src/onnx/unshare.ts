@@ -40,12 +40,10 @@ function separateOwned(graph: Graph): void {
   const shared = new Set([...stored.keys()].filter((name) => (readers.get(name) ?? 0) > 1));
   if (shared.size === 0) return;
 
-  const products = new Map(
-    graph.node.filter(({ opType }) => opType === 'MatMul').map((node) => [node.output[0] ?? '', node]),
-  );
+  const makers = new Map(graph.node.map((node) => [node.output[0] ?? '', node]));
   const owners = new Map<string, Map<string, string>>();
   for (const node of graph.node) {
-    const module = ownerOf(node, products);
+    const module = ownerOf(node, makers);
     for (const slot of ownedSlots(node)) {
       const name = node.input[slot] ?? '';
       const tensor = stored.get(name);
@@ -81,10 +79,13 @@ function ownedSlots(node: Node): number[] {
   }
 }
 
-/** Nodes of one module use the same weight; an Add that is a MatMul's bias belongs to the MatMul's. */
-function ownerOf(node: Node, products: ReadonlyMap<string, Node>): string {
+/** Nodes of one module use the same weight; a MatMul's bias and a convolution's norm belong to that weight. */
+function ownerOf(node: Node, makers: ReadonlyMap<string, Node>): string {
   if (node.opType === 'Conv' || node.opType === 'Gemm') return `weight ${node.input[1]}`;
-  if (node.opType === 'BatchNormalization') return `norm ${node.input.slice(1, 5).join(' ')} ${node.name}`;
-  const product = node.input.map((name) => products.get(name)).find((found) => found !== undefined);
+  if (node.opType === 'BatchNormalization') {
+    const conv = makers.get(node.input[0] ?? '');
+    return conv?.opType === 'Conv' ? `norm of ${conv.input[1]}` : `norm ${node.output[0]}`;
+  }
+  const product = node.input.map((name) => makers.get(name)).find((maker) => maker?.opType === 'MatMul');
   return product ? `weight ${product.input[1]}` : `node ${node.output[0]}`;
 }

@@ -32,6 +32,12 @@ for (const [name, kinds] of Object.entries(exports)) {
           groups: module.groups,
         }));
       t.strictSame(found, expected);
+      // torch.nn.init: size(1) and size(0) times the kernel, whatever the storage or the groups.
+      for (const [i, { fanIn, fanOut }] of layers.entries()) {
+        const [out = 0, inputs = 0, ...kernel] = expected[i]?.shape ?? [];
+        const receptive = kernel.reduce((product, d) => product * d, 1);
+        t.strictSame([fanIn, fanOut], [inputs * receptive, out * receptive]);
+      }
     });
   }
 }

@@ -90,6 +90,7 @@ export function exampleSummary(layers: readonly ExampleLayer[], options: Example
     data: {
       source: 'imagenet/val',
       images,
+      invalid: 0,
       fingerprint: '60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752',
     },
     options: {
