@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "calls.h"
 #include "environment.h"
+#include "guard.h"
 #include "normal.h"
 #include "philox.h"
 
@@ -66,25 +67,32 @@ Napi::Value normal_words(const Napi::CallbackInfo& info) {
   return result;
 }
 
+template <Call call, bool returns_promise = false>
+void add(Napi::Object to, const char* name) {
+  napi_value function;
+  if (napi_create_function(to.Env(), name, NAPI_AUTO_LENGTH, guarded<call, returns_promise>, nullptr,
+                           &function) != napi_ok) {
+    throw Napi::Error::New(to.Env());
+  }
+  to.Set(name, function);
+}
+
 Napi::Object load(Napi::Env env, Napi::Object exports) {
   auto state = std::make_unique<Environment>();
   state->float64_array = Napi::Persistent(env.Global().Get("Float64Array").As<Napi::Function>());
   state->uint8_array = Napi::Persistent(env.Global().Get("Uint8Array").As<Napi::Function>());
   env.SetInstanceData<Environment>(state.release());
 
-  const auto add = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, call, name));
-  };
-  add("info", guarded<info>);
-  add("usePath", guarded<use_path>);
-  add("reset", guarded<reset_now>);
-  add("resetAsync", guarded_async<reset_async>);
-  add("compare", guarded<compare_now>);
-  add("compareAsync", guarded_async<compare_async>);
-  add("norms", guarded<norms_now>);
+  add<info>(exports, "info");
+  add<use_path>(exports, "usePath");
+  add<reset_now>(exports, "reset");
+  add<reset_async, true>(exports, "resetAsync");
+  add<compare_now>(exports, "compare");
+  add<compare_async, true>(exports, "compareAsync");
+  add<norms_now>(exports, "norms");
   const Napi::Object internal = Napi::Object::New(env);
-  internal.Set("philox", Napi::Function::New(env, guarded<philox_block>, "philox"));
-  internal.Set("normal", Napi::Function::New(env, guarded<normal_words>, "normal"));
+  add<philox_block>(internal, "philox");
+  add<normal_words>(internal, "normal");
   exports.Set("internal", internal);
   return exports;
 }

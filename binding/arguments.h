@@ -36,30 +36,4 @@ std::span<T> elements(Napi::Value value, const char* name);
 // no such array any more.
 bool try_elements(napi_env env, napi_value value, napi_typedarray_type type, void** data, size_t* length);
 
-// Runs `call`, turning what the C++ library throws into JavaScript errors.
-template <Napi::Value (*call)(const Napi::CallbackInfo&)>
-Napi::Value guarded(const Napi::CallbackInfo& info) {
-  try {
-    return call(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw_range(info.Env(), "not enough memory for this call");
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
-}
-
-// For functions that return a promise: all errors reject it.
-template <Napi::Value (*call)(const Napi::CallbackInfo&)>
-Napi::Value guarded_async(const Napi::CallbackInfo& info) {
-  try {
-    return guarded<call>(info);
-  } catch (const Napi::Error& error) {
-    const auto deferred = Napi::Promise::Deferred::New(info.Env());
-    deferred.Reject(error.Value());
-    return deferred.Promise();
-  }
-}
-
 }  // namespace critmap::binding

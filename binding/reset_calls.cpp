@@ -145,9 +145,6 @@ Arrays take_arrays(Napi::Env env, const Request& request) {
       if (!std::isfinite(factor)) throw_range(env, "options.factor must be finite");
     }
   }
-  if (request.rule.kind == ResetKind::shuffle && length > 0xffffffffu) {
-    throw_range(env, "target must have fewer than 2 ** 32 elements to be shuffled");
-  }
   return arrays;
 }
 

@@ -10,12 +10,8 @@ namespace critmap {
 // a class has less than 3e-19 of the weight of the best one.
 template <class L>
 CRITMAP_HD typename L::Floats exponential(typename L::Floats a) {
-  constexpr float terms[] = {/* exp2, degree 5 */ 0.00132647273f,
-                             0.00967151299f,
-                             0.0555073358f,
-                             0.240222424f,
-                             0.693147004f,
-                             1.0f};
+  // exp2, degree 5
+  constexpr float terms[] = {0.00132647273f, 0.00967151299f, 0.0555073358f, 0.240222424f, 0.693147004f, 1.0f};
   // a log2(e) = n + f; adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
   const auto shifter = L::set(12582912.0f);
   const auto exponent = a * L::set(1.44269504f);
@@ -29,14 +25,9 @@ CRITMAP_HD typename L::Floats exponential(typename L::Floats a) {
 // 2 ln(1 + s) for s in [0, 1], absolute error below 2e-7, exactly 0 at 0.
 template <class L>
 CRITMAP_HD typename L::Floats twice_logarithm_1p(typename L::Floats s) {
-  constexpr float terms[] = {/* 2 log1p, degree 7 */ -0.0129052363f,
-                             0.0721690804f,
-                             -0.190645054f,
-                             0.335295767f,
-                             -0.481461525f,
-                             0.663596511f,
-                             -0.999748111f,
-                             1.99999285f};
+  // 2 log1p, degree 7
+  constexpr float terms[] = {-0.0129052363f, 0.0721690804f, -0.190645054f, 0.335295767f,
+                             -0.481461525f,  0.663596511f,  -0.999748111f, 1.99999285f};
   return s * polynomial<L>(terms, s);
 }
 

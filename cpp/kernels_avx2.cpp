@@ -9,11 +9,15 @@ namespace critmap {
 namespace {
 
 using L = Avx2Lanes;
+// Registers that are worked on at a time: as many as pay (bench/README.md).
+using Draws = Pair<L>;
+using Rows = L;
 
 }  // namespace
 
 extern const Kernels avx2_kernels = {
-    "avx2", draw_kernel<L>, random_kernel<L>, compare_row_kernel<L, L>, rank_kernel<L>, square_sums_kernel<L>,
+    "avx2",         draw_kernel<Draws>,    random_kernel<Draws>, compare_row_kernel<L, Rows>,
+    rank_kernel<L>, square_sums_kernel<L>,
 };
 
 }  // namespace critmap

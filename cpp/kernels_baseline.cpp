@@ -1,13 +1,19 @@
-// The portable code path: plain loops, always built, the oracle for the others.
+// The code path that every processor can run; always built, the fallback of the others.
 #include "draw_kernel.h"
 #include "kernels.h"
-#include "lanes.h"
 #include "metrics_kernel.h"
+#if defined(__GNUC__)
+#include "lanes_vector.h"
+#endif
 
 namespace critmap {
 namespace {
 
+#if defined(__GNUC__)
+using L = VectorLanes;
+#else
 using L = PortableLanes<16, 8>;
+#endif
 
 }  // namespace
 

@@ -88,44 +88,46 @@ struct PortableLanes {
   for (int i = 0; i < count; i++) {               \
     result.v[i] = expression;                     \
   }                                               \
-  return result;
+  return result
 #define CRITMAP_LANES(Result, expression) CRITMAP_REPEAT(Result, N, expression)
 #define CRITMAP_WIDE(expression) CRITMAP_REPEAT(Wide, B, expression)
 
-  CRITMAP_HD static Floats set(float x){CRITMAP_LANES(Floats, x)} CRITMAP_HD static Words
-      set(uint32_t x){CRITMAP_LANES(Words, x)} CRITMAP_HD static Wide
-      set_wide(uint64_t x){CRITMAP_WIDE(x)} CRITMAP_HD static Floats
-      load(const float* from){CRITMAP_LANES(Floats, from[i])} CRITMAP_HD
-      static void store(float* to, Floats a) {
+  CRITMAP_HD static Floats set(float x) { CRITMAP_LANES(Floats, x); }
+  CRITMAP_HD static Words set(uint32_t x) { CRITMAP_LANES(Words, x); }
+  CRITMAP_HD static Wide set_wide(uint64_t x) { CRITMAP_WIDE(x); }
+  CRITMAP_HD static Floats load(const float* from) { CRITMAP_LANES(Floats, from[i]); }
+  CRITMAP_HD static void store(float* to, Floats a) {
     for (int i = 0; i < N; i++) to[i] = a.v[i];
   }
   CRITMAP_HD static void store(uint32_t* to, Words a) {
     for (int i = 0; i < N; i++) to[i] = a.v[i];
   }
-
-  friend CRITMAP_HD Floats operator+(Floats a, Floats b) { CRITMAP_LANES(Floats, round_add(a.v[i], b.v[i])) }
+  friend CRITMAP_HD Floats operator+(Floats a, Floats b) { CRITMAP_LANES(Floats, round_add(a.v[i], b.v[i])); }
   friend CRITMAP_HD Floats operator-(Floats a, Floats b) {
-    CRITMAP_LANES(Floats, round_subtract(a.v[i], b.v[i]))
+    CRITMAP_LANES(Floats, round_subtract(a.v[i], b.v[i]));
   }
   friend CRITMAP_HD Floats operator*(Floats a, Floats b) {
-    CRITMAP_LANES(Floats, round_multiply(a.v[i], b.v[i]))
+    CRITMAP_LANES(Floats, round_multiply(a.v[i], b.v[i]));
   }
-  friend CRITMAP_HD Floats operator/(Floats a,
-                                     Floats b){CRITMAP_LANES(Floats, round_divide(a.v[i], b.v[i]))} CRITMAP_HD
-      static Floats root(Floats a){CRITMAP_LANES(Floats, round_sqrt(a.v[i]))}
+  friend CRITMAP_HD Floats operator/(Floats a, Floats b) {
+    CRITMAP_LANES(Floats, round_divide(a.v[i], b.v[i]));
+  }
+  CRITMAP_HD static Floats root(Floats a) { CRITMAP_LANES(Floats, round_sqrt(a.v[i])); }
+
   // b where the comparison is false, so a NaN in either gives b.
-  CRITMAP_HD static Floats
-      larger(Floats a, Floats b){CRITMAP_LANES(Floats, a.v[i] > b.v[i] ? a.v[i] : b.v[i])} CRITMAP_HD
-      static Floats smaller(Floats a, Floats b) {
-    CRITMAP_LANES(Floats, a.v[i] < b.v[i] ? a.v[i] : b.v[i])
+  CRITMAP_HD static Floats larger(Floats a, Floats b) {
+    CRITMAP_LANES(Floats, a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
   }
-  friend CRITMAP_HD Mask operator<(Floats a, Floats b) { CRITMAP_LANES(Mask, a.v[i] < b.v[i] ? ~0u : 0u) }
-  friend CRITMAP_HD Mask operator<=(Floats a, Floats b) { CRITMAP_LANES(Mask, a.v[i] <= b.v[i] ? ~0u : 0u) }
-  friend CRITMAP_HD Mask operator==(Floats a, Floats b) { CRITMAP_LANES(Mask, a.v[i] == b.v[i] ? ~0u : 0u) }
-  friend CRITMAP_HD Mask operator&(Mask a, Mask b) { CRITMAP_LANES(Mask, a.v[i] & b.v[i]) }
-  friend CRITMAP_HD Mask operator|(Mask a, Mask b){CRITMAP_LANES(Mask, a.v[i] | b.v[i])} CRITMAP_HD
-      static Floats choose(Mask mask, Floats yes, Floats no){
-          CRITMAP_LANES(Floats, mask.v[i] ? yes.v[i] : no.v[i])} CRITMAP_HD static bool any(Mask mask) {
+  CRITMAP_HD static Floats smaller(Floats a, Floats b) {
+    CRITMAP_LANES(Floats, a.v[i] < b.v[i] ? a.v[i] : b.v[i]);
+  }
+  friend CRITMAP_HD Mask operator<(Floats a, Floats b) { CRITMAP_LANES(Mask, a.v[i] < b.v[i] ? ~0u : 0u); }
+  friend CRITMAP_HD Mask operator==(Floats a, Floats b) { CRITMAP_LANES(Mask, a.v[i] == b.v[i] ? ~0u : 0u); }
+  friend CRITMAP_HD Mask operator|(Mask a, Mask b) { CRITMAP_LANES(Mask, a.v[i] | b.v[i]); }
+  CRITMAP_HD static Floats choose(Mask mask, Floats yes, Floats no) {
+    CRITMAP_LANES(Floats, mask.v[i] ? yes.v[i] : no.v[i]);
+  }
+  CRITMAP_HD static bool any(Mask mask) {
     uint32_t found = 0;
     for (int i = 0; i < N; i++) found |= mask.v[i];
     return found != 0;
@@ -136,45 +138,52 @@ struct PortableLanes {
     for (int i = 0; i < N; i++) bits |= (mask.v[i] & 1u) << i;
     return bits;
   }
+  friend CRITMAP_HD Words operator&(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] & b.v[i]); }
+  friend CRITMAP_HD Words operator|(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] | b.v[i]); }
+  friend CRITMAP_HD Words operator^(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] ^ b.v[i]); }
+  friend CRITMAP_HD Words operator+(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] + b.v[i]); }
+  friend CRITMAP_HD Words operator-(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] - b.v[i]); }
 
-  friend CRITMAP_HD Words operator&(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] & b.v[i]) }
-  friend CRITMAP_HD Words operator|(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] | b.v[i]) }
-  friend CRITMAP_HD Words operator^(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] ^ b.v[i]) }
-  friend CRITMAP_HD Words operator+(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] + b.v[i]) }
-  friend CRITMAP_HD Words operator-(Words a, Words b) { CRITMAP_LANES(Words, a.v[i] - b.v[i]) }
   template <int K>
   CRITMAP_HD static Words shift_left(Words a) {
-    CRITMAP_LANES(Words, a.v[i] << K)
-  }
-  template <int K>
-  CRITMAP_HD static Words shift_right(Words a){CRITMAP_LANES(Words, a.v[i] >> K)} CRITMAP_HD static Words
-      larger_signed(Words a, Words b){
-          CRITMAP_LANES(Words, int32_t(a.v[i]) > int32_t(b.v[i]) ? a.v[i] : b.v[i])} CRITMAP_HD static Words
-      bits(Floats a){CRITMAP_LANES(Words, float_bits(a.v[i]))} CRITMAP_HD static Floats
-      from_bits(Words a){CRITMAP_LANES(Floats, bits_float(a.v[i]))}
-  // The words as signed integers, rounded to the nearest float.
-  CRITMAP_HD static Floats to_floats(Words a) {
-    CRITMAP_LANES(Floats, float(int32_t(a.v[i])))
+    CRITMAP_LANES(Words, a.v[i] << K);
   }
 
-  friend CRITMAP_HD Wide operator^(Wide a, Wide b){CRITMAP_WIDE(a.v[i] ^ b.v[i])}
+  template <int K>
+  CRITMAP_HD static Words shift_right(Words a) {
+    CRITMAP_LANES(Words, a.v[i] >> K);
+  }
+  CRITMAP_HD static Words larger_signed(Words a, Words b) {
+    CRITMAP_LANES(Words, int32_t(a.v[i]) > int32_t(b.v[i]) ? a.v[i] : b.v[i]);
+  }
+  CRITMAP_HD static Words bits(Floats a) { CRITMAP_LANES(Words, float_bits(a.v[i])); }
+  CRITMAP_HD static Floats from_bits(Words a) { CRITMAP_LANES(Floats, bits_float(a.v[i])); }
+
+  // The words as signed integers, rounded to the nearest float.
+  CRITMAP_HD static Floats to_floats(Words a) { CRITMAP_LANES(Floats, float(int32_t(a.v[i]))); }
+  friend CRITMAP_HD Wide operator^(Wide a, Wide b) { CRITMAP_WIDE(a.v[i] ^ b.v[i]); }
+
   // 64-bit product of the low half and a constant.
-  CRITMAP_HD static Wide product(Wide a, uint32_t b){CRITMAP_WIDE(uint64_t(uint32_t(a.v[i])) * b)} CRITMAP_HD
-      static Wide high(Wide a){CRITMAP_WIDE(a.v[i] >> 32)} CRITMAP_HD static Wide
-      count_from(uint64_t first){CRITMAP_WIDE(first + uint64_t(i))}
+  CRITMAP_HD static Wide product(Wide a, uint32_t b) { CRITMAP_WIDE(uint64_t(uint32_t(a.v[i])) * b); }
+  CRITMAP_HD static Wide high(Wide a) { CRITMAP_WIDE(a.v[i] >> 32); }
+  CRITMAP_HD static Wide count_from(uint64_t first) { CRITMAP_WIDE(first + uint64_t(i)); }
+
   // The words of B blocks in the order of the elements they belong to.
   CRITMAP_HD static void pack(const Wide (&c)[4], Words (&out)[registers]) {
     for (int i = 0; i < 4 * B; i++) out[i / N].v[i % N] = uint32_t(c[i % 4].v[i / 4]);
   }
 
-  CRITMAP_HD static Doubles zero(){CRITMAP_LANES(Doubles, 0.0)} CRITMAP_HD static Doubles widen(Floats a) {
-    CRITMAP_LANES(Doubles, double(a.v[i]))
-  }
-  friend CRITMAP_HD Doubles operator+(Doubles a, Doubles b) { CRITMAP_LANES(Doubles, a.v[i] + b.v[i]) }
-  friend CRITMAP_HD Doubles operator-(Doubles a, Doubles b) { CRITMAP_LANES(Doubles, a.v[i] - b.v[i]) }
-  friend CRITMAP_HD Doubles operator*(Doubles a, Doubles b){
-      CRITMAP_LANES(Doubles, a.v[i] * b.v[i])} CRITMAP_HD static void store(double* to, Doubles a) {
-    for (int i = 0; i < N; i++) to[i] = a.v[i];
+  CRITMAP_HD static Doubles zero() { CRITMAP_LANES(Doubles, 0.0); }
+  CRITMAP_HD static Doubles widen(Floats a) { CRITMAP_LANES(Doubles, double(a.v[i])); }
+  friend CRITMAP_HD Doubles operator+(Doubles a, Doubles b) { CRITMAP_LANES(Doubles, a.v[i] + b.v[i]); }
+  friend CRITMAP_HD Doubles operator-(Doubles a, Doubles b) { CRITMAP_LANES(Doubles, a.v[i] - b.v[i]); }
+  friend CRITMAP_HD Doubles operator*(Doubles a, Doubles b) { CRITMAP_LANES(Doubles, a.v[i] * b.v[i]); }
+  // Lane i plus lane i + N / 2, and so on: the order is part of the result.
+  CRITMAP_HD static double sum(Doubles a) {
+    for (int half = N / 2; half >= 1; half /= 2) {
+      for (int i = 0; i < half; i++) a.v[i] += a.v[i + half];
+    }
+    return a.v[0];
   }
 #undef CRITMAP_LANES
 #undef CRITMAP_WIDE

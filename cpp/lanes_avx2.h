@@ -30,8 +30,10 @@ struct Avx2Lanes {
   static constexpr int blocks = 8;
   static constexpr int registers = 2;
 
-#define CRITMAP_BOTH(Result, f, x, y) return Result{f(x.a, y.a), f(x.b, y.b)};
-#define CRITMAP_EACH(Result, f, x) return Result{f(x.a), f(x.b)};
+#define CRITMAP_BOTH(Result, f, x, y) \
+  return Result { f(x.a, y.a), f(x.b, y.b) }
+#define CRITMAP_EACH(Result, f, x) \
+  return Result { f(x.a), f(x.b) }
 
   CRITMAP_HD static Floats set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
   CRITMAP_HD static Words set(uint32_t x) { return {_mm256_set1_epi32(int(x)), _mm256_set1_epi32(int(x))}; }
@@ -49,40 +51,33 @@ struct Avx2Lanes {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x.a);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), x.b);
   }
-
-  friend CRITMAP_HD Floats operator+(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_add_ps, x, y) }
-  friend CRITMAP_HD Floats operator-(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_sub_ps, x, y) }
-  friend CRITMAP_HD Floats operator*(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_mul_ps, x, y) }
-  friend CRITMAP_HD Floats operator/(Floats x, Floats y){CRITMAP_BOTH(Floats, _mm256_div_ps, x, y)} CRITMAP_HD
-      static Floats root(Floats x){CRITMAP_EACH(Floats, _mm256_sqrt_ps, x)} CRITMAP_HD static Floats
-      larger(Floats x, Floats y){CRITMAP_BOTH(Floats, _mm256_max_ps, x, y)} CRITMAP_HD static Floats
-      smaller(Floats x, Floats y) {
-    CRITMAP_BOTH(Floats, _mm256_min_ps, x, y)
-  }
+  friend CRITMAP_HD Floats operator+(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_add_ps, x, y); }
+  friend CRITMAP_HD Floats operator-(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_sub_ps, x, y); }
+  friend CRITMAP_HD Floats operator*(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_mul_ps, x, y); }
+  friend CRITMAP_HD Floats operator/(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_div_ps, x, y); }
+  CRITMAP_HD static Floats root(Floats x) { CRITMAP_EACH(Floats, _mm256_sqrt_ps, x); }
+  CRITMAP_HD static Floats larger(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_max_ps, x, y); }
+  CRITMAP_HD static Floats smaller(Floats x, Floats y) { CRITMAP_BOTH(Floats, _mm256_min_ps, x, y); }
   friend CRITMAP_HD Mask operator<(Floats x, Floats y) {
     return {_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ)};
-  }
-  friend CRITMAP_HD Mask operator<=(Floats x, Floats y) {
-    return {_mm256_cmp_ps(x.a, y.a, _CMP_LE_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LE_OQ)};
   }
   friend CRITMAP_HD Mask operator==(Floats x, Floats y) {
     return {_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ)};
   }
-  friend CRITMAP_HD Mask operator&(Mask x, Mask y) { CRITMAP_BOTH(Mask, _mm256_and_ps, x, y) }
-  friend CRITMAP_HD Mask operator|(Mask x, Mask y){CRITMAP_BOTH(Mask, _mm256_or_ps, x, y)} CRITMAP_HD
-      static Floats choose(Mask mask, Floats yes, Floats no) {
+  friend CRITMAP_HD Mask operator|(Mask x, Mask y) { CRITMAP_BOTH(Mask, _mm256_or_ps, x, y); }
+  CRITMAP_HD static Floats choose(Mask mask, Floats yes, Floats no) {
     return {_mm256_blendv_ps(no.a, yes.a, mask.a), _mm256_blendv_ps(no.b, yes.b, mask.b)};
   }
   CRITMAP_HD static bool any(Mask mask) { return lane_bits(mask) != 0; }
   CRITMAP_HD static uint32_t lane_bits(Mask mask) {
     return uint32_t(_mm256_movemask_ps(mask.a)) | uint32_t(_mm256_movemask_ps(mask.b)) << 8;
   }
+  friend CRITMAP_HD Words operator&(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_and_si256, x, y); }
+  friend CRITMAP_HD Words operator|(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_or_si256, x, y); }
+  friend CRITMAP_HD Words operator^(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_xor_si256, x, y); }
+  friend CRITMAP_HD Words operator+(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_add_epi32, x, y); }
+  friend CRITMAP_HD Words operator-(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_sub_epi32, x, y); }
 
-  friend CRITMAP_HD Words operator&(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_and_si256, x, y) }
-  friend CRITMAP_HD Words operator|(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_or_si256, x, y) }
-  friend CRITMAP_HD Words operator^(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_xor_si256, x, y) }
-  friend CRITMAP_HD Words operator+(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_add_epi32, x, y) }
-  friend CRITMAP_HD Words operator-(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_sub_epi32, x, y) }
   template <int K>
   CRITMAP_HD static Words shift_left(Words x) {
     return {_mm256_slli_epi32(x.a, K), _mm256_slli_epi32(x.b, K)};
@@ -91,16 +86,12 @@ struct Avx2Lanes {
   CRITMAP_HD static Words shift_right(Words x) {
     return {_mm256_srli_epi32(x.a, K), _mm256_srli_epi32(x.b, K)};
   }
-  CRITMAP_HD static Words larger_signed(Words x,
-                                        Words y){CRITMAP_BOTH(Words, _mm256_max_epi32, x, y)} CRITMAP_HD
-      static Words bits(Floats x){CRITMAP_EACH(Words, _mm256_castps_si256, x)} CRITMAP_HD static Floats
-      from_bits(Words x){CRITMAP_EACH(Floats, _mm256_castsi256_ps, x)} CRITMAP_HD static Floats
-      to_floats(Words x) {
-    CRITMAP_EACH(Floats, _mm256_cvtepi32_ps, x)
-  }
-
-  friend CRITMAP_HD Wide operator^(Wide x, Wide y){CRITMAP_BOTH(Wide, _mm256_xor_si256, x, y)} CRITMAP_HD
-      static Wide product(Wide x, uint32_t y) {
+  CRITMAP_HD static Words larger_signed(Words x, Words y) { CRITMAP_BOTH(Words, _mm256_max_epi32, x, y); }
+  CRITMAP_HD static Words bits(Floats x) { CRITMAP_EACH(Words, _mm256_castps_si256, x); }
+  CRITMAP_HD static Floats from_bits(Words x) { CRITMAP_EACH(Floats, _mm256_castsi256_ps, x); }
+  CRITMAP_HD static Floats to_floats(Words x) { CRITMAP_EACH(Floats, _mm256_cvtepi32_ps, x); }
+  friend CRITMAP_HD Wide operator^(Wide x, Wide y) { CRITMAP_BOTH(Wide, _mm256_xor_si256, x, y); }
+  CRITMAP_HD static Wide product(Wide x, uint32_t y) {
     const __m256i factor = _mm256_set1_epi64x(y);
     return {_mm256_mul_epu32(x.a, factor), _mm256_mul_epu32(x.b, factor)};
   }
@@ -129,15 +120,15 @@ struct Avx2Lanes {
     return {_mm256_cvtps_pd(_mm256_castps256_ps128(x.a)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.a, 1)),
             _mm256_cvtps_pd(_mm256_castps256_ps128(x.b)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.b, 1))};
   }
-#define CRITMAP_FOUR(f, x, y) return Doubles{f(x.a, y.a), f(x.b, y.b), f(x.c, y.c), f(x.d, y.d)};
-  friend CRITMAP_HD Doubles operator+(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_add_pd, x, y) }
-  friend CRITMAP_HD Doubles operator-(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_sub_pd, x, y) }
-  friend CRITMAP_HD Doubles operator*(Doubles x, Doubles y){CRITMAP_FOUR(_mm256_mul_pd, x, y)} CRITMAP_HD
-      static void store(double* to, Doubles x) {
-    _mm256_storeu_pd(to, x.a);
-    _mm256_storeu_pd(to + 4, x.b);
-    _mm256_storeu_pd(to + 8, x.c);
-    _mm256_storeu_pd(to + 12, x.d);
+#define CRITMAP_FOUR(f, x, y) \
+  return Doubles { f(x.a, y.a), f(x.b, y.b), f(x.c, y.c), f(x.d, y.d) }
+  friend CRITMAP_HD Doubles operator+(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_add_pd, x, y); }
+  friend CRITMAP_HD Doubles operator-(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_sub_pd, x, y); }
+  friend CRITMAP_HD Doubles operator*(Doubles x, Doubles y) { CRITMAP_FOUR(_mm256_mul_pd, x, y); }
+  CRITMAP_HD static double sum(Doubles x) {
+    const __m256d four = _mm256_add_pd(_mm256_add_pd(x.a, x.c), _mm256_add_pd(x.b, x.d));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
   }
 #undef CRITMAP_BOTH
 #undef CRITMAP_EACH

@@ -46,9 +46,7 @@ struct Avx512Lanes {
   CRITMAP_HD static Floats larger(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
   CRITMAP_HD static Floats smaller(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
   friend CRITMAP_HD Mask operator<(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
-  friend CRITMAP_HD Mask operator<=(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
   friend CRITMAP_HD Mask operator==(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
-  friend CRITMAP_HD Mask operator&(Mask a, Mask b) { return {__mmask16(a.v & b.v)}; }
   friend CRITMAP_HD Mask operator|(Mask a, Mask b) { return {__mmask16(a.v | b.v)}; }
   CRITMAP_HD static Floats choose(Mask mask, Floats yes, Floats no) {
     return {_mm512_mask_blend_ps(mask.v, no.v, yes.v)};
@@ -76,7 +74,7 @@ struct Avx512Lanes {
 
   friend CRITMAP_HD Wide operator^(Wide a, Wide b) { return {_mm512_xor_si512(a.v, b.v)}; }
   CRITMAP_HD static Wide product(Wide a, uint32_t b) { return {_mm512_mul_epu32(a.v, _mm512_set1_epi64(b))}; }
-  // A shuffle rather than a shift: it runs on the port that the products leave free. Below is what counts.
+  // A shuffle rather than a shift: it runs on a port that the products leave free.
   CRITMAP_HD static Wide high(Wide a) { return {_mm512_shuffle_epi32(a.v, _MM_PERM_DDBB)}; }
   CRITMAP_HD static Wide count_from(uint64_t first) {
     return {_mm512_add_epi64(_mm512_set1_epi64(int64_t(first)), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7))};
@@ -102,9 +100,11 @@ struct Avx512Lanes {
   friend CRITMAP_HD Doubles operator*(Doubles a, Doubles b) {
     return {_mm512_mul_pd(a.low, b.low), _mm512_mul_pd(a.high, b.high)};
   }
-  CRITMAP_HD static void store(double* to, Doubles a) {
-    _mm512_storeu_pd(to, a.low);
-    _mm512_storeu_pd(to + 8, a.high);
+  CRITMAP_HD static double sum(Doubles x) {
+    const __m512d eight = _mm512_add_pd(x.low, x.high);
+    const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
   }
 };
 

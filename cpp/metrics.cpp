@@ -17,7 +17,7 @@ double limit(double value, double low, double high) {
 
 void finish_row(const RowSums& sums, size_t row, const ComparisonOut& out) {
   out.invalid[row] = !sums.finite;
-  out.agree[row] = sums.finite && sums.best_original == sums.best_changed;
+  out.agree[row] = sums.finite && sums.agree;
   if (!sums.finite) {
     for (double* metric : {out.cosine, out.l1, out.l2, out.kl, out.js, out.published_cross_entropy}) {
       metric[row] = nan;
@@ -35,8 +35,9 @@ void finish_row(const RowSums& sums, size_t row, const ComparisonOut& out) {
 void finish_label(const Kernels& kernels, const RowSums& sums, const float* changed, size_t classes,
                   int32_t label, size_t row, const ComparisonOut& out) {
   const bool counted = sums.finite && label >= 0;
-  out.top1[row] = counted && sums.best_changed == size_t(label);
-  out.top5[row] = counted && kernels.rank(changed, classes, size_t(label)) < 5;
+  const size_t rank = counted ? kernels.rank(changed, classes, size_t(label)) : classes;
+  out.top1[row] = counted && rank == 0;
+  out.top5[row] = counted && rank < 5;
   out.loss[row] = counted ? sums.log_weight_changed + (sums.top_changed - double(changed[label])) : nan;
 }
 

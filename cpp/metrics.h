@@ -14,8 +14,7 @@ struct Kernels;
 
 // What one row's kernel leaves to be finished; with z, y the two rows and a = z - max z.
 struct RowSums {
-  bool finite;
-  size_t best_original, best_changed;
+  bool finite, agree;
   double square_p, square_q, product;
   // ln of the sums of the exponentials, after subtracting the maxima.
   double log_weight_original, log_weight_changed, top_changed;

@@ -9,13 +9,6 @@
 
 namespace critmap {
 
-CRITMAP_HD double sum_lanes(double (&lane)[16]) {
-  for (int half = 8; half >= 1; half /= 2) {
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  }
-  return lane[0];
-}
-
 // 16 elements from `at`; where the row ends before that (not `whole`), `fill` for the missing ones.
 template <class L, bool whole>
 CRITMAP_HD typename L::Floats load_part(const float* row, size_t at, size_t count, float fill) {
@@ -62,11 +55,7 @@ struct Sums {
   CRITMAP_HD void end() {
     for (int k = 0; k < K; k++) wide[k] = wide[k] + L::widen(narrow[k]);
   }
-  CRITMAP_HD double total(int k) const {
-    double lane[16];
-    L::store(lane, wide[k]);
-    return sum_lanes(lane);
-  }
+  CRITMAP_HD double total(int k) const { return L::sum(wide[k]); }
 };
 
 // The same for sums: step<M, whole>(at) adds the terms of M::width elements, M being L or, where there are as
@@ -85,27 +74,48 @@ CRITMAP_HD void sum_row(size_t count, Terms& sums, const Step& step) {
   }
 }
 
-// The largest logit; returns the bits of the largest magnitude, which are those of a number if all are
-// finite.
+struct RowMaxima {
+  float original, changed;
+  // Bits of the largest magnitude in either row, which are those of a number if all logits are finite.
+  uint32_t magnitude;
+};
+
 template <class L>
-CRITMAP_HD uint32_t row_maximum(const float* row, size_t count, float& maximum) {
-  auto best = L::set(-INFINITY);
-  auto exponent = L::set(0u);
-  walk_row(count, [&]<bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
-    const auto x = load_part<L, whole>(row, at, count, row[0]);
-    best = L::larger(x, best);
-    exponent = L::larger_signed(exponent, L::bits(x) & L::set(0x7fffffffu));
-  });
-  float value[16];
-  uint32_t magnitude[16];
-  L::store(value, best);
-  L::store(magnitude, exponent);
-  maximum = value[0];
-  for (int i = 1; i < 16; i++) {
-    maximum = value[i] > maximum ? value[i] : maximum;
-    magnitude[0] = magnitude[i] > magnitude[0] ? magnitude[i] : magnitude[0];
+CRITMAP_HD RowMaxima row_maxima(const float* original, const float* changed, size_t count) {
+  // Even and odd steps apart: one after the other they would wait for each other.
+  typename L::Floats best_z[2], best_y[2];
+  typename L::Words largest[2];
+  for (int i = 0; i < 2; i++) {
+    best_z[i] = best_y[i] = L::set(-INFINITY);
+    largest[i] = L::set(0u);
   }
-  return magnitude[0];
+  const auto step = [&]<bool whole>(int i, size_t at) CRITMAP_INLINE_LAMBDA {
+    const auto z = load_part<L, whole>(original, at, count, original[0]);
+    const auto y = load_part<L, whole>(changed, at, count, changed[0]);
+    best_z[i] = L::larger(z, best_z[i]);
+    best_y[i] = L::larger(y, best_y[i]);
+    const auto larger = L::larger_signed(L::bits(magnitude<L>(z)), L::bits(magnitude<L>(y)));
+    largest[i] = L::larger_signed(largest[i], larger);
+  };
+  size_t at = 0;
+  for (; at + 32 <= count; at += 32) {
+    step.template operator()<true>(0, at);
+    step.template operator()<true>(1, at + 16);
+  }
+  for (; at + 16 <= count; at += 16) step.template operator()<true>(0, at);
+  if (at < count) step.template operator()<false>(0, at);
+
+  float z[16], y[16];
+  uint32_t bits[16];
+  L::store(z, L::larger(best_z[0], best_z[1]));
+  L::store(y, L::larger(best_y[0], best_y[1]));
+  L::store(bits, L::larger_signed(largest[0], largest[1]));
+  for (int i = 1; i < 16; i++) {
+    z[0] = z[i] > z[0] ? z[i] : z[0];
+    y[0] = y[i] > y[0] ? y[i] : y[0];
+    bits[0] = bits[i] > bits[0] ? bits[i] : bits[0];
+  }
+  return {z[0], y[0], bits[0]};
 }
 
 template <class L>
@@ -125,13 +135,12 @@ template <class L, class Main>
 void compare_row_kernel(const float* original, const float* changed, size_t classes, float* scratch,
                         RowSums& out) {
   constexpr uint32_t infinity = 0x7f800000u, two_to_64 = 0x5f800000u;
-  float top_z, top_y;
-  const uint32_t largest_z = row_maximum<L>(original, classes, top_z);
-  const uint32_t largest_y = row_maximum<L>(changed, classes, top_y);
-  out.finite = largest_z < infinity && largest_y < infinity;
+  const RowMaxima top = row_maxima<L>(original, changed, classes);
+  out.finite = top.magnitude < infinity;
   if (!out.finite) return;
-  out.best_original = first_equal<L>(original, classes, top_z);
-  out.best_changed = first_equal<L>(changed, classes, top_y);
+  // Equal maxima go to the lowest index, in either row.
+  const size_t best = first_equal<L>(original, classes, top.original);
+  out.agree = changed[best] == top.changed && first_equal<L>(changed, classes, top.changed) == best;
 
   const size_t padded = row_padding(classes);
   // On a cache line, so that no vector store crosses two.
@@ -141,15 +150,15 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   // A difference of finite logits may overflow: beyond 1e18 it counts as 1e18. With raw logits of 2^64 and
   // more scaled down, products stay finite too.
   constexpr float floor = -1e18f;
-  const float raw_scale = largest_y < two_to_64 ? 1.0f : 0x1p-64f;
+  const float raw_scale = top.magnitude < two_to_64 ? 1.0f : 0x1p-64f;
 
   Sums<L, 4> sums;
   sum_row<L, Main>(classes, sums, [&]<class M, bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
     // Elements beyond the row: no weight, and a raw logit of 0.
     const auto z = load_part<M, whole>(original, at, classes, -3e38f);
     const auto y = load_part<M, whole>(changed, at, classes, -3e38f);
-    const auto a = M::larger(z - M::set(top_z), M::set(floor)),
-               b = M::larger(y - M::set(top_y), M::set(floor));
+    const auto a = M::larger(z - M::set(top.original), M::set(floor)),
+               b = M::larger(y - M::set(top.changed), M::set(floor));
     const auto both = exponential<Pair<M>>({a, b});
     M::store(exp_z + at, both.a);
     M::store(exp_y + at, both.b);
@@ -165,7 +174,7 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   out.changed_times_original = sums.total(3) / raw_scale;
   out.log_weight_original = logarithm(weight_z);
   out.log_weight_changed = logarithm(weight_y);
-  out.top_changed = double(top_y);
+  out.top_changed = double(top.changed);
 
   // p and q times 2^40, which keeps squares of small differences out of the denormal numbers.
   const float scale_p = float(0x1p40 / weight_z), scale_q = float(0x1p40 / weight_y);
@@ -222,11 +231,8 @@ void square_sums_kernel(const float* original, const float* changed, size_t coun
     own = own + a * a;
     difference = difference + d * d;
   });
-  double lane[16];
-  L::store(lane, own);
-  sums[0] = sum_lanes(lane);
-  L::store(lane, difference);
-  sums[1] = sum_lanes(lane);
+  sums[0] = L::sum(own);
+  sums[1] = L::sum(difference);
 }
 
 }  // namespace critmap

@@ -22,29 +22,15 @@ template <class L>
 CRITMAP_HD typename L::Floats normal(typename L::Words random) {
   using F = typename L::Floats;
   using U = typename L::Words;
-  constexpr float log_terms[] = {/* log2, degree 6 */ -0.257091135f,
-                                 0.284250826f,
-                                 -0.283652872f,
-                                 0.357728899f,
-                                 -0.481066793f,
-                                 0.721402705f,
-                                 -1.44269359f};
-  constexpr float centre[] = {/* central, w < 7.25, degree 7 */ 6.89686601e-08f,
-                              -2.73949559e-06f,
-                              3.85848798e-05f,
-                              -0.000132649962f,
-                              -0.00212519453f,
-                              0.015639754f,
-                              0.454881847f,
-                              2.50662756f};
-  constexpr float tail[] = {/* sqrt(w) - 4, degree 7 */ -0.000133602502f,
-                            0.000723095553f,
-                            -0.00164143066f,
-                            0.00261851563f,
-                            -0.00486170966f,
-                            0.00891500339f,
-                            2.36905384f,
-                            8.9507246f};
+  // log2, degree 6
+  constexpr float log_terms[] = {-0.257091135f, 0.284250826f, -0.283652872f, 0.357728899f,
+                                 -0.481066793f, 0.721402705f, -1.44269359f};
+  // central, w < 7.25, degree 7
+  constexpr float centre[] = {6.89686601e-08f, -2.73949559e-06f, 3.85848798e-05f, -0.000132649962f,
+                              -0.00212519453f, 0.015639754f,     0.454881847f,    2.50662756f};
+  // sqrt(w) - 4, degree 7
+  constexpr float tail[] = {-0.000133602502f, 0.000723095553f, -0.00164143066f, 0.00261851563f,
+                            -0.00486170966f,  0.00891500339f,  2.36905384f,     8.9507246f};
   const U r = random & L::set(0x7fffffffu);
   // In units of 2^-32.
   const F p = L::to_floats(r) + L::set(0.5f);

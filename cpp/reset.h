@@ -1,7 +1,7 @@
 // Re-initialises a layer's parameter in place. Random values belong to an element's logical index (PyTorch's
 // order, output channel first), whatever the storage order; they depend on the key and that index only, so a
 // reset is the same on every code path and device and in any order. The caller owns all memory; only
-// `shuffle` allocates (16 bytes per element, freed on return).
+// `shuffle` allocates (24 bytes per element, freed on return).
 #pragma once
 
 #include <span>
@@ -50,8 +50,7 @@ void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rul
 
 // Fisher-Yates' distribution without its order: every element gets a random 64-bit key (words 2e and 2e + 1
 // of Philox stream 0) and the elements are ordered by (key, index). Every permutation is equally likely for
-// any length, unlike a keyed bijection of few rounds, and a GPU's radix sort gives the same one. At most 2^32
-// elements.
+// any length, unlike a keyed bijection of few rounds, and a GPU's radix sort gives the same one.
 void shuffle(const Kernels& kernels, std::span<float> target, uint64_t key, const ResetLayout& layout);
 
 }  // namespace critmap

@@ -1,8 +1,11 @@
-// Orders elements by random keys: one pass deals them into buckets by the key's top bits, then each bucket,
-// small enough for the cache, is sorted.
+// Orders elements by random keys. Keys are evenly spread, so sorting by as many leading bits as there are
+// elements leaves next to nothing to do: two stable radix passes, then one insertion pass over what is almost
+// in order.
 #include <algorithm>
 #include <bit>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "kernels.h"
 #include "reset.h"
@@ -10,15 +13,25 @@
 namespace critmap {
 namespace {
 
+// Stable passes keep equal keys in the order of their elements, so the index need not be stored.
 struct Entry {
-  uint64_t key;
-  uint32_t from;
+  uint32_t key_low, key_high;
   float value;
+
+  uint64_t key() const { return uint64_t(key_high) << 32 | key_low; }
 };
 
 constexpr size_t tile_length = 1024;
-// Elements of a bucket, on average, until there would be too many buckets.
-constexpr int bucket_bits = 9, most_bucket_bits = 14;
+// More streams than this at a time would miss the cache on every write.
+constexpr int most_digit_bits = 12;
+
+// Bits [from, from + bits) of a key, counted from the top; 0 for no bits.
+struct Digit {
+  int from, bits;
+
+  size_t operator()(uint64_t key) const { return size_t(key << from >> 1 >> (63 - bits)); }
+  size_t count() const { return size_t(1) << bits; }
+};
 
 // Calls each(element, key) for all elements in order.
 template <class Each>
@@ -33,6 +46,12 @@ void for_each_key(const Kernels& kernels, uint64_t key, size_t count, const Each
   }
 }
 
+// Where each digit's entries begin, from how many there are.
+void accumulate(std::vector<size_t>& counts) {
+  size_t begin = 0;
+  for (size_t& count : counts) begin += std::exchange(count, begin);
+}
+
 }  // namespace
 
 void shuffle(const Kernels& kernels, std::span<float> target, uint64_t key, const ResetLayout& layout) {
@@ -43,25 +62,28 @@ void shuffle(const Kernels& kernels, std::span<float> target, uint64_t key, cons
     return layout.transposed ? logical % rest * layout.channels + logical / rest : logical;
   };
 
-  const int bits = std::clamp(int(std::bit_width(count)) - bucket_bits, 0, most_bucket_bits);
-  // A shift by 64 is undefined; half of it twice is 0.
-  const auto bucket_of = [bits](uint64_t k) { return size_t(k >> 1 >> (63 - bits)); };
-  const size_t buckets = size_t(1) << bits;
-  const auto ends = std::make_unique<size_t[]>(buckets + 1);
-  for_each_key(kernels, key, count, [&](size_t, uint64_t k) { ends[bucket_of(k) + 1]++; });
-  for (size_t b = 0; b < buckets; b++) ends[b + 1] += ends[b];
-
-  // ends[b] starts as the bucket's beginning and moves to its end while entries are dealt.
-  const std::unique_ptr<Entry[]> entries(new Entry[count]);
-  for_each_key(kernels, key, count, [&](size_t element, uint64_t k) {
-    entries[ends[bucket_of(k)]++] = {k, uint32_t(element), target[stored_at(element)]};
+  const int bits = std::min(int(std::bit_width(count)), 2 * most_digit_bits);
+  const Digit high{0, bits - bits / 2}, low{high.bits, bits / 2};
+  std::vector<size_t> low_begins(low.count()), high_begins(high.count());
+  for_each_key(kernels, key, count, [&](size_t, uint64_t k) {
+    low_begins[low(k)]++;
+    high_begins[high(k)]++;
   });
-  for (size_t b = 0, begin = 0; b < buckets; begin = ends[b++]) {
-    std::sort(entries.get() + begin, entries.get() + ends[b], [](const Entry& x, const Entry& y) {
-      return x.key != y.key ? x.key < y.key : x.from < y.from;
-    });
-    for (size_t i = begin; i < ends[b]; i++) target[stored_at(i)] = entries[i].value;
+  accumulate(low_begins);
+  accumulate(high_begins);
+
+  const std::unique_ptr<Entry[]> dealt(new Entry[count]), sorted(new Entry[count]);
+  for_each_key(kernels, key, count, [&](size_t element, uint64_t k) {
+    dealt[low_begins[low(k)]++] = {uint32_t(k), uint32_t(k >> 32), target[stored_at(element)]};
+  });
+  for (size_t i = 0; i < count; i++) sorted[high_begins[high(dealt[i].key())]++] = dealt[i];
+  for (size_t i = 1; i < count; i++) {
+    const Entry entry = sorted[i];
+    size_t to = i;
+    for (; to > 0 && sorted[to - 1].key() > entry.key(); to--) sorted[to] = sorted[to - 1];
+    sorted[to] = entry;
   }
+  for (size_t i = 0; i < count; i++) target[stored_at(i)] = sorted[i].value;
 }
 
 }  // namespace critmap

@@ -1,8 +1,8 @@
-"""Derives the coefficients of cpp/normal.h, cpp/exponential.h and cpp/metrics_rule.h (numpy, scipy).
+"""Derives the coefficients of cpp/normal.h and cpp/exponential.h (needs numpy and scipy).
 
 Run: python test/oracle/fit_normal.py
 Each polynomial is a minimax fit in float64 (Lawson's reweighted least squares on Chebyshev points), rounded to
-float32. The error of the whole float32 rule is measured by test/cpp/normal.test.ts on the built addon.
+float32. The error of the whole float32 rule is measured by test/cpp/draws.test.ts on the built addon.
 """
 import numpy as np
 from scipy.special import ndtri
@@ -36,9 +36,8 @@ def show(title, coefficients, error):
 
 # The base-2 logarithm of a mantissa: -log2(1 + f) = f * Q(f), 1 + f in [2/3, 4/3).
 f = chebyshev(-1 / 3, 1 / 3)
-for degree in (6, 7, 8):
-    q, error = minimax(f, -np.log2(1 + f) / f, np.abs(f), degree)
-    show(f"log2, degree {degree}", q, error)
+q, error = minimax(f, -np.log2(1 + f) / f, np.abs(f), 6)
+show("log2, degree 6", q, error)
 
 
 # The quantile: z = x * P(w), with x = 1/2 - p, w = -log2(4 p (1 - p)).
@@ -50,28 +49,23 @@ def quantile(w):
     return x, z
 
 
-for limit in (6.5, 7.25):
-    for degree in (6, 7, 8):
-        w = chebyshev(1e-7, limit)
-        x, z = quantile(w)
-        c, error = minimax(w, z / x, x / z, degree)
-        show(f"central, w < {limit}, degree {degree}", c, error)
+w = chebyshev(1e-7, 7.25)
+x, z = quantile(w)
+c, error = minimax(w, z / x, x / z, 7)
+show("central, w < 7.25, degree 7", c, error)
 
-for low in (6.5, 7.25):
-    for degree in (5, 6, 7):
-        s = chebyshev(np.sqrt(low) - 1e-3, np.sqrt(31.05))
-        x, z = quantile(s * s)
-        c, error = minimax(s, z / x, x / z, degree)
-        show(f"tail, {low} <= w <= 31, in sqrt(w), degree {degree}", c, error)
+# Beyond, in s = sqrt(w) - 4; the smallest p is 2^-33, where w is 31.
+s = chebyshev(np.sqrt(7.25) - 1e-3, np.sqrt(31.05))
+x, z = quantile(s * s)
+c, error = minimax(s - 4, z / x, x / z, 7, 1500)
+show("sqrt(w) - 4, degree 7", c, error)
 
-# exp(f) on |f| <= ln(2)/2, relative error.
-f = chebyshev(-np.log(2) / 2, np.log(2) / 2)
-for degree in (4, 5, 6):
-    c, error = minimax(f, np.exp(f), np.exp(-f), degree)
-    show(f"exp, degree {degree}", c, error)
+# 2^f = 1 + f * E(f) on |f| <= 1/2, relative error.
+f = chebyshev(-0.5, 0.5)
+c, error = minimax(f, (np.exp2(f) - 1) / f, np.abs(f) * np.exp2(-f), 4)
+show("exp2, degree 5", np.concatenate([[1], c]), error)
 
-# ln(1 + s) = s * R(s) on [0, 1].
+# 2 ln(1 + s) = s * R(s) on [0, 1], absolute error of the logarithm.
 s = chebyshev(1e-9, 1)
-for degree in (6, 7, 8, 9):
-    c, error = minimax(s, np.log1p(s) / s, s, degree)
-    show(f"log1p, degree {degree}", c, error)
+c, error = minimax(s, 2 * np.log1p(s) / s, s / 2, 7)
+show("2 log1p, degree 7", c, error)
