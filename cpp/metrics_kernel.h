@@ -9,6 +9,17 @@
 
 namespace critmap {
 
+// Asks for the cache line at `from` + `offset`, which need not exist.
+CRITMAP_HD void prefetch(const float* from, size_t offset) {
+#if defined(__GNUC__) && !defined(__CUDACC__)
+  __builtin_prefetch(
+      reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + offset * sizeof(float)));
+#else
+  (void)from;
+  (void)offset;
+#endif
+}
+
 // 16 elements from `at`; where the row ends before that (not `whole`), `fill` for the missing ones.
 template <class L, bool whole>
 CRITMAP_HD typename L::Floats load_part(const float* row, size_t at, size_t count, float fill) {
@@ -181,6 +192,11 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   const float shift = float(out.log_weight_original - out.log_weight_changed);
   Sums<L, 7> last;
   sum_row<L, Main>(classes, last, [&]<class M, bool>(size_t at) CRITMAP_INLINE_LAMBDA {
+    // The next rows, while there is computing to do.
+    for (int i = 0; i < M::width; i += 16) {
+      prefetch(original, classes + at + size_t(i));
+      prefetch(changed, classes + at + size_t(i));
+    }
     const auto p = M::load(exp_z + at) * M::set(scale_p), q = M::load(exp_y + at) * M::set(scale_q);
     const auto difference = p - q, sum = p + q, distance = magnitude<M>(difference);
     // ln(p / q) from the logits, so it is finite where q has vanished.

@@ -120,9 +120,14 @@ export class Journal {
   /** Opens or creates the file, cuts a torn last line off, and returns what is finished. */
   static async open(path: string): Promise<{ journal: Journal; finished: Finished }> {
     const handle = await open(path, 'a+');
-    const { finished, wholeBytes } = parseJournal(path, await handle.readFile());
-    await handle.truncate(wholeBytes);
-    return { journal: new Journal(path, handle, wholeBytes), finished };
+    try {
+      const { finished, wholeBytes } = parseJournal(path, await handle.readFile());
+      await handle.truncate(wholeBytes);
+      return { journal: new Journal(path, handle, wholeBytes), finished };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** Resolves when the lines are on disk. */

@@ -8,7 +8,7 @@ const addon = native();
 const file = fileURLToPath(new URL('./thread.mjs', import.meta.url));
 const path =
   process.env.CRITMAP_ADDON ?? fileURLToPath(new URL('../../build/Release/critmap.node', import.meta.url));
-const start = (task: string) => new Worker(file, { workerData: { path, task } });
+const start = (task: string) => new Worker(file, { workerData: { path, task }, execArgv: [] });
 
 t.test('a worker thread computes what the main thread does', async (t) => {
   const expected = new Float32Array(1000);
