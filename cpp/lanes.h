@@ -43,6 +43,16 @@ CRITMAP_HD float bits_float(uint32_t bits) {
   return x;
 }
 
+// Asks for the cache line `elements` after `from`; it need not exist.
+CRITMAP_HD void prefetch(const void* from, size_t elements) {
+#if defined(__GNUC__) && !defined(__CUDACC__)
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + 4 * elements));
+#else
+  (void)from;
+  (void)elements;
+#endif
+}
+
 #if defined(__CUDA_ARCH__)
 CRITMAP_HD float round_add(float a, float b) { return __fadd_rn(a, b); }
 CRITMAP_HD float round_subtract(float a, float b) { return __fsub_rn(a, b); }

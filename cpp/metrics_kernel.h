@@ -9,17 +9,6 @@
 
 namespace critmap {
 
-// Asks for the cache line at `from` + `offset`, which need not exist.
-CRITMAP_HD void prefetch(const float* from, size_t offset) {
-#if defined(__GNUC__) && !defined(__CUDACC__)
-  __builtin_prefetch(
-      reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + offset * sizeof(float)));
-#else
-  (void)from;
-  (void)offset;
-#endif
-}
-
 // 16 elements from `at`; where the row ends before that (not `whole`), `fill` for the missing ones.
 template <class L, bool whole>
 CRITMAP_HD typename L::Floats load_part(const float* row, size_t at, size_t count, float fill) {
