@@ -90,6 +90,16 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<compare_now>(exports, "compare");
   add<compare_async, true>(exports, "compareAsync");
   add<norms_now>(exports, "norms");
+  const Napi::Object engine = Napi::Object::New(env);
+  add<engine_open>(engine, "open");
+  add<engine_add_constant>(engine, "addConstant");
+  add<engine_add_session, true>(engine, "addSession");
+  add<engine_load>(engine, "load");
+  add<engine_execute, true>(engine, "execute");
+  add<engine_cancel>(engine, "cancel");
+  add<engine_close, true>(engine, "close");
+  add<engine_stats>(engine, "stats");
+  exports.Set("engine", engine);
   const Napi::Object internal = Napi::Object::New(env);
   add<philox_block>(internal, "philox");
   add<normal_words>(internal, "normal");

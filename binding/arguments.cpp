@@ -59,12 +59,12 @@ float finite_float(Napi::Object object, const char* property, const char* name) 
   return static_cast<float>(number);
 }
 
-uint64_t key_bits(Napi::Object object) {
+uint64_t key_bits(Napi::Object object, const std::string& name) {
   const Napi::Value value = object.Get("key");
-  if (value.Type() != napi_bigint) throw_type(value.Env(), "rule.key must be a bigint");
+  if (value.Type() != napi_bigint) throw_type(value.Env(), name + ".key must be a bigint");
   bool lossless = false;
   const uint64_t key = value.As<Napi::BigInt>().Uint64Value(&lossless);
-  if (!lossless) throw_range(value.Env(), "rule.key must be from 0 to 2n ** 64n - 1n");
+  if (!lossless) throw_range(value.Env(), name + ".key must be from 0 to 2n ** 64n - 1n");
   return key;
 }
 
@@ -73,6 +73,15 @@ size_t positive_integer(Napi::Value value, const char* name) {
   const double number = value.As<Napi::Number>().DoubleValue();
   if (!(number >= 1 && number <= 9007199254740991.0 && number == std::floor(number))) {
     throw_range(value.Env(), std::string(name) + " must be a positive integer");
+  }
+  return static_cast<size_t>(number);
+}
+
+size_t index_number(Napi::Value value, const std::string& name) {
+  if (value.Type() != napi_number) throw_type(value.Env(), name + " must be a number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!(number >= 0 && number <= 9007199254740991.0 && number == std::floor(number))) {
+    throw_range(value.Env(), name + " must be an integer that is not negative");
   }
   return static_cast<size_t>(number);
 }

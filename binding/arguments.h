@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <span>
+#include <stdexcept>
 #include <string>
 
 namespace critmap::binding {
@@ -21,9 +22,12 @@ Napi::Object object(Napi::Value value, const char* name);
 // The values of `object[property]`; `name` is for the message. TypeError or RangeError if it is of another
 // kind.
 float finite_float(Napi::Object object, const char* property, const char* name);
-uint64_t key_bits(Napi::Object object);
+// The 64 bits of object.key; `name` is the object's.
+uint64_t key_bits(Napi::Object object, const std::string& name);
 // An integer from 1 to 2^53 - 1.
 size_t positive_integer(Napi::Value value, const char* name);
+// An integer from 0 to 2^53 - 1.
+size_t index_number(Napi::Value value, const std::string& name);
 // A short string; longer ones are cut, which makes them unknown names.
 std::string short_string(Napi::Value value, const char* name);
 

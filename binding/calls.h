@@ -14,4 +14,14 @@ Napi::Value compare_now(const Napi::CallbackInfo& info);
 Napi::Value compare_async(const Napi::CallbackInfo& info);
 Napi::Value norms_now(const Napi::CallbackInfo& info);
 
+// engine_calls.cpp
+Napi::Value engine_open(const Napi::CallbackInfo& info);
+Napi::Value engine_add_constant(const Napi::CallbackInfo& info);
+Napi::Value engine_add_session(const Napi::CallbackInfo& info);
+Napi::Value engine_load(const Napi::CallbackInfo& info);
+Napi::Value engine_execute(const Napi::CallbackInfo& info);
+Napi::Value engine_cancel(const Napi::CallbackInfo& info);
+Napi::Value engine_close(const Napi::CallbackInfo& info);
+Napi::Value engine_stats(const Napi::CallbackInfo& info);
+
 }  // namespace critmap::binding

@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include <new>
+#include <stdexcept>
 
 namespace critmap::binding {
 namespace {
@@ -23,6 +24,8 @@ napi_value current_error(napi_env env) noexcept {
       return error.Value();
     } catch (const std::bad_alloc&) {
       return make_error(env, napi_create_range_error, "not enough memory for this call");
+    } catch (const std::out_of_range& error) {
+      return make_error(env, napi_create_range_error, error.what());
     } catch (const std::exception& error) {
       return make_error(env, napi_create_error, error.what());
     }

@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "deferred.h"
+
 namespace critmap::binding {
 
 class PromiseWorker {
@@ -32,15 +34,11 @@ class PromiseWorker {
  private:
   static void run(napi_env env, void* data);
   static void settle(napi_env env, napi_status status, void* data);
-  napi_value late_error(napi_env env) const;
 
-  enum class Failure { none, type, range, other };
   Failure failure_ = Failure::none;
   std::string message_;
   napi_async_work work_ = nullptr;
-  napi_deferred deferred_ = nullptr;
-  // An Error made by the call: its stack shows the caller, which a late error would not know.
-  napi_ref origin_ = nullptr;
+  Deferred deferred_;
 };
 
 }  // namespace critmap::binding

@@ -1,6 +1,5 @@
 // reset and resetAsync: from JavaScript's rule and options to cpp/reset.h.
 #include <cmath>
-#include <cstdio>
 #include <optional>
 #include <vector>
 
@@ -8,7 +7,7 @@
 #include "calls.h"
 #include "environment.h"
 #include "promise_worker.h"
-#include "reset.h"
+#include "reset_rule.h"
 
 namespace critmap::binding {
 namespace {
@@ -16,8 +15,8 @@ namespace {
 // All that the objects say, read before any pointer is taken.
 struct Request {
   Napi::Value target;
-  ResetRule rule{};
-  std::optional<Napi::Value> donor, factor;
+  RuleRequest rule;
+  std::optional<Napi::Value> factor;
   std::optional<ResetLayout> layout;
 };
 
@@ -26,68 +25,6 @@ struct Arrays {
   std::span<float> target, donor, factor;
   ResetLayout layout{1, 1, false};
 };
-
-float not_negative(Napi::Object rule, const char* property, const char* name) {
-  const float value = finite_float(rule, property, name);
-  if (value < 0) throw_range(rule.Env(), std::string(name) + " must not be negative");
-  return value;
-}
-
-void read_uniform(Napi::Object rule, ResetRule& out) {
-  const float low = finite_float(rule, "low", "rule.low"), high = finite_float(rule, "high", "rule.high");
-  if (low > high) throw_range(rule.Env(), "rule.low must not be greater than rule.high");
-  if (!std::isfinite(high - low))
-    throw_range(rule.Env(), "rule.high - rule.low must be finite as a 32-bit float");
-  out.draw = draw_uniform(key_bits(rule), low, high);
-}
-
-void read_truncated(Napi::Object rule, ResetRule& out) {
-  const float mean = finite_float(rule, "mean", "rule.mean"), std = not_negative(rule, "std", "rule.std");
-  const float low = finite_float(rule, "low", "rule.low"), high = finite_float(rule, "high", "rule.high");
-  if (low > high) throw_range(rule.Env(), "rule.low must not be greater than rule.high");
-  const double share = acceptance(mean, std, low, high);
-  if (!(share >= least_acceptance)) {
-    char message[160];
-    std::snprintf(
-        message, sizeof(message),
-        "rule: only %.3g %% of the normal draws fall into [rule.low, rule.high]; at least %g %% must",
-        share * 100, least_acceptance * 100);
-    throw_range(rule.Env(), message);
-  }
-  out.draw = draw_truncated(key_bits(rule), mean, std, low, high);
-}
-
-void read_rule(Napi::Object rule, Request& request) {
-  ResetRule& out = request.rule;
-  const std::string kind = short_string(rule.Get("kind"), "rule.kind");
-  out.kind = ResetKind::draw;
-  if (kind == "uniform") {
-    read_uniform(rule, out);
-  } else if (kind == "normal") {
-    const float mean = finite_float(rule, "mean", "rule.mean"), std = not_negative(rule, "std", "rule.std");
-    out.draw = draw_normal(key_bits(rule), mean, std);
-  } else if (kind == "trunc-normal") {
-    read_truncated(rule, out);
-  } else if (kind == "noise") {
-    out.kind = ResetKind::noise;
-    const float std = not_negative(rule, "std", "rule.std");
-    out.draw = draw_normal(key_bits(rule), 0, std);
-  } else if (kind == "constant") {
-    out.kind = ResetKind::constant;
-    out.value = finite_float(rule, "value", "rule.value");
-  } else if (kind == "shuffle") {
-    out.kind = ResetKind::shuffle;
-    out.key = key_bits(rule);
-  } else if (kind == "interpolate") {
-    out.kind = ResetKind::interpolate;
-    out.value = finite_float(rule, "alpha", "rule.alpha");
-    out.donor_share = 1.0f - out.value;
-    request.donor = rule.Get("donor");
-  } else {
-    throw_range(rule.Env(),
-                "rule.kind must be uniform, normal, trunc-normal, constant, shuffle, interpolate or noise");
-  }
-}
 
 void read_options(Napi::Value value, Request& request) {
   if (value.IsUndefined()) return;
@@ -98,24 +35,14 @@ void read_options(Napi::Value value, Request& request) {
     if (request.factor) throw_type(value.Env(), "options.layout must be given with options.factor");
     return;
   }
-  const Napi::Object fields = object(layout, "options.layout");
-  const size_t channels = positive_integer(fields.Get("channels"), "options.layout.channels");
-  const size_t inner = positive_integer(fields.Get("inner"), "options.layout.inner");
-  const Napi::Value transposed = fields.Get("transposed");
-  if (!transposed.IsUndefined() && !transposed.IsBoolean()) {
-    throw_type(value.Env(), "options.layout.transposed must be a boolean");
-  }
-  request.layout = {channels, inner, transposed.IsBoolean() && transposed.As<Napi::Boolean>().Value()};
-  if (request.layout->transposed && inner != 1) {
-    throw_range(value.Env(), "options.layout.inner must be 1 when options.layout.transposed is set");
-  }
+  request.layout = read_layout(layout, "options.layout");
 }
 
 Request read_request(const Napi::CallbackInfo& info) {
   Request request;
   request.target = argument(info, 0);
   elements<float>(request.target, "target");
-  read_rule(object(argument(info, 1), "rule"), request);
+  request.rule = read_rule(argument(info, 1), "rule");
   read_options(argument(info, 2), request);
   return request;
 }
@@ -132,8 +59,8 @@ Arrays take_arrays(Napi::Env env, const Request& request) {
                   "target's length must be a multiple of options.layout.channels * options.layout.inner");
     }
   }
-  if (request.donor) {
-    arrays.donor = elements<float>(*request.donor, "rule.donor");
+  if (request.rule.donor) {
+    arrays.donor = elements<float>(*request.rule.donor, "rule.donor");
     if (arrays.donor.size() != length) throw_range(env, "rule.donor must have the length of target");
   }
   if (request.factor) {
@@ -161,7 +88,7 @@ class ResetWorker : public PromiseWorker {
  public:
   ResetWorker(Napi::Env env, const Request& request, const Arrays& arrays)
       : kernels_(*Environment::of(env).kernels),
-        rule_(request.rule),
+        rule_(request.rule.rule),
         layout_(arrays.layout),
         values_(arrays.target.begin(), arrays.target.end()),
         donor_(arrays.donor.begin(), arrays.donor.end()),
@@ -203,14 +130,14 @@ Napi::Value reset_now(const Napi::CallbackInfo& info) {
   Request request = read_request(info);
   const Arrays arrays = take_arrays(info.Env(), request);
   std::vector<float> donor_copy, factor_copy;
-  if (request.donor) {
+  if (request.rule.donor) {
     // The same elements in the same places may be overwritten one by one.
-    request.rule.donor = arrays.donor.data() == arrays.target.data()
-                             ? arrays.donor.data()
-                             : apart(arrays.donor, arrays.target, donor_copy).data();
+    request.rule.rule.donor = arrays.donor.data() == arrays.target.data()
+                                  ? arrays.donor.data()
+                                  : apart(arrays.donor, arrays.target, donor_copy).data();
   }
   const std::span<float> factor = apart(arrays.factor, arrays.target, factor_copy);
-  reset(*Environment::of(info.Env()).kernels, arrays.target, request.rule, arrays.layout,
+  reset(*Environment::of(info.Env()).kernels, arrays.target, request.rule.rule, arrays.layout,
         request.factor ? factor.data() : nullptr);
   return info.Env().Undefined();
 }

@@ -3,8 +3,8 @@
  * still need it; the engine answers with one comparison per cell and one of the original with itself.
  */
 import type { Comparison } from './native.js';
-import type { Cell } from './plan.js';
-import type { Patch } from './reset.js';
+import type { Cell } from './plan/cells.js';
+import type { ResetContext } from './reset.js';
 
 /** Consecutive images of the sample, decoded and normalised. */
 export interface Chunk {
@@ -37,9 +37,13 @@ export interface Engine {
 }
 
 export interface EngineOptions {
+  /** All cells of the sweep; what the engine is asked for later is a part of them. */
+  cells: readonly Cell[];
+  /** What resets draw from. */
+  context: ResetContext;
+  /** Of the images, in pixels. */
+  size: { height: number; width: number };
   /** Images per inference call. */
   batch: number;
   threads: number;
-  /** New values of a cell's layer; called when the engine needs them. */
-  patch(cell: Cell): Patch;
 }

@@ -18,7 +18,7 @@ export interface Model {
   layers: readonly Layer[];
   /** What may make a sweep mean less than it seems, one line each. */
   warnings: readonly string[];
-  /** The trained values of a stored tensor, in storage order. Not to be written to. */
+  /** The trained values of a stored tensor, in storage order; always the same array. Not to be written to. */
   values(tensor: string): Float32Array;
 }
 
@@ -40,6 +40,7 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
       if (proto) readable(path, proto);
     }
   }
+  const values = new Map<string, Float32Array>();
   return {
     name: options.name ?? basename(path).replace(/\.onnx$/i, ''),
     file,
@@ -47,9 +48,13 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
     layers,
     warnings: doubtsOf(file, index, io, layers),
     values(tensor) {
+      const known = values.get(tensor);
+      if (known) return known;
       const proto = index.tensors.get(tensor);
       if (!proto) throw new RangeError(`${path} has no stored tensor named ${tensor}`);
-      return floats(proto);
+      const found = floats(proto);
+      values.set(tensor, found);
+      return found;
     },
   };
 }

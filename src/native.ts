@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CritmapError, messageOf } from './errors.js';
+import type { NativeEngine } from './native-engine.js';
 
 /**
  * How the elements of a parameter are numbered and scaled. Random values belong to an element's *logical*
@@ -107,6 +108,8 @@ export interface Native {
   ): Promise<Comparison>;
   /** Euclidean norms of `original` and of `changed - original`, float64 sums. */
   norms(original: Float32Array, changed: Float32Array): { original: number; difference: number };
+  /** Programs of ONNX Runtime sessions on worker threads; see native-engine.ts. */
+  engine: NativeEngine;
   /** For tests against published values only. */
   internal?: {
     /** One Philox4x32-10 block: counter of 4 words, key of 2, lowest first; gives 4 words. */

@@ -1,5 +1,5 @@
 /** How far a sweep is. */
-import type { Cell } from './plan.js';
+import type { Cell } from './plan/cells.js';
 
 /** One unit is one cell on one image. */
 export interface Progress {

@@ -10,13 +10,17 @@ import { CritmapError, messageOf } from './errors.js';
 import type { Model } from './model.js';
 import { native } from './native.js';
 import { writeOnnx } from './onnx/model.js';
-import type { Cell } from './plan.js';
+import type { Cell } from './plan/cells.js';
+import { resetLayer } from './reset.js';
 
 export async function openReferenceEngine(model: Model, options: EngineOptions): Promise<Engine> {
   // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
   const original = await openSession(model, new Map(), options.threads);
   const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal) =>
     runChunk(model, session, chunk, model.io.batch ?? options.batch, signal);
+
+  const patchOf = ({ layer, reset, trial }: Cell) =>
+    resetLayer(model, layer, reset, trial, options.context).tensors;
 
   return {
     name: 'reference',
@@ -28,7 +32,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
       await sink.original(await native().compareAsync(logits, logits, classes, labels));
       for (const cell of cells) {
         signal?.throwIfAborted();
-        const session = await openSession(model, options.patch(cell).tensors, options.threads);
+        const session = await openSession(model, patchOf(cell), options.threads);
         try {
           const changed = await forward(session, chunk, signal);
           await sink.cell(cell, await native().compareAsync(logits, changed.logits, classes, labels));

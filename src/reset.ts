@@ -13,7 +13,8 @@ import {
 } from './initialisers.js';
 import type { Model } from './model.js';
 import { native, type ResetRule } from './native.js';
-import type { Layer, Parameter } from './onnx/layers.js';
+import type { Layer, Norm, Parameter } from './onnx/layers.js';
+import type { Cell } from './plan/cells.js';
 
 /** A reset as asked for, with its donor loaded. */
 export type Reset =
@@ -50,6 +51,62 @@ export function resetKey(seed: number, layer: string, parameter: string, trial: 
   return createHash('sha256').update(text).digest().readBigUInt64LE(0);
 }
 
+/** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
+export interface ParameterReset {
+  parameter: Parameter;
+  rule: ResetRule;
+  factor?: Float32Array;
+}
+
+/**
+ * What a reset does to a layer's own parameters in one trial, as rules: engines apply them where the weights are.
+ * A parameter that the reset leaves as it is has no entry.
+ * @throws CritmapError (ERR_RESET) when the donor does not fit
+ */
+export function parameterResets(
+  model: Model,
+  layer: Layer,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+): ParameterReset[] {
+  const resets: ParameterReset[] = [];
+  for (const [role, parameter] of parametersOf(layer)) {
+    const values = model.values(parameter.tensor);
+    const key = resetKey(context.seed, layer.name, role, trial);
+    const rule = ruleFor(reset, layer, role, values, key, context, parameter);
+    if (!rule) continue;
+    const matched = reset.kind === 'random' && context.init === 'match';
+    resets.push({ parameter, rule, ...(matched && { factor: matchFactor(parameter, values) }) });
+  }
+  return resets;
+}
+
+/** The tensors of every layer's own that some cell replaces, in the order weight, bias. */
+export function replacedTensors(
+  model: Model,
+  cells: readonly Pick<Cell, 'layer' | 'reset' | 'trial'>[],
+  context: ResetContext,
+): Map<Layer, string[]> {
+  const replaced = new Map<Layer, Set<string>>();
+  for (const { layer, reset, trial } of cells) {
+    const tensors = replaced.get(layer) ?? new Set<string>();
+    for (const { parameter } of parameterResets(model, layer, reset, trial, context))
+      tensors.add(parameter.tensor);
+    replaced.set(layer, tensors);
+  }
+  return new Map([...replaced].map(([layer, tensors]) => [layer, [...tensors]]));
+}
+
+/** The values of a BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */
+export function initialNorm(model: Model, { scale, bias, mean, variance }: Norm): Map<string, Float32Array> {
+  const filled = (tensor: string, value: number) => model.values(tensor).slice().fill(value);
+  return new Map([
+    ...[bias, mean].map((tensor) => [tensor, filled(tensor, 0)] as const),
+    ...[scale, variance].map((tensor) => [tensor, filled(tensor, 1)] as const),
+  ]);
+}
+
 /**
  * The new values of a layer.
  * @throws CritmapError (ERR_RESET) when nothing changes, or the donor does not fit.
@@ -62,22 +119,8 @@ export function resetLayer(
   context: ResetContext,
 ): Patch {
   const tensors = new Map<string, Float32Array>();
-  let difference = 0;
-  let original = 0;
-  const put = (tensor: string, values: Float32Array) => {
-    const norms = native().norms(model.values(tensor), values);
-    original += norms.original ** 2;
-    difference += norms.difference ** 2;
-    tensors.set(tensor, values);
-  };
-
-  for (const [role, parameter] of parametersOf(layer)) {
+  for (const { parameter, rule, factor } of parameterResets(model, layer, reset, trial, context)) {
     const values = model.values(parameter.tensor).slice();
-    const key = resetKey(context.seed, layer.name, role, trial);
-    const rule = ruleFor(reset, layer, role, values, key, context, parameter);
-    if (!rule) continue;
-    const factor =
-      reset.kind === 'random' && context.init === 'match' ? matchFactor(parameter, values) : undefined;
     try {
       native().reset(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
     } catch (cause) {
@@ -88,13 +131,17 @@ export function resetLayer(
         { cause },
       );
     }
-    put(parameter.tensor, values);
+    tensors.set(parameter.tensor, values);
   }
   if (context.norm === 'reset' && layer.norm) {
-    const { scale, bias, mean, variance } = layer.norm;
-    const filled = (tensor: string, value: number) => model.values(tensor).slice().fill(value);
-    for (const tensor of [bias, mean]) put(tensor, filled(tensor, 0));
-    for (const tensor of [scale, variance]) put(tensor, filled(tensor, 1));
+    for (const [tensor, values] of initialNorm(model, layer.norm)) tensors.set(tensor, values);
+  }
+  let difference = 0;
+  let original = 0;
+  for (const [tensor, values] of tensors) {
+    const norms = native().norms(model.values(tensor), values);
+    original += norms.original ** 2;
+    difference += norms.difference ** 2;
   }
   if (difference === 0) {
     throw new CritmapError(

@@ -1,6 +1,6 @@
 /** From finished chunks to `summary.json` and `results.csv`. Pure: the same chunks give the same bytes. */
 import { type ChunkSums, type Finished, total } from './journal.js';
-import type { Cell } from './plan.js';
+import type { Cell } from './plan/cells.js';
 import type { RunIdentity } from './run.js';
 import { average, estimateShare, type TrialSums } from './statistics.js';
 import type { Estimate, LayerSummary, Summary, TrialSummary } from './summary.js';

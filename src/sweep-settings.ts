@@ -25,11 +25,12 @@ export interface SweepOptions {
   seed?: number;
   /** Of the intervals; default 0.95. */
   confidence?: number;
-  /** Images per inference call; default 64. */
+  /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images. */
   batch?: number;
   /** Default: all cores. */
   threads?: number;
-  engine?: 'reference';
+  /** Default `fast`; `reference` is the published algorithm, run the slow way. */
+  engine?: 'fast' | 'reference';
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   onWarning?: (message: string) => void;
@@ -38,7 +39,7 @@ export interface SweepOptions {
 export type Settings = ReturnType<typeof withDefaults>;
 
 /** @throws CritmapError (ERR_OPTION) for a number out of range */
-export function withDefaults(options: SweepOptions) {
+export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shape'>) {
   refuseMisuse(options);
   const settings = {
     layers: options.layers ?? [],
@@ -49,9 +50,9 @@ export function withDefaults(options: SweepOptions) {
     trials: options.trials ?? 3,
     seed: options.seed ?? 0,
     confidence: options.confidence ?? 0.95,
-    batch: options.batch ?? 64,
+    batch: options.batch ?? defaultBatch(images.shape),
     threads: options.threads ?? availableParallelism(),
-    engine: options.engine ?? 'reference',
+    engine: options.engine ?? 'fast',
   };
   const whole = (name: string, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {
@@ -65,7 +66,7 @@ export function withDefaults(options: SweepOptions) {
   };
   oneOf('init', settings.init, initSchemes);
   oneOf('norm', settings.norm, ['keep', 'reset']);
-  oneOf('engine', settings.engine, ['reference']);
+  oneOf('engine', settings.engine, ['fast', 'reference']);
   whole('trials', settings.trials, 1);
   whole('seed', settings.seed, 0);
   whole('batch', settings.batch, 1);
@@ -121,6 +122,12 @@ function refuseMisuse(options: SweepOptions): void {
   if (!Array.isArray(resets) || !resets.every(isReset)) {
     throw new TypeError('resets must be an array of resets; parseReset makes one from words');
   }
+}
+
+/** As many images as fit 4.8 MB: activations of a batch then stay near the caches. */
+function defaultBatch({ channels, height, width }: ImageSet['shape']): number {
+  const fitting = 2 ** Math.floor(Math.log2(1_200_000 / (channels * height * width)));
+  return Math.max(1, Math.min(64, fitting));
 }
 
 /** What must be the same for a run to be continued. */

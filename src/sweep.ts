@@ -8,10 +8,11 @@ import { cellsCsv } from './cells-csv.js';
 import { chunkSize, readChunk } from './chunks.js';
 import type { Engine } from './engine.js';
 import { CritmapError } from './errors.js';
+import { openFastEngine } from './fast.js';
 import type { ImageSet } from './images/index.js';
 import { Finished, type JournalLine, sumsOf } from './journal.js';
 import type { Model } from './model.js';
-import { type Cell, planCells, selectLayers } from './plan.js';
+import { type Cell, planCells, selectLayers } from './plan/cells.js';
 import { ProgressCount } from './progress.js';
 import { openReferenceEngine } from './reference.js';
 import { summaryCsv } from './report/csv.js';
@@ -44,7 +45,7 @@ export async function sweep(
   if (!model?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
   }
-  const settings = withDefaults(options);
+  const settings = withDefaults(options, images);
   const selected = selectLayers(model.layers, settings.layers, settings.exclude);
   const plan = planCells(selected, settings.resets, settings.trials);
   checkLabels(model, images);
@@ -78,13 +79,11 @@ export async function sweep(
 
   try {
     for (const warning of model.warnings) log.warn(warning);
-    refuseOtherChunks(run, cells, finished, images);
+    refuseOtherChunks(run, cells, finished, images, settings.engine);
     await save('running');
-    const engine = await openReferenceEngine(model, {
-      batch: settings.batch,
-      threads: settings.threads,
-      patch,
-    });
+    const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
+    const { batch, threads } = settings;
+    const engine = await open(model, { cells, context: settings, size: images.shape, batch, threads });
     try {
       await computeChunks({ model, images, cells, engine, finished, log, options });
     } finally {
@@ -128,8 +127,9 @@ function refuseOtherChunks(
   cells: readonly ProvenCell[],
   finished: Finished,
   images: ImageSet,
+  engine: Engine['name'],
 ): void {
-  const size = chunkSize(images);
+  const size = chunkSize(images, engine);
   const found = cells.map((cell) => finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial));
   for (const sums of [finished.original, ...found].flatMap((chunks) => [...chunks.values()])) {
     if (sums.images !== Math.min(size, images.count - sums.chunk * size)) {
@@ -154,7 +154,7 @@ interface Work {
 /** Every chunk that lacks a result, the next one being read while the engine works on this one. */
 async function computeChunks({ model, images, cells, engine, finished, log, options }: Work): Promise<void> {
   const { signal } = options;
-  const chunkImages = chunkSize(images);
+  const chunkImages = chunkSize(images, engine.name);
   const chunks = Math.ceil(images.count / chunkImages);
   const todo: { index: number; cells: ProvenCell[] }[] = [];
   const progress = new ProgressCount(cells, images.count, options.onProgress);

@@ -6,6 +6,7 @@ import { type ImageSet, openImages } from '../src/images/index.js';
 import { loadModel, type Model } from '../src/model.js';
 import { modelInput } from '../src/model-input.js';
 import { readOnnx, writeOnnx } from '../src/onnx/model.js';
+import type { Progress } from '../src/progress.js';
 import { parseReset } from '../src/reset-spec.js';
 import { readRun } from '../src/results.js';
 import { sweep } from '../src/sweep.js';
@@ -133,27 +134,52 @@ t.test('two runs give the same bytes', async (t) => {
   }
 });
 
-t.test('a sweep that was stopped goes on and ends with the same bytes', async (t) => {
-  const dir = t.testdir({});
-  await noise({ out: join(dir, 'whole'), trials: 2 });
-  const expected = readFileSync(join(dir, 'whole', 'summary.json'), 'utf8');
-  // Stopped after 1, 5 and 20 of the 36 (cell, chunk)s.
-  for (const stopAfter of [1, 5, 20]) {
-    const out = join(dir, `stopped-${stopAfter}`);
-    const controller = new AbortController();
-    let finished = 0;
-    const onProgress = () => {
-      if (++finished === stopAfter) controller.abort();
-    };
-    await t.rejects(noise({ out, trials: 2, signal: controller.signal, onProgress }), { name: 'AbortError' });
-    const partial = await readRun(out);
-    t.equal(partial.info.status, 'interrupted');
-    t.ok(partial.summary.layers.some((layer) => layer.images > 0));
-    let resumed = 0;
-    await noise({ out, trials: 2, onProgress: (progress) => (resumed = progress.resumed) });
-    t.ok(resumed > 0, 'what was finished is not computed again');
-    t.equal(readFileSync(join(out, 'summary.json'), 'utf8'), expected, `stopped after ${stopAfter}`);
-    t.equal((await readRun(out)).info.status, 'done');
+for (const engine of ['fast', 'reference'] as const) {
+  t.test(
+    `a sweep by the ${engine} engine that was stopped goes on and ends with the same bytes`,
+    async (t) => {
+      const dir = t.testdir({});
+      await noise({ out: join(dir, 'whole'), trials: 2, engine });
+      const expected = readFileSync(join(dir, 'whole', 'summary.json'), 'utf8');
+      // Of 36 (cell, chunk)s; the fast engine finishes a chunk's 18 together.
+      for (const stopAfter of [1, 5, ...(engine === 'reference' ? [20] : [])]) {
+        const out = join(dir, `stopped-${stopAfter}`);
+        const controller = new AbortController();
+        let finished = 0;
+        const onProgress = () => {
+          if (++finished === stopAfter) controller.abort();
+        };
+        const stopped = noise({ out, trials: 2, engine, signal: controller.signal, onProgress });
+        await t.rejects(stopped, { name: 'AbortError' });
+        const partial = await readRun(out);
+        t.equal(partial.info.status, 'interrupted');
+        t.ok(partial.summary.layers.some((layer) => layer.images > 0));
+        let resumed = 0;
+        const onResume = (progress: Progress) => {
+          resumed = progress.resumed;
+        };
+        await noise({ out, trials: 2, engine, onProgress: onResume });
+        t.ok(resumed > 0, 'what was finished is not computed again');
+        t.equal(readFileSync(join(out, 'summary.json'), 'utf8'), expected, `stopped after ${stopAfter}`);
+        t.equal((await readRun(out)).info.status, 'done');
+      }
+    },
+  );
+}
+
+t.test('the fast engine gives the numbers of the reference engine, whatever the threads', async (t) => {
+  const of = async (engine: 'fast' | 'reference', threads: number) =>
+    (await noise({ engine, threads, trials: 2 }, 100)).summary.layers;
+  const reference = await of('reference', 2);
+  const fast = await of('fast', 1);
+  t.strictSame(await of('fast', 3), fast, 'the same bits');
+  for (const [i, layer] of fast.entries()) {
+    for (const [trial, { agreementCount, cosine, change }] of layer.perTrial.entries()) {
+      const expected = reference[i]?.perTrial[trial];
+      t.equal(agreementCount, expected?.agreementCount, layer.layer);
+      t.ok(Math.abs((cosine ?? 0) - (expected?.cosine ?? 1)) < 1e-5);
+      t.equal(change, expected?.change);
+    }
   }
 });
 

@@ -24,7 +24,7 @@ export const sweepOptions = {
     ...text('labels'),
     describe: 'folder, none, or a file of class indices; default: what the source has',
   },
-  batch: { ...count('batch', 1), default: 64, describe: 'Images per inference call' },
+  batch: { ...count('batch', 1), describe: 'Images per inference call; default by their size, 8 at 224' },
   threads: { ...count('threads', 1), describe: 'Threads; default all cores' },
   device: {
     ...text('device'),
@@ -53,7 +53,11 @@ export const sweepOptions = {
   trials: { ...count('trials', 1), default: 3, describe: 'Draws of a random reset' },
   seed: { ...count('seed', 0), default: 0, describe: 'Of the draws' },
   confidence: { ...share('confidence'), default: 0.95, describe: 'Of the intervals' },
-  engine: { choices: ['reference'] as const, default: 'reference' as const, describe: 'What computes' },
+  engine: {
+    choices: ['fast', 'reference'] as const,
+    default: 'fast' as const,
+    describe: 'fast, or the published algorithm run the slow way',
+  },
   mean: { ...numbers('mean'), describe: "Per channel, of pixel / 255; default the model's, else ImageNet's" },
   std: { ...numbers('std'), describe: 'Per channel, of pixel / 255' },
   resize: { ...count('resize', 1), describe: 'Short side before the crop, in pixels' },

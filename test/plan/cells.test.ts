@@ -1,10 +1,10 @@
 import t from 'tap';
-import { CritmapError } from '../src/errors.js';
-import { loadModel, type Model } from '../src/model.js';
-import { planCells, selectLayers } from '../src/plan.js';
-import { type Reset, resetKey } from '../src/reset.js';
-import { parseReset } from '../src/reset-spec.js';
-import { fixture } from './fixtures.js';
+import { CritmapError } from '../../src/errors.js';
+import { loadModel, type Model } from '../../src/model.js';
+import { planCells, selectLayers } from '../../src/plan/cells.js';
+import { type Reset, resetKey } from '../../src/reset.js';
+import { parseReset } from '../../src/reset-spec.js';
+import { fixture } from '../fixtures.js';
 
 const model: Model = await loadModel(fixture('bottleneck.onnx'));
 const select = (include: string[], exclude: string[] = []) =>

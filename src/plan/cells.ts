@@ -1,9 +1,9 @@
 /** What a sweep will do: which layers, and the list of cells. Pure. */
 import { distance } from 'fastest-levenshtein';
 import picomatch from 'picomatch';
-import { CritmapError } from './errors.js';
-import type { Layer } from './onnx/layers.js';
-import { isRandom, type Reset } from './reset.js';
+import { CritmapError } from '../errors.js';
+import type { Layer } from '../onnx/layers.js';
+import { isRandom, type Reset } from '../reset.js';
 
 /** The unit of work: one layer, one reset, one trial. */
 export interface Cell {

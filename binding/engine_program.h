@@ -1,0 +1,20 @@
+// Reads an engine program from JavaScript. Only kinds of values are checked here; that indices and shapes fit
+// is checked in cpp/program.h.
+#pragma once
+
+#include <napi.h>
+
+#include "program.h"
+
+namespace critmap::binding {
+
+// Without sessions and constants. `name` is what messages call the value.
+Program read_program(Napi::Value value);
+
+// An array's length and elements; TypeError unless it is one.
+Napi::Array array(Napi::Value value, const std::string& name);
+std::vector<int64_t> dimensions(Napi::Value value, const std::string& name);
+// Any string, to be shown or compared.
+std::string text(Napi::Value value, const std::string& name);
+
+}  // namespace critmap::binding

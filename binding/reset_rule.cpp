@@ -1,0 +1,97 @@
+#include "reset_rule.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "arguments.h"
+
+namespace critmap::binding {
+namespace {
+
+float number(Napi::Object rule, const char* property, const std::string& name) {
+  return finite_float(rule, property, (name + "." + property).c_str());
+}
+
+float not_negative(Napi::Object rule, const char* property, const std::string& name) {
+  const float value = number(rule, property, name);
+  if (value < 0) throw_range(rule.Env(), name + "." + property + " must not be negative");
+  return value;
+}
+
+void read_uniform(Napi::Object rule, const std::string& name, ResetRule& out) {
+  const float low = number(rule, "low", name), high = number(rule, "high", name);
+  if (low > high) throw_range(rule.Env(), name + ".low must not be greater than " + name + ".high");
+  if (!std::isfinite(high - low))
+    throw_range(rule.Env(), name + ".high - " + name + ".low must be finite as a 32-bit float");
+  out.draw = draw_uniform(key_bits(rule, name), low, high);
+}
+
+void read_truncated(Napi::Object rule, const std::string& name, ResetRule& out) {
+  const float mean = number(rule, "mean", name), std = not_negative(rule, "std", name);
+  const float low = number(rule, "low", name), high = number(rule, "high", name);
+  if (low > high) throw_range(rule.Env(), name + ".low must not be greater than " + name + ".high");
+  const double share = acceptance(mean, std, low, high);
+  if (!(share >= least_acceptance)) {
+    char message[200];
+    std::snprintf(message, sizeof(message),
+                  "only %.3g %% of the normal draws fall into [%s.low, %s.high]; at least %g %% must",
+                  share * 100, name.c_str(), name.c_str(), least_acceptance * 100);
+    throw_range(rule.Env(), name + ": " + message);
+  }
+  out.draw = draw_truncated(key_bits(rule, name), mean, std, low, high);
+}
+
+}  // namespace
+
+RuleRequest read_rule(Napi::Value value, const std::string& name) {
+  const Napi::Object rule = object(value, name.c_str());
+  RuleRequest request;
+  ResetRule& out = request.rule;
+  const std::string kind = short_string(rule.Get("kind"), (name + ".kind").c_str());
+  out.kind = ResetKind::draw;
+  if (kind == "uniform") {
+    read_uniform(rule, name, out);
+  } else if (kind == "normal") {
+    const float mean = number(rule, "mean", name), std = not_negative(rule, "std", name);
+    out.draw = draw_normal(key_bits(rule, name), mean, std);
+  } else if (kind == "trunc-normal") {
+    read_truncated(rule, name, out);
+  } else if (kind == "noise") {
+    out.kind = ResetKind::noise;
+    const float std = not_negative(rule, "std", name);
+    out.draw = draw_normal(key_bits(rule, name), 0, std);
+  } else if (kind == "constant") {
+    out.kind = ResetKind::constant;
+    out.value = number(rule, "value", name);
+  } else if (kind == "shuffle") {
+    out.kind = ResetKind::shuffle;
+    out.key = key_bits(rule, name);
+  } else if (kind == "interpolate") {
+    out.kind = ResetKind::interpolate;
+    out.value = number(rule, "alpha", name);
+    out.donor_share = 1.0f - out.value;
+    request.donor = rule.Get("donor");
+  } else {
+    throw_range(
+        rule.Env(),
+        name + ".kind must be uniform, normal, trunc-normal, constant, shuffle, interpolate or noise");
+  }
+  return request;
+}
+
+ResetLayout read_layout(Napi::Value value, const std::string& name) {
+  const Napi::Object fields = object(value, name.c_str());
+  const size_t channels = positive_integer(fields.Get("channels"), (name + ".channels").c_str());
+  const size_t inner = positive_integer(fields.Get("inner"), (name + ".inner").c_str());
+  const Napi::Value transposed = fields.Get("transposed");
+  if (!transposed.IsUndefined() && !transposed.IsBoolean()) {
+    throw_type(value.Env(), name + ".transposed must be a boolean");
+  }
+  const ResetLayout layout{channels, inner, transposed.IsBoolean() && transposed.As<Napi::Boolean>().Value()};
+  if (layout.transposed && inner != 1) {
+    throw_range(value.Env(), name + ".inner must be 1 when " + name + ".transposed is set");
+  }
+  return layout;
+}
+
+}  // namespace critmap::binding

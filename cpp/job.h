@@ -1,0 +1,57 @@
+// One batch on its way through the program. The caller makes it and gets it back through `done`, on a
+// worker's thread (or on the thread that cancels it while it waits), with either rows or an error.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+#include "program.h"
+
+namespace critmap {
+
+// Columns of a result row.
+enum Column : size_t {
+  col_cosine,
+  col_l1,
+  col_l2,
+  col_kl,
+  col_js,
+  col_agree,
+  col_invalid,
+  col_published_cross_entropy,
+  col_top1,
+  col_top5,
+  col_loss,
+  columns
+};
+
+struct Job {
+  enum class Outcome { rows, cancelled, failed };
+
+  virtual ~Job() = default;
+
+  // `count` images, at most a batch.
+  std::vector<float> images;
+  size_t count = 0;
+  bool labelled = false;
+  std::vector<int32_t> labels;
+  // One per cell.
+  std::vector<uint8_t> active;
+  const Kernels* kernels = nullptr;
+  std::shared_ptr<const Program> program;
+  std::function<void(std::unique_ptr<Job>)> done;
+
+  std::atomic<bool> cancelled = false;
+
+  Outcome outcome = Outcome::failed;
+  // (cells + 1) x count x columns; the first block is the original compared with itself. NaN where a cell is
+  // not active, and for the label's columns without labels.
+  std::vector<double> rows;
+  std::string error;
+};
+
+}  // namespace critmap

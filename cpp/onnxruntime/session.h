@@ -1,0 +1,70 @@
+// Owners of ONNX Runtime's objects: each frees what it holds, and failures are thrown as `Error` with ONNX
+// Runtime's message. Values borrow the memory that they describe.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onnxruntime/library.h"
+
+namespace critmap::ort {
+
+// A pointer that goes back through one of the API's release functions.
+template <class T, auto release>
+struct Release {
+  const Library* library = nullptr;
+  void operator()(T* pointer) const { (library->api.*release)(pointer); }
+};
+template <class T, auto release>
+using Owned = std::unique_ptr<T, Release<T, release>>;
+
+using Value = Owned<OrtValue, &Api::ReleaseValue>;
+using Binding = Owned<OrtIoBinding, &Api::ReleaseIoBinding>;
+using RunOptions = Owned<OrtRunOptions, &Api::ReleaseRunOptions>;
+using PrepackedWeights = Owned<OrtPrepackedWeightsContainer, &Api::ReleasePrepackedWeightsContainer>;
+
+// A tensor over `bytes` bytes at `data`, which outlive it.
+Value make_value(const Library& library, void* data, size_t bytes, std::span<const int64_t> dims, int type);
+RunOptions make_run_options(const Library& library);
+PrepackedWeights make_prepacked_weights(const Library& library);
+
+// What a session says of one input or output; a dimension that the graph leaves open is -1.
+struct Port {
+  std::string name;
+  // ONNX TensorProto.DataType; 0 if it is not a tensor. Dims are empty for a scalar and for an unknown rank.
+  int type = 0;
+  std::vector<int64_t> dims;
+};
+
+// A tensor that the model keeps outside its file, by name.
+struct Initializer {
+  std::string name;
+  const OrtValue* value;
+};
+
+class Session {
+ public:
+  // `model` is an ONNX file's content and is not needed afterwards; `initializers` are borrowed for good, as
+  // is `prepacked`, which may be null. One thread, no spinning, the environment's arena.
+  Session(const Library& library, std::span<const uint8_t> model, std::span<const Initializer> initializers,
+          OrtPrepackedWeightsContainer* prepacked);
+
+  std::span<const Port> inputs() const { return inputs_; }
+  std::span<const Port> outputs() const { return outputs_; }
+
+  // Values in the order of inputs() and outputs(); they outlive the binding.
+  Binding bind(std::span<const OrtValue* const> inputs, std::span<const OrtValue* const> outputs) const;
+  // From any thread.
+  void run(const OrtRunOptions* options, const OrtIoBinding* binding) const;
+
+ private:
+  std::vector<Port> ports(bool inputs) const;
+
+  const Library& library_;
+  Owned<OrtSession, &Api::ReleaseSession> session_;
+  std::vector<Port> inputs_, outputs_;
+};
+
+}  // namespace critmap::ort

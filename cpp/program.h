@@ -1,0 +1,94 @@
+// A sweep over one batch, compiled: tensors with static shapes and the steps that fill them, in order.
+// Written by src/plan; checked here against the sessions before it runs, so that running it can read and
+// write only memory it owns. A Program does not change once it is loaded and all workers share it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onnxruntime/session.h"
+#include "reset.h"
+
+namespace critmap {
+
+// Numbers shared by all workers, never written: original weights, donors, factors.
+struct Constant {
+  std::vector<float> values;
+};
+
+struct LoadedSession {
+  std::string name;
+  std::vector<std::shared_ptr<const Constant>> constants;
+  std::vector<ort::Value> values;
+  // Freed before the values that it borrows.
+  std::unique_ptr<ort::Session> session;
+};
+
+// A tensor that each worker owns.
+struct TensorSlot {
+  // ONNX TensorProto.DataType.
+  int type;
+  std::vector<int64_t> dims;
+  // The buffer it lies in; slots that share one are not alive at the same time.
+  size_t storage;
+  // A view: rows of another slot, from a byte offset on. `base` is the slot itself otherwise.
+  size_t base;
+  size_t offset;
+  // Set by `check`.
+  size_t elements, bytes;
+};
+
+enum class StepKind { run, reset, compare };
+
+struct Step {
+  StepKind kind;
+  // The step runs if one of these is active; always if there are none. Compare has exactly one.
+  std::vector<size_t> cells;
+  // run
+  size_t session;
+  std::vector<size_t> inputs, outputs;
+  // reset, compare
+  size_t slot;
+  // Constants by index: copied into the slot first, multiplied in, mixed in.
+  std::optional<size_t> source, factor, donor;
+  ResetRule rule;
+  std::optional<ResetLayout> layout;
+};
+
+struct Program {
+  std::vector<TensorSlot> slots;
+  // Names, for messages.
+  std::vector<std::string> cells;
+  std::vector<Step> steps;
+  size_t input, logits;
+
+  std::vector<std::shared_ptr<const LoadedSession>> sessions;
+  std::vector<std::shared_ptr<const Constant>> constants;
+  // Indices into the engine's constants, which `Engine::load` makes `constants` of.
+  std::vector<size_t> constant_indices;
+  // Set by `check`.
+  size_t batch, classes;
+  std::vector<size_t> storage_bytes;
+
+  size_t slot_bytes() const;
+  size_t image_elements() const { return slots[input].elements / batch; }
+};
+
+// Checks everything and fills in what is derived. Throws std::out_of_range that names the entry.
+void check(Program& program);
+
+// "program.steps[3]"
+std::string entry(const char* list, size_t index);
+
+// Bytes of one element, 0 for a type that has no fixed size.
+size_t element_bytes(int type);
+
+// program_order.cpp: that every slot a step reads was last written for that slot, by a step that runs
+// whenever the reader does: no tensor is read after its buffer went to another one, or before it was
+// computed.
+void check_order(const Program& program);
+
+}  // namespace critmap

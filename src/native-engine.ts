@@ -1,0 +1,239 @@
+/**
+ * The native engine as TypeScript sees it: programs over preallocated tensors, run by worker threads through
+ * ONNX Runtime's C ABI. The addon checks every value that crosses; misuse throws TypeError or RangeError that
+ * names the entry. Meaning (which steps a sweep needs) is made in `src/plan`.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { type Layout, native, type ResetRule } from './native.js';
+
+/** ONNX TensorProto.DataType of the slots that planning meets. */
+export const ElementType = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+} as const;
+
+/** A tensor that each worker owns. All dimensions are known, the batch included; a scalar has none. */
+export interface EngineSlot {
+  /** ONNX TensorProto.DataType; see {@link ElementType}. */
+  type: number;
+  dims: number[];
+  /** Any number; slots with the same one share a buffer and must not be needed at the same time. */
+  storage?: number;
+  /** Instead of `storage`: part of another slot (not itself a view), from a byte offset that 64 divides. */
+  view?: { slot: number; offset: number };
+}
+
+/** A {@link ResetRule} whose donor is a constant. */
+export type EngineRule =
+  | Exclude<ResetRule, { kind: 'interpolate' }>
+  | { kind: 'interpolate'; donor: number; alpha: number };
+
+/** Cells by index. A step runs when one of them is active, and always if it names none. */
+export type StepCells = number | number[];
+
+export type EngineStep =
+  /** Runs a session; slots in the order of its graph's inputs and outputs. */
+  | { kind: 'run'; session: number; inputs: number[]; outputs: number[]; cell?: StepCells }
+  /** Resets a slot in place, after copying the constant `source` into it where the rule needs old values. */
+  | {
+      kind: 'reset';
+      slot: number;
+      source?: number;
+      rule: EngineRule;
+      layout?: Layout;
+      /** Constant with one factor per output channel, applied to the new value; needs `layout`. */
+      factor?: number;
+      cell?: StepCells;
+    }
+  /** Compares a slot with the original logits; these are the cell's results. */
+  | { kind: 'compare'; slot: number; cell: number };
+
+export interface EngineProgram {
+  slots: EngineSlot[];
+  /** What steps call constants, by index: never written, shared by all workers. */
+  constants: Float32Array[];
+  /** Number of cells. */
+  cells: number;
+  /** Their names, for messages. */
+  cellNames?: string[];
+  /** In order. A step may read only what an earlier one wrote that runs whenever it does. */
+  steps: EngineStep[];
+  /** Slot of the images, float32 [batch, channels, height, width]. */
+  input: number;
+  /** Slot of the original logits, float32 [batch, classes]; there before the first compare step. */
+  logits: number;
+}
+
+/** Columns of a result row, in order. */
+export const rowColumns = [
+  'cosine',
+  'l1',
+  'l2',
+  'kl',
+  'js',
+  'agree',
+  'invalid',
+  'publishedCrossEntropy',
+  'top1',
+  'top5',
+  'loss',
+] as const;
+
+export interface EngineStats {
+  /** ONNX Runtime's version and the file it was loaded from. */
+  onnxruntime: string;
+  library: string;
+  threads: number;
+  sessions: number;
+  /** Bytes of all constants, and of the slots of one worker. */
+  constantBytes: number;
+  slotBytes: number;
+  queued: number;
+  running: number;
+  closed: boolean;
+}
+
+/** A float32 initialiser that a model keeps outside its file (`data_location` EXTERNAL), given by a constant. */
+export interface ExternalInitializer {
+  name: string;
+  constant: number;
+  dims: number[];
+}
+
+declare const handle: unique symbol;
+/** An open engine; closed by {@link NativeEngine.close}, by the garbage collector, or with its thread. */
+export interface EngineHandle {
+  readonly [handle]: never;
+}
+
+/** A program whose constants the engine has already, by index. */
+export type NativeProgram = Omit<EngineProgram, 'constants'> & { constants: number[] };
+
+/** The addon's `engine` object. */
+export interface NativeEngine {
+  /**
+   * Loads ONNX Runtime from `library` (on first use; one per process) and makes an engine of at most `threads`
+   * workers, which start with the work for them.
+   */
+  open(options: { library: string; threads: number }): EngineHandle;
+  /** Copies numbers into the engine; gives their index. */
+  addConstant(engine: EngineHandle, values: Float32Array): number;
+  /**
+   * Builds a session off the main thread; several build at once. `model` is copied by the call. Indices count
+   * in the order of the calls.
+   */
+  addSession(
+    engine: EngineHandle,
+    model: Uint8Array,
+    name: string,
+    externals?: readonly ExternalInitializer[],
+  ): Promise<number>;
+  /** Checks a program against the sessions and makes it the current one; not while batches are running. */
+  load(engine: EngineHandle, program: NativeProgram): void;
+  /**
+   * Takes `count` images (count x channels x height x width floats, copied by the call) through the program.
+   * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
+   * per cell. Resolves with (cells + 1) x count x {@link rowColumns} numbers: first the original logits
+   * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
+   * without labels.
+   *
+   * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`; the engine stays usable.
+   */
+  execute(
+    engine: EngineHandle,
+    images: Float32Array,
+    count: number,
+    labels: Int32Array | undefined,
+    active: Uint8Array,
+  ): Promise<Float64Array>;
+  /** Makes all outstanding batches reject: waiting ones at once, running ones before their next graph node. */
+  cancel(engine: EngineHandle): void;
+  /** Cancels, ends the threads and frees everything. May be called again. */
+  close(engine: EngineHandle): Promise<void>;
+  stats(engine: EngineHandle): EngineStats;
+}
+
+/** An engine with its handle, for the code that plans and sweeps. Rejects and throws as {@link NativeEngine}. */
+export class OpenEngine {
+  readonly #engine: EngineHandle;
+  /** Constants that this engine has, so that none is copied twice. */
+  readonly #constants = new Map<Float32Array, number>();
+
+  constructor(options: { library: string; threads: number }) {
+    this.#engine = native().engine.open(options);
+  }
+
+  addSession(
+    model: Uint8Array,
+    name: string,
+    externals?: readonly { name: string; values: Float32Array; dims: number[] }[],
+  ): Promise<number> {
+    const found = externals?.map(({ name, values, dims }) => ({
+      name,
+      dims,
+      constant: this.#constant(values),
+    }));
+    return native().engine.addSession(this.#engine, model, name, found);
+  }
+
+  /** Copies the program's constants, a few at a time so that the event loop goes on, and loads it. */
+  async load(program: EngineProgram): Promise<void> {
+    const constants: number[] = [];
+    let copied = 0;
+    for (const values of program.constants) {
+      if (copied > MOST_COPIED) {
+        await setImmediate();
+        copied = 0;
+      }
+      copied += values.byteLength;
+      constants.push(this.#constant(values));
+    }
+    native().engine.load(this.#engine, { ...program, constants });
+  }
+
+  execute(
+    images: Float32Array,
+    count: number,
+    labels: Int32Array | undefined,
+    active: Uint8Array,
+  ): Promise<Float64Array> {
+    return native().engine.execute(this.#engine, images, count, labels, active);
+  }
+
+  cancel(): void {
+    native().engine.cancel(this.#engine);
+  }
+
+  close(): Promise<void> {
+    this.#constants.clear();
+    return native().engine.close(this.#engine);
+  }
+
+  stats(): EngineStats {
+    return native().engine.stats(this.#engine);
+  }
+
+  #constant(values: Float32Array): number {
+    const known = this.#constants.get(values);
+    if (known !== undefined) return known;
+    const index = native().engine.addConstant(this.#engine, values);
+    this.#constants.set(values, index);
+    return index;
+  }
+}
+
+/** Bytes copied between two turns of the event loop: some milliseconds' worth. */
+const MOST_COPIED = 16 * 2 ** 20;
+
+export const nativeEngine = {
+  /** Loads the library on first use and opens an engine; throws Error with what the loader said. */
+  open: (options: { library: string; threads: number }): OpenEngine => new OpenEngine(options),
+};
+
+export { onnxruntimeLibrary } from './onnxruntime-library.js';

@@ -1,0 +1,130 @@
+/**
+ * The parsed graph as data flow: nodes in topological order, what each reads and makes, and which of them depend
+ * on the image. Pure. Names that a subgraph (If, Loop, Scan) takes from outside count as inputs of its node.
+ */
+import { CritmapError } from '../errors.js';
+import type { Graph, Node } from '../onnx/onnx_pb.js';
+
+export interface Step {
+  node: Node;
+  /** Names of all tensors that the node reads, those of its subgraphs included. */
+  reads: readonly string[];
+  makes: readonly string[];
+  /** Depends on the graph's image input; the others give the same tensors for every image. */
+  dynamic: boolean;
+}
+
+export interface Dataflow {
+  /** The image input. */
+  input: string;
+  /** In topological order. */
+  steps: readonly Step[];
+  /** Position of the step that makes a tensor. */
+  maker: ReadonlyMap<string, number>;
+  /** Positions of the steps that read a tensor, ascending. */
+  readers: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * @param output the tensor that is asked for; nodes that do not lead to it are left out
+ * @throws CritmapError (ERR_MODEL) when the graph has a cycle or makes a tensor twice
+ */
+export function dataflowOf(graph: Graph, input: string, output: string): Dataflow {
+  const nodes = needed(sorted(graph), output);
+  const dynamic = new Set([input]);
+  const maker = new Map<string, number>();
+  const readers = new Map<string, number[]>();
+  const steps = nodes.map((node, position): Step => {
+    const reads = readsOf(node);
+    const makes = node.output.filter((name) => name !== '');
+    // What a random operator makes differs from run to run: it must not be taken for a constant.
+    const isDynamic =
+      reads.some((name) => dynamic.has(name)) || /^(Random|Multinomial|Bernoulli)/.test(node.opType);
+    for (const name of reads) {
+      const list = readers.get(name);
+      if (list) list.push(position);
+      else readers.set(name, [position]);
+    }
+    for (const name of makes) {
+      if (maker.has(name)) throw new CritmapError('ERR_MODEL', `the graph makes the tensor ${name} twice`);
+      maker.set(name, position);
+      if (isDynamic) dynamic.add(name);
+    }
+    return { node, reads, makes, dynamic: isDynamic };
+  });
+  return { input, steps, maker, readers };
+}
+
+/** Positions of all steps that depend on one of the given tensors, ascending. */
+export function dependents({ steps }: Dataflow, tensors: Iterable<string>): number[] {
+  const reached = new Set(tensors);
+  const found: number[] = [];
+  for (const [position, step] of steps.entries()) {
+    if (!step.reads.some((name) => reached.has(name))) continue;
+    found.push(position);
+    for (const name of step.makes) reached.add(name);
+  }
+  return found;
+}
+
+/** The image input and everything that dynamic steps make. */
+export function isDynamic({ maker, steps, input }: Dataflow, name: string): boolean {
+  const position = maker.get(name);
+  return position === undefined ? name === input : steps[position]?.dynamic === true;
+}
+
+/** Node inputs and the outer names that its subgraphs use, each once. */
+export function readsOf(node: Node): string[] {
+  const names = new Set(node.input.filter((name) => name !== ''));
+  for (const attribute of node.attribute) {
+    for (const graph of attribute.g ? [attribute.g, ...attribute.graphs] : attribute.graphs) {
+      for (const name of outerNames(graph)) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+function outerNames(graph: Graph): string[] {
+  const own = new Set([
+    ...graph.input.map(({ name }) => name),
+    ...graph.initializer.map(({ name }) => name),
+    ...graph.node.flatMap((node) => node.output),
+  ]);
+  const used = [...graph.node.flatMap(readsOf), ...graph.output.map(({ name }) => name)];
+  return used.filter((name) => !own.has(name));
+}
+
+/** The nodes that lead to a tensor, of nodes in topological order. */
+function needed(nodes: readonly Node[], output: string): Node[] {
+  const wanted = new Set([output]);
+  const kept = [...nodes].reverse().filter((node) => {
+    if (!node.output.some((name) => wanted.has(name))) return false;
+    for (const name of readsOf(node)) wanted.add(name);
+    return true;
+  });
+  return kept.reverse();
+}
+
+/** ONNX asks for topological order; files that break it are put right, keeping the file's order where it can be. */
+function sorted(graph: Graph): Node[] {
+  const made = new Set(graph.node.flatMap((node) => node.output));
+  const ready = new Set<string>();
+  const done: Node[] = [];
+  let waiting = [...graph.node];
+  while (waiting.length > 0) {
+    const later: Node[] = [];
+    for (const node of waiting) {
+      if (readsOf(node).every((name) => ready.has(name) || !made.has(name))) {
+        done.push(node);
+        for (const name of node.output) ready.add(name);
+      } else {
+        later.push(node);
+      }
+    }
+    if (later.length === waiting.length) {
+      throw new CritmapError('ERR_MODEL', `the graph has a cycle at ${later[0]?.name || later[0]?.opType}`);
+    }
+    waiting = later;
+  }
+  return done;
+}

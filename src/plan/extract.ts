@@ -1,0 +1,93 @@
+/**
+ * A part of a model as an ONNX model of its own: some steps, the constant steps they need, tensors of the whole
+ * graph as inputs and outputs with fixed shapes.
+ */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { OnnxFile } from '../onnx/model.js';
+import {
+  type Graph,
+  GraphSchema,
+  ModelSchema,
+  type Node,
+  Shape_DimensionSchema,
+  ShapeSchema,
+  type Tensor,
+  Type_TensorTypeSchema,
+  TypeSchema,
+  type ValueInfo,
+  ValueInfoSchema,
+} from '../onnx/onnx_pb.js';
+import { type Dataflow, readsOf } from './dataflow.js';
+
+/** Element type (TensorProto.DataType) and dimensions of a tensor, the batch included. */
+export interface TensorShape {
+  type: number;
+  dims: readonly number[];
+}
+
+export interface Part {
+  /** In topological order. */
+  nodes: readonly Node[];
+  inputs: readonly string[];
+  outputs: readonly string[];
+  /** Stored tensors that only this part has, such as a folded shift. */
+  extra?: readonly Tensor[];
+}
+
+/**
+ * The part as the bytes of an ONNX file.
+ * @throws RangeError when it reads a tensor that is neither an input, nor stored, nor made by a constant step
+ */
+export function extract(
+  file: OnnxFile,
+  flow: Dataflow,
+  part: Part,
+  shapeOf: (name: string) => TensorShape,
+): Uint8Array<ArrayBuffer> {
+  const stored = new Map(file.graph.initializer.map((tensor) => [tensor.name, tensor]));
+  for (const tensor of part.extra ?? []) stored.set(tensor.name, tensor);
+  const given = new Set(part.inputs);
+  const made = new Set(part.nodes.flatMap((node) => node.output));
+  const constants = new Set<number>();
+  const initializers = new Set<Tensor>();
+  const need = (name: string): void => {
+    if (given.has(name) || made.has(name)) return;
+    const tensor = stored.get(name);
+    if (tensor) {
+      initializers.add(tensor);
+      return;
+    }
+    const position = flow.maker.get(name);
+    const step = position === undefined ? undefined : flow.steps[position];
+    if (position === undefined || !step || step.dynamic)
+      throw new RangeError(`the part lacks the tensor ${name}`);
+    if (constants.has(position)) return;
+    constants.add(position);
+    for (const read of step.reads) need(read);
+  };
+  for (const node of part.nodes) for (const name of readsOf(node)) need(name);
+  for (const name of part.outputs) need(name);
+
+  const constantNodes = [...constants]
+    .sort((a, b) => a - b)
+    .map((position) => flow.steps[position]?.node as Node);
+  const graph: Graph = create(GraphSchema, {
+    name: 'part',
+    node: [...constantNodes, ...part.nodes],
+    initializer: [...initializers],
+    input: part.inputs.map((name) => valueInfo(name, shapeOf(name))),
+    output: part.outputs.map((name) => valueInfo(name, shapeOf(name))),
+  });
+  return toBinary(ModelSchema, { ...file.proto, metadataProps: [], graph });
+}
+
+/** A graph input or output with a fixed shape. */
+export function valueInfo(name: string, { type, dims }: TensorShape): ValueInfo {
+  const dim = dims.map((size) => create(Shape_DimensionSchema, { dimValue: BigInt(size) }));
+  return create(ValueInfoSchema, {
+    name,
+    type: create(TypeSchema, {
+      tensorType: create(Type_TensorTypeSchema, { elemType: type, shape: create(ShapeSchema, { dim }) }),
+    }),
+  });
+}

@@ -1,0 +1,102 @@
+/** The plan of a model's graph: its data flow, shapes, cuts and parts, and what they come to in MACs. */
+import type { Model } from '../model.js';
+import { attributeInt } from '../onnx/graph.js';
+import type { Layer } from '../onnx/layers.js';
+import { elementCount } from '../onnx/tensors.js';
+import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
+import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
+import type { TensorShape } from './extract.js';
+import { observeShapes } from './observe.js';
+import { type Parts, partsOf } from './parts.js';
+
+export interface GraphPlan {
+  flow: Dataflow;
+  shapes: ReadonlyMap<string, TensorShape>;
+  cuts: Cut[];
+  parts: Parts;
+  /** Multiply-accumulates of one image: of one plain forward pass, and of one cell of every layer. */
+  macs: { forward: number; suffixes: number };
+}
+
+/** One worker's activations that wait for their layers' turns. */
+const KEPT_BYTES = 80 * 2 ** 20;
+
+export interface GraphPlanOptions {
+  size: { height: number; width: number };
+  batch: number;
+  layers: readonly Layer[];
+  /** Tensors of a layer that some reset of the sweep replaces. */
+  parametersOf: (layer: Layer) => readonly string[];
+  /** Bytes that copies of weights may take; default twice the model's weights and at least 64 MB. */
+  budget?: number;
+  /** Chooses among all possible cuts instead of the cost model; the first and the last must stay. */
+  choose?: (candidates: readonly Cut[]) => Cut[];
+}
+
+export async function planGraph(model: Model, options: GraphPlanOptions): Promise<GraphPlan> {
+  const { size, batch, layers, parametersOf } = options;
+  const flow = dataflowOf(model.file.graph, model.io.input, model.io.output);
+  const shapes = await observeShapes(model, flow, size, batch);
+  const stored = new Map(
+    model.file.graph.initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]),
+  );
+  const weightBytes = flow.steps.map(({ reads }) =>
+    reads.reduce((sum, name) => sum + (stored.get(name) ?? 0), 0),
+  );
+  const budget =
+    options.budget ?? Math.max(64 * 2 ** 20, 2 * weightBytes.reduce((sum, bytes) => sum + bytes, 0));
+  const problem = {
+    flow,
+    output: model.io.output,
+    bytesOf: (name: string) => (4 * elementCount(shapes.get(name)?.dims ?? [])) / batch,
+    weightBytes,
+    layerStarts: layers.map((layer) => firstDynamic(flow, parametersOf(layer))),
+    budget,
+    keep: KEPT_BYTES / batch,
+  };
+  const cuts = options.choose ? options.choose(candidateCuts(problem)) : chooseCuts(problem);
+  const parts = partsOf(flow, cuts, layers, parametersOf);
+  return { flow, shapes, cuts, parts, macs: countMacs(flow, shapes, parts, cuts, batch) };
+}
+
+function firstDynamic(flow: Dataflow, parameters: readonly string[]): number {
+  return dependents(flow, parameters).find((position) => flow.steps[position]?.dynamic) ?? flow.steps.length;
+}
+
+function countMacs(
+  flow: Dataflow,
+  shapes: ReadonlyMap<string, TensorShape>,
+  parts: Parts,
+  cuts: readonly Cut[],
+  batch: number,
+): GraphPlan['macs'] {
+  const macs = flow.steps.map((step) => (step.dynamic ? stepMacs(step.node, shapes) / batch : 0));
+  const sum = (positions: readonly number[]) => positions.reduce((total, at) => total + (macs[at] ?? 0), 0);
+  const after = (cut: number) =>
+    macs.slice(cuts[cut]?.before ?? macs.length).reduce((total, m) => total + m, 0);
+  return {
+    forward: macs.reduce((total, m) => total + m, 0),
+    suffixes: parts.layers.reduce((total, part) => total + sum(part.steps) + after(part.next), 0),
+  };
+}
+
+/** Multiply-accumulates of a convolution or matrix product; other operators count as none. */
+function stepMacs(node: Dataflow['steps'][number]['node'], shapes: ReadonlyMap<string, TensorShape>): number {
+  const shapeOf = (name: string | undefined) => shapes.get(name ?? '')?.dims;
+  const input = shapeOf(node.input[0]);
+  const output = shapeOf(node.output[0]);
+  if (!input || !output) return 0;
+  const outputs = elementCount(output);
+  switch (node.opType) {
+    case 'Conv': {
+      const channels = (input[1] ?? 1) / attributeInt(node, 'group', 1);
+      const kernel = node.attribute.find(({ name }) => name === 'kernel_shape')?.ints.map(Number) ?? [1];
+      return outputs * channels * elementCount(kernel);
+    }
+    case 'Gemm':
+    case 'MatMul':
+      return outputs * (input.at(-1) ?? 1);
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,323 @@
+/**
+ * The parts of a sweep as a program for the engine: graphs to make sessions of, tensors with their memory, and
+ * the steps of one batch. Segments go in order, so only one segment's activations are alive; a cell is its
+ * resets, its layer's part, the plain segments after it, and its logits.
+ */
+import type { Model } from '../model.js';
+import type { EngineProgram, EngineStep } from '../native-engine.js';
+import type { Node, Tensor } from '../onnx/onnx_pb.js';
+import { FLOAT, withFloats } from '../onnx/tensors.js';
+import { initialNorm, type ParameterReset, parameterResets, type ResetContext } from '../reset.js';
+import type { Cell } from './cells.js';
+import type { Dataflow } from './dataflow.js';
+import { extract, type TensorShape } from './extract.js';
+import { type Fold, foldNorm } from './fold.js';
+import type { LayerPart, Parts } from './parts.js';
+import { shareStorage } from './storage.js';
+
+/** A graph that the engine makes a session of. */
+export interface SessionGraph {
+  name: string;
+  bytes: Uint8Array;
+}
+
+export interface Compiled {
+  sessions: SessionGraph[];
+  program: EngineProgram;
+  /** Bytes of one worker's tensors. */
+  workerBytes: number;
+}
+
+export interface CompileInput {
+  model: Model;
+  flow: Dataflow;
+  parts: Parts;
+  shapes: ReadonlyMap<string, TensorShape>;
+  cells: readonly Cell[];
+  context: ResetContext;
+}
+
+/** Above this, all cells' logits are not kept until the original's are there; those are computed ahead instead. */
+const KEPT_LOGITS = 128 * 2 ** 20;
+
+export function compile(input: CompileInput): Compiled {
+  return new Compiler(input).compile();
+}
+
+class Compiler {
+  readonly #sessions: SessionGraph[] = [];
+  readonly #sessionOf = new Map<string, number>();
+  readonly #slots: TensorShape[] = [];
+  readonly #constants: Float32Array[] = [];
+  readonly #constantOf = new Map<Float32Array, number>();
+  readonly #steps: EngineStep[] = [];
+  /** Slots of the original run's tensors, by name. */
+  readonly #original = new Map<string, number>();
+  readonly #folds = new Map<LayerPart, Fold | undefined>();
+
+  constructor(private readonly input: CompileInput) {}
+
+  compile(): Compiled {
+    const { model, parts, cells } = this.input;
+    const logitsName = model.io.output;
+    const ahead = cells.length * this.#bytes(this.#shape(logitsName)) > KEPT_LOGITS;
+    this.#original.set(model.io.input, this.#slot(this.#shape(model.io.input)));
+    if (ahead) this.#runOn(0, this.#original);
+
+    const compares: EngineStep[] = [];
+    const segmentSlots = ahead
+      ? new Map([[model.io.input, slotOf(this.#original, model.io.input)]])
+      : this.#original;
+    for (const [i, segment] of parts.segments.entries()) {
+      const made = [...segment.outputs, ...segment.taps];
+      this.#run(this.#originalSession(i), segment.inputs, made, segmentSlots);
+      for (const part of parts.layers.filter((part) => part.segment === i)) {
+        for (const cell of cells.filter((cell) => cell.layer === part.layer)) {
+          const slot = this.#cell(part, cell, segmentSlots);
+          const compare = { kind: 'compare', slot, cell: cell.index } as const;
+          if (ahead) this.#steps.push(compare);
+          else compares.push(compare);
+        }
+      }
+    }
+    this.#steps.push(...compares);
+    const program: EngineProgram = {
+      slots: [],
+      constants: this.#constants,
+      input: slotOf(this.#original, model.io.input),
+      logits: slotOf(this.#original, logitsName),
+      cells: cells.length,
+      steps: this.#steps,
+    };
+    const { slots, bytes } = this.#layOut(program);
+    return { sessions: this.#sessions, program: { ...program, slots }, workerBytes: bytes };
+  }
+
+  /** Steps of one cell; returns the slot of its logits. */
+  #cell(part: LayerPart, cell: Cell, original: ReadonlyMap<string, number>): number {
+    const { model, context, parts } = this.input;
+    const slots = new Map(original);
+    const resets = parameterResets(model, part.layer, cell.reset, cell.trial, context);
+    const fold = this.#fold(part);
+    for (const tensor of part.parameters) {
+      const slot = this.#slot(this.#parameterShape(part, tensor));
+      slots.set(tensor, slot);
+      const reset = resets.find(({ parameter }) => parameter.tensor === tensor);
+      this.#steps.push(this.#resetStep(part, tensor, slot, reset, fold, cell.index));
+    }
+    const inputs = [...part.parameters, ...part.inputs];
+    // A layer that does not reach the logits has nothing to run.
+    if (part.outputs.length === 0) return slotOf(original, model.io.output);
+    this.#run(this.#layerSession(part), inputs, part.outputs, slots, cell.index);
+    for (let i = part.next; i < parts.segments.length; i++) {
+      const { inputs, outputs } = parts.segments[i] ?? { inputs: [], outputs: [] };
+      this.#run(this.#plainSession(i), inputs, outputs, slots, cell.index);
+    }
+    return slotOf(slots, model.io.output);
+  }
+
+  #resetStep(
+    part: LayerPart,
+    tensor: string,
+    slot: number,
+    reset: ParameterReset | undefined,
+    fold: Fold | undefined,
+    cell: number,
+  ): EngineStep {
+    const { model } = this.input;
+    // A parameter that this reset leaves, while another reset of the sweep replaces it.
+    if (!reset) {
+      const own = this.#constant(model.values(tensor));
+      const rule = { kind: 'interpolate', donor: own, alpha: 0 } as const;
+      return { kind: 'reset', slot, source: own, rule, cell };
+    }
+    const { rule, parameter } = reset;
+    const folded = tensor === part.layer.weight.tensor ? fold?.factor : undefined;
+    const factor = product(reset.factor, folded);
+    const changes = rule.kind === 'shuffle' || rule.kind === 'noise' || rule.kind === 'interpolate';
+    return {
+      kind: 'reset',
+      slot,
+      rule: rule.kind === 'interpolate' ? { ...rule, donor: this.#constant(rule.donor) } : rule,
+      layout: parameter.layout,
+      ...(changes && { source: this.#constant(model.values(tensor)) }),
+      ...(factor && { factor: this.#constant(factor) }),
+      cell,
+    };
+  }
+
+  #parameterShape({ layer }: LayerPart, tensor: string): TensorShape {
+    const { stored } = tensor === layer.weight.tensor ? layer.weight : (layer.bias ?? layer.weight);
+    return { type: FLOAT, dims: stored };
+  }
+
+  #fold(part: LayerPart): Fold | undefined {
+    if (!this.#folds.has(part)) {
+      const norm = this.#norm(part);
+      const values = (tensor: string) => norm.get(tensor) ?? this.input.model.values(tensor);
+      this.#folds.set(part, foldNorm(part.layer, this.#nodes(part.steps), values));
+    }
+    return this.#folds.get(part);
+  }
+
+  /** The layer's norm as a reset leaves it, where that is not as trained. */
+  #norm({ layer }: LayerPart): Map<string, Float32Array> {
+    const { model, context } = this.input;
+    return context.norm === 'reset' && layer.norm ? initialNorm(model, layer.norm) : new Map();
+  }
+
+  #originalSession(i: number): number {
+    const { steps, inputs, outputs, taps } = this.input.parts.segments[i] ?? noSegment;
+    if (taps.length === 0) return this.#plainSession(i);
+    return this.#session(`original run of segment ${i}`, this.#nodes(steps), inputs, [...outputs, ...taps]);
+  }
+
+  #plainSession(i: number): number {
+    const { steps, inputs, outputs } = this.input.parts.segments[i] ?? noSegment;
+    return this.#session(`segment ${i}`, this.#nodes(steps), inputs, outputs);
+  }
+
+  #layerSession(part: LayerPart): number {
+    const { model } = this.input;
+    const fold = this.#fold(part);
+    const nodes = this.#nodes(part.steps).flatMap((node) =>
+      node === fold?.conv ? [fold.fused] : node === fold?.norm ? [] : [node],
+    );
+    const stored = new Map(model.file.graph.initializer.map((tensor) => [tensor.name, tensor]));
+    const extra = [...this.#norm(part)].flatMap(([name, values]) => {
+      const tensor = stored.get(name);
+      return tensor ? [withFloats(tensor, values)] : [];
+    });
+    if (fold) extra.push(fold.shift);
+    const inputs = [...part.parameters, ...part.inputs];
+    return this.#session(`layer ${part.layer.name}`, nodes, inputs, part.outputs, extra, part);
+  }
+
+  #session(
+    name: string,
+    nodes: Node[],
+    inputs: readonly string[],
+    outputs: readonly string[],
+    extra: readonly Tensor[] = [],
+    part?: LayerPart,
+  ): number {
+    const known = this.#sessionOf.get(name);
+    if (known !== undefined) return known;
+    const { model, flow } = this.input;
+    const shapeOf = (tensor: string) =>
+      part?.parameters.includes(tensor) ? this.#parameterShape(part, tensor) : this.#shape(tensor);
+    const bytes = extract(model.file, flow, { nodes, inputs, outputs, extra }, shapeOf);
+    const index = this.#sessions.push({ name, bytes }) - 1;
+    this.#sessionOf.set(name, index);
+    return index;
+  }
+
+  /** A session's run: reads and writes by name, its outputs in slots of their own. */
+  #run(
+    session: number,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    slots: Map<string, number>,
+    cell?: number,
+  ): void {
+    const from = inputs.map((name) => slotOf(slots, name));
+    const to = outputs.map((name) => this.#slot(this.#shape(name)));
+    for (const [i, name] of outputs.entries()) slots.set(name, to[i] ?? 0);
+    this.#steps.push({
+      kind: 'run',
+      session,
+      inputs: from,
+      outputs: to,
+      ...(cell !== undefined && { cell }),
+    });
+  }
+
+  /** Plain segments from one on, as a part of the original run. */
+  #runOn(first: number, slots: Map<string, number>): void {
+    for (const [i, { inputs, outputs }] of this.input.parts.segments.entries()) {
+      if (i >= first) this.#run(this.#plainSession(i), inputs, outputs, slots);
+    }
+  }
+
+  #nodes(positions: readonly number[]): Node[] {
+    return positions.map((position) => this.input.flow.steps[position]?.node as Node);
+  }
+
+  #shape(name: string): TensorShape {
+    const shape = this.input.shapes.get(name);
+    if (!shape) throw new RangeError(`the tensor ${name} has no known shape`);
+    return shape;
+  }
+
+  #slot(shape: TensorShape): number {
+    return this.#slots.push(shape) - 1;
+  }
+
+  #constant(values: Float32Array): number {
+    const known = this.#constantOf.get(values);
+    if (known !== undefined) return known;
+    const index = this.#constants.push(values) - 1;
+    this.#constantOf.set(values, index);
+    return index;
+  }
+
+  #bytes({ type, dims }: TensorShape): number {
+    return elementBytes(type) * dims.reduce((product, d) => product * d, 1);
+  }
+
+  /** Gives every slot its memory. */
+  #layOut({ input, logits, steps }: EngineProgram): { slots: EngineProgram['slots']; bytes: number } {
+    const lives = this.#slots.map((shape) => ({ bytes: this.#bytes(shape), first: -1, last: -1 }));
+    const use = (slot: number, step: number) => {
+      const life = lives[slot];
+      if (!life) return;
+      if (life.first < 0) life.first = step;
+      life.last = Math.max(life.last, step);
+    };
+    use(input, 0);
+    for (const [i, step] of steps.entries()) {
+      if (step.kind === 'run') for (const slot of [...step.inputs, ...step.outputs]) use(slot, i);
+      else use(step.slot, i);
+    }
+    // The logits are read by every comparison.
+    use(logits, steps.length);
+    const { buffers, sizes } = shareStorage(lives);
+    return {
+      slots: this.#slots.map(({ type, dims }, i) => ({ type, dims: [...dims], storage: buffers[i] ?? 0 })),
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+    };
+  }
+}
+
+const noSegment = { steps: [], inputs: [], outputs: [], taps: [] };
+
+function slotOf(slots: ReadonlyMap<string, number>, name: string): number {
+  const slot = slots.get(name);
+  if (slot === undefined) throw new RangeError(`the plan reads ${name} before it is made`);
+  return slot;
+}
+
+function product(a: Float32Array | undefined, b: Float32Array | undefined): Float32Array | undefined {
+  return a && b ? a.map((value, c) => value * (b[c] ?? 1)) : (a ?? b);
+}
+
+/** Bytes of one element of a TensorProto.DataType. */
+function elementBytes(type: number): number {
+  const bytes: Record<number, number> = {
+    1: 4,
+    2: 1,
+    3: 1,
+    4: 2,
+    5: 2,
+    6: 4,
+    7: 8,
+    9: 1,
+    10: 2,
+    11: 8,
+    12: 4,
+    13: 8,
+  };
+  const size = bytes[type];
+  if (size === undefined) throw new RangeError(`tensors of type ${type} are not supported`);
+  return size;
+}

@@ -1,0 +1,232 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import t, { type Test } from 'tap';
+import { native, type ResetRule } from '../../src/native.js';
+import { nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native-engine.js';
+import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './engine-models.js';
+
+const addon = native();
+const library = onnxruntimeLibrary();
+const COLUMNS = rowColumns.length;
+function open(t: Test, threads = 2) {
+  const engine = nativeEngine.open({ library, threads });
+  t.teardown(() => engine.close());
+  return engine;
+}
+
+async function productEngine(t: Test, { threads = 2, batch = 2, cells = 1 } = {}) {
+  const engine = open(t, threads);
+  await engine.addSession(product(batch), 'product');
+  await engine.load(products(batch, cells));
+  return engine;
+}
+
+t.test('a cell of the shipped model equals the model with patched weights', async (t) => {
+  const batch = 3;
+  const { whole, open: openModel, patched, input, dims, values } = await openWeight();
+  const images = noise(batch * 28 * 28, 5n);
+  const labels = Int32Array.of(0, 3, -1);
+  const rule: ResetRule = { kind: 'uniform', low: -0.1, high: 0.1, key: 77n };
+  const weight = values.slice();
+  addon.reset(weight, rule);
+
+  const reference = async (bytes: Uint8Array) => {
+    const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+    const result = await session.run({ [input]: new Tensor('float32', images, [batch, 1, 28, 28]) });
+    await session.release();
+    return Object.values(result)[0]?.data as Float32Array;
+  };
+  const original = await reference(whole);
+  const expected = addon.compare(original, await reference(patched(weight)), 10, labels);
+
+  const engine = open(t);
+  await Promise.all([engine.addSession(whole, 'whole'), engine.addSession(openModel, 'open')]);
+  await engine.load({
+    slots: [
+      { type: 1, dims: [batch, 1, 28, 28] },
+      { type: 1, dims: [batch, 10] },
+      { type: 1, dims },
+      { type: 1, dims: [batch, 10] },
+    ],
+    constants: [values],
+    cells: 1,
+    input: 0,
+    logits: 1,
+    steps: [
+      { kind: 'run', session: 0, inputs: [0], outputs: [1] },
+      { kind: 'reset', slot: 2, source: 0, rule, cell: 0 },
+      { kind: 'run', session: 1, inputs: [0, 2], outputs: [3], cell: 0 },
+      { kind: 'compare', slot: 3, cell: 0 },
+    ],
+  });
+  const rows = await engine.execute(images, batch, labels, Uint8Array.of(1));
+  t.equal(rows.length, 2 * batch * COLUMNS);
+  for (let image = 0; image < batch; image++) {
+    const cell = Object.fromEntries(rowColumns.map((name, c) => [name, rows[(batch + image) * COLUMNS + c]]));
+    // The weight is an input here and a constant there, which are different kernels.
+    for (const name of ['cosine', 'l1', 'l2', 'kl', 'js', 'publishedCrossEntropy'] as const) {
+      t.ok(Math.abs((cell[name] ?? Number.NaN) - (expected[name][image] as number)) < 1e-4, name);
+    }
+    t.equal(cell.agree, expected.agree[image]);
+    t.equal(cell.invalid, 0);
+    t.equal(cell.top1, expected.top1?.[image]);
+    const loss = addon.compare(original, original, 10, labels).loss?.[image];
+    t.ok(Object.is(rows[image * COLUMNS + 10], loss), 'the original has the same bits');
+    t.equal(rows[image * COLUMNS], 1);
+  }
+});
+
+t.test('results have the same bits for any number of threads and any order', async (t) => {
+  const images = Array.from({ length: 9 }, (_, i) => noise(2 * CLASSES, BigInt(i + 1)));
+  const active = new Uint8Array(5).fill(1);
+  const [one, ...others] = await Promise.all(
+    [1, 2, 5].map(async (threads) => {
+      const engine = await productEngine(t, { threads, cells: 5 });
+      return Promise.all(images.map((batch) => engine.execute(batch, 2, undefined, active)));
+    }),
+  );
+  const bytes = (rows?: Float64Array[]) => rows?.map((row) => Buffer.from(row.buffer).toString('hex'));
+  for (const other of others) t.strictSame(bytes(other), bytes(one));
+});
+
+t.test('a short batch gives the rows of its images only, the same as in a whole batch', async (t) => {
+  const engine = await productEngine(t, { batch: 4, cells: 2 });
+  const images = noise(4 * CLASSES, 9n);
+  const active = Uint8Array.of(1, 1);
+  const all = await engine.execute(images, 4, undefined, active);
+  const some = await engine.execute(images.subarray(0, 3 * CLASSES), 3, undefined, active);
+  t.equal(some.length, 3 * 3 * COLUMNS);
+  for (let cell = 0; cell < 3; cell++) {
+    t.strictSame(
+      some.slice(cell * 3 * COLUMNS, (cell + 1) * 3 * COLUMNS),
+      all.slice(cell * 4 * COLUMNS, (cell * 4 + 3) * COLUMNS),
+    );
+  }
+});
+
+t.test('cells that are not active, and labels that are not given, are NaN', async (t) => {
+  const engine = await productEngine(t, { cells: 3 });
+  const rows = await engine.execute(noise(2 * CLASSES, 1n), 2, undefined, Uint8Array.of(0, 1, 0));
+  const block = (i: number) => rows.subarray(i * 2 * COLUMNS, (i + 1) * 2 * COLUMNS);
+  t.ok(block(1).every(Number.isNaN) && block(3).every(Number.isNaN));
+  t.notOk(block(2).subarray(0, 8).some(Number.isNaN));
+  t.ok(block(2).subarray(8, 11).every(Number.isNaN));
+});
+
+t.test('a row with NaN is invalid and agrees with nothing', async (t) => {
+  const engine = await productEngine(t);
+  const images = noise(2 * CLASSES, 1n);
+  images[5] = Number.NaN;
+  const rows = await engine.execute(images, 2, undefined, Uint8Array.of(1));
+  const at = (row: number, name: (typeof rowColumns)[number]) =>
+    rows[row * COLUMNS + rowColumns.indexOf(name)];
+  t.strictSame([at(0, 'invalid'), at(1, 'invalid'), at(3, 'invalid')], [0, 1, 1]);
+  t.strictSame([at(0, 'agree'), at(1, 'agree')], [1, 0]);
+});
+
+t.test('weights given as external initialisers are shared by sessions', async (t) => {
+  const engine = open(t);
+  const batch = 1;
+  const weight = noise(CLASSES * CLASSES, 3n);
+  const bytes = model(
+    [
+      ['Flatten', ['images'], ['rows']],
+      ['MatMul', ['rows', 'w'], ['logits']],
+    ],
+    [port('images', [batch, 1, 1, CLASSES])],
+    [port('logits', [batch, CLASSES])],
+    [elsewhere('w')],
+  );
+  const externals = [{ name: 'w', values: weight, dims: [CLASSES, CLASSES] }];
+  await Promise.all(['a', 'b'].map((name) => engine.addSession(bytes, name, externals)));
+  t.equal(engine.stats().constantBytes, 64);
+  const dims = [batch, CLASSES];
+  await engine.load({
+    slots: [{ type: 1, dims: [batch, 1, 1, CLASSES] }, ...[0, 1].map(() => ({ type: 1, dims }))],
+    constants: [],
+    cells: 1,
+    input: 0,
+    logits: 1,
+    steps: [
+      { kind: 'run', session: 0, inputs: [0], outputs: [1] },
+      { kind: 'run', session: 1, inputs: [0], outputs: [2] },
+      { kind: 'compare', slot: 2, cell: 0 },
+    ],
+  });
+  const images = noise(CLASSES, 4n);
+  const rows = await engine.execute(images, 1, Int32Array.of(2), Uint8Array.of(1));
+  const logits = Float32Array.from({ length: CLASSES }, (_, c) =>
+    images.reduce((sum, x, i) => sum + x * (weight[i * CLASSES + c] ?? 0), 0),
+  );
+  const loss = addon.compare(logits, logits, CLASSES, Int32Array.of(2)).loss?.[0] as number;
+  t.ok(Math.abs((rows[COLUMNS + 10] as number) - loss) < 1e-5);
+  await t.rejects(engine.addSession(bytes, 'c', [{ ...externals[0]!, dims: [2, 2] }]), {
+    name: 'RangeError',
+  });
+  await t.rejects(engine.addSession(bytes, 'c'), { message: /session c: / });
+});
+
+t.test('an error names the session and the cell, and the engine goes on', async (t) => {
+  const engine = open(t);
+  // Open dimensions, so only the run can find that 4 x 4 does not go with 5.
+  const open4 = model(
+    [
+      ['Flatten', ['images'], ['rows']],
+      ['MatMul', ['rows', 'weight'], ['logits']],
+    ],
+    [port('images', [1, 1, 1, CLASSES]), port('weight', [0, 0])],
+    [port('logits', [1, CLASSES])],
+  );
+  await Promise.all([engine.addSession(product(1), 'good'), engine.addSession(open4, 'bad')]);
+  const program = products(1, 2);
+  program.slots.push({ type: 1, dims: [5, 4] });
+  program.steps.push({ kind: 'reset', slot: 5, rule: { kind: 'constant', value: 1 }, cell: 1 });
+  program.steps.push({ kind: 'run', session: 1, inputs: [0, 5], outputs: [4], cell: 1 });
+  await engine.load(program);
+  const images = noise(CLASSES, 1n);
+  await t.rejects(engine.execute(images, 1, undefined, Uint8Array.of(1, 1)), {
+    code: 'ERR_ONNXRUNTIME',
+    message: /cell product#1, session bad: .*MatMul/,
+    stack: /engine\.test/,
+  });
+  const rows = await engine.execute(images, 1, undefined, Uint8Array.of(1, 0));
+  t.ok((rows[COLUMNS] as number) > 0);
+});
+
+t.test('a model that ONNX Runtime refuses rejects with its message', async (t) => {
+  const engine = open(t);
+  await t.rejects(engine.addSession(Uint8Array.of(1, 2, 3), 'broken'), { message: /session broken: / });
+  await t.rejects(engine.load(products(1, 1)), { name: 'RangeError', message: /session 0 was not created/ });
+});
+
+t.test('cancel rejects what runs and what waits, and the engine goes on', async (t) => {
+  const cells = 20_000;
+  const engine = await productEngine(t, { cells });
+  const active = new Uint8Array(cells).fill(1);
+  const images = noise(2 * CLASSES, 1n);
+  const outstanding = Array.from({ length: 6 }, () => engine.execute(images, 2, undefined, active));
+  const ended = Promise.allSettled(outstanding);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  engine.cancel();
+  for (const result of await ended) {
+    t.equal(result.status, 'rejected');
+    t.match(result, { reason: { code: 'ERR_CANCELLED' } });
+  }
+  engine.cancel();
+  const rows = await engine.execute(images, 2, undefined, active);
+  t.equal(rows.length, (cells + 1) * 2 * COLUMNS);
+});
+
+t.test('close ends everything, may be repeated, and calls after it are refused', async (t) => {
+  const engine = await productEngine(t, { cells: 1000 });
+  const images = noise(2 * CLASSES, 1n);
+  const active = new Uint8Array(1000).fill(1);
+  const running = t.rejects(engine.execute(images, 2, undefined, active), { code: 'ERR_CANCELLED' });
+  await Promise.all([engine.close(), engine.close()]);
+  await running;
+  await engine.close();
+  t.equal(engine.stats().closed, true);
+  engine.cancel();
+  await t.rejects(engine.execute(images, 2, undefined, active), Error);
+  await t.rejects(engine.addSession(product(1), 'late'), { message: /closed/ });
+  await t.rejects(engine.load(products(1, 1)), { message: /closed/ });
+});

@@ -1,0 +1,136 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import t, { type Test } from 'tap';
+import { loadModel, type Model } from '../../src/model.js';
+import { writeOnnx } from '../../src/onnx/model.js';
+import { planCells } from '../../src/plan/cells.js';
+import type { Cut } from '../../src/plan/cuts.js';
+import { planGraph } from '../../src/plan/graph-plan.js';
+import { compile } from '../../src/plan/program.js';
+import { parametersOf, type Reset, type ResetContext, resetLayer } from '../../src/reset.js';
+import { parseReset } from '../../src/reset-spec.js';
+import { example, fixture } from '../fixtures.js';
+import { interpret } from './interpreter.js';
+import { randomModel, uniforms } from './random-graph.js';
+
+const RANDOM_GRAPHS = 40;
+const random: Reset = { kind: 'random', label: 'random' };
+const context: ResetContext = { seed: 0, init: 'auto', norm: 'keep' };
+
+interface Case {
+  resets?: readonly Reset[];
+  context?: ResetContext;
+  budget?: number;
+  batch?: number;
+  choose?: (candidates: readonly Cut[]) => Cut[];
+}
+
+/** Every cell's logits by the plan equal those of the whole model with patched weights. */
+async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<void> {
+  const { resets = [random], batch = 3 } = options;
+  const settings = options.context ?? context;
+  const size = { height: model.io.height ?? 32, width: model.io.width ?? 32 };
+  const { channels } = model.io;
+  const images = Float32Array.from({ length: batch * channels * size.height * size.width }, (_, i) =>
+    Math.sin(1.7 * i + Math.cos(i)),
+  );
+  const plan = await planGraph(model, {
+    size,
+    batch,
+    layers: model.layers,
+    parametersOf: (layer) => parametersOf(layer).map(([, parameter]) => parameter.tensor),
+    ...(options.budget !== undefined && { budget: options.budget }),
+    ...(options.choose && { choose: options.choose }),
+  });
+  const cells = planCells(model.layers, resets, 2);
+  const compiled = compile({ model, ...plan, cells, context: settings });
+  const found = await interpret(compiled, images);
+  const whole = async (patch?: Map<string, Float32Array>) => {
+    const session = await InferenceSession.create(writeOnnx(model.file, patch), { logSeverityLevel: 3 });
+    const dims = [batch, channels, size.height, size.width];
+    const result = await session.run({ [model.io.input]: new Tensor('float32', images, dims) });
+    await session.release();
+    return result[model.io.output]?.data as Float32Array;
+  };
+  t.ok(near(found.original, await whole(), batch), 'the original');
+  for (const cell of cells) {
+    const { tensors } = resetLayer(model, cell.layer, cell.reset, cell.trial, settings);
+    const expected = await whole(tensors);
+    const logits = found.cells[cell.index];
+    t.ok(logits && near(logits, expected, batch), `${cell.layer.name} ${cell.reset.label} ${cell.trial}`);
+  }
+}
+
+/** Invariant: within 1e-3 of the row's largest magnitude; in fact float32 rounding is all there is. */
+function near(found: Float32Array, expected: Float32Array, rows: number): boolean {
+  const classes = expected.length / rows;
+  if (found.length !== expected.length) return false;
+  for (let row = 0; row < rows; row++) {
+    const own = expected.subarray(row * classes, (row + 1) * classes);
+    const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    for (const [i, value] of own.entries()) {
+      if (!(Math.abs((found[row * classes + i] ?? Number.NaN) - value) <= 1e-4 * largest + 1e-7))
+        return false;
+    }
+  }
+  return true;
+}
+
+for (const name of [
+  'bottleneck',
+  'bottleneck.folded',
+  'bottleneck.dynamo',
+  'depthwise',
+  'mlp',
+  'tied',
+  'tied.dynamo',
+  'vit',
+  'vit.folded',
+  'vit.dynamo-plain',
+]) {
+  t.test(`the plan of ${name}.onnx computes what the whole model computes`, async (t) => {
+    const model = await loadModel(fixture(`${name}.onnx`));
+    await t.test('with the cuts that it chooses', (t) => checkPlan(t, model));
+    await t.test('with as many cuts as there can be', (t) => checkPlan(t, model, { budget: 0 }));
+  });
+}
+
+t.test("the plan of the demo's model computes what the whole model computes", async (t) => {
+  await checkPlan(t, await loadModel(example('resnet.onnx')), { budget: 0 });
+});
+
+t.test('every kind of reset means the same in a plan as on the whole model', async (t) => {
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  const donor = fixture('bottleneck-donor.onnx');
+  const forms = [
+    'random',
+    'zero',
+    'constant=0.1',
+    'shuffle',
+    'noise=0.3',
+    `donor=${donor}`,
+    `interpolate=${donor}@0.4`,
+  ];
+  await checkPlan(t, model, { resets: await Promise.all(forms.map(parseReset)) });
+});
+
+t.test('BatchNorm reset with its convolution, and drawing to match, mean the same too', async (t) => {
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  await t.test('--norm reset', (t) => checkPlan(t, model, { context: { ...context, norm: 'reset' } }));
+  await t.test('--init match', (t) => checkPlan(t, model, { context: { ...context, init: 'match' } }));
+});
+
+t.test('random graphs with random cuts compute what the whole model computes', async (t) => {
+  const dir = t.testdir({});
+  for (let seed = 1; seed <= RANDOM_GRAPHS; seed++) {
+    await t.test(`seed ${seed}`, async (t) => {
+      const path = join(dir, `${seed}.onnx`);
+      writeFileSync(path, randomModel(seed));
+      const random = uniforms(seed);
+      const choose = (candidates: readonly Cut[]) =>
+        candidates.filter((_, i) => i === 0 || i === candidates.length - 1 || random() < 0.5);
+      await checkPlan(t, await loadModel(path), { choose, batch: 2 });
+    });
+  }
+});
