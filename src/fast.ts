@@ -10,6 +10,7 @@ import { nativeEngine, onnxruntimeLibrary, rowColumns } from './native-engine.js
 import type { Cell } from './plan/cells.js';
 import { planGraph } from './plan/graph-plan.js';
 import { compile } from './plan/program.js';
+import { refuseLabels } from './reference.js';
 import { replacedTensors } from './reset.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
@@ -18,13 +19,23 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
   const batch = model.io.batch ?? options.batch;
   const layers = [...new Set(cells.map((cell) => cell.layer))];
   const replaced = replacedTensors(model, cells, context);
-  const plan = await planGraph(model, {
+  const { sessions, program, classes } = await planGraph(model, {
     size,
     batch,
     layers,
     parametersOf: (layer) => replaced.get(layer) ?? [],
-  });
-  const { sessions, program } = compile({ model, ...plan, cells, context });
+  })
+    .then((plan) => ({
+      ...compile({ model, ...plan, cells, context }),
+      classes: plan.shapes.get(model.io.output)?.dims[1] ?? 0,
+    }))
+    .catch((error) => {
+      throw new CritmapError(
+        'ERR_MODEL',
+        `${model.file.path} cannot be cut for the fast engine (${messageOf(error)}); --engine reference runs it whole`,
+        { cause: error },
+      );
+    });
   const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads });
   try {
     // Sessions of one graph each; the engine makes several at once and numbers them as they were asked for.
@@ -39,6 +50,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     name: 'fast',
     async evaluate(chunk: Chunk, wanted: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       signal?.throwIfAborted();
+      refuseLabels(model, chunk.labels, classes);
       const active = new Uint8Array(cells.length);
       for (const cell of wanted) active[cell.index] = 1;
       const onAbort = () => engine.cancel();

@@ -67,7 +67,7 @@ async function openSession(
 }
 
 /** A graph that does not say how many classes it has shows it here first. */
-function refuseLabels(model: Model, labels: Int32Array | undefined, classes: number): void {
+export function refuseLabels(model: Model, labels: Int32Array | undefined, classes: number): void {
   const highest = labels?.reduce((most, label) => Math.max(most, label), 0) ?? 0;
   if (highest >= classes) {
     throw new CritmapError(

@@ -310,6 +310,44 @@ t.test('labels beyond the classes and options out of range are refused', async (
   await images.close();
 });
 
+t.test(
+  'labels beyond the classes are refused by both engines where the graph does not tell the classes',
+  async (t) => {
+    const dir = t.testdir({ 'labels.txt': '9\n'.repeat(20) });
+    const file = await readOnnx(fixture('bottleneck.onnx'));
+    const shape = file.graph.output[0]?.type?.tensorType?.shape;
+    if (shape?.dim[1]) Object.assign(shape.dim[1], { dimValue: 0n, dimParam: 'classes' });
+    const path = join(dir, 'open.onnx');
+    writeFileSync(path, writeOnnx(file));
+    const model = await loadModel(path);
+    t.equal(model.io.classes, null);
+    const images = await openImages('synthetic:20', {
+      ...modelInput(model),
+      labels: join(dir, 'labels.txt'),
+    });
+    for (const engine of ['fast', 'reference'] as const) {
+      await t.rejects(sweep(model, images, { engine, trials: 1 }), {
+        code: 'ERR_IMAGES',
+        message: /only classes 0 to 6/,
+      });
+    }
+    await images.close();
+  },
+);
+
+t.test('a graph that the fast engine cannot cut is refused with what to do', async (t) => {
+  const path = join(t.testdir({}), 'twice.onnx');
+  const file = await readOnnx(fixture('mlp.onnx'));
+  // Not a graph at all: the same tensor is made twice.
+  const last = file.graph.node.at(-1);
+  if (last) file.graph.node.push({ ...last, name: 'again' });
+  writeFileSync(path, writeOnnx(file));
+  await t.rejects(sweepOf(await loadModel(path), 'synthetic:5', 5, { trials: 1 }), {
+    code: 'ERR_MODEL',
+    message: /twice\.onnx cannot be cut for the fast engine .*--engine reference/,
+  });
+});
+
 t.test('a layer whose reset changes nothing stops the sweep before any work', async (t) => {
   const out = join(t.testdir({}), 'run');
   await t.rejects(noise({ out, resets: [await parseReset(`donor=${fixture('bottleneck.onnx')}`)] }, 20), {
