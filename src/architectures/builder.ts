@@ -1,153 +1,220 @@
 /**
- * Builds ONNX graphs layer by layer under PyTorch's module names, with the weights that the published study's
- * models start from: the same seed gives the same model everywhere.
+ * Builds networks layer by layer under PyTorch's module names, with the weights that the published study's models
+ * start from: the same seed gives the same model everywhere. A module that is named twice is used twice, with the
+ * same parameters.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
-import { drawFrom, weightDistribution } from '../initialisers.js';
-import { native } from '../native.js';
-import {
-  type Attribute,
-  AttributeSchema,
-  GraphSchema,
-  ModelSchema,
-  type Node,
-  NodeSchema,
-  OperatorSetSchema,
-  Shape_DimensionSchema,
-  type Tensor,
-  TensorSchema,
-} from '../onnx/onnx_pb.js';
-import { elementCount, FLOAT, withFloats } from '../onnx/tensors.js';
-import { valueInfo } from '../plan/extract.js';
+import { drawFrom, type InitScheme, weightDistribution } from '../initialisers.js';
+import { native, type ResetRule } from '../native.js';
+import { elementCount } from '../onnx/tensors.js';
 import { resetKey } from '../reset.js';
+import { type Attributes, GraphWriter } from './graph.js';
 
-/** A tensor of the graph, N x channels x height x width. */
+/** A tensor of the graph: N x channels x height x width, N x tokens x channels or N x channels. */
 export interface Value {
   name: string;
   channels: number;
 }
 
-/** AttributeProto.AttributeType. */
-const INT = 2;
-const INTS = 7;
+/** What all networks may be asked for. */
+export interface NetworkOptions {
+  /** Edge of the images in pixels; default 224. */
+  size?: number;
+  /** Default 1000. */
+  classes?: number;
+  /** Of the random weights; default 0. */
+  seed?: number;
+  /**
+   * Biases and the norms' scales, shifts, means and variances: as the modules start (`initial`, the default: zeros
+   * and ones, which leave a norm without effect) or drawn at random, as different as training makes them.
+   */
+  vectors?: 'initial' | 'random';
+  /** What all weights are drawn from; default the architecture's own initialisation. */
+  init?: InitScheme;
+}
 
-export class GraphBuilder {
-  readonly #nodes: Node[] = [];
-  readonly #tensors: Tensor[] = [];
+export interface ConvOptions {
+  stride?: number;
+  /** Default: what keeps the size at stride 1. */
+  pad?: number;
+  groups?: number;
+  bias?: boolean;
+  init?: InitScheme;
+}
 
-  constructor(private readonly seed: number) {}
+type Kernel = number | readonly [height: number, width: number];
 
-  /** A convolution without bias, with the padding that keeps the size at stride 1. */
-  conv(module: string, from: Value, channels: number, kernel: number, stride = 1, groups = 1): Value {
-    const weight = this.#weight(module, 'Conv', [channels, from.channels / groups, kernel, kernel]);
-    const pad = (kernel - 1) / 2;
-    const name = this.#node('Conv', module, [from.name, weight], {
-      kernel_shape: [kernel, kernel],
-      pads: [pad, pad, pad, pad],
-      strides: [stride, stride],
-      group: groups,
-    });
-    return { name, channels };
+export class GraphBuilder extends GraphWriter {
+  readonly #seed: number;
+  readonly #vectors: 'initial' | 'random';
+  readonly #init: InitScheme | undefined;
+
+  constructor({
+    seed = 0,
+    vectors = 'initial',
+    init,
+  }: Pick<NetworkOptions, 'seed' | 'vectors' | 'init'> = {}) {
+    super();
+    this.#seed = seed;
+    this.#vectors = vectors;
+    this.#init = init;
   }
 
-  /** A BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */
-  norm(module: string, { name, channels }: Value): Value {
+  conv(module: string, from: Value, channels: number, kernel: Kernel, options: ConvOptions = {}): Value {
+    const { stride = 1, groups = 1, bias = false, init } = options;
+    const sides = typeof kernel === 'number' ? [kernel, kernel] : kernel;
+    const shape = [channels, from.channels / groups, ...sides];
+    const inputs = [from.name, this.#weight(module, 'Conv', shape, init)];
+    if (bias) inputs.push(this.#bias(module, channels));
+    const window = windowOf(sides, stride, options.pad);
+    return { name: this.node('Conv', module, inputs, { ...window, group: groups }), channels };
+  }
+
+  /** A BatchNorm with the statistics of training, as in evaluation. */
+  norm(module: string, { name, channels }: Value, epsilon = 1e-5): Value {
     const inputs = [
       name,
-      this.#filled(`${module}.weight`, channels, 1),
-      this.#filled(`${module}.bias`, channels, 0),
-      this.#filled(`${module}.running_mean`, channels, 0),
-      this.#filled(`${module}.running_var`, channels, 1),
+      this.#vector(module, 'weight', channels, 1, [-1, 2.5]),
+      this.#vector(module, 'bias', channels, 0, [-0.5, 0.5]),
+      this.#vector(module, 'running_mean', channels, 0, [-0.5, 0.5]),
+      this.#vector(module, 'running_var', channels, 1, [0.25, 2]),
     ];
-    return { name: this.#node('BatchNormalization', module, inputs), channels };
+    const attributes = { epsilon: { float: epsilon } };
+    return { name: this.node('BatchNormalization', module, inputs, attributes), channels };
   }
 
-  relu(module: string, { name, channels }: Value): Value {
-    return { name: this.#node('Relu', module, [name]), channels };
+  /** A LayerNorm over the channels of N x tokens x channels. */
+  layerNorm(module: string, { name, channels }: Value, epsilon: number): Value {
+    const inputs = [
+      name,
+      this.#vector(module, 'weight', channels, 1, [0.5, 1.5]),
+      this.#vector(module, 'bias', channels, 0, [-0.5, 0.5]),
+    ];
+    const attributes = { axis: -1, epsilon: { float: epsilon } };
+    return { name: this.node('LayerNormalization', module, inputs, attributes), channels };
+  }
+
+  /** An operator on each element by itself. */
+  map(opType: string, module: string, { name, channels }: Value, attributes?: Attributes): Value {
+    return { name: this.node(opType, module, [name], attributes), channels };
+  }
+
+  relu(module: string, from: Value): Value {
+    return this.map('Relu', module, from);
   }
 
   add(module: string, a: Value, b: Value): Value {
-    return { name: this.#node('Add', module, [a.name, b.name]), channels: a.channels };
+    return { name: this.node('Add', module, [a.name, b.name]), channels: a.channels };
   }
 
-  maxPool(module: string, { name, channels }: Value, kernel: number, stride: number): Value {
-    const pad = (kernel - 1) / 2;
-    const attributes = {
-      kernel_shape: [kernel, kernel],
-      pads: [pad, pad, pad, pad],
-      strides: [stride, stride],
+  /** Side by side in the channels of N x channels x height x width. */
+  concat(module: string, values: readonly Value[]): Value {
+    const names = values.map(({ name }) => name);
+    const channels = values.reduce((sum, value) => sum + value.channels, 0);
+    return { name: this.node('Concat', module, names, { axis: 1 }), channels };
+  }
+
+  maxPool(module: string, { name, channels }: Value, kernel: number, stride: number, pad?: number): Value {
+    const window = windowOf([kernel, kernel], stride, pad);
+    return { name: this.node('MaxPool', module, [name], window), channels };
+  }
+
+  /** PyTorch's: padding counts as zeros. */
+  avgPool(module: string, { name, channels }: Value, kernel: number, stride: number, pad?: number): Value {
+    const window = windowOf([kernel, kernel], stride, pad);
+    return { name: this.node('AveragePool', module, [name], { ...window, count_include_pad: 1 }), channels };
+  }
+
+  globalPool(module: string, { name, channels }: Value): Value {
+    return { name: this.node('GlobalAveragePool', module, [name]), channels };
+  }
+
+  /** A Linear on N x tokens x channels, as PyTorch exports it: the weight transposed, the bias added after. */
+  linear(module: string, from: Value, channels: number, init?: InitScheme): Value {
+    const weight = this.#weight(module, 'MatMul', [channels, from.channels], init);
+    const product = this.node('MatMul', module, [from.name, weight]);
+    return { name: this.node('Add', module, [this.#bias(module, channels), product]), channels };
+  }
+
+  /** A Linear on N x channels. */
+  gemm(module: string, from: Value, channels: number, init?: InitScheme): Value {
+    const inputs = this.#gemmInputs(module, from, channels, init);
+    return { name: this.node('Gemm', module, inputs, { transB: 1 }), channels };
+  }
+
+  /** The Linear on N x channels that makes the logits. */
+  classifier(module: string, from: Value, classes: number, init?: InitScheme): void {
+    this.logits('Gemm', module, this.#gemmInputs(module, from, classes, init), { transB: 1 });
+  }
+
+  /** Global average pooling and a Linear: the logits. */
+  head(module: string, from: Value, classes: number): void {
+    const pooled = this.globalPool('avgpool', from);
+    this.classifier(module, this.map('Flatten', 'flatten', pooled), classes);
+  }
+
+  /** A trained tensor of its own, such as a position embedding. */
+  parameter(name: string, dims: readonly number[], std: number): string {
+    const rule: ResetRule = {
+      kind: 'trunc-normal',
+      mean: 0,
+      std,
+      low: -2,
+      high: 2,
+      key: this.#key(name, ''),
     };
-    return { name: this.#node('MaxPool', module, [name], attributes), channels };
+    return this.floats(name, dims, (values) => native().reset(values, rule));
   }
 
-  /** Global average pooling and a Linear with bias: the logits. */
-  head(module: string, { name, channels }: Value, classes: number): void {
-    const pooled = this.#node('GlobalAveragePool', 'avgpool', [name]);
-    const flat = this.#node('Flatten', 'flatten', [pooled]);
-    const weight = this.#weight(module, 'Gemm', [classes, channels]);
-    const bias = this.#filled(`${module}.bias`, classes, 0);
-    this.#node('Gemm', module, [flat, weight, bias], { transB: 1 }, 'logits');
+  #gemmInputs(module: string, from: Value, channels: number, init?: InitScheme): string[] {
+    const weight = this.#weight(module, 'Gemm', [channels, from.channels], init);
+    return [from.name, weight, this.#bias(module, channels)];
   }
 
-  /** The graph as the bytes of an ONNX file with an open batch. */
-  model(name: string, input: Value, size: number, classes: number): Uint8Array<ArrayBuffer> {
-    const graph = create(GraphSchema, {
-      name,
-      node: this.#nodes,
-      initializer: this.#tensors,
-      input: [openBatch(input.name, [input.channels, size, size])],
-      output: [openBatch('logits', [classes])],
-    });
-    const opsetImport = [create(OperatorSetSchema, { domain: '', version: 17n })];
-    return toBinary(
-      ModelSchema,
-      create(ModelSchema, { irVersion: 8n, producerName: 'critmap', opsetImport, graph }),
-    );
-  }
-
-  #node(
-    opType: string,
+  /** @param shape PyTorch's, output channels first; stored transposed for a MatMul */
+  #weight(
     module: string,
-    input: string[],
-    attributes: Record<string, number | number[]> = {},
-    output = `${module}/${opType}`,
+    op: 'Conv' | 'Gemm' | 'MatMul',
+    shape: readonly number[],
+    init: InitScheme = 'auto',
   ): string {
-    const attribute = Object.entries(attributes).map(([name, value]) => attributeOf(name, value));
-    this.#nodes.push(create(NodeSchema, { opType, name: output, input, output: [output], attribute }));
-    return output;
-  }
-
-  #weight(module: string, op: 'Conv' | 'Gemm', shape: number[]): string {
     const receptive = elementCount(shape.slice(2));
-    const [out = 1, inputs = 1] = shape;
-    const fans = { fanIn: inputs * receptive, fanOut: out * receptive };
-    const key = resetKey(this.seed, module, 'weight', 0);
-    const values = new Float32Array(elementCount(shape));
-    native().reset(values, drawFrom(weightDistribution('auto', { op, ...fans }), key));
-    return this.#tensor(`${module}.weight`, shape, values);
-  }
-
-  #filled(name: string, length: number, value: number): string {
-    return this.#tensor(name, [length], new Float32Array(length).fill(value));
-  }
-
-  #tensor(name: string, shape: number[], values: Float32Array): string {
-    this.#tensors.push(
-      withFloats(create(TensorSchema, { name, dims: shape.map(BigInt), dataType: FLOAT }), values),
+    const [channels = 1, inputs = 1] = shape;
+    const fans = { fanIn: inputs * receptive, fanOut: channels * receptive };
+    const rule = drawFrom(
+      weightDistribution(this.#init ?? init, { op, ...fans }),
+      this.#key(module, 'weight'),
     );
-    return name;
+    const transposed = op === 'MatMul';
+    const layout = { channels, inner: transposed ? 1 : fans.fanIn, transposed };
+    const stored = transposed ? [...shape].reverse() : shape;
+    return this.floats(`${module}.weight`, stored, (values) => native().reset(values, rule, { layout }));
+  }
+
+  #bias(module: string, channels: number): string {
+    return this.#vector(module, 'bias', channels, 0, [-0.25, 0.25]);
+  }
+
+  #vector(
+    module: string,
+    role: string,
+    length: number,
+    initial: number,
+    [low, high]: readonly [number, number],
+  ): string {
+    const rule: ResetRule =
+      this.#vectors === 'initial'
+        ? { kind: 'constant', value: initial }
+        : { kind: 'uniform', low, high, key: this.#key(module, role) };
+    return this.floats(`${module}.${role}`, [length], (values) => native().reset(values, rule));
+  }
+
+  /** Of a trial that no sweep has: a reset with the same seed must not draw the same weights again. */
+  #key(module: string, role: string): bigint {
+    return resetKey(this.#seed, module, role, -1);
   }
 }
 
-function attributeOf(name: string, value: number | number[]): Attribute {
-  return typeof value === 'number'
-    ? create(AttributeSchema, { name, type: INT, i: BigInt(value) })
-    : create(AttributeSchema, { name, type: INTS, ints: value.map(BigInt) });
-}
-
-function openBatch(name: string, dims: number[]) {
-  const info = valueInfo(name, { type: FLOAT, dims: [1, ...dims] });
-  const shape = info.type?.tensorType?.shape;
-  if (shape) shape.dim[0] = create(Shape_DimensionSchema, { dimParam: 'batch' });
-  return info;
+function windowOf(kernel: readonly number[], stride: number, pad?: number): Attributes {
+  const pads = kernel.map((side) => pad ?? Math.floor((side - 1) / 2));
+  return { kernel_shape: kernel, pads: [...pads, ...pads], strides: [stride, stride] };
 }

@@ -1,0 +1,115 @@
+/**
+ * Vision transformers (Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, arXiv:2010.11929) as timm
+ * builds them and torch.onnx writes them: class token, learned positions, norms before attention and MLP, timm's
+ * module names and initial weights.
+ */
+import { GraphBuilder, type NetworkOptions, type Value } from './builder.js';
+
+export interface VitOptions extends NetworkOptions {
+  /** Edge of a patch in pixels; default 16. */
+  patch?: number;
+  /** Channels of a token; default 384, ViT-S's. */
+  dim?: number;
+  /** Blocks; default 12. */
+  depth?: number;
+  /** Attention heads; default 6. */
+  heads?: number;
+  /** Hidden channels of the MLPs; default four times `dim`. */
+  hidden?: number;
+}
+
+const EPSILON = 1e-6;
+/** timm's Linears; its convolution keeps PyTorch's default. */
+const INIT = 'trunc-normal';
+const STD = 0.02;
+
+/**
+ * A vision transformer over N x 3 x size x size images with random weights, as the bytes of an ONNX file.
+ * @throws RangeError when patches do not fill the image, or heads not the channels
+ */
+export function vit(options: VitOptions = {}): Uint8Array<ArrayBuffer> {
+  const {
+    patch = 16,
+    dim = 384,
+    depth = 12,
+    heads = 6,
+    hidden = 4 * dim,
+    size = 224,
+    classes = 1000,
+  } = options;
+  if (size % patch !== 0) throw new RangeError(`patches of ${patch} pixels do not fill ${size}`);
+  if (dim % heads !== 0) throw new RangeError(`${heads} heads do not share ${dim} channels evenly`);
+  const builder = new GraphBuilder(options);
+  const images = { name: 'images', channels: 3 };
+  const patches = (size / patch) ** 2;
+  let x = embed(builder, images, dim, patch, patches);
+  for (let i = 0; i < depth; i++) {
+    const name = `blocks.${i}`;
+    const attended = attention(
+      builder,
+      `${name}.attn`,
+      norm(builder, `${name}.norm1`, x),
+      heads,
+      patches + 1,
+    );
+    x = builder.add(name, x, attended);
+    x = builder.add(name, x, mlp(builder, `${name}.mlp`, norm(builder, `${name}.norm2`, x), hidden));
+  }
+  const { name } = norm(builder, 'norm', x);
+  const token = builder.node('Gather', 'token', [name, builder.integers(0)], { axis: 1 });
+  builder.classifier('head', { name: token, channels: dim }, classes, INIT);
+  return builder.model('vit', images, size, classes);
+}
+
+function norm(builder: GraphBuilder, module: string, from: Value): Value {
+  return builder.layerNorm(module, from, EPSILON);
+}
+
+/** Patches as tokens, behind the class token, plus their positions. */
+function embed(builder: GraphBuilder, images: Value, dim: number, patch: number, patches: number): Value {
+  const module = 'patch_embed';
+  const convolution = { stride: patch, pad: 0, bias: true, init: 'pytorch' } as const;
+  const grid = builder.conv(`${module}.proj`, images, dim, patch, convolution);
+  const rows = builder.node('Reshape', module, [grid.name, builder.integers([0, dim, patches])]);
+  const tokens = builder.node('Transpose', module, [rows], { perm: [0, 2, 1] });
+
+  const count = builder.node('Shape', '', [tokens], { start: 0, end: 1 });
+  const shape = builder.node('Concat', '', [count, builder.integers([1, dim])], { axis: 0 });
+  const first = builder.node('Expand', '', [builder.parameter('cls_token', [1, 1, dim], 1e-6), shape]);
+  const all = builder.node('Concat', '', [first, tokens], { axis: 1 });
+  const positions = builder.parameter('pos_embed', [1, patches + 1, dim], STD);
+  return { name: builder.node('Add', '', [all, positions]), channels: dim };
+}
+
+/** softmax(q k^T / sqrt(d)) v in every head; q, k and v by one Linear. */
+function attention(builder: GraphBuilder, module: string, from: Value, heads: number, tokens: number): Value {
+  const { channels } = from;
+  const width = channels / heads;
+  const op = (opType: string, inputs: string[], attributes = {}) =>
+    builder.node(opType, module, inputs, attributes);
+  const joined = builder.linear(`${module}.qkv`, from, 3 * channels, INIT);
+  const apart = op('Reshape', [joined.name, builder.integers([0, tokens, 3, heads, width])]);
+  const stacked = op('Transpose', [apart], { perm: [2, 0, 3, 1, 4] });
+  const [q = '', k = '', v = ''] = builder
+    .split(module, stacked, 3, 0)
+    .map((part) => op('Squeeze', [part, builder.integers([0])]));
+  const scaled = op('Mul', [q, builder.scalar(1 / Math.sqrt(width))]);
+  const scores = op('MatMul', [scaled, op('Transpose', [k], { perm: [0, 1, 3, 2] })]);
+  const mixed = op('MatMul', [op('Softmax', [scores], { axis: -1 }), v]);
+  const ordered = op('Transpose', [mixed], { perm: [0, 2, 1, 3] });
+  const name = op('Reshape', [ordered, builder.integers([0, tokens, channels])]);
+  return builder.linear(`${module}.proj`, { name, channels }, channels, INIT);
+}
+
+function mlp(builder: GraphBuilder, module: string, from: Value, hidden: number): Value {
+  const wide = gelu(builder, `${module}.act`, builder.linear(`${module}.fc1`, from, hidden, INIT));
+  return builder.linear(`${module}.fc2`, wide, from.channels, INIT);
+}
+
+/** x (1 + erf(x / sqrt 2)) / 2, operator by operator as torch.onnx writes it. */
+function gelu(builder: GraphBuilder, module: string, { name, channels }: Value): Value {
+  const op = (opType: string, ...inputs: string[]) => builder.node(opType, module, inputs);
+  const erf = op('Erf', op('Div', name, builder.scalar(Math.SQRT2)));
+  const product = op('Mul', name, op('Add', erf, builder.scalar(1)));
+  return { name: op('Mul', product, builder.scalar(0.5)), channels };
+}

@@ -1,0 +1,21 @@
+/** Questions about a made network: how many trained elements it has, what it says of an empty image. */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { OnnxFile } from '../../src/onnx/model.js';
+import { dimensions, elementCount, FLOAT } from '../../src/onnx/tensors.js';
+
+/** As PyTorch counts parameters: BatchNorm's scale and shift, but not its running statistics. */
+export function trainedElements(file: OnnxFile): number {
+  return file.graph.initializer
+    .filter(({ dataType, name }) => dataType === FLOAT && !/^scalar |running_(mean|var)$/.test(name))
+    .reduce((sum, tensor) => sum + elementCount(dimensions(tensor)), 0);
+}
+
+/** Logits of zeros, N x C x H x W. */
+export async function logitsOf(bytes: Uint8Array, dims: readonly number[]): Promise<Float32Array> {
+  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const { logits } = await session.run({
+    images: new Tensor('float32', new Float32Array(elementCount(dims)), dims),
+  });
+  await session.release();
+  return logits?.data as Float32Array;
+}
