@@ -1,0 +1,218 @@
+/**
+ * The fast engine against the reference engine, cell by cell and image by image, on small networks of every kind
+ * that a plan treats differently; and against itself, bit by bit, with more threads and fewer cells.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { densenet } from '../src/architectures/densenet.js';
+import { resnet } from '../src/architectures/resnet.js';
+import { vit } from '../src/architectures/vit.js';
+import type { Chunk, Engine, EngineOptions } from '../src/engine.js';
+import { openFastEngine } from '../src/fast.js';
+import { openImages } from '../src/images/index.js';
+import { loadModel, type Model } from '../src/model.js';
+import { modelInput } from '../src/model-input.js';
+import type { Comparison } from '../src/native.js';
+import { attributeInts } from '../src/onnx/graph.js';
+import { type Cell, planCells } from '../src/plan/cells.js';
+import { openReferenceEngine } from '../src/reference.js';
+import type { ResetContext } from '../src/reset.js';
+import { parseReset } from '../src/reset-spec.js';
+import { example } from './fixtures.js';
+import { inception, mobilenet, tied, vgg } from './networks.js';
+
+const IMAGES = 12;
+/** 5, 5 and 2 images. */
+const BATCH = 5;
+
+/**
+ * What float32 may leave. Its unit roundoff is 6e-8; a sum of some hundred terms in another order moves by a few of
+ * these, a dozen layers one after the other by about 1e-6 of a row's largest logit: a thousandth of what invariant 1
+ * allows. The published cross-entropy is linear in the reset logits, so its error, relative to its size, bounds
+ * theirs; 1e-5 leaves room for a sum that happens to cancel.
+ */
+const LOGITS = 1e-5;
+/** Logits here are about 10 in size and so off by about 1e-5; the metrics' slopes in them are about 1 at most. */
+const METRICS = 1e-5;
+/** Every cell must move the predictions (L1, of at most 2) by far more, or its agreement would prove nothing. */
+const EFFECT = 100 * METRICS;
+
+const flags = ['agree', 'invalidRows', 'top1', 'top5'] as const;
+const numbers = ['cosine', 'l1', 'l2', 'kl', 'js', 'loss'] as const;
+const columns = [...flags, ...numbers, 'publishedCrossEntropy'] as const;
+
+const resets = await Promise.all(['random', 'zero', 'shuffle', 'noise=0.1'].map(parseReset));
+
+/** Initialisations that give logits of 2 to 30 in size: tiny or saturated ones would hide differences. */
+const lively = { size: 32, classes: 10, vectors: 'random', init: 'kaiming-normal' } as const;
+const calm = { ...lively, init: 'lecun-normal' } as const;
+const networks = {
+  'a bottleneck ResNet': resnet({ ...calm, size: 48, width: 12, blocks: [2, 1] }),
+  'a DenseNet': densenet({ ...calm, size: 48, growth: 6, stem: 20, blocks: [2, 3] }),
+  'an Inception with average-pool branches': inception({ ...calm, size: 36 }),
+  'a vision transformer': vit({ ...lively, patch: 8, dim: 24, depth: 2, heads: 3 }),
+  'depthwise convolutions with squeeze-excite': mobilenet(lively),
+  'a VGG with biases before BatchNorm and a grouped convolution': vgg(lively),
+  'tied weights': tied(calm),
+};
+
+for (const [name, bytes] of Object.entries(networks)) {
+  t.test(`${name}: the fast engine gives the reference engine's predictions`, async (t) => {
+    await check(t, await modelOf(t, bytes), `synthetic:${IMAGES}`);
+  });
+}
+
+t.test("the demo's ResNet: the fast engine gives the reference engine's predictions", async (t) => {
+  await check(t, await loadModel(example('resnet.onnx')), example('images.npz'));
+});
+
+t.test('the networks have what they are here for', async (t) => {
+  const layersOf = async (name: keyof typeof networks) => (await modelOf(t, networks[name])).layers;
+  const { layers, file } = await modelOf(t, networks['a bottleneck ResNet']);
+  const shortcut = layers.find((layer) => layer.name === 'layer2.0.downsample.0');
+  const node = file.graph.node.find(({ input }) => shortcut && input[1] === shortcut.weight.tensor);
+  t.strictSame(shortcut?.weight.shape.slice(2), [1, 1]);
+  t.strictSame(node && attributeInts(node, 'strides'), [2, 2], 'a strided 1x1 shortcut');
+  t.equal(layers.at(-1)?.op, 'Gemm', 'a Gemm head');
+
+  const [, , grouped] = await layersOf('a VGG with biases before BatchNorm and a grouped convolution');
+  t.ok(grouped?.bias && grouped.norm, 'a bias before a norm');
+  t.equal(grouped?.groups, 4);
+  const mobile = await layersOf('depthwise convolutions with squeeze-excite');
+  t.strictSame(
+    mobile.filter(({ groups, weight }) => groups > 1 && groups === weight.shape[0]).map(({ name }) => name),
+    ['features.1.block.1.0', 'features.2.block.1.0', 'features.3.block.1.0'],
+  );
+  const twice = (await layersOf('tied weights')).filter(({ uses }) => uses === 2);
+  t.strictSame(
+    twice.map(({ name, bias, norm }) => [name, bias !== null, norm !== null]),
+    [
+      ['shared', true, true],
+      ['mix', false, false],
+    ],
+  );
+  t.ok(
+    (await layersOf('a vision transformer')).slice(1, -1).every(({ op, bias }) => op === 'MatMul' && bias),
+    'Linears as MatMul and Add',
+  );
+});
+
+async function check(t: Test, model: Model, source: string): Promise<void> {
+  const cells = planCells(model.layers, resets, 1);
+  const chunk = await chunkOf(model, source);
+  for (const norm of ['keep', 'reset'] as const) {
+    const context: ResetContext = { seed: 0, init: 'auto', norm };
+    const evaluate = async (open: OpenEngine, batch: number, threads: number) =>
+      (await evaluations(open, model, chunk, [cells], { context, batch, threads }))[0]!;
+    const expected = await evaluate(openReferenceEngine, BATCH, 1);
+    t.strictSame(withoutEffect(cells, expected), [], `norm ${norm}: every cell has an effect`);
+    const agreed = new Set(expected.flatMap(({ agree }) => [...agree]));
+    t.strictSame(agreed, new Set([0, 1]), 'some predictions change, some do not');
+    for (const batch of [BATCH, 1]) {
+      const found = await evaluate(openFastEngine, batch, 2);
+      t.strictSame(differences(cells, found, expected), [], `norm ${norm}, batch ${batch}`);
+    }
+  }
+
+  const context: ResetContext = { seed: 0, init: 'auto', norm: 'keep' };
+  const some = cells.filter((_, i) => i % 3 === 1);
+  const rounds = [cells, some];
+  const run = (threads: number) =>
+    evaluations(openFastEngine, model, chunk, rounds, { context, batch: BATCH, threads });
+  const [all = [], part = []] = await run(1);
+  const bits = bitsOf(all);
+  const partly = bitsOf([...some.map(({ index }) => all[index]!), all.at(-1)!]);
+  t.ok(bitsOf(part).equals(partly), 'a part of the cells, evaluated later, has the same bits');
+  for (const threads of [2, 3]) {
+    const [found = []] = await run(threads);
+    t.ok(bitsOf(found).equals(bits), `${threads} threads give the same bits as one`);
+  }
+}
+
+type OpenEngine = (model: Model, options: EngineOptions) => Promise<Engine>;
+
+/** Per round the comparison of every cell of it, then the original's with itself; one engine does all rounds. */
+async function evaluations(
+  open: OpenEngine,
+  model: Model,
+  chunk: Chunk,
+  rounds: readonly (readonly Cell[])[],
+  options: Pick<EngineOptions, 'context' | 'batch' | 'threads'>,
+): Promise<Comparison[][]> {
+  const { height, width } = chunk;
+  const engine = await open(model, { ...options, cells: rounds[0] ?? [], size: { height, width } });
+  try {
+    const found: Comparison[][] = [];
+    for (const cells of rounds) {
+      const originals: Comparison[] = [];
+      const byCell = new Map<Cell, Comparison>();
+      await engine.evaluate(chunk, cells, {
+        original: (comparison) => void originals.push(comparison),
+        cell: (cell, comparison) => void byCell.set(cell, comparison),
+      });
+      found.push([...cells.map((cell) => byCell.get(cell)!), ...originals]);
+    }
+    return found;
+  } finally {
+    await engine.close();
+  }
+}
+
+function withoutEffect(cells: readonly Cell[], found: readonly Comparison[]): string[] {
+  const still = cells.filter((_, i) => !(Math.max(...found[i]!.l1) > EFFECT));
+  return still.map((cell) => `${nameOf(cell)}: L1 at most ${Math.max(...found[cells.indexOf(cell)]!.l1)}`);
+}
+
+/** The first of what is not as it must be, one line each. */
+function differences(
+  cells: readonly Cell[],
+  found: readonly Comparison[],
+  expected: readonly Comparison[],
+): string[] {
+  const lines: string[] = [];
+  for (const [at, wanted] of expected.entries()) {
+    const got = found[at]!;
+    const size = Math.max(...wanted.publishedCrossEntropy.map(Math.abs));
+    const compare = (column: (typeof columns)[number], bound: (value: number) => number) => {
+      for (const [i, value] of wanted[column]!.entries()) {
+        const other = got[column]?.[i] ?? Number.NaN;
+        if (Math.abs(other - value) <= bound(value)) continue;
+        lines.push(`${nameOf(cells[at])}, image ${i}: ${column} ${other}, reference ${value}`);
+      }
+    };
+    if (got.images !== wanted.images || got.agreement !== wanted.agreement || got.invalid !== wanted.invalid)
+      lines.push(`${nameOf(cells[at])}: other counts`);
+    for (const column of flags) compare(column, () => 0);
+    // KL and loss have no upper limit: where they are large, their error is relative to them.
+    for (const column of numbers) compare(column, (value) => METRICS * Math.max(1, value));
+    compare('publishedCrossEntropy', () => LOGITS * size);
+  }
+  return lines.slice(0, 10);
+}
+
+const nameOf = (cell: Cell | undefined) => (cell ? `${cell.layer.name} ${cell.reset.label}` : 'the original');
+
+function bitsOf(found: readonly Comparison[]): Buffer {
+  const arrays = found.flatMap((comparison) => columns.map((column) => comparison[column]!));
+  return Buffer.concat(
+    arrays.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
+  );
+}
+
+async function modelOf(t: Test, bytes: Uint8Array): Promise<Model> {
+  const path = join(t.testdir({}), 'model.onnx');
+  writeFileSync(path, bytes);
+  return loadModel(path);
+}
+
+/** The first images of a source as one chunk, with made-up labels. */
+async function chunkOf(model: Model, source: string): Promise<Chunk> {
+  const set = await openImages(source, { ...modelInput(model), images: IMAGES, labels: 'none' });
+  const { channels, height, width } = set.shape;
+  const images = new Float32Array(IMAGES * channels * height * width);
+  await set.read(0, IMAGES, images);
+  await set.close();
+  const labels = Int32Array.from({ length: IMAGES }, (_, i) => (7 * i) % 10);
+  return { index: 0, count: IMAGES, images, height, width, labels };
+}
