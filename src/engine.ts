@@ -46,4 +46,6 @@ export interface EngineOptions {
   /** Images per inference call. */
   batch: number;
   threads: number;
+  /** Opening rejects with its reason soon after it aborts. */
+  signal?: AbortSignal | undefined;
 }

@@ -3,7 +3,7 @@
  * modules' `reset_parameters`). Fans are PyTorch's: groups are not considered.
  */
 
-import type { ResetRule } from './native.js';
+import type { Layout, ResetRule } from './native.js';
 import type { Layer, Parameter } from './onnx/layers.js';
 
 export const initSchemes = [
@@ -84,29 +84,26 @@ export function biasDistribution(scheme: InitScheme, layer: Pick<Layer, 'fanIn'>
 
 /** Standard deviation of the trained weights of every output channel, float64 sums: what `match` scales by. */
 export function matchFactor({ layout }: Parameter, values: Float32Array): Float32Array {
-  const { channels, inner } = layout;
-  const count = values.length / channels;
+  const count = values.length / layout.channels;
+  const sums = channelSums(layout, values);
+  // One element has no spread; its size is all there is to match.
+  const means = sums.map((sum) => (count > 1 ? sum / count : 0));
+  return Float32Array.from(channelSums(layout, values, means), (total) => Math.sqrt(total / count));
+}
+
+/** Every channel's sum of values, or of their squared distances from the channel's mean. */
+function channelSums({ channels, inner }: Layout, values: Float32Array, means?: Float64Array): Float64Array {
   const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  const eachRun = (visit: (channel: number, from: number, to: number) => void) => {
-    for (let from = 0, channel = 0; from < values.length; from += inner, channel++) {
-      if (channel === channels) channel = 0;
-      visit(channel, from, from + inner);
-    }
-  };
-  eachRun((channel, from, to) => {
+  for (let from = 0, channel = 0; from < values.length; from += inner, channel++) {
+    if (channel === channels) channel = 0;
+    const to = from + inner;
+    const mean = means?.[channel];
     let sum = 0;
-    for (let i = from; i < to; i++) sum += values[i]!;
+    if (mean === undefined) for (let i = from; i < to; i++) sum += values[i]!;
+    else for (let i = from; i < to; i++) sum += (values[i]! - mean) ** 2;
     sums[channel]! += sum;
-  });
-  eachRun((channel, from, to) => {
-    // One element has no spread; its size is all there is to match.
-    const mean = count > 1 ? sums[channel]! / count : 0;
-    let sum = 0;
-    for (let i = from; i < to; i++) sum += (values[i]! - mean) ** 2;
-    squares[channel]! += sum;
-  });
-  return Float32Array.from(squares, (total) => Math.sqrt(total / count));
+  }
+  return sums;
 }
 
 /** Adds the key to a distribution. */

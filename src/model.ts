@@ -33,14 +33,14 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
   const index = indexGraph(file.graph);
   const layers = findLayers(file, index);
   const io = modelIo(file, index, layers);
+  const values = new Map<string, Float32Array>();
   // A weight whose bytes are missing should be met here, not after hours.
   for (const { weight, bias } of layers) {
     for (const parameter of bias ? [weight, bias] : [weight]) {
       const proto = index.tensors.get(parameter.tensor);
-      if (proto) readable(path, proto);
+      if (proto) values.set(parameter.tensor, readable(path, proto));
     }
   }
-  const values = new Map<string, Float32Array>();
   return {
     name: options.name ?? basename(path).replace(/\.onnx$/i, ''),
     file,
@@ -59,9 +59,9 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
   };
 }
 
-function readable(path: string, proto: Tensor): void {
+function readable(path: string, proto: Tensor): Float32Array {
   try {
-    floats(proto);
+    return floats(proto);
   } catch (cause) {
     throw new CritmapError('ERR_MODEL', `${path}: ${messageOf(cause)}`, { cause });
   }

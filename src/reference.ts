@@ -19,8 +19,8 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
   const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal) =>
     runChunk(model, session, chunk, model.io.batch ?? options.batch, signal);
 
-  const patchOf = ({ layer, reset, trial }: Cell) =>
-    resetLayer(model, layer, reset, trial, options.context).tensors;
+  const patchOf = async ({ layer, reset, trial }: Cell) =>
+    (await resetLayer(model, layer, reset, trial, options.context)).tensors;
 
   return {
     name: 'reference',
@@ -32,7 +32,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
       await sink.original(await native().compareAsync(logits, logits, classes, labels));
       for (const cell of cells) {
         signal?.throwIfAborted();
-        const session = await openSession(model, patchOf(cell), options.threads);
+        const session = await openSession(model, await patchOf(cell), options.threads);
         try {
           const changed = await forward(session, chunk, signal);
           await sink.cell(cell, await native().compareAsync(logits, changed.logits, classes, labels));

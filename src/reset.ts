@@ -37,6 +37,13 @@ export interface Patch {
   change: number | null;
 }
 
+/**
+ * What is measured of trained values. They never change and every trial of a layer asks for it again, so it is
+ * kept as long as they are.
+ */
+const matchFactors = new WeakMap<Float32Array, Float32Array>();
+const norms = new WeakMap<Float32Array, number>();
+
 /** Whether a reset has several independent trials. */
 export function isRandom(reset: Reset): boolean {
   return reset.kind === 'random' || reset.kind === 'shuffle' || reset.kind === 'noise';
@@ -77,7 +84,8 @@ export function parameterResets(
     const rule = ruleFor(reset, layer, role, values, key, context, parameter);
     if (!rule) continue;
     const matched = reset.kind === 'random' && context.init === 'match';
-    resets.push({ parameter, rule, ...(matched && { factor: matchFactor(parameter, values) }) });
+    const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
+    resets.push({ parameter, rule, ...(matched && { factor: factor() }) });
   }
   return resets;
 }
@@ -108,21 +116,23 @@ export function initialNorm(model: Model, { scale, bias, mean, variance }: Norm)
 }
 
 /**
- * The new values of a layer.
+ * The new values of a layer, made off the main thread.
+ * @param copy gives the memory for them, holding the trained ones; default new memory
  * @throws CritmapError (ERR_RESET) when nothing changes, or the donor does not fit.
  */
-export function resetLayer(
+export async function resetLayer(
   model: Model,
   layer: Layer,
   reset: Reset,
   trial: number,
   context: ResetContext,
-): Patch {
+  copy: (values: Float32Array) => Float32Array = (values) => values.slice(),
+): Promise<Patch> {
   const tensors = new Map<string, Float32Array>();
   for (const { parameter, rule, factor } of parameterResets(model, layer, reset, trial, context)) {
-    const values = model.values(parameter.tensor).slice();
+    const values = copy(model.values(parameter.tensor));
     try {
-      native().reset(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+      await native().resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
     } catch (cause) {
       // Weights that are not finite give spreads that are not, and so rules that cannot be drawn.
       throw new CritmapError(
@@ -139,9 +149,9 @@ export function resetLayer(
   let difference = 0;
   let original = 0;
   for (const [tensor, values] of tensors) {
-    const norms = native().norms(model.values(tensor), values);
-    original += norms.original ** 2;
-    difference += norms.difference ** 2;
+    const distance = native().norms(model.values(tensor), values);
+    original += distance.original ** 2;
+    difference += distance.difference ** 2;
   }
   if (difference === 0) {
     throw new CritmapError(
@@ -150,6 +160,15 @@ export function resetLayer(
     );
   }
   return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
+}
+
+function measured<T>(known: WeakMap<Float32Array, T>, values: Float32Array, measure: () => T): T {
+  let found = known.get(values);
+  if (found === undefined) {
+    found = measure();
+    known.set(values, found);
+  }
+  return found;
 }
 
 /** A layer's own parameters by PyTorch's name within the module. */
@@ -185,8 +204,8 @@ function ruleFor(
       return { kind: 'shuffle', key };
     case 'noise': {
       // Relative to the parameter's root mean square, so that one sigma means the same in every layer.
-      const { original } = native().norms(values, values);
-      return { kind: 'noise', std: (reset.sigma * original) / Math.sqrt(values.length), key };
+      const norm = measured(norms, values, () => native().norms(values, values).original);
+      return { kind: 'noise', std: (reset.sigma * norm) / Math.sqrt(values.length), key };
     }
     case 'interpolate':
       return {

@@ -131,14 +131,19 @@ function defaultBatch({ channels, height, width }: ImageSet['shape']): number {
 }
 
 /** What must be the same for a run to be continued. */
-export async function identityOf(model: Model, images: ImageSet, settings: Settings): Promise<RunIdentity> {
+export async function identityOf(
+  model: Model,
+  images: ImageSet,
+  settings: Settings,
+  signal?: AbortSignal,
+): Promise<RunIdentity> {
   const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
   return {
     model: { name: model.name, sha256: model.file.sha256, layers: model.layers.length },
     data: {
       source: images.source,
       images: images.count,
-      fingerprint: await images.fingerprint(),
+      fingerprint: await images.fingerprint(signal),
       transform: images.transform,
     },
     options: {

@@ -3,7 +3,6 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-import { setImmediate } from 'node:timers/promises';
 import { cellsCsv } from './cells-csv.js';
 import { chunkSize, readChunk } from './chunks.js';
 import type { Engine } from './engine.js';
@@ -12,11 +11,11 @@ import { openFastEngine } from './fast.js';
 import type { ImageSet } from './images/index.js';
 import { Finished, type JournalLine, sumsOf } from './journal.js';
 import type { Model } from './model.js';
-import { type Cell, planCells, selectLayers } from './plan/cells.js';
+import { planCells, selectLayers } from './plan/cells.js';
 import { ProgressCount } from './progress.js';
+import { proveCells } from './prove.js';
 import { openReferenceEngine } from './reference.js';
 import { summaryCsv } from './report/csv.js';
-import { type Patch, resetLayer } from './reset.js';
 import { files, type OpenRun, openRun, type RunInfo } from './run.js';
 import { type ProvenCell, summarise } from './summarise.js';
 import type { Summary } from './summary.js';
@@ -50,9 +49,9 @@ export async function sweep(
   const plan = planCells(selected, settings.resets, settings.trials);
   checkLabels(model, images);
 
-  const patch = (cell: Cell) => resetLayer(model, cell.layer, cell.reset, cell.trial, settings);
-  const cells = await proveCells(plan, patch, options.signal);
-  const identity = await identityOf(model, images, settings);
+  const { signal } = options;
+  const cells = await proveCells(model, plan, settings, signal);
+  const identity = await identityOf(model, images, settings, signal);
   const run = options.out === undefined ? null : await openRun(options.out, identity);
   const log = new Log(run, run?.earlier?.warnings ?? [], options.onWarning);
   const started = Date.now();
@@ -83,7 +82,8 @@ export async function sweep(
     await save('running');
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
     const { batch, threads } = settings;
-    const engine = await open(model, { cells, context: settings, size: images.shape, batch, threads });
+    const size = images.shape;
+    const engine = await open(model, { cells, context: settings, size, batch, threads, signal });
     try {
       await computeChunks({ model, images, cells, engine, finished, log, options });
     } finally {
@@ -94,7 +94,7 @@ export async function sweep(
     await save('done');
     return { summary, directory: options.out ?? null, warnings: log.warnings };
   } catch (error) {
-    const aborted = options.signal?.aborted === true && error === options.signal.reason;
+    const aborted = signal?.aborted === true && error === signal.reason;
     // What is finished stays readable; a second failure while saving must not hide the first.
     await Promise.resolve()
       .then(() => writeResults(run, results()))
@@ -104,21 +104,6 @@ export async function sweep(
   } finally {
     await run?.close();
   }
-}
-
-/** Makes every reset once before any inference: one that changes nothing must not cost hours first. */
-async function proveCells(
-  plan: readonly Cell[],
-  patch: (cell: Cell) => Patch,
-  signal: AbortSignal | undefined,
-): Promise<ProvenCell[]> {
-  const proven: ProvenCell[] = [];
-  for (const cell of plan) {
-    proven.push({ ...cell, change: patch(cell).change });
-    await setImmediate();
-    signal?.throwIfAborted();
-  }
-  return proven;
 }
 
 /** A journal is believed only where its chunks are this sweep's: as many images each as they must have. */

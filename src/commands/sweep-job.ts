@@ -52,24 +52,10 @@ type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 export async function runSweep(job: SweepJob): Promise<void> {
   const { out } = job;
   requireDevice(job.device ?? 'auto');
-  const model = await loadModel(job.model, given({ name: job.name }));
-  const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
-  const images = await openImages(job.data, {
-    ...modelInput(model, job.crop),
-    ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
-    ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
-  });
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>
-      sweep(model, images, {
-        out,
-        resets,
-        ...given(Object.fromEntries(forwarded.map((option) => [option, job[option]]))),
-        signal,
-        onProgress: (progress) => line.update(progress),
-        onWarning: (message) => line.note(`warning: ${message}`),
-      }).catch((error) => {
+      compute(job, line, signal).catch((error) => {
         if (!signal.aborted || error !== signal.reason) throw error;
         throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
       }),
@@ -79,6 +65,27 @@ export async function runSweep(job: SweepJob): Promise<void> {
     print(result, job);
   } finally {
     line.clear();
+  }
+}
+
+async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
+  const model = await loadModel(job.model, given({ name: job.name }));
+  const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
+  const images = await openImages(job.data, {
+    ...modelInput(model, job.crop),
+    ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
+    ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
+  });
+  try {
+    return await sweep(model, images, {
+      out: job.out,
+      resets,
+      ...given(Object.fromEntries(forwarded.map((option) => [option, job[option]]))),
+      signal,
+      onProgress: (progress) => line.update(progress),
+      onWarning: (message) => line.note(`warning: ${message}`),
+    });
+  } finally {
     await images.close();
   }
 }

@@ -37,9 +37,10 @@ export interface ImageSet {
   /**
    * SHA-256, in hex, over the sample's stored content and labels; not over paths, names or the transform.
    * Reads all of the sample the first time.
+   * @param signal - stops before the next image
    * @throws CritmapError ERR_IMAGES when an image cannot be read
    */
-  fingerprint(): Promise<string>;
+  fingerprint(signal?: AbortSignal): Promise<string>;
   /**
    * Writes images [from, to) of the sample into `out` as float32 N x C x H x W, normalised.
    * @param out - (to - from) x C x H x W values; what it holds after a failure is undefined
@@ -78,7 +79,7 @@ export class SampledImages implements ImageSet {
   readonly transform: ImageTransform;
   readonly #images: ImageSource;
   readonly #write: (raw: Uint8Array, index: number, out: Float32Array, start: number) => Promise<void>;
-  #fingerprint: Promise<string> | null = null;
+  #fingerprint: string | null = null;
   #closed = false;
 
   constructor({ name, source, indices, labels, shape, transform }: ImageSetParts) {
@@ -111,12 +112,9 @@ export class SampledImages implements ImageSet {
     await forEachBounded(from, to, IN_FLIGHT, (at) => this.#readOne(at, out, (at - from) * perImage), signal);
   }
 
-  fingerprint(): Promise<string> {
+  async fingerprint(signal?: AbortSignal): Promise<string> {
     this.#checkOpen();
-    this.#fingerprint ??= this.#digest().catch((thrown: unknown) => {
-      this.#fingerprint = null;
-      throw thrown;
-    });
+    this.#fingerprint ??= await this.#digest(signal);
     return this.#fingerprint;
   }
 
@@ -136,16 +134,17 @@ export class SampledImages implements ImageSet {
     }
   }
 
-  async #digest(): Promise<string> {
+  async #digest(signal?: AbortSignal): Promise<string> {
     // A digest per image, so that images may be read at the same time and still be hashed in order.
     const digests = Buffer.alloc(this.count * 32);
-    await forEachBounded(0, this.count, IN_FLIGHT, async (at) => {
+    const digest = async (at: number) => {
       const raw = await this.#images.raw(this.indices[at]!);
       createHash('sha256')
         .update(raw)
         .digest()
         .copy(digests, at * 32);
-    });
+    };
+    await forEachBounded(0, this.count, IN_FLIGHT, digest, signal);
     const labels = this.labels ? this.labels.join(',') : 'none';
     const head = `critmap images 1\n${this.#images.layout}\n${this.count}\nlabels ${labels}\n`;
     return createHash('sha256').update(head).update(digests).digest('hex');

@@ -3,6 +3,7 @@
  * of random colours, interpolated, plus fine noise. Image i depends on i and the shape only, not on the
  * seed of the sample and not on N.
  */
+import { setImmediate } from 'node:timers/promises';
 import { imageError } from './input-error.js';
 import { philox4x32 } from './philox.js';
 import type { ImageSource, InputShape, Pixels } from './source.js';
@@ -31,6 +32,13 @@ export function openSynthetic(source: string, shape: InputShape): ImageSource {
     throw imageError(source, 'is not a number of images', `write ${PREFIX}N with N from 1 to ${MAX_IMAGES}`);
   }
   const { channels, height, width } = shape;
+  // One a turn of the event loop, whoever asks for how many: making them takes milliseconds each.
+  let turn: Promise<unknown> = Promise.resolve();
+  const raw = async (index: number) => {
+    turn = turn.then(() => setImmediate());
+    await turn;
+    return syntheticImage(index, shape);
+  };
   return {
     kind: 'synthetic',
     content: 'pixels',
@@ -41,7 +49,7 @@ export function openSynthetic(source: string, shape: InputShape): ImageSource {
     classNames: null,
     layout: `uint8 ${height}x${width}x${channels}`,
     nameOf: (index) => `${source} image ${index}`,
-    raw: async (index) => syntheticImage(index, shape),
+    raw,
     decode: async (raw): Promise<Pixels> => ({ data: raw, height, width, channels }),
     close: async () => {},
   };

@@ -2,11 +2,12 @@
  * Reads an ONNX file, external data included, and writes it back with some tensors replaced. What critmap's
  * schema does not know is kept byte for byte. The file itself is never written to.
  */
-import { createHash } from 'node:crypto';
-import { open, readFile, stat } from 'node:fs/promises';
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
+import { alignTensors } from './align.js';
 import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
 import { isExternal, withBytes, withFloats } from './tensors.js';
 import { unshare } from './unshare.js';
@@ -26,12 +27,16 @@ export interface OnnxFile {
 /** protobuf itself cannot hold more; such models keep their weights in external files. */
 const MAX_BYTES = 2 ** 31 - 1;
 
+/** Read and hashed at a time, a few milliseconds' worth: between two pieces the event loop goes on. */
+const PIECE = 4 * 2 ** 20;
+
 /**
  * Reads a model file.
  * @throws CritmapError (ERR_MODEL) naming the file: missing, not ONNX, truncated, external data missing.
  */
 export async function readOnnx(path: string): Promise<OnnxFile> {
-  const bytes = await readBytes(path);
+  const hash = createHash('sha256');
+  const bytes = await readBytes(path, hash);
   const proto = parse(path, bytes);
   const graph = proto.graph;
   if (!graph || graph.node.length === 0) {
@@ -40,7 +45,7 @@ export async function readOnnx(path: string): Promise<OnnxFile> {
       `${path} is not an ONNX model: it holds no graph. Export the model with torch.onnx.export`,
     );
   }
-  const hash = createHash('sha256').update(bytes);
+  await alignTensors(graph);
   graph.initializer = await inlineExternal(path, graph.initializer, hash);
   unshare(graph);
   return {
@@ -88,12 +93,18 @@ export function writeOnnx(
   return toBinary(ModelSchema, { ...file.proto, graph: { ...file.graph, initializer, node } });
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
+async function readBytes(path: string, hash: Hash): Promise<Uint8Array> {
   try {
-    if ((await stat(path)).isDirectory()) {
+    const info = await stat(path);
+    if (info.isDirectory()) {
       throw new CritmapError('ERR_MODEL', `${path} is a directory; name the .onnx file in it`);
     }
-    return await readFile(path);
+    const handle = await open(path);
+    try {
+      return info.isFile() ? await readFile(path, handle, info.size, hash) : await readStream(handle, hash);
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (error instanceof CritmapError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
@@ -105,6 +116,42 @@ async function readBytes(path: string): Promise<Uint8Array> {
           : messageOf(error);
     throw new CritmapError('ERR_MODEL', `cannot read the model ${path}: ${why}`, { cause: error });
   }
+}
+
+async function readFile(path: string, handle: FileHandle, size: number, hash: Hash): Promise<Uint8Array> {
+  if (size > MAX_BYTES) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${path} has ${size} bytes; ONNX files end below 2 GB, larger models keep their weights in external data`,
+    );
+  }
+  const bytes = new Uint8Array(size);
+  if (!(await fill(bytes, handle, 0, hash))) {
+    throw new CritmapError('ERR_MODEL', `${path} became shorter while it was read`);
+  }
+  return bytes;
+}
+
+/** A pipe does not tell its length. */
+async function readStream(handle: FileHandle, hash: Hash): Promise<Uint8Array> {
+  const bytes = await handle.readFile();
+  hash.update(bytes);
+  return bytes;
+}
+
+/** Reads and hashes, each piece while the next one is read; false if the file ends early. */
+async function fill(bytes: Uint8Array, handle: FileHandle, offset: number, hash: Hash): Promise<boolean> {
+  let hashed = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const reading = handle.read(bytes, at, Math.min(bytes.length - at, PIECE), offset + at);
+    hash.update(bytes.subarray(hashed, at));
+    hashed = at;
+    const { bytesRead } = await reading;
+    if (bytesRead === 0) return false;
+    at += bytesRead;
+  }
+  hash.update(bytes.subarray(hashed));
+  return true;
 }
 
 function parse(path: string, bytes: Uint8Array): Proto {
@@ -121,25 +168,19 @@ function parse(path: string, bytes: Uint8Array): Proto {
 }
 
 /** Brings the bytes of external tensors in, reading just their ranges. */
-async function inlineExternal(
-  path: string,
-  tensors: readonly Tensor[],
-  hash: { update(bytes: Uint8Array): unknown },
-): Promise<Tensor[]> {
+async function inlineExternal(path: string, tensors: readonly Tensor[], hash: Hash): Promise<Tensor[]> {
   const done: Tensor[] = [];
   for (const tensor of tensors) {
     if (!isExternal(tensor)) {
       done.push(tensor);
       continue;
     }
-    const bytes = await readExternal(path, tensor);
-    hash.update(bytes);
-    done.push(withBytes(tensor, bytes));
+    done.push(withBytes(tensor, await readExternal(path, tensor, hash)));
   }
   return done;
 }
 
-async function readExternal(path: string, tensor: Tensor): Promise<Uint8Array> {
+async function readExternal(path: string, tensor: Tensor, hash: Hash): Promise<Uint8Array> {
   const entries = new Map(tensor.externalData.map((entry) => [entry.key, entry.value]));
   const location = normalize(entries.get('location') ?? '');
   const fail = (why: string, cause?: unknown) =>
@@ -166,10 +207,8 @@ async function readExternal(path: string, tensor: Tensor): Promise<Uint8Array> {
     }
     // A fresh buffer starts aligned, so the floats in it can be viewed in place.
     const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const { bytesRead } = await handle.read(bytes, at, Math.min(length - at, 1 << 30), offset + at);
-      if (bytesRead === 0) throw fail(`ends early in ${location}: the file is cut off`);
-      at += bytesRead;
+    if (!(await fill(bytes, handle, offset, hash))) {
+      throw fail(`ends early in ${location}: the file is cut off`);
     }
     return bytes;
   } finally {

@@ -55,7 +55,7 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
   };
   t.ok(near(found.original, await whole(), batch), 'the original');
   for (const cell of cells) {
-    const { tensors } = resetLayer(model, cell.layer, cell.reset, cell.trial, settings);
+    const { tensors } = await resetLayer(model, cell.layer, cell.reset, cell.trial, settings);
     const expected = await whole(tensors);
     const logits = found.cells[cell.index];
     t.ok(logits && near(logits, expected, batch), `${cell.layer.name} ${cell.reset.label} ${cell.trial}`);
