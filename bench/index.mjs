@@ -1,10 +1,10 @@
 /**
- * npm run bench [WORD ...] [-- --json --rounds N]: measures the case of that name, or those
- * whose name contains all words, or all.
+ * npm run bench [WORD ...] [-- --json --rounds N --images N --minutes N]: measures the case of that name, or those
+ * whose name contains all words, or all but the soak.
  *
  * @typedef {{ contestants: Record<string, () => void>, work: number, unit: string, rounds?: number }} Case
  *   of one thread, see measure.mjs
- * @typedef {{ rounds?: number, everything: boolean }} Options as given; every
+ * @typedef {{ rounds?: number, images?: number, minutes?: number, everything: boolean }} Options as given; every
  *   case has its defaults, and may do less when everything is measured
  * @typedef {{ result: unknown, text: string }} Outcome for machines and for people
  */
@@ -15,11 +15,13 @@ import { endToEndCases } from './end-to-end.mjs';
 import { machine, measure, table } from './measure.mjs';
 import { metricsCases } from './metrics.mjs';
 import { resetCases } from './reset.mjs';
+import { soakCases } from './soak.mjs';
+import { sweepCases } from './sweep.mjs';
 
 const number = { type: 'string' };
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, rounds: number },
+  options: { json: { type: 'boolean', default: false }, rounds: number, images: number, minutes: number },
 });
 const { json, ...given } = values;
 const options = {
@@ -34,6 +36,8 @@ const all = {
   ...inOneThread({ ...resetCases(), ...metricsCases() }),
   ...decodeCases(),
   ...endToEndCases(),
+  ...sweepCases(),
+  ...soakCases(),
 };
 const names = chosen(Object.keys(all));
 if (names.length === 0) {
@@ -70,7 +74,7 @@ function inOneThread(cases) {
 /** A case's whole name means only that case, though it may be a part of another's. */
 function chosen(all) {
   if (all.includes(words.join(' '))) return [words.join(' ')];
-  return all.filter((name) => words.every((word) => name.includes(word)));
+  return all.filter((name) => name !== 'soak' && words.every((word) => name.includes(word)));
 }
 
 function positive(name, text) {
