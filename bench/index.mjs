@@ -1,38 +1,86 @@
 /**
- * npm run bench [WORD ...] [-- --json]: measures the cases whose name contains all words, or all of them.
+ * npm run bench [WORD ...] [-- --json --rounds N --images N --minutes N]: measures the case of that name, or those
+ * whose name contains all words, or all but the soak.
  *
  * @typedef {{ contestants: Record<string, () => void>, work: number, unit: string, rounds?: number }} Case
+ *   of one thread, see measure.mjs
+ * @typedef {{ rounds?: number, images?: number, minutes?: number, everything: boolean }} Options as given; every
+ *   case has its defaults, and may do less when everything is measured
+ * @typedef {{ result: unknown, text: string }} Outcome for machines and for people
  */
+import { parseArgs } from 'node:util';
 import { native } from '../dist/native.js';
+import { decodeCases } from './decode.mjs';
+import { endToEndCases } from './end-to-end.mjs';
 import { machine, measure, table } from './measure.mjs';
 import { metricsCases } from './metrics.mjs';
 import { resetCases } from './reset.mjs';
+import { soakCases } from './soak.mjs';
+import { sweepCases } from './sweep.mjs';
 
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const json = process.argv.includes('--json');
+const number = { type: 'string' };
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, rounds: number, images: number, minutes: number },
+});
+const { json, ...given } = values;
+const options = {
+  ...Object.fromEntries(Object.entries(given).map(([name, text]) => [name, positive(name, text)])),
+  everything: words.length === 0,
+};
 
 const addon = native();
 const { path, version } = addon.info();
 const about = machine({ path, version });
-const cases = Object.entries({ ...resetCases(), ...metricsCases() }).filter(([name]) =>
-  words.every((word) => name.includes(word)),
-);
-if (cases.length === 0) {
-  console.error(
-    `No case is called ${words.join(' ')}. There are: ${Object.keys({ ...resetCases(), ...metricsCases() }).join(', ')}.`,
-  );
+const all = {
+  ...inOneThread({ ...resetCases(), ...metricsCases() }),
+  ...decodeCases(),
+  ...endToEndCases(),
+  ...sweepCases(),
+  ...soakCases(),
+};
+const names = chosen(Object.keys(all));
+if (names.length === 0) {
+  console.error(`No case is called ${words.join(' ')}. There are: ${Object.keys(all).join(', ')}.`);
   process.exit(2);
 }
 
+// Temporary folders go with the process; without this an interrupt would leave them.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 if (!json)
   console.log(
     `${about.cpu}, ${about.cores} cores, ${about.platform} ${about.arch}, node ${about.node}, path ${path}`,
   );
 const results = {};
-for (const [name, prepare] of cases) {
-  const { contestants, ...how } = prepare();
-  results[name] = measure(contestants, how);
-  addon.usePath(path);
-  if (!json) console.log(`\n${name}\n${table(results[name])}`);
+for (const name of names) {
+  const { result, text } = await all[name](options);
+  results[name] = result;
+  if (!json) console.log(`\n${name}\n${text}`);
 }
 if (json) console.log(JSON.stringify({ machine: about, results }, null, 2));
+
+/** @param {Record<string, () => Case>} cases */
+function inOneThread(cases) {
+  const one = (prepare) => async () => {
+    const { contestants, ...how } = prepare();
+    const result = measure(contestants, { ...how, ...(options.rounds && { rounds: options.rounds }) });
+    addon.usePath(path);
+    return { result, text: table(result) };
+  };
+  return Object.fromEntries(Object.entries(cases).map(([name, prepare]) => [name, one(prepare)]));
+}
+
+/** A case's whole name means only that case, though it may be a part of another's. */
+function chosen(all) {
+  if (all.includes(words.join(' '))) return [words.join(' ')];
+  return all.filter((name) => name !== 'soak' && words.every((word) => name.includes(word)));
+}
+
+function positive(name, text) {
+  const value = Number(text);
+  const whole = name === 'minutes' || Number.isInteger(value);
+  if (value > 0 && Number.isFinite(value) && whole) return value;
+  console.error(`--${name} takes a ${name === 'minutes' ? '' : 'whole '}number above 0, got ${text}`);
+  process.exit(2);
+}

@@ -1,8 +1,8 @@
 /**
  * Timing: every contestant of a case runs once a round, in turn, so that a busy machine slows all of them alike.
- * All cases compute in one thread, so the time is the processor's, not the clock's: what other processes take does
- * not count (what they do to the caches does). A speed is the median over the rounds; the spread is their slowest
- * and fastest.
+ * These cases compute in one thread, so the time is the processor's, not the clock's: what other processes take
+ * does not count (what they do to the caches does). A speed is the median over the rounds; the spread is their
+ * slowest and fastest. `wall.mjs` is for what uses several threads.
  */
 import { cpus } from 'node:os';
 
@@ -44,9 +44,10 @@ function short(value) {
 /** One line per contestant. */
 export function table(speeds) {
   return speeds
-    .map(({ name, unit, median, slowest, fastest, ratio, to }) => {
+    .map(({ name, unit, median, slowest, fastest, ratio, ratioLow, ratioHigh, to }) => {
       const spread = `${short(slowest)} - ${short(fastest)}`;
-      return `  ${name.padEnd(12)} ${`${short(median)} ${unit}/s`.padEnd(22)} ${spread.padEnd(20)} ${ratio.toFixed(2)} x ${to}`;
+      const range = name !== to && ratioLow ? ` (${ratioLow.toFixed(2)} - ${ratioHigh.toFixed(2)})` : '';
+      return `  ${name.padEnd(12)} ${`${short(median)} ${unit}/s`.padEnd(22)} ${spread.padEnd(20)} ${ratio.toFixed(2)} x ${to}${range}`;
     })
     .join('\n');
 }

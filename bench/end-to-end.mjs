@@ -1,0 +1,104 @@
+/** From JPEG files to `summary.json`, and how much of the time is not inference. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { resnet } from '../dist/architectures/resnet.js';
+import { chunkSize, readChunk } from '../dist/chunks.js';
+import { openFastEngine } from '../dist/fast.js';
+import { openImages } from '../dist/images/index.js';
+import { loadModel } from '../dist/model.js';
+import { modelInput } from '../dist/model-input.js';
+import { planCells, selectLayers } from '../dist/plan/cells.js';
+import { sweep } from '../dist/sweep.js';
+import { withDefaults } from '../dist/sweep-settings.js';
+import { inChild } from './child.mjs';
+import { temporaryFolder, writeJpegs } from './material.mjs';
+import { alternate, secondsPerCall, spread, timed } from './wall.mjs';
+
+const COUNT = 64;
+const ASKED = { layers: ['layer2.0.conv2', 'layer4.0.conv3', 'fc'], trials: 1 };
+
+/** @returns {Record<string, (options: import('./index.mjs').Options) => Promise<import('./index.mjs').Outcome>>} */
+export function endToEndCases() {
+  return {
+    async 'end-to-end'({ rounds = 2 }) {
+      const folder = temporaryFolder();
+      const [graph, data] = [join(folder, 'model.onnx'), join(folder, 'images')];
+      await writeFile(graph, resnet({ blocks: [1, 1, 1, 1] }));
+      await writeJpegs(data, COUNT);
+      const result = await inChild('./end-to-end.mjs', 'endToEnd', { graph, data, out: folder, rounds });
+      return { result, text: describe(result) };
+    },
+  };
+}
+
+/** @param task `graph`, `data` (the folder of images), `out` (folder for the runs), `rounds` */
+export async function endToEnd({ graph, data, out, rounds }) {
+  const whole = async (run) => {
+    const model = await loadModel(graph);
+    const images = await openImages(data, { ...modelInput(model), images: 'all' });
+    const directory = join(out, `run-${run}`);
+    await sweep(model, images, { ...ASKED, out: directory });
+    await images.close();
+    const { layers } = JSON.parse(await readFile(join(directory, 'summary.json'), 'utf8'));
+    if (layers.length !== ASKED.layers.length) throw new Error('the summary lacks layers');
+  };
+  const inference = await openInference(graph, data);
+  await inference.evaluate();
+  let runs = 0;
+  await whole(runs++);
+  const speeds = await alternate(
+    {
+      inference: { unit: 'images', speed: async () => COUNT / (await secondsPerCall(inference.evaluate)) },
+      'end-to-end': {
+        unit: 'images',
+        speed: async () => COUNT / (await secondsPerCall(() => whole(runs++))),
+      },
+    },
+    rounds,
+  );
+  await inference.close();
+  const [evaluated, total] = speeds;
+  return {
+    images: COUNT,
+    layers: ASKED.layers.length,
+    rounds,
+    seconds: COUNT / total.median,
+    inferenceSeconds: COUNT / evaluated.median,
+    setUpSeconds: inference.setUpSeconds,
+    notInference: spread(total.ratios.map((ratio) => 1 - ratio)),
+    speeds,
+  };
+}
+
+/** The same cells over the same images, decoded before. */
+async function openInference(graph, data) {
+  const model = await loadModel(graph);
+  const images = await openImages(data, { ...modelInput(model), images: 'all' });
+  const settings = withDefaults(ASKED, images);
+  const cells = planCells(selectLayers(model.layers, settings.layers), settings.resets, settings.trials);
+  const size = chunkSize(images, 'fast');
+  const chunks = [];
+  for (let index = 0; index * size < images.count; index++) chunks.push(await readChunk(images, index, size));
+  await images.close();
+  const { batch, threads } = settings;
+  const opened = await timed(() =>
+    openFastEngine(model, { cells, context: settings, size: images.shape, batch, threads }),
+  );
+  const engine = opened.value;
+  return {
+    setUpSeconds: opened.seconds,
+    async evaluate() {
+      for (const chunk of chunks) await engine.evaluate(chunk, cells, { original() {}, cell() {} });
+    },
+    close: () => engine.close(),
+  };
+}
+
+function describe({ images, layers, seconds, inferenceSeconds, setUpSeconds, notInference }) {
+  const percent = (share) => `${(100 * share).toFixed(0)} %`;
+  const { median, low, high } = notInference;
+  return [
+    `  ${seconds.toFixed(2)} s from ${images} JPEG files to summary.json, ${layers} layers`,
+    `  ${inferenceSeconds.toFixed(2)} s of it inference; not inference ${percent(median)} (${percent(low)} - ${percent(high)}), set-up of the engine alone ${setUpSeconds.toFixed(2)} s`,
+  ].join('\n');
+}
