@@ -87,6 +87,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<use_path>(exports, "usePath");
   add<reset_now>(exports, "reset");
   add<reset_async, true>(exports, "resetAsync");
+  add<to_blocked_now>(exports, "toBlocked");
   add<compare_now>(exports, "compare");
   add<compare_async, true>(exports, "compareAsync");
   add<norms_now>(exports, "norms");
@@ -100,6 +101,10 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<engine_close, true>(engine, "close");
   add<engine_stats>(engine, "stats");
   exports.Set("engine", engine);
+  const Napi::Object runtime = Napi::Object::New(env);
+  add<runtime_optimise, true>(runtime, "optimise");
+  add<runtime_ports, true>(runtime, "ports");
+  exports.Set("runtime", runtime);
   const Napi::Object internal = Napi::Object::New(env);
   add<philox_block>(internal, "philox");
   add<normal_words>(internal, "normal");

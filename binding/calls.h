@@ -8,6 +8,7 @@ namespace critmap::binding {
 // reset_calls.cpp
 Napi::Value reset_now(const Napi::CallbackInfo& info);
 Napi::Value reset_async(const Napi::CallbackInfo& info);
+Napi::Value to_blocked_now(const Napi::CallbackInfo& info);
 
 // compare_calls.cpp
 Napi::Value compare_now(const Napi::CallbackInfo& info);
@@ -23,5 +24,9 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info);
 Napi::Value engine_cancel(const Napi::CallbackInfo& info);
 Napi::Value engine_close(const Napi::CallbackInfo& info);
 Napi::Value engine_stats(const Napi::CallbackInfo& info);
+
+// runtime_calls.cpp
+Napi::Value runtime_optimise(const Napi::CallbackInfo& info);
+Napi::Value runtime_ports(const Napi::CallbackInfo& info);
 
 }  // namespace critmap::binding

@@ -56,16 +56,17 @@ Engine::External find_external(Napi::Env env, const Engine& engine, ExternalValu
 class SessionWorker : public PromiseWorker {
  public:
   SessionWorker(std::shared_ptr<Engine> engine, std::span<const uint8_t> model, std::string name,
-                std::vector<Engine::External> externals)
+                ort::Optimise optimise, std::vector<Engine::External> externals)
       : engine_(std::move(engine)),
         model_(model.begin(), model.end()),
         name_(std::move(name)),
+        optimise_(optimise),
         externals_(std::move(externals)),
         index_(engine_->reserve_session()) {}
 
  protected:
   void execute() override {
-    engine_->create_session(index_, std::move(name_), model_, std::move(externals_));
+    engine_->create_session(index_, std::move(name_), model_, optimise_, std::move(externals_));
     model_ = {};
   }
   napi_value finish(napi_env env) override {
@@ -77,6 +78,7 @@ class SessionWorker : public PromiseWorker {
   std::shared_ptr<Engine> engine_;
   std::vector<uint8_t> model_;
   std::string name_;
+  ort::Optimise optimise_;
   std::vector<Engine::External> externals_;
   size_t index_;
 };
@@ -120,12 +122,17 @@ Napi::Value engine_add_session(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Engine> engine = EngineHandle::of(argument(info, 0)).engine();
   const std::string name = text(argument(info, 2), "name");
   std::vector<Engine::External> externals;
-  for (ExternalValue& asked : read_externals(argument(info, 3))) {
+  const Napi::Object options = object(argument(info, 3), "options");
+  const Napi::Value optimise = options.Get("optimise");
+  if (!optimise.IsBoolean()) throw_type(env, "options.optimise must be a boolean");
+  for (ExternalValue& asked : read_externals(options.Get("externals"))) {
     externals.push_back(find_external(env, *engine, std::move(asked), externals.size()));
   }
   const std::span<uint8_t> model = elements<uint8_t>(argument(info, 1), "model");
-  return PromiseWorker::start(env,
-                              std::make_unique<SessionWorker>(engine, model, name, std::move(externals)));
+  return PromiseWorker::start(
+      env, std::make_unique<SessionWorker>(
+               engine, model, name, optimise.As<Napi::Boolean>() ? ort::Optimise::yes : ort::Optimise::no,
+               std::move(externals)));
 }
 
 Napi::Value engine_load(const Napi::CallbackInfo& info) {
@@ -195,6 +202,7 @@ Napi::Value engine_stats(const Napi::CallbackInfo& info) {
   result.Set("slotBytes", double(stats.slot_bytes));
   result.Set("queued", double(stats.queued));
   result.Set("running", double(stats.running));
+  result.Set("computed", double(stats.computed));
   result.Set("closed", stats.closed);
   return result;
 }

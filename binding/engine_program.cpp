@@ -35,7 +35,10 @@ TensorSlot read_slot(Napi::Value value, const std::string& name, size_t index) {
   slot.dims = dimensions(fields.Get("dims"), name + ".dims");
   slot.base = index;
   const Napi::Value view = fields.Get("view");
-  if (view.IsUndefined()) return slot;
+  if (view.IsUndefined()) {
+    slot.offset = optional_index(fields.Get("offset"), name + ".offset").value_or(0);
+    return slot;
+  }
   const Napi::Object of = object(view, (name + ".view").c_str());
   slot.base = index_number(of.Get("slot"), name + ".view.slot");
   if (slot.base == index) throw_range(value.Env(), name + ".view.slot must be another slot");
@@ -96,6 +99,9 @@ std::vector<std::string> read_cell_names(Napi::Object program) {
 void read_reset(Napi::Object fields, const std::string& name, Step& step) {
   step.source = optional_index(fields.Get("source"), name + ".source");
   step.factor = optional_index(fields.Get("factor"), name + ".factor");
+  step.shift = optional_index(fields.Get("shift"), name + ".shift");
+  const Napi::Value blocked = fields.Get("blocked");
+  if (!blocked.IsUndefined()) step.blocked = read_blocked(blocked, name + ".blocked");
   const RuleRequest request = read_rule(fields.Get("rule"), name + ".rule");
   step.rule = request.rule;
   if (request.donor) step.donor = index_number(*request.donor, name + ".rule.donor");

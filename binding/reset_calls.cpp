@@ -148,4 +148,18 @@ Napi::Value reset_async(const Napi::CallbackInfo& info) {
   return PromiseWorker::start(info.Env(), std::make_unique<ResetWorker>(info.Env(), request, arrays));
 }
 
+Napi::Value to_blocked_now(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Blocked order = read_blocked(argument(info, 2), "order");
+  const std::span<float> from = elements<float>(argument(info, 0), "from");
+  const std::span<float> to = elements<float>(argument(info, 1), "to");
+  if (from.size() != order.elements()) throw_range(env, "from must have the elements that order gives");
+  if (to.size() != order.blocked_elements()) {
+    throw_range(env, "to must have the elements that order gives, padding included");
+  }
+  std::vector<float> copy;
+  to_blocked(apart(from, to, copy).data(), to.data(), order);
+  return env.Undefined();
+}
+
 }  // namespace critmap::binding

@@ -94,4 +94,22 @@ ResetLayout read_layout(Napi::Value value, const std::string& name) {
   return layout;
 }
 
+Blocked read_blocked(Napi::Value value, const std::string& name) {
+  const Napi::Object fields = object(value, name.c_str());
+  const auto size = [&](const char* property) {
+    const std::string of = name + "." + property;
+    const size_t found = positive_integer(fields.Get(property), of.c_str());
+    // So that no product of three overflows.
+    if (found > size_t(1) << 20) throw_range(value.Env(), of + " must be at most 2 ** 20");
+    return found;
+  };
+  Blocked order{};
+  order.outputs = size("outputs");
+  order.inputs = size("inputs");
+  order.kernel = size("kernel");
+  order.block = size("block");
+  order.input_block = size("inputBlock");
+  return order;
+}
+
 }  // namespace critmap::binding

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "blocked.h"
 #include "reset.h"
 
 namespace critmap::binding {
@@ -19,5 +20,6 @@ struct RuleRequest {
 
 RuleRequest read_rule(Napi::Value value, const std::string& name);
 ResetLayout read_layout(Napi::Value value, const std::string& name);
+Blocked read_blocked(Napi::Value value, const std::string& name);
 
 }  // namespace critmap::binding

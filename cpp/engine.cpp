@@ -36,7 +36,7 @@ size_t Engine::reserve_session() {
 }
 
 void Engine::create_session(size_t index, std::string name, std::span<const uint8_t> model,
-                            std::vector<External> externals) {
+                            ort::Optimise optimise, std::vector<External> externals) {
   const auto loaded = std::make_shared<LoadedSession>();
   loaded->name = std::move(name);
   std::vector<ort::Initializer> initializers;
@@ -49,7 +49,8 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
     initializers.push_back({std::move(external.name), loaded->values.back().get()});
   }
   try {
-    loaded->session = std::make_unique<ort::Session>(library_, model, initializers, prepacked_.get());
+    loaded->session =
+        std::make_unique<ort::Session>(library_, model, optimise, initializers, prepacked_.get());
   } catch (const ort::Error& error) {
     throw ort::Error("session " + loaded->name + ": " + error.what(), error.code);
   }
@@ -119,7 +120,7 @@ void Engine::work(Worker& worker) {
     worker.job = job.get();
     lock.unlock();
     try {
-      if (!machine) machine = std::make_unique<Machine>(library_);
+      if (!machine) machine = std::make_unique<Machine>(library_, computed_);
       lock.lock();
       // Jobs cancelled before this are seen by their flag.
       worker.run_options = machine->run_options();
@@ -183,7 +184,8 @@ void Engine::close() {
 
 EngineStats Engine::stats() const {
   const std::lock_guard lock(mutex_);
-  EngineStats stats{threads_, 0, 0, program_ ? program_->slot_bytes() : 0, queue_.size(), 0, closed_};
+  EngineStats stats{threads_,      0, 0,         program_ ? program_->slot_bytes() : 0,
+                    queue_.size(), 0, computed_, closed_};
   for (const auto& session : sessions_) stats.sessions += session != nullptr;
   for (const auto& constant : constants_) stats.constant_bytes += constant->values.size() * sizeof(float);
   for (const auto& worker : workers_) stats.running += worker->job != nullptr;

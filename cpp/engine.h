@@ -17,6 +17,8 @@ struct EngineStats {
   // Of one worker.
   size_t slot_bytes;
   size_t queued, running;
+  // Images of cells that have got their logits since the engine was opened.
+  uint64_t computed;
   bool closed;
 };
 
@@ -41,7 +43,7 @@ class Engine {
     std::vector<int64_t> dims;
   };
   // Builds the session reserved as `index`; takes long, several threads may build at once.
-  void create_session(size_t index, std::string name, std::span<const uint8_t> model,
+  void create_session(size_t index, std::string name, std::span<const uint8_t> model, ort::Optimise optimise,
                       std::vector<External> externals);
 
   // Checks the program (std::out_of_range) and makes it the one that jobs run. Throws std::logic_error while
@@ -80,6 +82,7 @@ class Engine {
   std::deque<std::unique_ptr<Job>> queue_;
   std::vector<std::unique_ptr<Worker>> workers_;
   size_t threads_;
+  std::atomic<uint64_t> computed_ = 0;
   bool closed_ = false;
 };
 

@@ -30,8 +30,8 @@ AlignedBuffer::AlignedBuffer(size_t bytes) : memory_(std::calloc(bytes + alignme
   data_ = static_cast<std::byte*>(memory_.get()) + (alignment - address % alignment);
 }
 
-Machine::Machine(const ort::Library& library)
-    : library_(library), run_options_(ort::make_run_options(library)) {}
+Machine::Machine(const ort::Library& library, std::atomic<uint64_t>& computed)
+    : library_(library), computed_(computed), run_options_(ort::make_run_options(library)) {}
 
 float* Machine::floats(size_t slot) const {
   const TensorSlot& found = program_->slots[slot];
@@ -62,6 +62,7 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
     binding = program->sessions[step.session]->session->bind(inputs, outputs);
   }
   scratch_.resize(row_scratch(program->classes));
+  reordered_ = std::vector<float>(program->reordered_elements);
   numbers_.resize(7 * program->batch);
   flags_.resize(4 * program->batch);
   program_ = std::move(program);
@@ -104,6 +105,8 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
       } catch (const ort::Error& error) {
         throw ort::Error(describe(step) + ": " + error.what(), error.code);
       }
+      for (const size_t cell : step.completes)
+        if (job.active[cell]) computed_ += job.count;
       break;
     case StepKind::reset:
       reset_slot(job, step);
@@ -118,13 +121,20 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
 }
 
 void Machine::reset_slot(const Job& job, const Step& step) {
-  const std::span<float> target(floats(step.slot), program_->slots[step.slot].elements);
+  const std::span<float> stored(floats(step.slot), program_->slots[step.slot].elements);
+  const std::span<float> target =
+      step.blocked ? std::span(reordered_).first(step.blocked->elements()) : stored;
   const auto constant = [&](size_t index) { return program_->constants[index]->values.data(); };
   if (step.source) std::copy_n(constant(*step.source), target.size(), target.data());
   ResetRule rule = step.rule;
   if (step.donor) rule.donor = constant(*step.donor);
   reset(*job.kernels, target, rule, step.layout.value_or(ResetLayout{1, 1, false}),
         step.factor ? constant(*step.factor) : nullptr);
+  if (step.shift) {
+    const float* const shift = constant(*step.shift);
+    for (size_t i = 0; i < target.size(); i++) target[i] += shift[i];
+  }
+  if (step.blocked) to_blocked(target.data(), stored.data(), *step.blocked);
 }
 
 void Machine::load_images(const Job& job) {

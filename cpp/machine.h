@@ -29,7 +29,8 @@ class AlignedBuffer {
 
 class Machine {
  public:
-  explicit Machine(const ort::Library& library);
+  // `computed` counts images of cells that have their logits.
+  Machine(const ort::Library& library, std::atomic<uint64_t>& computed);
 
   // Fills in the job's outcome; throws nothing.
   void run(Job& job);
@@ -49,6 +50,7 @@ class Machine {
   float* floats(size_t slot) const;
 
   const ort::Library& library_;
+  std::atomic<uint64_t>& computed_;
   ort::RunOptions run_options_;
   std::shared_ptr<const Program> program_;
   std::vector<AlignedBuffer> buffers_;
@@ -57,6 +59,8 @@ class Machine {
   // By step, null for those that run no session. Freed first.
   std::vector<ort::Binding> bindings_;
   std::vector<float> scratch_;
+  // A parameter in its own order, on its way to one that the slot stores it in.
+  std::vector<float> reordered_;
   std::vector<double> numbers_;
   std::vector<uint8_t> flags_;
   bool original_compared_ = false;

@@ -38,7 +38,13 @@ void measure(TensorSlot& slot, const std::string& name) {
 }
 
 void check_slots(Program& program) {
-  for (size_t i = 0; i < program.slots.size(); i++) measure(program.slots[i], entry("slots", i));
+  for (size_t i = 0; i < program.slots.size(); i++) {
+    TensorSlot& slot = program.slots[i];
+    measure(slot, entry("slots", i));
+    if (slot.base != i) continue;
+    if (slot.offset % 64) refuse(entry("slots", i) + ".offset must be a multiple of 64 bytes");
+    if (slot.offset > most_bytes) refuse(entry("slots", i) + ".offset is larger than 2 ** 40 bytes");
+  }
   for (size_t i = 0; i < program.slots.size(); i++) {
     TensorSlot& slot = program.slots[i];
     if (slot.base == i) continue;
@@ -51,6 +57,7 @@ void check_slots(Program& program) {
       refuse(name + " must lie in the slot that it views");
     }
     slot.storage = base.storage;
+    slot.offset += base.offset;
   }
   program.storage_bytes.clear();
   for (size_t i = 0; i < program.slots.size(); i++) {
@@ -61,7 +68,7 @@ void check_slots(Program& program) {
     if (slot.storage >= program.storage_bytes.size()) program.storage_bytes.resize(slot.storage + 1);
     if (slot.base == i) {
       size_t& bytes = program.storage_bytes[slot.storage];
-      bytes = std::max(bytes, slot.bytes);
+      bytes = std::max(bytes, slot.offset + slot.bytes);
     }
   }
 }
@@ -139,12 +146,30 @@ void check_constant(const Program& program, std::optional<size_t> index, size_t 
   refuse(name + " has " + std::to_string(actual) + " elements, it must have " + std::to_string(length));
 }
 
-void check_reset(const Program& program, const Step& step, const std::string& name) {
+// Whether the slot has the size that the order gives.
+bool holds(const TensorSlot& slot, const Blocked& order) {
+  size_t product = 1;
+  for (const size_t factor : {order.outputs, order.inputs, order.kernel}) {
+    if (factor > slot.elements / product) return false;
+    product *= factor;
+  }
+  return order.block <= slot.elements && order.input_block <= slot.elements &&
+         order.blocked_elements() == slot.elements;
+}
+
+void check_reset(Program& program, const Step& step, const std::string& name) {
   const TensorSlot& slot = program.slots[step.slot];
-  check_constant(program, step.source, slot.elements, name + ".source");
-  check_constant(program, step.donor, slot.elements, name + ".rule.donor");
+  size_t length = slot.elements;
+  if (step.blocked) {
+    if (!holds(slot, *step.blocked)) refuse(name + ".slot must have the size that blocked gives");
+    length = step.blocked->elements();
+    program.reordered_elements = std::max(program.reordered_elements, length);
+  }
+  check_constant(program, step.source, length, name + ".source");
+  check_constant(program, step.donor, length, name + ".rule.donor");
+  check_constant(program, step.shift, length, name + ".shift");
   if (step.layout) {
-    const size_t channels = step.layout->channels, inner = step.layout->inner, length = slot.elements;
+    const size_t channels = step.layout->channels, inner = step.layout->inner;
     if (channels > length || inner > length / channels || length % (channels * inner)) {
       refuse(name + ".slot's length must be a multiple of layout.channels * layout.inner");
     }
@@ -156,12 +181,12 @@ void check_reset(const Program& program, const Step& step, const std::string& na
       if (!std::isfinite(factor)) refuse(name + ".factor must be finite");
     }
   }
-  if (step.rule.kind == ResetKind::shuffle && slot.elements > 0xffffffffu) {
+  if (step.rule.kind == ResetKind::shuffle && length > 0xffffffffu) {
     refuse(name + ".slot must have fewer than 2 ** 32 elements to be shuffled");
   }
 }
 
-void check_step(const Program& program, const Step& step, const std::string& name) {
+void check_step(Program& program, const Step& step, const std::string& name) {
   for (const size_t cell : step.cells) require_index(cell, program.cells, name + ".cell", "cells");
   if (step.kind == StepKind::run) return check_run(program, step, name);
   require_index(step.slot, program.slots, name + ".slot", "slots");
@@ -210,10 +235,19 @@ size_t Program::slot_bytes() const {
 }
 
 void check(Program& program) {
+  program.reordered_elements = 0;
   check_slots(program);
   check_ends(program);
   for (size_t i = 0; i < program.steps.size(); i++) check_step(program, program.steps[i], entry("steps", i));
   check_order(program);
+  std::vector<Step*> last(program.cells.size());
+  for (Step& step : program.steps) {
+    step.completes.clear();
+    if (step.kind == StepKind::run)
+      for (const size_t cell : step.cells) last[cell] = &step;
+  }
+  for (size_t cell = 0; cell < last.size(); cell++)
+    if (last[cell]) last[cell]->completes.push_back(cell);
 }
 
 }  // namespace critmap

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "blocked.h"
 #include "onnxruntime/session.h"
 #include "reset.h"
 
@@ -34,8 +35,9 @@ struct TensorSlot {
   std::vector<int64_t> dims;
   // The buffer it lies in; slots that share one are not alive at the same time.
   size_t storage;
-  // A view: rows of another slot, from a byte offset on. `base` is the slot itself otherwise.
+  // A view: rows of another slot. `base` is the slot itself otherwise.
   size_t base;
+  // In the buffer, in bytes.
   size_t offset;
   // Set by `check`.
   size_t elements, bytes;
@@ -52,10 +54,14 @@ struct Step {
   std::vector<size_t> inputs, outputs;
   // reset, compare
   size_t slot;
-  // Constants by index: copied into the slot first, multiplied in, mixed in.
-  std::optional<size_t> source, factor, donor;
+  // Constants by index: copied into the slot first, multiplied in, added after that, mixed in.
+  std::optional<size_t> source, factor, shift, donor;
   ResetRule rule;
   std::optional<ResetLayout> layout;
+  // How the slot stores the parameter; everything else of the step is in the parameter's own order.
+  std::optional<Blocked> blocked;
+  // run: cells that have their logits with this step. Set by `check`.
+  std::vector<size_t> completes;
 };
 
 struct Program {
@@ -72,6 +78,8 @@ struct Program {
   // Set by `check`.
   size_t batch, classes;
   std::vector<size_t> storage_bytes;
+  // Of the largest parameter that is stored in another order.
+  size_t reordered_elements;
 
   size_t slot_bytes() const;
   size_t image_elements() const { return slots[input].elements / batch; }

@@ -64,7 +64,8 @@ void require(bool so, const std::string& name, size_t slot) {
 }
 
 bool needs_old_values(const Step& step) {
-  if (step.source) return false;
+  // Those stored in another order never start from what is in the slot.
+  if (step.source || step.blocked) return false;
   return step.rule.kind == ResetKind::noise || step.rule.kind == ResetKind::shuffle ||
          step.rule.kind == ResetKind::interpolate;
 }

@@ -2,48 +2,44 @@
  * The fast engine: cuts the model so that nothing before a reset layer is computed twice, and lets the native
  * machine run the plan, several batches at a time. What it computes is what the reference engine computes.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
 import { CritmapError, messageOf } from './errors.js';
 import type { Model } from './model.js';
 import type { Comparison } from './native.js';
 import { nativeEngine, onnxruntimeLibrary, rowColumns } from './native-engine.js';
+import type { Tensor } from './onnx/onnx_pb.js';
+import { dimensions, floats } from './onnx/tensors.js';
 import type { Cell } from './plan/cells.js';
-import { planGraph } from './plan/graph-plan.js';
-import { compile } from './plan/program.js';
+import { planSweep, type SweepPlan } from './plan/plan-sweep.js';
 import { refuseLabels } from './reference.js';
-import { replacedTensors } from './reset.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
 export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {
-  const { cells, context, size, threads } = options;
+  const { cells, threads, signal } = options;
   const batch = model.io.batch ?? options.batch;
-  const layers = [...new Set(cells.map((cell) => cell.layer))];
-  const replaced = replacedTensors(model, cells, context);
-  const { sessions, program, classes } = await planGraph(model, {
-    size,
-    batch,
-    layers,
-    parametersOf: (layer) => replaced.get(layer) ?? [],
-  })
-    .then((plan) => ({
-      ...compile({ model, ...plan, cells, context }),
-      classes: plan.shapes.get(model.io.output)?.dims[1] ?? 0,
-    }))
-    .catch((error) => {
-      throw new CritmapError(
-        'ERR_MODEL',
-        `${model.file.path} cannot be cut for the fast engine (${messageOf(error)}); --engine reference runs it whole`,
-        { cause: error },
-      );
-    });
+  const size = { ...options.size, channels: model.io.channels };
+  const plan = await planSweep(model, { ...options, size, batch }).catch((error) => {
+    signal?.throwIfAborted();
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${model.file.path} cannot be cut for the fast engine (${messageOf(error)}); --engine reference runs it whole`,
+      { cause: error },
+    );
+  });
+  const { classes, program } = plan;
   const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads });
+  const close = () => void engine.close();
+  signal?.addEventListener('abort', close, { once: true });
   try {
-    // Sessions of one graph each; the engine makes several at once and numbers them as they were asked for.
-    await Promise.all(sessions.map(({ bytes, name }) => engine.addSession(bytes, name)));
+    await addSessions(engine, plan, threads, signal);
     await engine.load(program);
   } catch (error) {
     await engine.close();
+    signal?.throwIfAborted();
     throw new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    signal?.removeEventListener('abort', close);
   }
 
   return {
@@ -71,6 +67,41 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
 }
 
 type NativeEngine = ReturnType<typeof nativeEngine.open>;
+
+/** All sessions of a plan, some at once, in the order of their numbers. */
+async function addSessions(
+  engine: NativeEngine,
+  { sessions, source }: SweepPlan,
+  threads: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const values = new Map<Tensor, Float32Array>();
+  const valuesOf = (tensor: Tensor) => {
+    const found = values.get(tensor) ?? floats(tensor);
+    values.set(tensor, found);
+    return found;
+  };
+  const making = new Set<Promise<unknown>>();
+  const pending: Promise<unknown>[] = [];
+  for (const { name, extract } of sessions) {
+    signal?.throwIfAborted();
+    if (making.size >= threads) await Promise.race(making);
+    await setImmediate();
+    const { bytes, shared } = extract();
+    await engine.addConstants(shared.map(valuesOf));
+    const externals = shared.map((tensor) => ({
+      name: tensor.name,
+      values: valuesOf(tensor),
+      dims: dimensions(tensor),
+    }));
+    const made = engine.addSession(bytes, name, { optimise: !source.optimised, externals });
+    making.add(made);
+    // A failure is met when all are awaited.
+    made.catch(() => {}).finally(() => making.delete(made));
+    pending.push(made);
+  }
+  await Promise.all(pending);
+}
 
 /** One batch's results: (cells + 1) x count x columns. */
 interface BatchRows {

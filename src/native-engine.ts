@@ -4,18 +4,22 @@
  * names the entry. Meaning (which steps a sweep needs) is made in `src/plan`.
  */
 import { setImmediate } from 'node:timers/promises';
-import { type Layout, native, type ResetRule } from './native.js';
+import { type Blocked, type Layout, native, type ResetRule } from './native.js';
 
 /** ONNX TensorProto.DataType of the slots that planning meets. */
 export const ElementType = {
   float32: 1,
   uint8: 2,
   int8: 3,
+  uint16: 4,
+  int16: 5,
   int32: 6,
   int64: 7,
   bool: 9,
   float16: 10,
   float64: 11,
+  uint32: 12,
+  uint64: 13,
 } as const;
 
 /** A tensor that each worker owns. All dimensions are known, the batch included; a scalar has none. */
@@ -25,6 +29,8 @@ export interface EngineSlot {
   dims: number[];
   /** Any number; slots with the same one share a buffer and must not be needed at the same time. */
   storage?: number;
+  /** Where in that buffer it begins, in bytes; a multiple of 64, default 0. */
+  offset?: number;
   /** Instead of `storage`: part of another slot (not itself a view), from a byte offset that 64 divides. */
   view?: { slot: number; offset: number };
 }
@@ -49,6 +55,13 @@ export type EngineStep =
       layout?: Layout;
       /** Constant with one factor per output channel, applied to the new value; needs `layout`. */
       factor?: number;
+      /** Constant added after that, one number per element. */
+      shift?: number;
+      /**
+       * How the slot stores the parameter, where that is not row by row. Layout, source, donor, factor and shift
+       * stay in the parameter's own order.
+       */
+      blocked?: Blocked;
       cell?: StepCells;
     }
   /** Compares a slot with the original logits; these are the cell's results. */
@@ -96,6 +109,8 @@ export interface EngineStats {
   slotBytes: number;
   queued: number;
   running: number;
+  /** Images of cells whose logits are there, since the engine was opened. */
+  computed: number;
   closed: boolean;
 }
 
@@ -104,6 +119,32 @@ export interface ExternalInitializer {
   name: string;
   constant: number;
   dims: number[];
+}
+
+export interface SessionOptions {
+  /** Fuse operators and lay out weights first; not for parts of a model that has been optimised. */
+  optimise: boolean;
+  externals?: readonly ExternalInitializer[];
+}
+
+/** An output of a graph. */
+export interface Port {
+  name: string;
+  /** ONNX TensorProto.DataType; 0 if it is not a tensor. */
+  type: number;
+  /** -1 for a dimension that is not known; empty for a scalar, and where not even the rank is known. */
+  dims: number[];
+}
+
+/** The addon's `runtime` object: ONNX Runtime on its own. `library`: its file. */
+export interface NativeRuntime {
+  /**
+   * Writes the model as ONNX Runtime optimises it for this processor to a file: operators fused, weights in the
+   * order of its kernels. `model` is copied by the call; one thread of the pool works.
+   */
+  optimise(library: string, model: Uint8Array, path: string): Promise<void>;
+  /** Types and shapes of a graph's outputs, as far as they follow from the graph. */
+  ports(library: string, model: Uint8Array): Promise<Port[]>;
 }
 
 declare const handle: unique symbol;
@@ -132,7 +173,7 @@ export interface NativeEngine {
     engine: EngineHandle,
     model: Uint8Array,
     name: string,
-    externals?: readonly ExternalInitializer[],
+    options: SessionOptions,
   ): Promise<number>;
   /** Checks a program against the sessions and makes it the current one; not while batches are running. */
   load(engine: EngineHandle, program: NativeProgram): void;
@@ -163,7 +204,7 @@ export interface NativeEngine {
 export class OpenEngine {
   readonly #engine: EngineHandle;
   /** Constants that this engine has, so that none is copied twice. */
-  readonly #constants = new Map<Float32Array, number>();
+  readonly #constants = new WeakMap<Float32Array, number>();
 
   constructor(options: { library: string; threads: number }) {
     this.#engine = native().engine.open(options);
@@ -172,28 +213,39 @@ export class OpenEngine {
   addSession(
     model: Uint8Array,
     name: string,
-    externals?: readonly { name: string; values: Float32Array; dims: number[] }[],
+    {
+      optimise = true,
+      externals = [],
+    }: {
+      optimise?: boolean;
+      externals?: readonly { name: string; values: Float32Array; dims: number[] }[];
+    } = {},
   ): Promise<number> {
-    const found = externals?.map(({ name, values, dims }) => ({
+    const found = externals.map(({ name, values, dims }) => ({
       name,
       dims,
       constant: this.#constant(values),
     }));
-    return native().engine.addSession(this.#engine, model, name, found);
+    return native().engine.addSession(this.#engine, model, name, { optimise, externals: found });
   }
 
-  /** Copies the program's constants, a few at a time so that the event loop goes on, and loads it. */
-  async load(program: EngineProgram): Promise<void> {
-    const constants: number[] = [];
+  /** Copies numbers that sessions and programs will use, a few at a time so that the event loop goes on. */
+  async addConstants(constants: Iterable<Float32Array>): Promise<void> {
     let copied = 0;
-    for (const values of program.constants) {
+    for (const values of constants) {
       if (copied > MOST_COPIED) {
         await setImmediate();
         copied = 0;
       }
-      copied += values.byteLength;
-      constants.push(this.#constant(values));
+      if (!this.#constants.has(values)) copied += values.byteLength;
+      this.#constant(values);
     }
+  }
+
+  /** Copies the program's constants and loads it. */
+  async load(program: EngineProgram): Promise<void> {
+    await this.addConstants(program.constants);
+    const constants = program.constants.map((values) => this.#constant(values));
     native().engine.load(this.#engine, { ...program, constants });
   }
 
@@ -211,7 +263,6 @@ export class OpenEngine {
   }
 
   close(): Promise<void> {
-    this.#constants.clear();
     return native().engine.close(this.#engine);
   }
 

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CritmapError, messageOf } from './errors.js';
-import type { NativeEngine } from './native-engine.js';
+import type { NativeEngine, NativeRuntime } from './native-engine.js';
 
 /**
  * How the elements of a parameter are numbered and scaled. Random values belong to an element's *logical*
@@ -19,6 +19,21 @@ export interface Layout {
   inner: number;
   /** Storage is `[rest, channels]` (`inner` must be 1) while the logical order is `[channels, rest]`. */
   transposed?: boolean;
+}
+
+/**
+ * The element order that ONNX Runtime's convolutions want on processors with vectors: `[outputs, inputs, kernel]`
+ * stored as `[outputs / block][inputs / inputBlock][kernel][inputBlock][block]`, what is past the last channel zero.
+ */
+export interface Blocked {
+  outputs: number;
+  /** Of one group. */
+  inputs: number;
+  /** Elements of one kernel. */
+  kernel: number;
+  block: number;
+  /** `block`, or 1. */
+  inputBlock: number;
 }
 
 /**
@@ -98,6 +113,8 @@ export interface Native {
    * it was detached or resized meanwhile.
    */
   resetAsync(target: Float32Array, rule: ResetRule, options?: ResetOptions): Promise<void>;
+  /** Writes `from`, stored row by row, to `to` in another order; `to` has the padding besides. */
+  toBlocked(from: Float32Array, to: Float32Array, order: Blocked): void;
   /** Compares two row-major N x `classes` blocks; labels: one class index per row, or -1 for unlabelled. */
   compare(original: Float32Array, changed: Float32Array, classes: number, labels?: Int32Array): Comparison;
   compareAsync(
@@ -110,6 +127,8 @@ export interface Native {
   norms(original: Float32Array, changed: Float32Array): { original: number; difference: number };
   /** Programs of ONNX Runtime sessions on worker threads; see native-engine.ts. */
   engine: NativeEngine;
+  /** What ONNX Runtime knows of a model; see native-engine.ts. */
+  runtime: NativeRuntime;
   /** For tests against published values only. */
   internal?: {
     /** One Philox4x32-10 block: counter of 4 words, key of 2, lowest first; gives 4 words. */

@@ -36,8 +36,16 @@ struct ApiBase {
 // The version whose table has every slot below; it came with release 1.17.
 constexpr uint32_t api_version = 17;
 
+// Of file names.
+#if defined(_WIN32)
+using PathChar = wchar_t;
+#else
+using PathChar = char;
+#endif
+
 // Values of the ABI's enumerations, which are passed as int.
-constexpr int log_warning = 2, log_fatal = 4, execution_sequential = 0, optimization_all = 99;
+constexpr int log_warning = 2, log_fatal = 4, execution_sequential = 0;
+constexpr int optimization_none = 0, optimization_all = 99;
 constexpr int arena_allocator = 1, default_memory = 0;
 
 template <size_t slot, class Function>
@@ -85,6 +93,8 @@ struct Api {
   // Sessions.
   Slot<10, OrtStatus*(OrtSessionOptions**)> CreateSessionOptions{table};
   Slot<100, void(OrtSessionOptions*)> ReleaseSessionOptions{table};
+  // Writes the model as the session optimised it to a file of that name, when the session is made.
+  Slot<11, OrtStatus*(OrtSessionOptions*, const PathChar*)> SetOptimizedModelFilePath{table};
   Slot<13, OrtStatus*(OrtSessionOptions*, int)> SetSessionExecutionMode{table};
   // Without a plan of the run's memory made in its first run.
   Slot<17, OrtStatus*(OrtSessionOptions*)> DisableMemPattern{table};
@@ -93,6 +103,8 @@ struct Api {
   Slot<24, OrtStatus*(OrtSessionOptions*, int)> SetIntraOpNumThreads{table};
   Slot<25, OrtStatus*(OrtSessionOptions*, int)> SetInterOpNumThreads{table};
   Slot<130, OrtStatus*(OrtSessionOptions*, const char*, const char*)> AddSessionConfigEntry{table};
+  // The session uses the tensor itself, which outlives it, instead of a copy. (name, tensor)
+  Slot<150, OrtStatus*(OrtSessionOptions*, const char*, const OrtValue*)> AddInitializer{table};
   // Values instead of those that the model would read from other files: (names, tensors, how many).
   Slot<210, OrtStatus*(OrtSessionOptions*, const char* const*, const OrtValue* const*, size_t)>
       AddExternalInitializers{table};

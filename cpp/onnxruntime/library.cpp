@@ -17,10 +17,8 @@ using GetApiBase = const ApiBase* (*)();
 
 #if defined(_WIN32)
 void* open_library(const std::string& path) {
-  std::wstring wide(size_t(MultiByteToWideChar(CP_UTF8, 0, path.data(), int(path.size()), nullptr, 0)), L' ');
-  MultiByteToWideChar(CP_UTF8, 0, path.data(), int(path.size()), wide.data(), int(wide.size()));
   // Its neighbours are looked for beside it.
-  return LoadLibraryExW(wide.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
+  return LoadLibraryExW(system_path(path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
 }
 std::string open_failure() { return "error " + std::to_string(GetLastError()); }
 GetApiBase find_entry(void* handle) {
@@ -54,6 +52,16 @@ const void* table(const ApiBase& base, const std::string& path) {
 }
 
 }  // namespace
+
+std::basic_string<PathChar> system_path(const std::string& path) {
+#if defined(_WIN32)
+  std::wstring wide(size_t(MultiByteToWideChar(CP_UTF8, 0, path.data(), int(path.size()), nullptr, 0)), L' ');
+  MultiByteToWideChar(CP_UTF8, 0, path.data(), int(path.size()), wide.data(), int(wide.size()));
+  return wide;
+#else
+  return path;
+#endif
+}
 
 const Library& Library::load(const std::string& path) {
   static std::mutex mutex;

@@ -11,6 +11,9 @@
 
 namespace critmap::ort {
 
+// A UTF-8 file name as the system wants it.
+std::basic_string<PathChar> system_path(const std::string& path);
+
 // Something that ONNX Runtime refused, with its message; `code` is its own, 0 if the failure is ours.
 class Error : public std::runtime_error {
  public:

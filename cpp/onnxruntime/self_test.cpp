@@ -30,7 +30,7 @@ bool is_pair(std::span<const Port> ports, const char* name) {
 
 void self_test(const Library& library) {
   try {
-    Session(library, std::span(model).first(5), {}, nullptr);
+    Session(library, std::span(model).first(5), Optimise::yes, {}, nullptr);
     expect(false, library, "a broken model was accepted");
   } catch (const Error& error) {
     expect(error.code != 0 && error.what()[0] != 0, library, "an error has no code or no message");
@@ -42,7 +42,7 @@ void self_test(const Library& library) {
   const Value out = make_value(library, y, sizeof(y), dims, 1);
   const Initializer initializers[] = {{"w", weight.get()}};
   const PrepackedWeights prepacked = make_prepacked_weights(library);
-  const Session session(library, model, initializers, prepacked.get());
+  const Session session(library, model, Optimise::yes, initializers, prepacked.get());
   expect(is_pair(session.inputs(), "x") && is_pair(session.outputs(), "y"), library,
          "inputs and outputs are not those of the model");
   const OrtValue *const from = in.get(), *const to = out.get();

@@ -44,12 +44,14 @@ struct Initializer {
   const OrtValue* value;
 };
 
+enum class Optimise { no, yes };
+
 class Session {
  public:
   // `model` is an ONNX file's content and is not needed afterwards; `initializers` are borrowed for good, as
   // is `prepacked`, which may be null. One thread, no spinning, the environment's arena.
-  Session(const Library& library, std::span<const uint8_t> model, std::span<const Initializer> initializers,
-          OrtPrepackedWeightsContainer* prepacked);
+  Session(const Library& library, std::span<const uint8_t> model, Optimise optimise,
+          std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked);
 
   std::span<const Port> inputs() const { return inputs_; }
   std::span<const Port> outputs() const { return outputs_; }
@@ -66,5 +68,9 @@ class Session {
   Owned<OrtSession, &Api::ReleaseSession> session_;
   std::vector<Port> inputs_, outputs_;
 };
+
+// Optimises a model for this processor and writes it to the file `path` (UTF-8): operators fused, weights in
+// the order that its kernels want. A session of it, or of a part of it, needs no optimising.
+void save_optimised(const Library& library, std::span<const uint8_t> model, const std::string& path);
 
 }  // namespace critmap::ort

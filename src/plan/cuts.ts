@@ -13,8 +13,10 @@ export interface CutProblem {
   output: string;
   /** Bytes of a dynamic tensor for one image. */
   bytesOf(name: string): number;
-  /** Bytes of the trained tensors that a step reads. */
+  /** Bytes of the trained tensors of which every session of a step has a copy. */
   weightBytes: readonly number[];
+  /** Nodes are as the runtime runs them: a cut costs no fusion and no reordering. */
+  optimised: boolean;
   /** Position of the first dynamic step that each layer's parameters reach. */
   layerStarts: readonly number[];
   /** Bytes that the copies of weights may take. */
@@ -55,7 +57,11 @@ export function chooseCuts(problem: CutProblem): Cut[] {
 }
 
 /** Every boundary at which the graph may be cut, with what is live there. */
-export function candidateCuts({ flow, output }: Pick<CutProblem, 'flow' | 'output'>): Cut[] {
+export function candidateCuts({
+  flow,
+  output,
+  optimised,
+}: Pick<CutProblem, 'flow' | 'output' | 'optimised'>): Cut[] {
   const { input, steps, readers } = flow;
   const lastRead = new Map<string, number>();
   const noteTensor = (name: string) => {
@@ -72,7 +78,7 @@ export function candidateCuts({ flow, output }: Pick<CutProblem, 'flow' | 'outpu
     for (const name of step.makes) live.add(name);
     for (const name of live) if ((lastRead.get(name) ?? -1) <= position) live.delete(name);
     const next = nextDynamic(flow, position + 1);
-    if (next < steps.length && !fused.has(steps[next]?.node.opType ?? '')) {
+    if (next < steps.length && (optimised || !fused.has(steps[next]?.node.opType ?? ''))) {
       cuts.push({ before: next, live: [...live] });
     }
   }
@@ -94,41 +100,25 @@ interface Choice {
 
 /** The cheapest cuts when a copied byte costs `price` moved ones: shortest path over the candidates. */
 function cheapest(problem: CutProblem, candidates: readonly Cut[], price: number): Choice {
-  const { weightBytes, layerStarts, bytesOf } = problem;
-  const upTo = [0];
-  for (const bytes of weightBytes) upTo.push((upTo.at(-1) ?? 0) + bytes);
-  const starts = [...layerStarts].sort((a, b) => a - b);
-  const crossing = candidates.map(({ before, live }) => {
-    const layersBefore = starts.filter((start) => start < before).length;
-    return layersBefore * live.reduce((sum, name) => sum + bytesOf(name) + CALL_BYTES, 0);
-  });
+  const { bytesOf, optimised } = problem;
+  const moved = (name: string) => (optimised ? 0 : bytesOf(name));
+  const layers = layerSums(problem, candidates);
+  const crossing = candidates.map(
+    ({ live }, i) => (layers.before[i] ?? 0) * live.reduce((sum, name) => sum + moved(name) + CALL_BYTES, 0),
+  );
   // The last boundary is the logits', which every cell writes in any case.
   crossing[candidates.length - 1] = 0;
 
-  // What a layer starts from stays in memory while the layers before it are done.
-  const startBytes = new Map(
-    starts.map((start) => [
-      start,
-      (problem.flow.steps[start]?.reads ?? [])
-        .filter((name) => isDynamic(problem.flow, name))
-        .reduce((sum, name) => sum + bytesOf(name), 0),
-    ]),
-  );
   const cost = candidates.map(() => Number.POSITIVE_INFINITY);
   const copies = candidates.map(() => 0);
   const from = candidates.map(() => -1);
   cost[0] = 0;
   for (let to = 1; to < candidates.length; to++) {
-    const end = candidates[to]?.before ?? 0;
     for (let start = 0; start < to; start++) {
-      const begin = candidates[start]?.before ?? 0;
-      const copied = starts
-        .filter((layer) => layer >= begin && layer < end)
-        .reduce((sum, layer) => sum + (upTo[end] ?? 0) - (upTo[layer + 1] ?? 0), 0);
-      const kept = starts
-        .filter((layer) => layer >= begin && layer < end)
-        .reduce((sum, layer) => sum + (startBytes.get(layer) ?? 0), 0);
-      const over = KEEP_PRICE * Math.max(0, kept - problem.keep);
+      const inside = difference(layers.before, start, to);
+      // Every layer of the segment has a session with the weights from behind it to the segment's end.
+      const copied = inside * (layers.weights[to] ?? 0) - difference(layers.weightsBehind, start, to);
+      const over = KEEP_PRICE * Math.max(0, difference(layers.kept, start, to) - problem.keep);
       const total = (cost[start] ?? 0) + (crossing[to] ?? 0) + price * copied + over;
       if (total < (cost[to] ?? 0)) {
         cost[to] = total;
@@ -140,4 +130,33 @@ function cheapest(problem: CutProblem, candidates: readonly Cut[], price: number
   const cuts: number[] = [];
   for (let at = candidates.length - 1; at >= 0; at = from[at] ?? -1) cuts.unshift(at);
   return { cuts, copies: copies.at(-1) ?? 0 };
+}
+
+const difference = (sums: readonly number[], from: number, to: number) => (sums[to] ?? 0) - (sums[from] ?? 0);
+
+/** Sums over everything before each candidate, so that those over a segment are differences. */
+function layerSums({ flow, weightBytes, layerStarts, bytesOf }: CutProblem, candidates: readonly Cut[]) {
+  const upTo = [0];
+  for (const bytes of weightBytes) upTo.push((upTo.at(-1) ?? 0) + bytes);
+  // What a layer starts from stays in memory while the layers before it are done.
+  const startBytes = (start: number) =>
+    (flow.steps[start]?.reads ?? [])
+      .filter((name) => isDynamic(flow, name))
+      .reduce((sum, name) => sum + bytesOf(name), 0);
+  const starts = [...layerStarts].sort((a, b) => a - b);
+  const sums = { before: [0], weights: [0], weightsBehind: [0], kept: [0] };
+  let layer = 0;
+  let [weightsBehind, kept] = [0, 0];
+  for (const [i, { before }] of candidates.entries()) {
+    for (let start = starts[layer]; start !== undefined && start < before; start = starts[layer]) {
+      weightsBehind += upTo[start + 1] ?? 0;
+      kept += startBytes(start);
+      layer++;
+    }
+    sums.before[i] = layer;
+    sums.weights[i] = upTo[before] ?? 0;
+    sums.weightsBehind[i] = weightsBehind;
+    sums.kept[i] = kept;
+  }
+  return sums;
 }

@@ -3,7 +3,6 @@
  * graph as inputs and outputs with fixed shapes.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { OnnxFile } from '../onnx/model.js';
 import {
   type Graph,
   GraphSchema,
@@ -11,13 +10,16 @@ import {
   type Node,
   Shape_DimensionSchema,
   ShapeSchema,
+  EntrySchema,
   type Tensor,
   Type_TensorTypeSchema,
   TypeSchema,
   type ValueInfo,
   ValueInfoSchema,
 } from '../onnx/onnx_pb.js';
+import { dimensions, FLOAT } from '../onnx/tensors.js';
 import { type Dataflow, readsOf } from './dataflow.js';
+import type { Source } from './source.js';
 
 /** Element type (TensorProto.DataType) and dimensions of a tensor, the batch included. */
 export interface TensorShape {
@@ -34,17 +36,28 @@ export interface Part {
   extra?: readonly Tensor[];
 }
 
+/** A part as the bytes of an ONNX file, and the stored tensors that it leaves out of them. */
+export interface Extracted {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Said to lie in another file; the session gets them when it is made. */
+  shared: Tensor[];
+}
+
+/** Numbers of this many elements are not worth sharing. */
+const FEW = 256;
+
 /**
- * The part as the bytes of an ONNX file.
+ * The part as a graph of its own. Of an optimised graph the large tensors are left out, to be shared between
+ * sessions; of others the runtime makes something else of them in every session anyway.
  * @throws RangeError when it reads a tensor that is neither an input, nor stored, nor made by a constant step
  */
 export function extract(
-  file: OnnxFile,
+  source: Pick<Source, 'proto' | 'graph' | 'optimised'>,
   flow: Dataflow,
   part: Part,
   shapeOf: (name: string) => TensorShape,
-): Uint8Array<ArrayBuffer> {
-  const stored = new Map(file.graph.initializer.map((tensor) => [tensor.name, tensor]));
+): Extracted {
+  const stored = new Map(source.graph.initializer.map((tensor) => [tensor.name, tensor]));
   for (const tensor of part.extra ?? []) stored.set(tensor.name, tensor);
   const given = new Set(part.inputs);
   const made = new Set(part.nodes.flatMap((node) => node.output));
@@ -71,14 +84,24 @@ export function extract(
   const constantNodes = [...constants]
     .sort((a, b) => a - b)
     .map((position) => flow.steps[position]?.node as Node);
+  const shared = source.optimised ? [...initializers].filter(isLarge) : [];
   const graph: Graph = create(GraphSchema, {
     name: 'part',
     node: [...constantNodes, ...part.nodes],
-    initializer: [...initializers],
+    initializer: [...initializers].map((tensor) => (shared.includes(tensor) ? leftOut(tensor) : tensor)),
     input: part.inputs.map((name) => valueInfo(name, shapeOf(name))),
     output: part.outputs.map((name) => valueInfo(name, shapeOf(name))),
   });
-  return toBinary(ModelSchema, { ...file.proto, metadataProps: [], graph });
+  return { bytes: toBinary(ModelSchema, { ...source.proto, metadataProps: [], graph }), shared };
+}
+
+export function isLarge(tensor: Tensor): boolean {
+  return tensor.dataType === FLOAT && dimensions(tensor).reduce((product, d) => product * d, 1) >= FEW;
+}
+
+function leftOut(tensor: Tensor): Tensor {
+  const location = create(EntrySchema, { key: 'location', value: 'shared' });
+  return { ...tensor, rawData: new Uint8Array(), floatData: [], externalData: [location], dataLocation: 1 };
 }
 
 /** A graph input or output with a fixed shape. */

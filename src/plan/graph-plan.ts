@@ -1,13 +1,13 @@
 /** The plan of a model's graph: its data flow, shapes, cuts and parts, and what they come to in MACs. */
-import type { Model } from '../model.js';
 import { attributeInt } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import { elementCount } from '../onnx/tensors.js';
 import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
 import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
 import type { TensorShape } from './extract.js';
-import { observeShapes } from './observe.js';
 import { type Parts, partsOf } from './parts.js';
+import { type ImageSize, shapesOf } from './shapes.js';
+import { BLOCKED, type Source } from './source.js';
 
 export interface GraphPlan {
   flow: Dataflow;
@@ -22,10 +22,10 @@ export interface GraphPlan {
 const KEPT_BYTES = 80 * 2 ** 20;
 
 export interface GraphPlanOptions {
-  size: { height: number; width: number };
+  size: ImageSize;
   batch: number;
   layers: readonly Layer[];
-  /** Tensors of a layer that some reset of the sweep replaces. */
+  /** The source's tensors of a layer that some reset of the sweep replaces. */
   parametersOf: (layer: Layer) => readonly string[];
   /** Bytes that copies of weights may take; default twice the model's weights and at least 64 MB. */
   budget?: number;
@@ -33,21 +33,24 @@ export interface GraphPlanOptions {
   choose?: (candidates: readonly Cut[]) => Cut[];
 }
 
-export async function planGraph(model: Model, options: GraphPlanOptions): Promise<GraphPlan> {
+export async function planGraph(source: Source, options: GraphPlanOptions): Promise<GraphPlan> {
   const { size, batch, layers, parametersOf } = options;
-  const flow = dataflowOf(model.file.graph, model.io.input, model.io.output);
-  const shapes = await observeShapes(model, flow, size, batch);
+  const flow = dataflowOf(source.graph, source.input, source.output);
+  const shapes = await shapesOf(source, flow, size, batch);
   const stored = new Map(
-    model.file.graph.initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]),
+    source.graph.initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]),
   );
-  const weightBytes = flow.steps.map(({ reads }) =>
-    reads.reduce((sum, name) => sum + (stored.get(name) ?? 0), 0),
+  // Blocked convolutions use weights as they are, and sessions share them; other kernels make copies for
+  // themselves.
+  const weightBytes = flow.steps.map(({ reads, node }) =>
+    node.domain === BLOCKED ? 0 : reads.reduce((sum, name) => sum + (stored.get(name) ?? 0), 0),
   );
   const budget =
     options.budget ?? Math.max(64 * 2 ** 20, 2 * weightBytes.reduce((sum, bytes) => sum + bytes, 0));
   const problem = {
     flow,
-    output: model.io.output,
+    output: source.output,
+    optimised: source.optimised,
     bytesOf: (name: string) => (4 * elementCount(shapes.get(name)?.dims ?? [])) / batch,
     weightBytes,
     layerStarts: layers.map((layer) => firstDynamic(flow, parametersOf(layer))),
@@ -88,13 +91,16 @@ function stepMacs(node: Dataflow['steps'][number]['node'], shapes: ReadonlyMap<s
   if (!input || !output) return 0;
   const outputs = elementCount(output);
   switch (node.opType) {
-    case 'Conv': {
+    case 'Conv':
+    case 'FusedConv': {
       const channels = (input[1] ?? 1) / attributeInt(node, 'group', 1);
       const kernel = node.attribute.find(({ name }) => name === 'kernel_shape')?.ints.map(Number) ?? [1];
       return outputs * channels * elementCount(kernel);
     }
     case 'Gemm':
+    case 'FusedGemm':
     case 'MatMul':
+    case 'FusedMatMul':
       return outputs * (input.at(-1) ?? 1);
     default:
       return 0;

@@ -6,19 +6,20 @@
 import type { Model } from '../model.js';
 import type { EngineProgram, EngineStep } from '../native-engine.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
-import { FLOAT, withFloats } from '../onnx/tensors.js';
-import { initialNorm, type ParameterReset, parameterResets, type ResetContext } from '../reset.js';
+import { FLOAT } from '../onnx/tensors.js';
+import { type ParameterReset, parameterResets, type ResetContext } from '../reset.js';
 import type { Cell } from './cells.js';
 import type { Dataflow } from './dataflow.js';
-import { extract, type TensorShape } from './extract.js';
-import { type Fold, foldNorm } from './fold.js';
+import { type Extracted, extract, type TensorShape } from './extract.js';
 import type { LayerPart, Parts } from './parts.js';
+import { nodesOf, type Place, type PlacedLayer, type Source } from './source.js';
 import { shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */
 export interface SessionGraph {
   name: string;
-  bytes: Uint8Array;
+  /** Made when it is asked for, so that not all of them are in memory at once. */
+  extract(): Extracted;
 }
 
 export interface Compiled {
@@ -30,6 +31,7 @@ export interface Compiled {
 
 export interface CompileInput {
   model: Model;
+  source: Source;
   flow: Dataflow;
   parts: Parts;
   shapes: ReadonlyMap<string, TensorShape>;
@@ -53,20 +55,19 @@ class Compiler {
   readonly #steps: EngineStep[] = [];
   /** Slots of the original run's tensors, by name. */
   readonly #original = new Map<string, number>();
-  readonly #folds = new Map<LayerPart, Fold | undefined>();
 
   constructor(private readonly input: CompileInput) {}
 
   compile(): Compiled {
-    const { model, parts, cells } = this.input;
-    const logitsName = model.io.output;
+    const { source, parts, cells } = this.input;
+    const logitsName = this.input.source.output;
     const ahead = cells.length * this.#bytes(this.#shape(logitsName)) > KEPT_LOGITS;
-    this.#original.set(model.io.input, this.#slot(this.#shape(model.io.input)));
+    this.#original.set(source.input, this.#slot(this.#shape(source.input)));
     if (ahead) this.#runOn(0, this.#original);
 
     const compares: EngineStep[] = [];
     const segmentSlots = ahead
-      ? new Map([[model.io.input, slotOf(this.#original, model.io.input)]])
+      ? new Map([[source.input, slotOf(this.#original, source.input)]])
       : this.#original;
     for (const [i, segment] of parts.segments.entries()) {
       const made = [...segment.outputs, ...segment.taps];
@@ -84,7 +85,7 @@ class Compiler {
     const program: EngineProgram = {
       slots: [],
       constants: this.#constants,
-      input: slotOf(this.#original, model.io.input),
+      input: slotOf(this.#original, source.input),
       logits: slotOf(this.#original, logitsName),
       cells: cells.length,
       steps: this.#steps,
@@ -95,75 +96,54 @@ class Compiler {
 
   /** Steps of one cell; returns the slot of its logits. */
   #cell(part: LayerPart, cell: Cell, original: ReadonlyMap<string, number>): number {
-    const { model, context, parts } = this.input;
+    const { model, source, context, parts } = this.input;
     const slots = new Map(original);
     const resets = parameterResets(model, part.layer, cell.reset, cell.trial, context);
-    const fold = this.#fold(part);
     for (const tensor of part.parameters) {
-      const slot = this.#slot(this.#parameterShape(part, tensor));
+      const place = this.#place(part, tensor);
+      const slot = this.#slot({ type: FLOAT, dims: place.dims });
       slots.set(tensor, slot);
-      const reset = resets.find(({ parameter }) => parameter.tensor === tensor);
-      this.#steps.push(this.#resetStep(part, tensor, slot, reset, fold, cell.index));
+      const reset = resets.find(({ parameter }) => parameter === place.parameter);
+      this.#steps.push(this.#resetStep(place, slot, reset, cell.index));
     }
     const inputs = [...part.parameters, ...part.inputs];
     // A layer that does not reach the logits has nothing to run.
-    if (part.outputs.length === 0) return slotOf(original, model.io.output);
+    if (part.outputs.length === 0) return slotOf(original, source.output);
     this.#run(this.#layerSession(part), inputs, part.outputs, slots, cell.index);
     for (let i = part.next; i < parts.segments.length; i++) {
       const { inputs, outputs } = parts.segments[i] ?? { inputs: [], outputs: [] };
       this.#run(this.#plainSession(i), inputs, outputs, slots, cell.index);
     }
-    return slotOf(slots, model.io.output);
+    return slotOf(slots, source.output);
   }
 
-  #resetStep(
-    part: LayerPart,
-    tensor: string,
-    slot: number,
-    reset: ParameterReset | undefined,
-    fold: Fold | undefined,
-    cell: number,
-  ): EngineStep {
-    const { model } = this.input;
-    // A parameter that this reset leaves, while another reset of the sweep replaces it.
-    if (!reset) {
-      const own = this.#constant(model.values(tensor));
-      const rule = { kind: 'interpolate', donor: own, alpha: 0 } as const;
-      return { kind: 'reset', slot, source: own, rule, cell };
-    }
-    const { rule, parameter } = reset;
-    const folded = tensor === part.layer.weight.tensor ? fold?.factor : undefined;
-    const factor = product(reset.factor, folded);
+  #resetStep(place: Place, slot: number, reset: ParameterReset | undefined, cell: number): EngineStep {
+    const { parameter, blocked, shift } = place;
+    const own = () => this.#constant(this.input.model.values(parameter.tensor));
+    // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
+    const rule = reset?.rule ?? { kind: 'interpolate', donor: this.input.model.values(parameter.tensor), alpha: 1 };
+    const factor = product(reset?.factor, place.factor);
     const changes = rule.kind === 'shuffle' || rule.kind === 'noise' || rule.kind === 'interpolate';
     return {
       kind: 'reset',
       slot,
       rule: rule.kind === 'interpolate' ? { ...rule, donor: this.#constant(rule.donor) } : rule,
       layout: parameter.layout,
-      ...(changes && { source: this.#constant(model.values(tensor)) }),
+      ...(changes && { source: own() }),
       ...(factor && { factor: this.#constant(factor) }),
+      ...(shift && { shift: this.#constant(shift) }),
+      ...(blocked && { blocked }),
       cell,
     };
   }
 
-  #parameterShape({ layer }: LayerPart, tensor: string): TensorShape {
-    const { stored } = tensor === layer.weight.tensor ? layer.weight : (layer.bias ?? layer.weight);
-    return { type: FLOAT, dims: stored };
+  #placed(part: LayerPart): PlacedLayer {
+    return this.input.source.places.get(part.layer) as PlacedLayer;
   }
 
-  #fold(part: LayerPart): Fold | undefined {
-    if (!this.#folds.has(part)) {
-      const norm = this.#norm(part);
-      const values = (tensor: string) => norm.get(tensor) ?? this.input.model.values(tensor);
-      this.#folds.set(part, foldNorm(part.layer, this.#nodes(part.steps), values));
-    }
-    return this.#folds.get(part);
-  }
-
-  /** The layer's norm as a reset leaves it, where that is not as trained. */
-  #norm({ layer }: LayerPart): Map<string, Float32Array> {
-    const { model, context } = this.input;
-    return context.norm === 'reset' && layer.norm ? initialNorm(model, layer.norm) : new Map();
+  #place(part: LayerPart, tensor: string): Place {
+    const { weight, bias } = this.#placed(part);
+    return bias?.tensor === tensor ? bias : weight;
   }
 
   #originalSession(i: number): number {
@@ -178,19 +158,10 @@ class Compiler {
   }
 
   #layerSession(part: LayerPart): number {
-    const { model } = this.input;
-    const fold = this.#fold(part);
-    const nodes = this.#nodes(part.steps).flatMap((node) =>
-      node === fold?.conv ? [fold.fused] : node === fold?.norm ? [] : [node],
-    );
-    const stored = new Map(model.file.graph.initializer.map((tensor) => [tensor.name, tensor]));
-    const extra = [...this.#norm(part)].flatMap(([name, values]) => {
-      const tensor = stored.get(name);
-      return tensor ? [withFloats(tensor, values)] : [];
-    });
-    if (fold) extra.push(fold.shift);
+    const placed = this.#placed(part);
     const inputs = [...part.parameters, ...part.inputs];
-    return this.#session(`layer ${part.layer.name}`, nodes, inputs, part.outputs, extra, part);
+    const nodes = nodesOf(this.#nodes(part.steps), placed);
+    return this.#session(`layer ${part.layer.name}`, nodes, inputs, part.outputs, placed.extra, part);
   }
 
   #session(
@@ -203,11 +174,13 @@ class Compiler {
   ): number {
     const known = this.#sessionOf.get(name);
     if (known !== undefined) return known;
-    const { model, flow } = this.input;
+    const { source, flow } = this.input;
     const shapeOf = (tensor: string) =>
-      part?.parameters.includes(tensor) ? this.#parameterShape(part, tensor) : this.#shape(tensor);
-    const bytes = extract(model.file, flow, { nodes, inputs, outputs, extra }, shapeOf);
-    const index = this.#sessions.push({ name, bytes }) - 1;
+      part?.parameters.includes(tensor)
+        ? { type: FLOAT, dims: this.#place(part, tensor).dims }
+        : this.#shape(tensor);
+    const content = { nodes, inputs, outputs, extra };
+    const index = this.#sessions.push({ name, extract: () => extract(source, flow, content, shapeOf) }) - 1;
     this.#sessionOf.set(name, index);
     return index;
   }
@@ -281,11 +254,14 @@ class Compiler {
     }
     // The logits are read by every comparison.
     use(logits, steps.length);
-    const { buffers, sizes } = shareStorage(lives);
-    return {
-      slots: this.#slots.map(({ type, dims }, i) => ({ type, dims: [...dims], storage: buffers[i] ?? 0 })),
-      bytes: sizes.reduce((sum, size) => sum + size, 0),
-    };
+    const { offsets, bytes } = shareStorage(lives);
+    const slots = this.#slots.map(({ type, dims }, i) => ({
+      type,
+      dims: [...dims],
+      storage: 0,
+      offset: offsets[i] ?? 0,
+    }));
+    return { slots, bytes };
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Which tensors may share memory: tensors whose lives do not overlap take turns in one buffer. Greedy by first
- * use, best fit; a worker's activations then take little more than what is alive at once.
+ * Where tensors lie in one block of memory: tensors whose lives overlap lie apart, others may share a place. The
+ * largest are placed first, each as low as it can be; a worker's activations then take little more than what is
+ * alive at once.
  */
 
 /** A tensor's life: from the step that writes it first to the last that uses it. */
@@ -10,32 +11,38 @@ export interface Life {
   last: number;
 }
 
-/** @returns a buffer's number for every life, and the buffers' sizes in bytes */
-export function shareStorage(lives: readonly Life[]): { buffers: number[]; sizes: number[] } {
-  const order = lives.map((_, i) => i).sort((a, b) => (lives[a]?.first ?? 0) - (lives[b]?.first ?? 0));
-  const buffers = lives.map(() => -1);
-  const sizes: number[] = [];
-  const freeAfter: number[] = [];
+/** Vector loads want tensors to start at multiples of this. */
+const ALIGNMENT = 64;
+
+/** @returns an offset for every life, a multiple of 64, and the bytes of the whole block */
+export function shareStorage(lives: readonly Life[]): { offsets: number[]; bytes: number } {
+  const offsets = lives.map(() => 0);
+  // Those already placed, by the steps that they live in.
+  const alive: number[][] = [];
+  const order = lives.map((_, i) => i).sort((a, b) => (lives[b]?.bytes ?? 0) - (lives[a]?.bytes ?? 0));
+  let bytes = 0;
   for (const i of order) {
-    const life = lives[i] as Life;
-    let chosen = -1;
-    for (let b = 0; b < sizes.length; b++) {
-      // A small tensor that lives long, such as a cell's logits, must not hold a large buffer.
-      if ((freeAfter[b] ?? 0) >= life.first || (sizes[b] ?? 0) > 2 * life.bytes) continue;
-      if (chosen < 0 || waste(sizes[b], life.bytes) < waste(sizes[chosen], life.bytes)) chosen = b;
+    const { first, last, bytes: size } = lives[i] as Life;
+    const others = new Set<number>();
+    for (let step = first; step <= last; step++) for (const other of alive[step] ?? []) others.add(other);
+    const taken = [...others].sort((a, b) => (offsets[a] ?? 0) - (offsets[b] ?? 0));
+    let at = 0;
+    for (const other of taken) {
+      const begin = offsets[other] ?? 0;
+      if (at + size <= begin) break;
+      at = Math.max(at, aligned(begin + (lives[other]?.bytes ?? 0)));
     }
-    if (chosen < 0) {
-      chosen = sizes.length;
-      sizes.push(0);
+    offsets[i] = at;
+    bytes = Math.max(bytes, at + size);
+    for (let step = Math.max(0, first); step <= last; step++) {
+      const list = alive[step];
+      if (list) list.push(i);
+      else alive[step] = [i];
     }
-    buffers[i] = chosen;
-    sizes[chosen] = Math.max(sizes[chosen] ?? 0, life.bytes);
-    freeAfter[chosen] = life.last;
   }
-  return { buffers, sizes };
+  return { offsets, bytes: aligned(bytes) };
 }
 
-/** What taking this buffer wastes: growing it costs as much as leaving a part of it unused. */
-function waste(size = 0, bytes: number): number {
-  return Math.abs(size - bytes);
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }

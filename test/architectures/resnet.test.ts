@@ -42,7 +42,7 @@ t.test('a reset with the seed of the model draws other weights', async (t) => {
   const model = await loadModel(path);
   const reset = { kind: 'random', label: 'random' } as const;
   for (const layer of model.layers) {
-    const { change } = resetLayer(model, layer, reset, 0, { seed: 3, init: 'auto', norm: 'keep' });
+    const { change } = await resetLayer(model, layer, reset, 0, { seed: 3, init: 'auto', norm: 'keep' });
     t.ok(change !== null && change > 0.5, layer.name);
   }
 });

@@ -29,7 +29,7 @@ const images = new Float32Array(8).fill(1);
 async function open(threads = 2) {
   const handle = engine.open({ library: ${JSON.stringify(onnxruntimeLibrary())}, threads });
   engine.addConstant(handle, new Float32Array(16).fill(1));
-  await engine.addSession(handle, bytes, 'product');
+  await engine.addSession(handle, bytes, 'product', { optimise: true });
   engine.load(handle, program);
   return handle;
 }
@@ -90,7 +90,7 @@ const cases: [title: string, body: string, stdout: string, ...flags: string[]][]
   ],
   [
     'process.exit while sessions are built is clean',
-    `const handle = await open(); for (let i = 0; i < 50; i++) engine.addSession(handle, bytes, 's' + i).catch(() => {});
+    `const handle = await open(); for (let i = 0; i < 50; i++) engine.addSession(handle, bytes, 's' + i, { optimise: true }).catch(() => {});
      console.log('out'); process.exit(0);`,
     'out',
   ],

@@ -15,7 +15,7 @@ const BATCH = 2;
 async function ready() {
   const handle = engine.open({ library, threads: 1 });
   t.teardown(() => engine.close(handle));
-  await engine.addSession(handle, product(BATCH), 'product');
+  await engine.addSession(handle, product(BATCH), 'product', { optimise: true });
   const constant = engine.addConstant(handle, new Float32Array(CLASSES * CLASSES));
   return { handle, good: { ...products(BATCH, 2), constants: [constant] } as NativeProgram };
 }

@@ -137,7 +137,7 @@ t.test('weights given as external initialisers are shared by sessions', async (t
     [elsewhere('w')],
   );
   const externals = [{ name: 'w', values: weight, dims: [CLASSES, CLASSES] }];
-  await Promise.all(['a', 'b'].map((name) => engine.addSession(bytes, name, externals)));
+  await Promise.all(['a', 'b'].map((name) => engine.addSession(bytes, name, { externals })));
   t.equal(engine.stats().constantBytes, 64);
   const dims = [batch, CLASSES];
   await engine.load({
@@ -159,7 +159,7 @@ t.test('weights given as external initialisers are shared by sessions', async (t
   );
   const loss = addon.compare(logits, logits, CLASSES, Int32Array.of(2)).loss?.[0] as number;
   t.ok(Math.abs((rows[COLUMNS + 10] as number) - loss) < 1e-5);
-  await t.rejects(engine.addSession(bytes, 'c', [{ ...externals[0]!, dims: [2, 2] }]), {
+  await t.rejects(engine.addSession(bytes, 'c', { externals: [{ ...externals[0]!, dims: [2, 2] }] }), {
     name: 'RangeError',
   });
   await t.rejects(engine.addSession(bytes, 'c'), { message: /session c: / });

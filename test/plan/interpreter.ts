@@ -2,48 +2,62 @@
  * Runs an engine program step by step through the public onnxruntime-node API, with the memory that the plan
  * gives every tensor: what the plan means, told without the native engine.
  */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { native, type ResetRule } from '../../src/native.js';
-import type { Compiled } from '../../src/plan/program.js';
+import { ModelSchema, type Tensor as StoredTensor } from '../../src/onnx/onnx_pb.js';
+import type { SweepPlan } from '../../src/plan/plan-sweep.js';
 
 const views = {
-  1: { type: 'float32', of: (b: ArrayBuffer, n: number) => new Float32Array(b, 0, n) },
-  6: { type: 'int32', of: (b: ArrayBuffer, n: number) => new Int32Array(b, 0, n) },
-  7: { type: 'int64', of: (b: ArrayBuffer, n: number) => new BigInt64Array(b, 0, n) },
-  9: { type: 'bool', of: (b: ArrayBuffer, n: number) => new Uint8Array(b, 0, n) },
-  11: { type: 'float64', of: (b: ArrayBuffer, n: number) => new Float64Array(b, 0, n) },
+  1: { type: 'float32', of: (b: ArrayBuffer, at: number, n: number) => new Float32Array(b, at, n) },
+  6: { type: 'int32', of: (b: ArrayBuffer, at: number, n: number) => new Int32Array(b, at, n) },
+  7: { type: 'int64', of: (b: ArrayBuffer, at: number, n: number) => new BigInt64Array(b, at, n) },
+  9: { type: 'bool', of: (b: ArrayBuffer, at: number, n: number) => new Uint8Array(b, at, n) },
+  11: { type: 'float64', of: (b: ArrayBuffer, at: number, n: number) => new Float64Array(b, at, n) },
 } as const;
 
 /** Logits of the original and of every cell for one batch. */
 export async function interpret(
-  { sessions, program }: Compiled,
+  { sessions, program, source }: SweepPlan,
   images: Float32Array,
 ): Promise<{ original: Float32Array; cells: Float32Array[] }> {
   const opened = await Promise.all(
-    sessions.map(({ bytes, name }) =>
-      InferenceSession.create(bytes, { logSeverityLevel: 3, intraOpNumThreads: 1 }).catch((error) => {
-        throw new Error(`${name}: ${error.message}`);
-      }),
-    ),
+    sessions.map(({ extract, name }) => {
+      const { bytes, shared } = extract();
+      const options: InferenceSession.SessionOptions = {
+        logSeverityLevel: 3,
+        intraOpNumThreads: 1,
+        graphOptimizationLevel: source.optimised ? 'disabled' : 'all',
+      };
+      return InferenceSession.create(shared.length > 0 ? filledIn(bytes, shared) : bytes, options).catch(
+        (error) => {
+          throw new Error(`${name}: ${error.message}`);
+        },
+      );
+    }),
   );
   const count = (dims: readonly number[]) => dims.reduce((product, d) => product * d, 1);
   const sizes: number[] = [];
-  for (const { dims, storage } of program.slots) {
-    sizes[storage ?? 0] = Math.max(sizes[storage ?? 0] ?? 0, 8 * count(dims));
+  for (const { dims, storage = 0, offset = 0 } of program.slots) {
+    sizes[storage] = Math.max(sizes[storage] ?? 0, offset + 8 * count(dims));
   }
   // Poisoned, so that a tensor read before it is written shows.
   const buffers = sizes.map((size) => new Uint8Array(size).fill(0xff).buffer);
   const view = (slot: number) => {
-    const { type, dims, storage } = program.slots[slot] as (typeof program.slots)[number];
+    const { type, dims, storage = 0, offset = 0 } = program.slots[slot] as (typeof program.slots)[number];
     const kind = views[type as keyof typeof views];
-    return { kind, dims, data: kind.of(buffers[storage ?? 0] as ArrayBuffer, count(dims)) };
+    return { kind, dims, data: kind.of(buffers[storage] as ArrayBuffer, offset, count(dims)) };
   };
   (view(program.input).data as Float32Array).set(images);
 
   const cells: Float32Array[] = [];
   for (const step of program.steps) {
     if (step.kind === 'reset') {
-      const data = view(step.slot).data as Float32Array;
+      const stored = view(step.slot).data as Float32Array;
+      const { blocked } = step;
+      const data = blocked
+        ? new Float32Array(blocked.outputs * blocked.inputs * blocked.kernel)
+        : stored;
       if (step.source !== undefined) data.set(program.constants[step.source] as Float32Array);
       const { rule } = step;
       const full: ResetRule =
@@ -52,6 +66,9 @@ export async function interpret(
           : rule;
       const factor = step.factor === undefined ? undefined : program.constants[step.factor];
       native().reset(data, full, { ...(step.layout && { layout: step.layout }), ...(factor && { factor }) });
+      const shift = step.shift === undefined ? undefined : program.constants[step.shift];
+      if (shift) for (const [i, by] of shift.entries()) data[i] = (data[i] ?? 0) + by;
+      if (blocked) native().toBlocked(data, stored, blocked);
     } else if (step.kind === 'compare') {
       cells[step.cell] = (view(step.slot).data as Float32Array).slice();
     } else {
@@ -78,4 +95,15 @@ export async function interpret(
   const original = (view(program.logits).data as Float32Array).slice();
   for (const session of opened) await session.release();
   return { original, cells };
+}
+
+/** The graph with the tensors that it leaves to others. */
+function filledIn(bytes: Uint8Array, shared: readonly StoredTensor[]): Uint8Array {
+  const proto = fromBinary(ModelSchema, bytes);
+  const stored = new Map(shared.map((tensor) => [tensor.name, tensor]));
+  const graph = proto.graph && {
+    ...proto.graph,
+    initializer: proto.graph.initializer.map((tensor) => stored.get(tensor.name) ?? tensor),
+  };
+  return toBinary(ModelSchema, { ...proto, ...(graph && { graph }) });
 }

@@ -6,9 +6,8 @@ import { loadModel, type Model } from '../../src/model.js';
 import { writeOnnx } from '../../src/onnx/model.js';
 import { planCells } from '../../src/plan/cells.js';
 import type { Cut } from '../../src/plan/cuts.js';
-import { planGraph } from '../../src/plan/graph-plan.js';
-import { compile } from '../../src/plan/program.js';
-import { parametersOf, type Reset, type ResetContext, resetLayer } from '../../src/reset.js';
+import { planSweep } from '../../src/plan/plan-sweep.js';
+import { type Reset, type ResetContext, resetLayer } from '../../src/reset.js';
 import { parseReset } from '../../src/reset-spec.js';
 import { example, fixture } from '../fixtures.js';
 import { interpret } from './interpreter.js';
@@ -23,6 +22,7 @@ interface Case {
   context?: ResetContext;
   budget?: number;
   batch?: number;
+  graph?: 'runtime' | 'model';
   choose?: (candidates: readonly Cut[]) => Cut[];
 }
 
@@ -35,16 +35,16 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
   const images = Float32Array.from({ length: batch * channels * size.height * size.width }, (_, i) =>
     Math.sin(1.7 * i + Math.cos(i)),
   );
-  const plan = await planGraph(model, {
-    size,
+  const cells = planCells(model.layers, resets, 2);
+  const compiled = await planSweep(model, {
+    cells,
+    context: settings,
+    size: { ...size, channels },
     batch,
-    layers: model.layers,
-    parametersOf: (layer) => parametersOf(layer).map(([, parameter]) => parameter.tensor),
+    ...(options.graph && { graph: options.graph }),
     ...(options.budget !== undefined && { budget: options.budget }),
     ...(options.choose && { choose: options.choose }),
   });
-  const cells = planCells(model.layers, resets, 2);
-  const compiled = compile({ model, ...plan, cells, context: settings });
   const found = await interpret(compiled, images);
   const whole = async (patch?: Map<string, Float32Array>) => {
     const session = await InferenceSession.create(writeOnnx(model.file, patch), { logSeverityLevel: 3 });

@@ -1,0 +1,70 @@
+/**
+ * The model as the runtime optimises it for this processor. Cutting that graph instead of the model's own costs
+ * nothing: convolutions keep their blocked channels across cuts, nodes stay fused, and all sessions share one
+ * copy of the weights. Where a layer's parameters are in it is found by their values, so whatever the runtime
+ * renames or reorders, a wrong guess is impossible; a graph in which one is not found is not used.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { messageOf } from '../errors.js';
+import type { Model } from '../model.js';
+import { native } from '../native.js';
+import { onnxruntimeLibrary } from '../native-engine.js';
+import { indexGraph } from '../onnx/graph.js';
+import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
+import { FLOAT } from '../onnx/tensors.js';
+import type { ResetContext } from '../reset.js';
+import { valueInfo } from './extract.js';
+import { findPlaces } from './places.js';
+import type { ImageSize } from './shapes.js';
+import type { Source } from './source.js';
+
+/** @returns the graph, or why it cannot be used */
+export async function optimisedSource(
+  model: Model,
+  size: ImageSize,
+  batch: number,
+  norm: ResetContext['norm'],
+): Promise<Source | string> {
+  let proto: Proto;
+  try {
+    proto = await optimise(model, size, batch);
+  } catch (error) {
+    return messageOf(error);
+  }
+  const { graph } = proto;
+  if (!graph) return 'the runtime wrote no graph';
+  await setImmediate();
+  const places = await findPlaces(model, graph, norm);
+  if (typeof places === 'string') return places;
+  const { input, output } = model.io;
+  return { proto, graph, input, output, optimised: true, places };
+}
+
+/** Through a file: ONNX Runtime hands an optimised model over in no other way. */
+async function optimise(model: Model, size: ImageSize, batch: number): Promise<Proto> {
+  const { file, io } = model;
+  const dims = [batch, size.channels, size.height, size.width];
+  const stored = indexGraph(file.graph).tensors;
+  const graph = {
+    ...file.graph,
+    // Known shapes let it fold what computes with shapes; old files list weights among the inputs.
+    input: file.graph.input.flatMap((one) =>
+      one.name === io.input ? [valueInfo(io.input, { type: FLOAT, dims })] : stored.has(one.name) ? [] : [one],
+    ),
+    output: file.graph.output.filter(({ name }) => name === io.output),
+    valueInfo: [],
+  };
+  const bytes = toBinary(ModelSchema, { ...file.proto, graph });
+  const folder = await mkdtemp(join(tmpdir(), 'critmap-'));
+  try {
+    const path = join(folder, 'optimised.onnx');
+    await native().runtime.optimise(onnxruntimeLibrary(), bytes, path);
+    return fromBinary(ModelSchema, await readFile(path));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

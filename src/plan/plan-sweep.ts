@@ -1,0 +1,58 @@
+/** From a model and the cells of a sweep to the program that computes them. */
+import { setImmediate } from 'node:timers/promises';
+import type { Model } from '../model.js';
+import { replacedTensors, type ResetContext } from '../reset.js';
+import type { Cell } from './cells.js';
+import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
+import { optimisedSource } from './optimised.js';
+import { type Compiled, compile } from './program.js';
+import type { ImageSize } from './shapes.js';
+import { ownSource, type Source } from './source.js';
+
+export interface SweepPlan extends GraphPlan, Compiled {
+  source: Source;
+  /** Why the runtime's own graph could not be cut, when it is the model's that is. */
+  why: string | null;
+  classes: number;
+}
+
+export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose'> {
+  cells: readonly Cell[];
+  context: ResetContext;
+  size: ImageSize;
+  batch: number;
+  /** `model` cuts the model's own graph, which is otherwise done only where the runtime's does not serve. */
+  graph?: 'runtime' | 'model';
+  signal?: AbortSignal;
+}
+
+/** @throws CritmapError (ERR_MODEL), RangeError when the graph cannot be planned; the signal's reason */
+export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
+  const { cells, context, size, batch, signal, graph = 'runtime', ...choices } = options;
+  const found =
+    graph === 'runtime' ? await optimisedSource(model, size, batch, context.norm) : 'it was asked for';
+  signal?.throwIfAborted();
+  const source = typeof found === 'string' ? ownSource(model, context.norm) : found;
+  const replaced = replacedTensors(model, cells, context);
+  const plan = await planGraph(source, {
+    ...choices,
+    size,
+    batch,
+    layers: [...replaced.keys()],
+    parametersOf: (layer) => {
+      const places = source.places.get(layer);
+      return [places?.weight, places?.bias].flatMap((place) =>
+        place && replaced.get(layer)?.includes(place.parameter.tensor) ? [place.tensor] : [],
+      );
+    },
+  });
+  signal?.throwIfAborted();
+  await setImmediate();
+  return {
+    ...plan,
+    ...compile({ model, source, ...plan, cells, context }),
+    source,
+    why: typeof found === 'string' ? found : null,
+    classes: plan.shapes.get(source.output)?.dims[1] ?? 0,
+  };
+}

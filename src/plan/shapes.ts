@@ -1,0 +1,105 @@
+/**
+ * Types and shapes of all tensors that depend on the image. The runtime infers them from the graph; where it
+ * cannot, the graph is run on blank images with every tensor as an output, so that no operator has to be
+ * understood here.
+ */
+import { create, toBinary } from '@bufbuild/protobuf';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { CritmapError, messageOf } from '../errors.js';
+import { native } from '../native.js';
+import { ElementType, onnxruntimeLibrary } from '../native-engine.js';
+import { ModelSchema, ValueInfoSchema } from '../onnx/onnx_pb.js';
+import { dimensions, FLOAT } from '../onnx/tensors.js';
+import { type Dataflow } from './dataflow.js';
+import { isLarge, type TensorShape, valueInfo } from './extract.js';
+import type { Source } from './source.js';
+
+export interface ImageSize {
+  channels: number;
+  height: number;
+  width: number;
+}
+
+/**
+ * @returns by tensor name, at the given batch size, the input's included
+ * @throws CritmapError (ERR_MODEL) when the model does not run on such images
+ */
+export async function shapesOf(
+  source: Pick<Source, 'proto' | 'graph' | 'input'>,
+  flow: Dataflow,
+  { channels, height, width }: ImageSize,
+  batch: number,
+): Promise<Map<string, TensorShape>> {
+  const input = { type: FLOAT, dims: [batch, channels, height, width] };
+  const names = flow.steps.flatMap((step) => (step.dynamic ? step.makes : []));
+  return (await inferred(source, flow, names, input)) ?? (await observed(source, flow, names, input));
+}
+
+/** undefined when not all of them can be inferred. */
+async function inferred(
+  { proto, graph, input }: Pick<Source, 'proto' | 'graph' | 'input'>,
+  flow: Dataflow,
+  names: readonly string[],
+  shape: TensorShape,
+): Promise<Map<string, TensorShape> | undefined> {
+  // Weights matter by their shapes only: as inputs they need no bytes.
+  const large = graph.initializer.filter(isLarge);
+  const bytes = toBinary(ModelSchema, {
+    ...proto,
+    graph: {
+      ...graph,
+      node: flow.steps.map((step) => step.node),
+      initializer: graph.initializer.filter((tensor) => !isLarge(tensor)),
+      input: [
+        valueInfo(input, shape),
+        ...large.map((tensor) => valueInfo(tensor.name, { type: FLOAT, dims: dimensions(tensor) })),
+      ],
+      output: names.map((name) => create(ValueInfoSchema, { name })),
+      valueInfo: [],
+    },
+  });
+  const ports = await native()
+    .runtime.ports(onnxruntimeLibrary(), bytes)
+    .catch(() => []);
+  const known = ports.every(({ type, dims }) => type !== 0 && dims.length > 0 && dims.every((d) => d > 0));
+  if (ports.length !== names.length || !known) return undefined;
+  return new Map([[input, shape], ...ports.map(({ name, type, dims }) => [name, { type, dims }] as const)]);
+}
+
+async function observed(
+  { proto, graph, input }: Pick<Source, 'proto' | 'graph' | 'input'>,
+  flow: Dataflow,
+  names: readonly string[],
+  shape: TensorShape,
+): Promise<Map<string, TensorShape>> {
+  const whole = {
+    ...graph,
+    node: flow.steps.map((step) => step.node),
+    input: [valueInfo(input, shape)],
+    output: names.map((name) => create(ValueInfoSchema, { name })),
+    valueInfo: [],
+  };
+  try {
+    const session = await InferenceSession.create(toBinary(ModelSchema, { ...proto, graph: whole }), {
+      // One run does not repay optimising, and every tensor is an output anyway.
+      graphOptimizationLevel: 'disabled',
+      logSeverityLevel: 3,
+    });
+    const blank = new Float32Array(shape.dims.reduce((product, d) => product * d, 1));
+    const result = await session.run({ [input]: new Tensor('float32', blank, shape.dims) });
+    const shapes = new Map<string, TensorShape>([[input, shape]]);
+    for (const name of names) {
+      const tensor = result[name];
+      const type = tensor && (ElementType as Record<string, number>)[tensor.type];
+      if (!tensor || type === undefined)
+        throw new Error(`the tensor ${name} is ${tensor?.type ?? 'missing'}`);
+      shapes.set(name, { type, dims: tensor.dims });
+    }
+    await session.release();
+    return shapes;
+  } catch (error) {
+    throw new CritmapError('ERR_MODEL', `the model does not run on blank images: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The graph that a sweep cuts, and where in it each layer's parameters are: the model's own graph, or what the
+ * runtime makes of it for this processor (optimised.ts).
+ */
+import type { Model } from '../model.js';
+import type { Blocked } from '../native.js';
+import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
+import type { Layer, Parameter } from '../onnx/layers.js';
+import { withFloats } from '../onnx/tensors.js';
+import { initialNorm, type ResetContext } from '../reset.js';
+import { type Fold, foldNorm } from './fold.js';
+
+/** ONNX Runtime's domain of convolutions over blocked channels. */
+export const BLOCKED = 'com.microsoft.nchwc';
+
+export interface Source {
+  /** Of the file that the graph is from; its own graph is not looked at. */
+  proto: Proto;
+  graph: Graph;
+  input: string;
+  output: string;
+  /** Nodes are as the runtime runs them: sessions of parts are not optimised again, and share their weights. */
+  optimised: boolean;
+  places: ReadonlyMap<Layer, PlacedLayer>;
+}
+
+/** Where a parameter is: its values times the factor, plus the shift, in another order. */
+export interface Place {
+  parameter: Parameter;
+  /** The graph's stored tensor. */
+  tensor: string;
+  dims: readonly number[];
+  /** Order of elements, where it is not the model's. */
+  blocked?: Blocked;
+  /** One per output channel: of the BatchNorm that is folded in, as a reset leaves it. */
+  factor?: Float32Array;
+  /** One per element. */
+  shift?: Float32Array;
+}
+
+export interface PlacedLayer {
+  weight: Place;
+  /** null when the layer has none of its own. */
+  bias: Place | null;
+  /** Stored tensors that the reset layer's part has instead of the graph's, or besides. */
+  extra: readonly Tensor[];
+  /** A convolution and its norm that are one node in the reset layer's part. */
+  fold?: Fold;
+}
+
+/** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
+export function ownSource(model: Model, norm: ResetContext['norm']): Source {
+  const { file, io, layers } = model;
+  return {
+    proto: file.proto,
+    graph: file.graph,
+    input: io.input,
+    output: io.output,
+    optimised: false,
+    places: new Map(layers.map((layer) => [layer, placeInModel(model, layer, norm)])),
+  };
+}
+
+function placeInModel(model: Model, layer: Layer, norm: ResetContext['norm']): PlacedLayer {
+  const fresh = norm === 'reset' && layer.norm ? initialNorm(model, layer.norm) : new Map();
+  const fold = foldNorm(layer, model.file.graph.node, (tensor) => fresh.get(tensor) ?? model.values(tensor));
+  const place = (parameter: Parameter): Place => ({
+    parameter,
+    tensor: parameter.tensor,
+    dims: parameter.stored,
+  });
+  const extra = replaceStored(model.file.graph, fresh);
+  return {
+    weight: { ...place(layer.weight), ...(fold && { factor: fold.factor }) },
+    bias: layer.bias && place(layer.bias),
+    extra: fold ? [...extra, fold.shift] : extra,
+    ...(fold && { fold }),
+  };
+}
+
+/** The graph's stored tensors of these names with other values. */
+export function replaceStored(graph: Graph, values: ReadonlyMap<string, Float32Array>): Tensor[] {
+  return graph.initializer.flatMap((tensor) => {
+    const found = values.get(tensor.name);
+    return found ? [withFloats(tensor, found)] : [];
+  });
+}
+
+/** What the reset layer's part has instead of the graph's nodes. */
+export function nodesOf(nodes: readonly Node[], { fold }: PlacedLayer): Node[] {
+  return nodes.flatMap((node) => (node === fold?.conv ? [fold.fused] : node === fold?.norm ? [] : [node]));
+}
