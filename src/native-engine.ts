@@ -169,12 +169,7 @@ export interface NativeEngine {
    * Builds a session off the main thread; several build at once. `model` is copied by the call. Indices count
    * in the order of the calls.
    */
-  addSession(
-    engine: EngineHandle,
-    model: Uint8Array,
-    name: string,
-    options: SessionOptions,
-  ): Promise<number>;
+  addSession(engine: EngineHandle, model: Uint8Array, name: string, options: SessionOptions): Promise<number>;
   /** Checks a program against the sessions and makes it the current one; not while batches are running. */
   load(engine: EngineHandle, program: NativeProgram): void;
   /**

@@ -126,7 +126,7 @@ function refuseMisuse(options: SweepOptions): void {
 
 /** As many images as fit 4.8 MB: activations of a batch then stay near the caches. */
 function defaultBatch({ channels, height, width }: ImageSet['shape']): number {
-  const fitting = 2 ** Math.floor(Math.log2(1_200_000 / (channels * height * width)));
+  const fitting = 2 ** Math.floor(Math.log2(1_300_000 / (channels * height * width)));
   return Math.max(1, Math.min(64, fitting));
 }
 

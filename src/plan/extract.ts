@@ -4,13 +4,13 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
+  EntrySchema,
   type Graph,
   GraphSchema,
   ModelSchema,
   type Node,
   Shape_DimensionSchema,
   ShapeSchema,
-  EntrySchema,
   type Tensor,
   Type_TensorTypeSchema,
   TypeSchema,

@@ -37,9 +37,7 @@ export async function planGraph(source: Source, options: GraphPlanOptions): Prom
   const { size, batch, layers, parametersOf } = options;
   const flow = dataflowOf(source.graph, source.input, source.output);
   const shapes = await shapesOf(source, flow, size, batch);
-  const stored = new Map(
-    source.graph.initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]),
-  );
+  const stored = new Map(source.graph.initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]));
   // Blocked convolutions use weights as they are, and sessions share them; other kernels make copies for
   // themselves.
   const weightBytes = flow.steps.map(({ reads, node }) =>

@@ -53,7 +53,11 @@ async function optimise(model: Model, size: ImageSize, batch: number): Promise<P
     ...file.graph,
     // Known shapes let it fold what computes with shapes; old files list weights among the inputs.
     input: file.graph.input.flatMap((one) =>
-      one.name === io.input ? [valueInfo(io.input, { type: FLOAT, dims })] : stored.has(one.name) ? [] : [one],
+      one.name === io.input
+        ? [valueInfo(io.input, { type: FLOAT, dims })]
+        : stored.has(one.name)
+          ? []
+          : [one],
     ),
     output: file.graph.output.filter(({ name }) => name === io.output),
     valueInfo: [],

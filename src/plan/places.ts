@@ -92,7 +92,12 @@ class Finder {
   }
 
   /** As a reset leaves it: with `--norm reset` the norm's values are the initial ones. */
-  #placed(layer: Layer, folded: FoldedNorm | null, weight: Place, bias: Place | null): PlacedLayer | undefined {
+  #placed(
+    layer: Layer,
+    folded: FoldedNorm | null,
+    weight: Place,
+    bias: Place | null,
+  ): PlacedLayer | undefined {
     if (this.norm === 'keep' || !layer.norm) return { weight, bias: layer.bias && bias, extra: [] };
     const fresh = initialNorm(this.model, layer.norm);
     if (!folded) {
@@ -132,12 +137,19 @@ class Finder {
     const found: { place: Place; readers: readonly Node[] }[] = [];
     for (const [name, stored] of this.#stored) {
       if (Math.abs(stored.size - size) > ROUNDING * size || stored.values.length < expected.length) continue;
-      if (stored.readers.length !== layer.uses || stored.readers.some((node) => node.input[1] !== name)) continue;
+      if (stored.readers.length !== layer.uses || stored.readers.some((node) => node.input[1] !== name))
+        continue;
       for (const blocked of orders(weight.stored, stored)) {
         if (!matches(expected, stored.values, blocked, size)) continue;
         const { dims, readers } = stored;
         found.push({
-          place: { ...place, tensor: name, dims, ...(blocked && { blocked }), ...(folded && { factor: folded.factor }) },
+          place: {
+            ...place,
+            tensor: name,
+            dims,
+            ...(blocked && { blocked }),
+            ...(folded && { factor: folded.factor }),
+          },
           readers,
         });
         break;
@@ -203,7 +215,12 @@ function* orders(own: readonly number[], { dims, readers }: Stored): Generator<B
   }
 }
 
-function matches(expected: Float32Array, found: Float32Array, order: Blocked | undefined, size: number): boolean {
+function matches(
+  expected: Float32Array,
+  found: Float32Array,
+  order: Blocked | undefined,
+  size: number,
+): boolean {
   let ordered = expected;
   if (order) {
     ordered = new Float32Array(found.length);

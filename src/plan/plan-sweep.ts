@@ -1,7 +1,7 @@
 /** From a model and the cells of a sweep to the program that computes them. */
 import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../model.js';
-import { replacedTensors, type ResetContext } from '../reset.js';
+import { type ResetContext, replacedTensors } from '../reset.js';
 import type { Cell } from './cells.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { optimisedSource } from './optimised.js';

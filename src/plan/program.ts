@@ -121,7 +121,11 @@ class Compiler {
     const { parameter, blocked, shift } = place;
     const own = () => this.#constant(this.input.model.values(parameter.tensor));
     // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
-    const rule = reset?.rule ?? { kind: 'interpolate', donor: this.input.model.values(parameter.tensor), alpha: 1 };
+    const rule = reset?.rule ?? {
+      kind: 'interpolate',
+      donor: this.input.model.values(parameter.tensor),
+      alpha: 1,
+    };
     const factor = product(reset?.factor, place.factor);
     const changes = rule.kind === 'shuffle' || rule.kind === 'noise' || rule.kind === 'interpolate';
     return {

@@ -10,7 +10,7 @@ import { native } from '../native.js';
 import { ElementType, onnxruntimeLibrary } from '../native-engine.js';
 import { ModelSchema, ValueInfoSchema } from '../onnx/onnx_pb.js';
 import { dimensions, FLOAT } from '../onnx/tensors.js';
-import { type Dataflow } from './dataflow.js';
+import type { Dataflow } from './dataflow.js';
 import { isLarge, type TensorShape, valueInfo } from './extract.js';
 import type { Source } from './source.js';
 

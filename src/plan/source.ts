@@ -4,8 +4,8 @@
  */
 import type { Model } from '../model.js';
 import type { Blocked } from '../native.js';
-import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
+import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
 import { withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../reset.js';
 import { type Fold, foldNorm } from './fold.js';

@@ -55,9 +55,7 @@ export async function interpret(
     if (step.kind === 'reset') {
       const stored = view(step.slot).data as Float32Array;
       const { blocked } = step;
-      const data = blocked
-        ? new Float32Array(blocked.outputs * blocked.inputs * blocked.kernel)
-        : stored;
+      const data = blocked ? new Float32Array(blocked.outputs * blocked.inputs * blocked.kernel) : stored;
       if (step.source !== undefined) data.set(program.constants[step.source] as Float32Array);
       const { rule } = step;
       const full: ResetRule =

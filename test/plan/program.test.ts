@@ -93,6 +93,10 @@ for (const name of [
     const model = await loadModel(fixture(`${name}.onnx`));
     await t.test('with the cuts that it chooses', (t) => checkPlan(t, model));
     await t.test('with as many cuts as there can be', (t) => checkPlan(t, model, { budget: 0 }));
+    await t.test("on the model's own graph", (t) => checkPlan(t, model, { graph: 'model' }));
+    await t.test("on the model's own graph, with as many cuts as there can be", (t) =>
+      checkPlan(t, model, { graph: 'model', budget: 0 }),
+    );
   });
 }
 
@@ -112,12 +116,18 @@ t.test('every kind of reset means the same in a plan as on the whole model', asy
     `donor=${donor}`,
     `interpolate=${donor}@0.4`,
   ];
-  await checkPlan(t, model, { resets: await Promise.all(forms.map(parseReset)) });
+  const resets = await Promise.all(forms.map(parseReset));
+  await checkPlan(t, model, { resets });
+  await checkPlan(t, model, { resets, graph: 'model' });
 });
 
 t.test('BatchNorm reset with its convolution, and drawing to match, mean the same too', async (t) => {
   const model = await loadModel(fixture('bottleneck.onnx'));
-  await t.test('--norm reset', (t) => checkPlan(t, model, { context: { ...context, norm: 'reset' } }));
+  const fresh = { ...context, norm: 'reset' } as const;
+  await t.test('--norm reset', (t) => checkPlan(t, model, { context: fresh }));
+  await t.test("--norm reset on the model's own graph", (t) =>
+    checkPlan(t, model, { context: fresh, graph: 'model' }),
+  );
   await t.test('--init match', (t) => checkPlan(t, model, { context: { ...context, init: 'match' } }));
 });
 
@@ -130,7 +140,9 @@ t.test('random graphs with random cuts compute what the whole model computes', a
       const random = uniforms(seed);
       const choose = (candidates: readonly Cut[]) =>
         candidates.filter((_, i) => i === 0 || i === candidates.length - 1 || random() < 0.5);
-      await checkPlan(t, await loadModel(path), { choose, batch: 2 });
+      const model = await loadModel(path);
+      await checkPlan(t, model, { choose, batch: 2 });
+      await checkPlan(t, model, { choose, batch: 2, graph: 'model' });
     });
   }
 });
