@@ -24,6 +24,8 @@ export interface ResultSink {
   /** The untouched model against itself: its accuracy, and images on which it is invalid. */
   original(comparison: Comparison): void | Promise<void>;
   cell(cell: Cell, comparison: Comparison): void | Promise<void>;
+  /** Now and then: images of cells that have been computed since `evaluate` began, put here or not yet. */
+  computed?(units: number): void;
 }
 
 export interface Engine {

@@ -49,6 +49,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       refuseLabels(model, chunk.labels, classes);
       const active = new Uint8Array(cells.length);
       for (const cell of wanted) active[cell.index] = 1;
+      const before = engine.stats().computed;
+      const timer = setInterval(() => sink.computed?.(engine.stats().computed - before), PROGRESS_MS);
       const onAbort = () => engine.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
@@ -59,12 +61,16 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         signal?.throwIfAborted();
         throw error;
       } finally {
+        clearInterval(timer);
         signal?.removeEventListener('abort', onAbort);
       }
     },
     close: () => engine.close(),
   };
 }
+
+/** Between two looks at how far the workers are. */
+const PROGRESS_MS = 100;
 
 type NativeEngine = ReturnType<typeof nativeEngine.open>;
 

@@ -9,7 +9,7 @@ export interface Progress {
   resumed: number;
   cells: number;
   elapsedMs: number;
-  /** The cell that was just finished for a chunk. */
+  /** Of the cell that was just finished for a chunk; empty between. */
   layer: string;
 }
 
@@ -17,6 +17,7 @@ export class ProgressCount {
   readonly #started = Date.now();
   #done = 0;
   #resumed = 0;
+  #told = 0;
 
   constructor(
     private readonly cells: readonly Cell[],
@@ -31,8 +32,19 @@ export class ProgressCount {
 
   add(units: number, layer: string): void {
     this.#done += units;
+    this.#tell(this.#done, layer);
+  }
+
+  /** Of a chunk whose cells are not finished, so many units are computed. */
+  within(units: number): void {
+    if (this.#done + units > this.#told) this.#tell(this.#done + units, '');
+  }
+
+  #tell(done: number, layer: string): void {
+    // What was computed and then counted once more as finished must not run backwards.
+    this.#told = Math.max(this.#told, done);
     this.report?.({
-      done: this.#done,
+      done: this.#told,
       total: this.cells.length * this.images,
       resumed: this.#resumed,
       cells: this.cells.length,

@@ -187,6 +187,7 @@ async function computeChunks({ model, images, cells, engine, finished, log, opti
             });
             progress.add(chunk.count, layer.name);
           },
+          computed: (units) => progress.within(units),
         },
         signal,
       );

@@ -1,18 +1,22 @@
-/** `critmap inspect`: what a model takes and gives, and its layers. */
+/** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
 import type { CommandModule } from 'yargs';
 import { loadModel, type Model } from '../model.js';
 import { modelInput } from '../model-input.js';
+import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 
 export const inspectCommand: CommandModule<object, { model: string; json: boolean }> = {
   command: 'inspect <model>',
-  describe: 'Layers, shapes and parameters of a model',
+  describe: 'Layers, shapes and parameters of a model, and the plan of a sweep',
   builder: (yargs) =>
     yargs
       .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
   handler: async (argv) => {
     const model = await loadModel(argv.model);
-    process.stdout.write(argv.json ? `${JSON.stringify(describe(model), null, 1)}\n` : text(model));
+    const plan = await summarisePlan(model);
+    process.stdout.write(
+      argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
+    );
   },
 };
 
@@ -54,7 +58,7 @@ export function describe(model: Model) {
   };
 }
 
-function text(model: Model): string {
+function text(model: Model, plan: PlanSummary): string {
   const about = describe(model);
   const { input, output } = about;
   const any = (size: number | null) => size ?? 'any';
@@ -90,6 +94,8 @@ function text(model: Model): string {
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
     '',
     ...lines,
+    '',
+    ...planText(plan),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',
   ].join('\n');

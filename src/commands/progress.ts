@@ -54,7 +54,9 @@ function describe({ done, total, resumed, elapsedMs, layer }: Progress): string 
     `${Math.round(rate).toLocaleString('en')} layer-images/s`,
     done < total ? `${duration(left)} left` : `${duration(elapsedMs / 1000)} in all`,
     layer,
-  ].join('  ');
+  ]
+    .join('  ')
+    .trimEnd();
 }
 
 function bar(share: number): string {

@@ -8,11 +8,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import { messageOf } from '../errors.js';
 import type { Model } from '../model.js';
 import { native } from '../native.js';
 import { onnxruntimeLibrary } from '../native-engine.js';
+import { alignTensors } from '../onnx/align.js';
+import { encodeModel } from '../onnx/encode.js';
 import { indexGraph } from '../onnx/graph.js';
 import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
@@ -62,12 +64,14 @@ async function optimise(model: Model, size: ImageSize, batch: number): Promise<P
     output: file.graph.output.filter(({ name }) => name === io.output),
     valueInfo: [],
   };
-  const bytes = toBinary(ModelSchema, { ...file.proto, graph });
+  const bytes = await encodeModel({ ...file.proto, graph });
   const folder = await mkdtemp(join(tmpdir(), 'critmap-'));
   try {
     const path = join(folder, 'optimised.onnx');
     await native().runtime.optimise(onnxruntimeLibrary(), bytes, path);
-    return fromBinary(ModelSchema, await readFile(path));
+    const optimised = fromBinary(ModelSchema, await readFile(path));
+    if (optimised.graph) await alignTensors(optimised.graph);
+    return optimised;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -26,6 +26,7 @@ export async function findPlaces(
   norm: ResetContext['norm'],
 ): Promise<Map<Layer, PlacedLayer> | string> {
   const finder = new Finder(model, graph, norm);
+  await finder.measure();
   const places = new Map<Layer, PlacedLayer>();
   const taken = new Set<string>();
   for (const layer of model.layers) {
@@ -69,12 +70,20 @@ class Finder {
         tensor,
         dims: dimensions(tensor),
         values,
-        size: native().norms(values, values).original,
+        size: 0,
         readers,
       });
     }
     const before = indexGraph(model.file.graph).consumers;
     this.#uses = (tensor) => before.get(tensor)?.length ?? 0;
+  }
+
+  /** Sizes of all tensors, one between two turns of the event loop. */
+  async measure(): Promise<void> {
+    for (const stored of this.#stored.values()) {
+      stored.size = native().norms(stored.values, stored.values).original;
+      if (stored.values.length > 2 ** 18) await setImmediate();
+    }
   }
 
   find(layer: Layer): PlacedLayer | undefined {

@@ -11,7 +11,9 @@ const data = example('images.npz');
 t.test('inspect --json lists the layers with PyTorch names and shapes', async (t) => {
   const { code, stdout, stderr } = await critmap('inspect', model, '--json');
   t.equal(code, 0, stderr);
-  const { layers, input, output } = JSON.parse(stdout);
+  const { layers, input, output, plan } = JSON.parse(stdout);
+  t.match(plan, { graph: 'runtime', error: null, macs: { forward: Number, speedUp: Number } });
+  t.ok(plan.macs.speedUp > 1.5 && plan.cuts.length >= 2 && plan.workerBytes > 0);
   t.match(input, { name: 'images', channels: 1, height: 28, width: 28, mean: [Number], std: [Number] });
   t.match(output, { name: 'logits', classes: 10 });
   t.equal(layers.length, 18);
@@ -40,6 +42,8 @@ t.test('inspect, devices, --help and --version read well', async (t) => {
   const { stdout } = await critmap('inspect', model);
   t.match(stdout, /^input +images: any x 1 x 28 x 28/m);
   t.match(stdout, /^layer1\.0\.conv1 +Conv +12x12x3x3 +1,296 +BatchNorm$/m);
+  t.match(stdout, /^plan +batch \d+ .* threads/m);
+  t.match(stdout, /MACs an image; one cell of every layer .* instead of .*: 1\.\d+ x/);
   const devices = JSON.parse((await critmap('devices', '--json')).stdout);
   t.match(devices, [
     { id: 'cpu', available: true },

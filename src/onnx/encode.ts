@@ -1,0 +1,63 @@
+/**
+ * A large model as the bytes of an ONNX file, without holding up the event loop: large tensors are copied one at
+ * a time. Protobuf merges what it reads of one field twice, so tensors may follow the graph that they belong to.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { ModelSchema, type Model as Proto, type Tensor, TensorSchema } from './onnx_pb.js';
+
+/** Bytes of a tensor that are worth a turn of the event loop. */
+const LARGE = 2 ** 18;
+
+/** Field numbers of onnx.proto, and protobuf's wire type of bytes and messages. */
+const MODEL_GRAPH = 7;
+const GRAPH_INITIALIZER = 5;
+const TENSOR_RAW_DATA = 9;
+const LENGTH_DELIMITED = 2;
+
+/** @throws RangeError beyond the 2 GB that protobuf can hold */
+export async function encodeModel(proto: Proto): Promise<Uint8Array> {
+  const { graph } = proto;
+  const large = graph?.initializer.filter(({ rawData }) => rawData.length >= LARGE) ?? [];
+  const rest = graph && {
+    ...graph,
+    initializer: graph.initializer.filter(({ rawData }) => rawData.length < LARGE),
+  };
+  const head = toBinary(ModelSchema, { ...proto, ...(rest && { graph: rest }) });
+  const prefixes = large.map(prefixOf);
+  const length = large.reduce(
+    (sum, { rawData }, i) => sum + (prefixes[i]?.length ?? 0) + rawData.length,
+    head.length,
+  );
+  if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
+  const bytes = new Uint8Array(length);
+  bytes.set(head);
+  let at = head.length;
+  for (const [i, { rawData }] of large.entries()) {
+    const prefix = prefixes[i] as Uint8Array;
+    bytes.set(prefix, at);
+    bytes.set(rawData, at + prefix.length);
+    at += prefix.length + rawData.length;
+    await setImmediate();
+  }
+  return bytes;
+}
+
+/** Everything of a model with one tensor but the tensor's bytes, which come last. */
+function prefixOf(tensor: Tensor): Uint8Array {
+  const own = toBinary(TensorSchema, { ...tensor, rawData: new Uint8Array() });
+  const data = tag(TENSOR_RAW_DATA, tensor.rawData.length);
+  const inTensor = own.length + data.length + tensor.rawData.length;
+  const outer = tag(GRAPH_INITIALIZER, inTensor);
+  return new BinaryWriter()
+    .raw(tag(MODEL_GRAPH, outer.length + inTensor))
+    .raw(outer)
+    .raw(own)
+    .raw(data)
+    .finish();
+}
+
+function tag(field: number, length: number): Uint8Array {
+  return new BinaryWriter().tag(field, LENGTH_DELIMITED).uint32(length).finish();
+}

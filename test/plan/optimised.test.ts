@@ -1,0 +1,35 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { resnet } from '../../src/architectures/resnet.js';
+import { loadModel } from '../../src/model.js';
+import { writeOnnx } from '../../src/onnx/model.js';
+import { optimisedSource } from '../../src/plan/optimised.js';
+import { example, fixture } from '../fixtures.js';
+
+const size = { channels: 3, height: 32, width: 32 };
+
+t.test('every layer of the shipped and the fixture models is found in the optimised graph', async (t) => {
+  for (const path of [
+    example('resnet.onnx'),
+    ...['bottleneck', 'depthwise', 'mlp', 'tied', 'vit'].map((name) => fixture(`${name}.onnx`)),
+  ]) {
+    const model = await loadModel(path);
+    const { channels, height, width } = model.io;
+    const own = { channels, height: height ?? 32, width: width ?? 32 };
+    const source = await optimisedSource(model, own, 2, 'keep');
+    t.not(typeof source, 'string', `${path} ${source}`);
+    if (typeof source !== 'string') t.equal(source.places.size, model.layers.length);
+  }
+});
+
+t.test('a graph in which two layers have the same values is not used: they could be confused', async (t) => {
+  const path = join(t.testdir({}), 'twins.onnx');
+  writeFileSync(path, resnet({ size: 32, width: 16, blocks: [2], classes: 7, seed: 3 }));
+  const model = await loadModel(path);
+  const same = model.values('layer1.0.conv2.weight');
+  writeFileSync(path, writeOnnx(model.file, new Map([['layer1.1.conv2.weight', same]])));
+  const twins = await loadModel(path);
+  const source = await optimisedSource(twins, size, 2, 'keep');
+  t.match(source, /layer1\.[01]\.conv2/);
+});
