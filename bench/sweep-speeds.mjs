@@ -8,8 +8,7 @@ import { openImages } from '../dist/images/index.js';
 import { loadModel } from '../dist/model.js';
 import { modelInput } from '../dist/model-input.js';
 import { planCells } from '../dist/plan/cells.js';
-import { planGraph } from '../dist/plan/graph-plan.js';
-import { replacedTensors } from '../dist/reset.js';
+import { planSweep } from '../dist/plan/plan-sweep.js';
 import { withDefaults } from '../dist/sweep-settings.js';
 import { openPlain } from './plain.mjs';
 import { openReference } from './reference.mjs';
@@ -82,12 +81,10 @@ function besideReference([, fast, reference], { images, speeds }) {
  * How many times the plain session's speed the fast engine can reach if multiply-accumulates were all that costs:
  * a cell needs the forward pass only from its layer on.
  */
-async function boundByMacs(model, cells, { context, size, batch }) {
-  const replaced = replacedTensors(model, cells, context);
-  const layers = [...replaced.keys()];
-  const parametersOf = (layer) => replaced.get(layer) ?? [];
-  const { macs } = await planGraph(model, { size, batch, layers, parametersOf });
-  const trials = cells.length / layers.length;
+async function boundByMacs(model, cells, options) {
+  const { macs } = await planSweep(model, { ...options, cells });
+  const layers = new Set(cells.map(({ layer }) => layer)).size;
+  const trials = cells.length / layers;
   return (cells.length * macs.forward) / (trials * macs.suffixes + macs.forward);
 }
 
