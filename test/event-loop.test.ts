@@ -6,8 +6,11 @@ import { loadModel, modelInput, openImages, parseReset, sweep } from '../src/ind
 import { writeResnet50 } from './resnet50.js';
 import { watched } from './watched-images.js';
 
-/** Twenty are aimed at; machines that run tests are slow and shared. */
-const BOUND_MS = 200;
+/**
+ * Twenty are aimed at, about a hundred are reached on an idle machine; other test files run at the same time, with
+ * which five hundred were seen. Before planning left the main thread, an idle machine needed 1600 to 3000.
+ */
+const BOUND_MS = 1500;
 
 const path = writeResnet50(t.testdir({}));
 const delays = monitorEventLoopDelay({ resolution: 1 });
