@@ -55,6 +55,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
         const rows = await runBatches(engine, chunk, batch, active);
+        // From here on the cells count themselves.
+        clearInterval(timer);
         await sink.original(comparisonOf(rows, 0, chunk));
         for (const cell of wanted) await sink.cell(cell, comparisonOf(rows, cell.index + 1, chunk));
       } catch (error) {

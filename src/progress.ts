@@ -42,7 +42,7 @@ export class ProgressCount {
 
   #tell(done: number, layer: string): void {
     // What was computed and then counted once more as finished must not run backwards.
-    this.#told = Math.max(this.#told, done);
+    this.#told = Math.min(Math.max(this.#told, done), this.cells.length * this.images);
     this.report?.({
       done: this.#told,
       total: this.cells.length * this.images,
