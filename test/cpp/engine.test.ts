@@ -198,35 +198,41 @@ t.test('a model that ONNX Runtime refuses rejects with its message', async (t) =
   await t.rejects(engine.load(products(1, 1)), { name: 'RangeError', message: /session 0 was not created/ });
 });
 
-t.test('cancel rejects what runs and what waits, and the engine goes on', async (t) => {
+/** Several times as much work as a busy machine does before the call that ends it comes. */
+async function muchWork(t: Test) {
   const cells = 20_000;
   const engine = await productEngine(t, { cells });
-  const active = new Uint8Array(cells).fill(1);
   const images = noise(2 * CLASSES, 1n);
-  const outstanding = Array.from({ length: 6 }, () => engine.execute(images, 2, undefined, active));
-  const ended = Promise.allSettled(outstanding);
+  const execute = () => engine.execute(images, 2, undefined, new Uint8Array(cells).fill(1));
+  const ended = Promise.allSettled(Array.from({ length: 12 }, execute));
+  return { engine, execute, ended, rows: (cells + 1) * 2 * COLUMNS };
+}
+
+/** The first may have finished in time; what was still running or waiting is rejected. */
+async function wereCancelled(t: Test, ended: Promise<PromiseSettledResult<unknown>[]>) {
+  const results = await ended;
+  t.equal(results.at(-1)?.status, 'rejected');
+  for (const result of results)
+    if (result.status === 'rejected') t.match(result, { reason: { code: 'ERR_CANCELLED' } });
+}
+
+t.test('cancel rejects what runs and what waits, and the engine goes on', async (t) => {
+  const { engine, execute, ended, rows } = await muchWork(t);
   await new Promise((resolve) => setTimeout(resolve, 5));
   engine.cancel();
-  for (const result of await ended) {
-    t.equal(result.status, 'rejected');
-    t.match(result, { reason: { code: 'ERR_CANCELLED' } });
-  }
+  await wereCancelled(t, ended);
   engine.cancel();
-  const rows = await engine.execute(images, 2, undefined, active);
-  t.equal(rows.length, (cells + 1) * 2 * COLUMNS);
+  t.equal((await execute()).length, rows);
 });
 
 t.test('close ends everything, may be repeated, and calls after it are refused', async (t) => {
-  const engine = await productEngine(t, { cells: 1000 });
-  const images = noise(2 * CLASSES, 1n);
-  const active = new Uint8Array(1000).fill(1);
-  const running = t.rejects(engine.execute(images, 2, undefined, active), { code: 'ERR_CANCELLED' });
+  const { engine, execute, ended } = await muchWork(t);
   await Promise.all([engine.close(), engine.close()]);
-  await running;
+  await wereCancelled(t, ended);
   await engine.close();
   t.equal(engine.stats().closed, true);
   engine.cancel();
-  await t.rejects(engine.execute(images, 2, undefined, active), Error);
+  await t.rejects(execute(), Error);
   await t.rejects(engine.addSession(product(1), 'late'), { message: /closed/ });
   await t.rejects(engine.load(products(1, 1)), { message: /closed/ });
 });

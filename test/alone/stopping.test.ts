@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { resnet } from '../src/architectures/resnet.js';
+import { resnet } from '../../src/architectures/resnet.js';
 import {
   loadModel,
   type Model,
@@ -14,10 +14,10 @@ import {
   readRun,
   type SweepOptions,
   sweep,
-} from '../src/index.js';
-import { outcome, start } from './commands/critmap.js';
-import { example } from './fixtures.js';
-import { chunkImages, writeResnet50 } from './resnet50.js';
+} from '../../src/index.js';
+import { outcome, start } from '../commands/critmap.js';
+import { example } from '../fixtures.js';
+import { chunkImages, writeResnet50 } from '../resnet50.js';
 
 /** Two seconds are aimed at; machines that run tests are slow and shared. */
 const BOUND_MS = 6000;

@@ -2,9 +2,9 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { loadModel, modelInput, openImages, parseReset, sweep } from '../src/index.js';
-import { writeResnet50 } from './resnet50.js';
-import { watched } from './watched-images.js';
+import { loadModel, modelInput, openImages, parseReset, sweep } from '../../src/index.js';
+import { writeResnet50 } from '../resnet50.js';
+import { watched } from '../watched-images.js';
 
 /**
  * Twenty are aimed at, about a hundred are reached on an idle machine; other test files run at the same time, with
