@@ -1,6 +1,7 @@
 // Questions to ONNX Runtime about a model, asked while a sweep is planned: what it becomes when it is
 // optimised for this processor, and the types and shapes of its inputs and outputs. What each does is said in
-// src/native-engine.ts.
+// src/native-engine.ts. The library, which takes tens of milliseconds to load, is loaded by the pool's
+// thread.
 #include "arguments.h"
 #include "calls.h"
 #include "engine_program.h"
@@ -12,20 +13,18 @@ namespace {
 
 class OptimiseWorker : public PromiseWorker {
  public:
-  OptimiseWorker(const ort::Library& library, std::span<const uint8_t> model, std::string path)
-      : library_(library), model_(model.begin(), model.end()), path_(std::move(path)) {}
+  OptimiseWorker(std::string library, std::string from, std::string to)
+      : library_(std::move(library)), from_(std::move(from)), to_(std::move(to)) {}
 
  protected:
-  void execute() override { ort::save_optimised(library_, model_, path_); }
+  void execute() override { ort::save_optimised(ort::Library::load(library_), from_, to_); }
   napi_value finish(napi_env env) override {
     napi_value undefined;
     return napi_get_undefined(env, &undefined) == napi_ok ? undefined : nullptr;
   }
 
  private:
-  const ort::Library& library_;
-  std::vector<uint8_t> model_;
-  std::string path_;
+  std::string library_, from_, to_;
 };
 
 // { name, type, dims }, or null when the environment ends.
@@ -54,12 +53,12 @@ napi_value make_port(napi_env env, const ort::Port& port) {
 
 class PortsWorker : public PromiseWorker {
  public:
-  PortsWorker(const ort::Library& library, std::span<const uint8_t> model)
-      : library_(library), model_(model.begin(), model.end()) {}
+  PortsWorker(std::string library, std::span<const uint8_t> model)
+      : library_(std::move(library)), model_(model.begin(), model.end()) {}
 
  protected:
   void execute() override {
-    const ort::Session session(library_, model_, ort::Optimise::no, {}, nullptr);
+    const ort::Session session(ort::Library::load(library_), model_, ort::Optimise::no, {}, nullptr);
     outputs_.assign(session.outputs().begin(), session.outputs().end());
     model_ = {};
   }
@@ -74,7 +73,7 @@ class PortsWorker : public PromiseWorker {
   }
 
  private:
-  const ort::Library& library_;
+  std::string library_;
   std::vector<uint8_t> model_;
   std::vector<ort::Port> outputs_;
 };
@@ -82,16 +81,15 @@ class PortsWorker : public PromiseWorker {
 }  // namespace
 
 Napi::Value runtime_optimise(const Napi::CallbackInfo& info) {
-  const std::string library = text(argument(info, 0), "library"), path = text(argument(info, 2), "path");
-  const std::span<uint8_t> model = elements<uint8_t>(argument(info, 1), "model");
-  return PromiseWorker::start(info.Env(),
-                              std::make_unique<OptimiseWorker>(ort::Library::load(library), model, path));
+  const std::string library = text(argument(info, 0), "library");
+  const std::string from = text(argument(info, 1), "from"), to = text(argument(info, 2), "to");
+  return PromiseWorker::start(info.Env(), std::make_unique<OptimiseWorker>(library, from, to));
 }
 
 Napi::Value runtime_ports(const Napi::CallbackInfo& info) {
   const std::string library = text(argument(info, 0), "library");
   const std::span<uint8_t> model = elements<uint8_t>(argument(info, 1), "model");
-  return PromiseWorker::start(info.Env(), std::make_unique<PortsWorker>(ort::Library::load(library), model));
+  return PromiseWorker::start(info.Env(), std::make_unique<PortsWorker>(library, model));
 }
 
 }  // namespace critmap::binding

@@ -139,10 +139,10 @@ export interface Port {
 /** The addon's `runtime` object: ONNX Runtime on its own. `library`: its file. */
 export interface NativeRuntime {
   /**
-   * Writes the model as ONNX Runtime optimises it for this processor to a file: operators fused, weights in the
-   * order of its kernels. `model` is copied by the call; one thread of the pool works.
+   * Reads a model from the file `from` and writes it as ONNX Runtime optimises it for this processor to the file
+   * `to`: operators fused, weights in the order of its kernels. One thread of the pool works.
    */
-  optimise(library: string, model: Uint8Array, path: string): Promise<void>;
+  optimise(library: string, from: string, to: string): Promise<void>;
   /** Types and shapes of a graph's outputs, as far as they follow from the graph. */
   ports(library: string, model: Uint8Array): Promise<Port[]>;
 }
@@ -275,7 +275,7 @@ export class OpenEngine {
 }
 
 /** Bytes copied between two turns of the event loop: some milliseconds' worth. */
-const MOST_COPIED = 16 * 2 ** 20;
+const MOST_COPIED = 8 * 2 ** 20;
 
 export const nativeEngine = {
   /** Loads the library on first use and opens an engine; throws Error with what the loader said. */

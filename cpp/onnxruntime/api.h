@@ -115,6 +115,9 @@ struct Api {
   Slot<169, OrtStatus*(const OrtEnv*, const void*, size_t, const OrtSessionOptions*,
                        OrtPrepackedWeightsContainer*, OrtSession**)>
       CreateSessionFromArrayWithPrepackedWeightsContainer{table};
+  // (environment, model file, options, result)
+  Slot<7, OrtStatus*(const OrtEnv*, const PathChar*, const OrtSessionOptions*, OrtSession**)> CreateSession{
+      table};
   Slot<95, void(OrtSession*)> ReleaseSession{table};
 
   // A session's inputs and outputs, in the graph's order. Names are freed with the allocator passed.

@@ -95,12 +95,11 @@ Session::Session(const Library& library, std::span<const uint8_t> model, Optimis
   outputs_ = ports(false);
 }
 
-void save_optimised(const Library& library, std::span<const uint8_t> model, const std::string& path) {
+void save_optimised(const Library& library, const std::string& from, const std::string& to) {
   const SessionOptions options = make_options(library, Optimise::yes);
-  library.check(library.api.SetOptimizedModelFilePath(options.get(), system_path(path).c_str()));
+  library.check(library.api.SetOptimizedModelFilePath(options.get(), system_path(to).c_str()));
   OrtSession* made = nullptr;
-  library.check(library.api.CreateSessionFromArrayWithPrepackedWeightsContainer(
-      library.env, model.data(), model.size(), options.get(), nullptr, &made));
+  library.check(library.api.CreateSession(library.env, system_path(from).c_str(), options.get(), &made));
   library.api.ReleaseSession(made);
 }
 

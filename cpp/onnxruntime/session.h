@@ -69,8 +69,9 @@ class Session {
   std::vector<Port> inputs_, outputs_;
 };
 
-// Optimises a model for this processor and writes it to the file `path` (UTF-8): operators fused, weights in
-// the order that its kernels want. A session of it, or of a part of it, needs no optimising.
-void save_optimised(const Library& library, std::span<const uint8_t> model, const std::string& path);
+// Optimises the model in the file `from` for this processor and writes it to the file `to` (both UTF-8):
+// operators fused, weights in the order that its kernels want. A session of it, or of a part of it, needs no
+// optimising.
+void save_optimised(const Library& library, const std::string& from, const std::string& to);
 
 }  // namespace critmap::ort

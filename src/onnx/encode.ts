@@ -1,13 +1,13 @@
 /**
- * A large model as the bytes of an ONNX file, without holding up the event loop: large tensors are copied one at
- * a time. Protobuf merges what it reads of one field twice, so tensors may follow the graph that they belong to.
+ * A large model as an ONNX file, without holding up the event loop: large tensors are written from where they are.
+ * Protobuf merges what it reads of one field twice, so tensors may follow the graph that they belong to.
  */
-import { setImmediate } from 'node:timers/promises';
+import { open } from 'node:fs/promises';
 import { toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { ModelSchema, type Model as Proto, type Tensor, TensorSchema } from './onnx_pb.js';
 
-/** Bytes of a tensor that are worth a turn of the event loop. */
+/** Bytes of a tensor that are worth a call of their own. */
 const LARGE = 2 ** 18;
 
 /** Field numbers of onnx.proto, and protobuf's wire type of bytes and messages. */
@@ -16,32 +16,26 @@ const GRAPH_INITIALIZER = 5;
 const TENSOR_RAW_DATA = 9;
 const LENGTH_DELIMITED = 2;
 
-/** @throws RangeError beyond the 2 GB that protobuf can hold */
-export async function encodeModel(proto: Proto): Promise<Uint8Array> {
+/** @throws RangeError beyond the 2 GB that protobuf can hold; what the file system says */
+export async function writeModel(path: string, proto: Proto): Promise<void> {
   const { graph } = proto;
   const large = graph?.initializer.filter(({ rawData }) => rawData.length >= LARGE) ?? [];
   const rest = graph && {
     ...graph,
     initializer: graph.initializer.filter(({ rawData }) => rawData.length < LARGE),
   };
-  const head = toBinary(ModelSchema, { ...proto, ...(rest && { graph: rest }) });
-  const prefixes = large.map(prefixOf);
-  const length = large.reduce(
-    (sum, { rawData }, i) => sum + (prefixes[i]?.length ?? 0) + rawData.length,
-    head.length,
-  );
+  const pieces = [
+    toBinary(ModelSchema, { ...proto, ...(rest && { graph: rest }) }),
+    ...large.flatMap((tensor) => [prefixOf(tensor), tensor.rawData]),
+  ];
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
-  const bytes = new Uint8Array(length);
-  bytes.set(head);
-  let at = head.length;
-  for (const [i, { rawData }] of large.entries()) {
-    const prefix = prefixes[i] as Uint8Array;
-    bytes.set(prefix, at);
-    bytes.set(rawData, at + prefix.length);
-    at += prefix.length + rawData.length;
-    await setImmediate();
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for (const piece of pieces) await file.writeFile(piece);
+  } finally {
+    await file.close();
   }
-  return bytes;
 }
 
 /** Everything of a model with one tensor but the tensor's bytes, which come last. */

@@ -14,7 +14,7 @@ import type { Model } from '../model.js';
 import { native } from '../native.js';
 import { onnxruntimeLibrary } from '../native-engine.js';
 import { alignTensors } from '../onnx/align.js';
-import { encodeModel } from '../onnx/encode.js';
+import { writeModel } from '../onnx/encode.js';
 import { indexGraph } from '../onnx/graph.js';
 import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
@@ -46,7 +46,7 @@ export async function optimisedSource(
   return { proto, graph, input, output, optimised: true, places };
 }
 
-/** Through a file: ONNX Runtime hands an optimised model over in no other way. */
+/** Through files: ONNX Runtime hands an optimised model over in no other way, and reading one copies nothing here. */
 async function optimise(model: Model, size: ImageSize, batch: number): Promise<Proto> {
   const { file, io } = model;
   const dims = [batch, size.channels, size.height, size.width];
@@ -64,12 +64,14 @@ async function optimise(model: Model, size: ImageSize, batch: number): Promise<P
     output: file.graph.output.filter(({ name }) => name === io.output),
     valueInfo: [],
   };
-  const bytes = await encodeModel({ ...file.proto, graph });
   const folder = await mkdtemp(join(tmpdir(), 'critmap-'));
   try {
-    const path = join(folder, 'optimised.onnx');
-    await native().runtime.optimise(onnxruntimeLibrary(), bytes, path);
-    const optimised = fromBinary(ModelSchema, await readFile(path));
+    const [given, made] = [join(folder, 'given.onnx'), join(folder, 'optimised.onnx')];
+    await writeModel(given, { ...file.proto, graph });
+    await native().runtime.optimise(onnxruntimeLibrary(), given, made);
+    // Two models on the disk are enough.
+    await rm(given);
+    const optimised = fromBinary(ModelSchema, await readFile(made));
     if (optimised.graph) await alignTensors(optimised.graph);
     return optimised;
   } finally {

@@ -30,14 +30,12 @@ export async function findPlaces(
   const places = new Map<Layer, PlacedLayer>();
   const taken = new Set<string>();
   for (const layer of model.layers) {
-    const place = finder.find(layer);
+    const place = await finder.find(layer);
     if (!place || taken.has(place.weight.tensor)) {
       return `the runtime changes ${layer.name} beyond recognition`;
     }
     taken.add(place.weight.tensor);
     places.set(layer, place);
-    // Large weights take some milliseconds each.
-    await setImmediate();
   }
   return places;
 }
@@ -52,8 +50,23 @@ interface Stored {
   readers: readonly Node[];
 }
 
+/** Large weights take some milliseconds for every pass over them: the event loop has a turn in between. */
+const LARGE = 2 ** 18;
+
+/** Memory that is used again: the system takes longer to hand out pages than a pass over them takes. */
+class Scratch {
+  #room = new Float32Array();
+
+  take(length: number): Float32Array {
+    if (this.#room.length < length) this.#room = new Float32Array(length);
+    return this.#room.subarray(0, length);
+  }
+}
+
 class Finder {
   readonly #stored = new Map<string, Stored>();
+  readonly #folds = new Scratch();
+  readonly #orders = new Scratch();
   readonly #uses: (tensor: string) => number;
 
   constructor(
@@ -82,16 +95,16 @@ class Finder {
   async measure(): Promise<void> {
     for (const stored of this.#stored.values()) {
       stored.size = native().norms(stored.values, stored.values).original;
-      if (stored.values.length > 2 ** 18) await setImmediate();
+      if (stored.values.length > LARGE) await setImmediate();
     }
   }
 
-  find(layer: Layer): PlacedLayer | undefined {
+  async find(layer: Layer): Promise<PlacedLayer | undefined> {
     // A weight that is used as something else too may be anywhere.
     if (this.#uses(layer.weight.tensor) !== layer.uses && layer.uses > 1) return undefined;
     const trained = this.#folded(layer, new Map());
     for (const folded of trained ? [trained, null] : [null]) {
-      const weight = this.#weight(layer, folded);
+      const weight = await this.#weight(layer, folded);
       if (!weight) continue;
       const bias = this.#bias(layer, folded, weight.readers);
       if (bias === undefined) continue;
@@ -133,7 +146,10 @@ class Finder {
     return foldedNorm(layer, this.model.file.graph.node, values);
   }
 
-  #weight(layer: Layer, folded: FoldedNorm | null): { place: Place; readers: readonly Node[] } | undefined {
+  async #weight(
+    layer: Layer,
+    folded: FoldedNorm | null,
+  ): Promise<{ place: Place; readers: readonly Node[] } | undefined> {
     const { weight } = layer;
     const trained = this.model.values(weight.tensor);
     const named = this.#stored.get(weight.tensor);
@@ -141,7 +157,10 @@ class Finder {
     if (named && !folded && named.readers.length === layer.uses && this.#same(weight.tensor, trained)) {
       return { place, readers: named.readers };
     }
-    const expected = folded ? scaled(trained, folded.factor, weight.layout) : trained;
+    const turn = async () => trained.length > LARGE && setImmediate();
+    await turn();
+    const expected = folded ? this.#scaled(trained, folded.factor, weight.layout) : trained;
+    await turn();
     const size = native().norms(expected, expected).original;
     const found: { place: Place; readers: readonly Node[] }[] = [];
     for (const [name, stored] of this.#stored) {
@@ -149,7 +168,8 @@ class Finder {
       if (stored.readers.length !== layer.uses || stored.readers.some((node) => node.input[1] !== name))
         continue;
       for (const blocked of orders(weight.stored, stored)) {
-        if (!matches(expected, stored.values, blocked, size)) continue;
+        await turn();
+        if (!this.#matches(expected, stored.values, blocked, size)) continue;
         const { dims, readers } = stored;
         found.push({
           place: {
@@ -198,6 +218,24 @@ class Finder {
     };
   }
 
+  #scaled(values: Float32Array, factor: Float32Array, layout: Layer['weight']['layout']): Float32Array {
+    const copy = this.#folds.take(values.length);
+    copy.set(values);
+    // Nothing but the factor: all of the copy stays.
+    native().reset(copy, { kind: 'interpolate', donor: copy, alpha: 1 }, { layout, factor });
+    return copy;
+  }
+
+  #matches(expected: Float32Array, found: Float32Array, order: Blocked | undefined, size: number): boolean {
+    if (!order && expected.length !== found.length) return false;
+    let ordered = expected;
+    if (order) {
+      ordered = this.#orders.take(found.length);
+      native().toBlocked(expected, ordered, order);
+    }
+    return native().norms(ordered, found).difference <= ROUNDING * size;
+  }
+
   #same(name: string, values: Float32Array): boolean {
     const stored = this.#stored.get(name)?.values;
     return stored?.length === values.length && native().norms(values, stored).difference === 0;
@@ -222,27 +260,6 @@ function* orders(own: readonly number[], { dims, readers }: Stored): Generator<B
       }
     }
   }
-}
-
-function matches(
-  expected: Float32Array,
-  found: Float32Array,
-  order: Blocked | undefined,
-  size: number,
-): boolean {
-  let ordered = expected;
-  if (order) {
-    ordered = new Float32Array(found.length);
-    native().toBlocked(expected, ordered, order);
-  }
-  return ordered.length === found.length && native().norms(ordered, found).difference <= ROUNDING * size;
-}
-
-function scaled(values: Float32Array, factor: Float32Array, layout: Layer['weight']['layout']): Float32Array {
-  const copy = values.slice();
-  // Nothing but the factor: all of the copy stays.
-  native().reset(copy, { kind: 'interpolate', donor: copy, alpha: 1 }, { layout, factor });
-  return copy;
 }
 
 function affine(values: Float32Array | undefined, factor: Float32Array, shift: Float32Array): Float32Array {

@@ -15,7 +15,7 @@ t.test('a graph tells the types and shapes of its outputs', async (t) => {
 
 t.test('an optimised model is a model, with the same output', async (t) => {
   const path = join(t.testdir({}), 'optimised.onnx');
-  await runtime.optimise(library, readFileSync(example('resnet.onnx')), path);
+  await runtime.optimise(library, example('resnet.onnx'), path);
   const ports = await runtime.ports(library, readFileSync(path));
   t.equal(ports.length, 1);
   t.equal(ports[0]?.dims.at(-1), 10);
@@ -24,15 +24,17 @@ t.test('an optimised model is a model, with the same output', async (t) => {
 t.test(
   'what is not a model, and a file that cannot be written, reject with what ONNX Runtime says',
   async (t) => {
-    const junk = Uint8Array.of(1, 2, 3);
+    const junk = Buffer.of(1, 2, 3);
     await t.rejects(runtime.ports(library, junk), { message: /./ });
-    const path = join(t.testdir({}), 'out.onnx');
-    await t.rejects(runtime.optimise(library, junk, path), { message: /./ });
-    await t.rejects(runtime.optimise(library, product(1), join(path, 'no', 'such', 'folder')), {
+    const folder = t.testdir({ junk });
+    const path = join(folder, 'out.onnx');
+    await t.rejects(runtime.optimise(library, join(folder, 'junk'), path), { message: /./ });
+    await t.rejects(runtime.optimise(library, join(folder, 'none'), path), { message: /./ });
+    await t.rejects(runtime.optimise(library, example('resnet.onnx'), join(path, 'no', 'such')), {
       message: /./,
     });
     await t.rejects(runtime.ports('/no/such/library.so', junk), { message: /cannot load/ });
     await t.rejects(runtime.ports(library, 'x' as unknown as Uint8Array), TypeError);
-    await t.rejects(runtime.optimise(library, junk, undefined as unknown as string), TypeError);
+    await t.rejects(runtime.optimise(library, path, undefined as unknown as string), TypeError);
   },
 );
