@@ -37,6 +37,11 @@ size_t Engine::reserve_session() {
 
 void Engine::create_session(size_t index, std::string name, std::span<const uint8_t> model,
                             ort::Optimise optimise, std::vector<External> externals) {
+  {
+    // Closed while this waited for its thread: a session nobody wants takes a second to build.
+    const std::lock_guard lock(mutex_);
+    require_open();
+  }
   const auto loaded = std::make_shared<LoadedSession>();
   loaded->name = std::move(name);
   std::vector<ort::Initializer> initializers;

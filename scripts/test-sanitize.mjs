@@ -43,5 +43,7 @@ for (const name of tests) {
     LD_PRELOAD: preload,
     ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1',
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    // Seconds: several times slower than without.
+    TAP_TIMEOUT: '900',
   });
 }

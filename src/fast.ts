@@ -58,7 +58,14 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         // From here on the cells count themselves.
         clearInterval(timer);
         await sink.original(comparisonOf(rows, 0, chunk));
-        for (const cell of wanted) await sink.cell(cell, comparisonOf(rows, cell.index + 1, chunk));
+        const put: Promise<void>[] = [];
+        for (const [i, cell] of wanted.entries()) {
+          if (i % CELLS_A_TURN === 0) await setImmediate();
+          put.push(Promise.resolve(sink.cell(cell, comparisonOf(rows, cell.index + 1, chunk))));
+        }
+        // All must have ended before the sweep may close its journal, also when one fails.
+        const failed = (await Promise.allSettled(put)).find((result) => result.status === 'rejected');
+        if (failed) throw failed.reason;
       } catch (error) {
         signal?.throwIfAborted();
         throw error;
@@ -70,6 +77,9 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     close: () => engine.close(),
   };
 }
+
+/** Cells whose rows are put together between two turns of the event loop. */
+const CELLS_A_TURN = 16;
 
 /** Between two looks at how far the workers are. */
 const PROGRESS_MS = 100;

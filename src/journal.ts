@@ -106,9 +106,14 @@ export class Finished {
   }
 }
 
-/** An open journal. Several appends at once are written in the order of the calls. */
+/**
+ * An open journal. Appends are written in the order of the calls; those that come while the disk is busy go there
+ * together, since waiting for it is what takes time.
+ */
 export class Journal {
   #last: Promise<void> = Promise.resolve();
+  /** What the next write will take. */
+  #waiting: { bytes: Buffer[]; written: Promise<void> } | null = null;
 
   private constructor(
     readonly path: string,
@@ -133,20 +138,31 @@ export class Journal {
   /** Resolves when the lines are on disk. */
   append(lines: readonly JournalLine[]): Promise<void> {
     const bytes = Buffer.from(lines.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-    const written = this.#last.then(async () => {
-      try {
-        await this.handle.appendFile(bytes);
-        await this.handle.datasync();
-        this.length += bytes.byteLength;
-      } catch (error) {
-        // A full disk may have taken half a line: the next one must not be glued to it.
-        await this.handle.truncate(this.length).catch(() => {});
-        throw new CritmapError('ERR_RUN', `cannot write ${this.path}: ${messageOf(error)}`, { cause: error });
-      }
+    if (this.#waiting) {
+      this.#waiting.bytes.push(bytes);
+      return this.#waiting.written;
+    }
+    const all = [bytes];
+    const written = this.#last.then(() => {
+      this.#waiting = null;
+      return this.#write(Buffer.concat(all));
     });
-    // A failed write is reported to its caller; the next append must still be tried.
+    this.#waiting = { bytes: all, written };
+    // A failed write is reported to its callers; the next append must still be tried.
     this.#last = written.catch(() => {});
     return written;
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    try {
+      await this.handle.appendFile(bytes);
+      await this.handle.datasync();
+      this.length += bytes.byteLength;
+    } catch (error) {
+      // A full disk may have taken half a line: the next one must not be glued to it.
+      await this.handle.truncate(this.length).catch(() => {});
+      throw new CritmapError('ERR_RUN', `cannot write ${this.path}: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   async close(): Promise<void> {

@@ -146,8 +146,9 @@ for (const engine of ['fast', 'reference'] as const) {
         const out = join(dir, `stopped-${stopAfter}`);
         const controller = new AbortController();
         let finished = 0;
-        const onProgress = () => {
-          if (++finished === stopAfter) controller.abort();
+        // Progress within a chunk has no layer.
+        const onProgress = ({ layer }: Progress) => {
+          if (layer && ++finished === stopAfter) controller.abort();
         };
         const stopped = noise({ out, trials: 2, engine, signal: controller.signal, onProgress });
         await t.rejects(stopped, { name: 'AbortError' });
