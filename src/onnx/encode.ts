@@ -18,6 +18,21 @@ const LENGTH_DELIMITED = 2;
 
 /** @throws RangeError beyond the 2 GB that protobuf can hold */
 export async function encodeModel(proto: Proto): Promise<Uint8Array> {
+  const parts = encodedParts(proto);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+    if (part.length >= LARGE) await setImmediate();
+  }
+  return bytes;
+}
+
+/** The bytes of the file one after the other: those of large tensors are the tensors' own, not copies. */
+export function encodedParts(proto: Proto): Uint8Array[] {
   const { graph } = proto;
   const large = graph?.initializer.filter(({ rawData }) => rawData.length >= LARGE) ?? [];
   const rest = graph && {
@@ -25,23 +40,7 @@ export async function encodeModel(proto: Proto): Promise<Uint8Array> {
     initializer: graph.initializer.filter(({ rawData }) => rawData.length < LARGE),
   };
   const head = toBinary(ModelSchema, { ...proto, ...(rest && { graph: rest }) });
-  const prefixes = large.map(prefixOf);
-  const length = large.reduce(
-    (sum, { rawData }, i) => sum + (prefixes[i]?.length ?? 0) + rawData.length,
-    head.length,
-  );
-  if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
-  const bytes = new Uint8Array(length);
-  bytes.set(head);
-  let at = head.length;
-  for (const [i, { rawData }] of large.entries()) {
-    const prefix = prefixes[i] as Uint8Array;
-    bytes.set(prefix, at);
-    bytes.set(rawData, at + prefix.length);
-    at += prefix.length + rawData.length;
-    await setImmediate();
-  }
-  return bytes;
+  return [head, ...large.flatMap((tensor) => [prefixOf(tensor), tensor.rawData])];
 }
 
 /** Everything of a model with one tensor but the tensor's bytes, which come last. */
