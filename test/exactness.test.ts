@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { convnext } from '../src/architectures/convnext.js';
 import { densenet } from '../src/architectures/densenet.js';
 import { resnet } from '../src/architectures/resnet.js';
 import { vit } from '../src/architectures/vit.js';
@@ -51,6 +52,14 @@ const networks = {
   'a bottleneck ResNet': resnet({ ...calm, size: 48, width: 12, blocks: [2, 1] }),
   'a DenseNet': densenet({ ...calm, size: 48, growth: 6, stem: 20, blocks: [2, 3] }),
   'an Inception with average-pool branches': inception({ ...calm, size: 36 }),
+  'a ConvNeXt with Linears': convnext({ ...lively, size: 48, depths: [1, 1], dims: [20, 32] }),
+  'a ConvNeXt with 1x1 convolutions': convnext({
+    ...lively,
+    size: 48,
+    depths: [1, 1],
+    dims: [20, 32],
+    convMlp: true,
+  }),
   'a vision transformer': vit({ ...lively, patch: 8, dim: 24, depth: 2, heads: 3 }),
   'depthwise convolutions with squeeze-excite': mobilenet(lively),
   'a VGG with biases before BatchNorm and a grouped convolution': vgg(lively),

@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { convnext } from '../../src/architectures/convnext.js';
+import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
+import { vit } from '../../src/architectures/vit.js';
 import { loadModel } from '../../src/model.js';
 import { writeOnnx } from '../../src/onnx/model.js';
 import { optimisedSource } from '../../src/plan/optimised.js';
@@ -20,6 +23,31 @@ t.test('every layer of the shipped and the fixture models is found in the optimi
     const source = await optimisedSource(model, own, 2, 'keep');
     t.not(typeof source, 'string', `${path} ${source}`);
     if (typeof source !== 'string') t.equal(source.places.size, model.layers.length);
+  }
+});
+
+t.test('every layer of every built-in kind of network is found in the optimised graph', async (t) => {
+  const about = { size: 32, classes: 20, vectors: 'random' } as const;
+  const blocks = [1, 2];
+  const tokens = { ...about, patch: 8, dim: 48, depth: 2, heads: 3 };
+  const stages = { ...about, depths: [1, 2], dims: [20, 48] };
+  for (const [name, bytes] of Object.entries({
+    basic: resnet({ ...about, width: 16, blocks, block: 'basic' }),
+    bottleneck: resnet({ ...about, width: 16, blocks }),
+    wide: resnet({ ...about, width: 16, blocks, groupWidth: 2 }),
+    grouped: resnet({ ...about, width: 32, blocks, groups: 8, groupWidth: 1 / 4 }),
+    densenet: densenet({ ...about, growth: 8, blocks }),
+    vit: vit(tokens),
+    distilled: vit({ ...tokens, distilled: true }),
+    'ConvNeXt of Linears': convnext(stages),
+    'ConvNeXt of convolutions': convnext({ ...stages, convMlp: true }),
+    'ConvNeXt as it starts': convnext({ ...stages, convMlp: true, vectors: 'initial' }),
+  })) {
+    const path = join(t.testdir({}), 'model.onnx');
+    writeFileSync(path, bytes);
+    const model = await loadModel(path);
+    const source = await optimisedSource(model, size, 2, 'keep');
+    t.equal(typeof source === 'string' ? source : source.places.size, model.layers.length, name);
   }
 });
 
