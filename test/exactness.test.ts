@@ -21,7 +21,7 @@ import { openReferenceEngine } from '../src/reference.js';
 import type { ResetContext } from '../src/reset.js';
 import { parseReset } from '../src/reset-spec.js';
 import { example } from './fixtures.js';
-import { inception, mobilenet, tied, vgg } from './networks.js';
+import { inception, mobilenet, storedTransposed, tied, vgg } from './networks.js';
 
 const IMAGES = 12;
 /** 5, 5 and 2 images. */
@@ -61,6 +61,9 @@ const networks = {
     convMlp: true,
   }),
   'a vision transformer': vit({ ...lively, patch: 8, dim: 24, depth: 2, heads: 3 }),
+  'a vision transformer stored transposed': storedTransposed(
+    vit({ ...lively, patch: 16, dim: 24, depth: 1, heads: 3 }),
+  ),
   'depthwise convolutions with squeeze-excite': mobilenet(lively),
   'a VGG with biases before BatchNorm and a grouped convolution': vgg(lively),
   'tied weights': tied(calm),
@@ -105,6 +108,8 @@ t.test('the networks have what they are here for', async (t) => {
     (await layersOf('a vision transformer')).slice(1, -1).every(({ op, bias }) => op === 'MatMul' && bias),
     'Linears as MatMul and Add',
   );
+  const stored = await layersOf('a vision transformer stored transposed');
+  t.equal(stored.filter(({ weight }) => weight.layout.transposed).length, 4);
 });
 
 async function check(t: Test, model: Model, source: string): Promise<void> {
