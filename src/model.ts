@@ -29,7 +29,7 @@ export interface Model {
  * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images
  */
 export async function loadModel(path: string, options: { name?: string } = {}): Promise<Model> {
-  return modelFrom(await readOnnx(path), options);
+  return modelOf(await readOnnx(path), options.name);
 }
 
 /**
@@ -37,7 +37,7 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
  *
  * @throws CritmapError with code `ERR_MODEL`: damaged, no layers, inputs that are not images
  */
-export function modelFrom(file: OnnxFile, options: { name?: string } = {}): Model {
+export function modelOf(file: OnnxFile, name?: string): Model {
   const { path } = file;
   const index = indexGraph(file.graph);
   const layers = findLayers(file, index);
@@ -51,7 +51,7 @@ export function modelFrom(file: OnnxFile, options: { name?: string } = {}): Mode
     }
   }
   return {
-    name: options.name ?? basename(path).replace(/\.onnx$/i, ''),
+    name: name ?? basename(path).replace(/\.onnx$/i, ''),
     file,
     io,
     layers,

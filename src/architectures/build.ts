@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
-import { type Model, modelFrom } from '../model.js';
+import { type Model, modelOf } from '../model.js';
 import { encodedParts } from '../onnx/encode.js';
 import type { OnnxFile } from '../onnx/model.js';
 import { EntrySchema, type Model as Proto } from '../onnx/onnx_pb.js';
@@ -42,7 +42,7 @@ const PIECE = 4 * 2 ** 20;
  */
 export async function buildModel(name: string, options: BuildOptions = {}): Promise<Model> {
   const file = await buildFile(name, options);
-  const model = modelFrom(file, { name: options.name ?? blueprintOf(name).name });
+  const model = modelOf(file, options.name ?? blueprintOf(name).name);
   const random = `${file.path}: its weights are random (seed ${options.seed ?? 0}), which is good for benchmarks and tests; nothing in its results speaks of a trained model`;
   return { ...model, warnings: [random, ...model.warnings] };
 }
