@@ -34,8 +34,9 @@ const MAX_CLASSES = 2 ** 31;
 const PIECE = 4 * 2 ** 20;
 
 /**
- * A built-in architecture with random weights: each is drawn as timm initialises it, from the seed, the module's
- * name and the element's index alone. BatchNorm has initial statistics.
+ * A built-in architecture with random weights, drawn as timm draws them; biases start at 0 and norms at 1 and 0,
+ * also where timm starts a residual block's last BatchNorm at 0, since its layers then have no effect. A value depends
+ * on the seed, the module's name and the element's index alone.
  *
  * @param name timm's, see {@link architectures}; capitals, dashes and underscores make no difference
  * @throws CritmapError (ERR_OPTION) for a name that is unknown, or sizes that the architecture cannot have

@@ -71,7 +71,8 @@ t.test('it says how its images are normalised, and that its weights are random',
   t.match(model.warnings, [/vit_tiny_patch16_224: its weights are random \(seed 0\)/]);
   // A colour image's means say nothing about one channel.
   const grey = await buildModel('vit_tiny_patch16_224', { ...few, channels: 1 });
-  t.match(modelInput(grey), { shape: { channels: 1, height: 32, width: 32 }, normalization: undefined });
+  t.equal(modelInput(grey).shape.channels, 1);
+  t.equal(modelInput(grey).normalization, undefined);
 });
 
 t.test('one of each kind takes the smallest images that it says it takes', async (t) => {
