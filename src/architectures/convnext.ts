@@ -80,7 +80,7 @@ function convBranch(builder: GraphBuilder, name: string, from: Value): Value {
   x = builder.conv(`${name}.mlp.fc2`, builder.gelu(`${name}.mlp.act`, x), channels, 1, pointwise);
   const gamma = builder.scale(`${name}.gamma`, channels, LAYER_SCALE);
   const factor = builder.node('Unsqueeze', name, [gamma, builder.integers([1, 2])]);
-  return { name: builder.node('Mul', name, [factor, x.name]), channels };
+  return { name: builder.node('Mul', name, [x.name, factor]), channels };
 }
 
 function depthwise(builder: GraphBuilder, name: string, from: Value): Value {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { GraphBuilder } from '../../src/architectures/builder.js';
 import { convnext } from '../../src/architectures/convnext.js';
 import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
@@ -48,6 +49,27 @@ t.test('every layer of every built-in kind of network is found in the optimised 
     const model = await loadModel(path);
     const source = await optimisedSource(model, size, 2, 'keep');
     t.equal(typeof source === 'string' ? source : source.places.size, model.layers.length, name);
+  }
+});
+
+t.test('a factor per channel that the runtime folds into a convolution is part of its place', async (t) => {
+  for (const bias of [true, false]) {
+    const builder = new GraphBuilder({ vectors: 'random' });
+    const images = { name: 'images', channels: 3 };
+    const x = builder.conv('scaled', images, 20, 3, { bias });
+    const gamma = builder.scale('gamma', 20, 1);
+    const factor = builder.node('Unsqueeze', 'gamma', [gamma, builder.integers([1, 2])]);
+    const mul = { name: builder.node('Mul', 'gamma', [x.name, factor]), channels: 20 };
+    builder.head('fc', builder.relu('relu', mul), 10);
+    const path = join(t.testdir({}), 'scaled.onnx');
+    writeFileSync(path, builder.model('scaled', images, 32, 10));
+    const model = await loadModel(path);
+    const source = await optimisedSource(model, size, 2, 'keep');
+    if (typeof source === 'string') throw new Error(source);
+    const [layer] = model.layers;
+    const place = layer && source.places.get(layer);
+    t.strictSame(place?.weight.factor, model.values('gamma'));
+    t.strictSame(place?.bias?.factor, bias ? model.values('gamma') : undefined);
   }
 });
 
