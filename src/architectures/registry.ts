@@ -93,6 +93,7 @@ export const blueprints: readonly Blueprint[] = [
     ...IMAGENET,
   }),
   vit('vit_tiny_patch16_224', { patch: 16, ...tiny }),
+  // Not in timm, which has the two larger ones: the tiny one with their patches.
   vit('vit_tiny_patch32_224', { patch: 32, ...tiny }),
   vit('vit_small_patch16_224', { patch: 16, ...small }),
   vit('vit_small_patch32_224', { patch: 32, ...small }),

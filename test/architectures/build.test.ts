@@ -19,6 +19,7 @@ t.test('a model is built by name; capitals, dashes and underscores make no diffe
   for (const name of ['ResNet-18', 'RESNET_18']) {
     t.equal((await buildModel(name, few)).file.sha256, model.file.sha256, name);
   }
+  t.strictSame(JSON.parse(JSON.stringify(architectures())), architectures(), 'the list is plain data');
   const letters = architectures().map(({ name }) => name.replace(/[^a-z0-9]/g, ''));
   t.equal(new Set(letters).size, letters.length, 'no two names are the same without dashes');
 });
