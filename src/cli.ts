@@ -2,6 +2,7 @@
 /** The command line: wires the commands, turns failures into one line and an exit code. */
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { architecturesCommand } from './commands/architectures.js';
 import { demoCommand } from './commands/demo.js';
 import { devicesCommand } from './commands/devices.js';
 import { inspectCommand } from './commands/inspect.js';
@@ -26,6 +27,7 @@ const parser = yargs(hideBin(process.argv))
   .command(sweepCommand)
   .command(inspectCommand)
   .command(reportCommand)
+  .command(architecturesCommand)
   .command(devicesCommand)
   .command(demoCommand)
   .demandCommand(1, 'Give a command.')

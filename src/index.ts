@@ -8,6 +8,8 @@
  * const { summary } = await sweep(model, images, { trials: 3, out: 'runs/resnet' });
  * ```
  */
+export { type BuildOptions, buildModel } from './architectures/build.js';
+export { type Architecture, architectures } from './architectures/registry.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
 export { type ImageOptions, type ImageSet, type InputShape, openImages } from './images/index.js';
 export { type InitScheme, initSchemes } from './initialisers.js';

@@ -29,7 +29,16 @@ export interface Model {
  * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images
  */
 export async function loadModel(path: string, options: { name?: string } = {}): Promise<Model> {
-  const file = await readOnnx(path);
+  return modelOf(await readOnnx(path), options.name);
+}
+
+/**
+ * Finds the layers of a model that is in memory: read, or built.
+ *
+ * @throws CritmapError with code `ERR_MODEL`: damaged, no layers, inputs that are not images
+ */
+export function modelOf(file: OnnxFile, name?: string): Model {
+  const { path } = file;
   const index = indexGraph(file.graph);
   const layers = findLayers(file, index);
   const io = modelIo(file, index, layers);
@@ -42,7 +51,7 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
     }
   }
   return {
-    name: options.name ?? basename(path).replace(/\.onnx$/i, ''),
+    name: name ?? basename(path).replace(/\.onnx$/i, ''),
     file,
     io,
     layers,

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { convnext } from '../src/architectures/convnext.js';
 import { densenet } from '../src/architectures/densenet.js';
 import { resnet } from '../src/architectures/resnet.js';
 import { vit } from '../src/architectures/vit.js';
@@ -20,7 +21,7 @@ import { openReferenceEngine } from '../src/reference.js';
 import type { ResetContext } from '../src/reset.js';
 import { parseReset } from '../src/reset-spec.js';
 import { example } from './fixtures.js';
-import { inception, mobilenet, tied, vgg } from './networks.js';
+import { inception, mobilenet, storedTransposed, tied, vgg } from './networks.js';
 
 const IMAGES = 12;
 /** 5, 5 and 2 images. */
@@ -51,7 +52,18 @@ const networks = {
   'a bottleneck ResNet': resnet({ ...calm, size: 48, width: 12, blocks: [2, 1] }),
   'a DenseNet': densenet({ ...calm, size: 48, growth: 6, stem: 20, blocks: [2, 3] }),
   'an Inception with average-pool branches': inception({ ...calm, size: 36 }),
+  'a ConvNeXt with Linears': convnext({ ...lively, size: 48, depths: [1, 1], dims: [20, 32] }),
+  'a ConvNeXt with 1x1 convolutions': convnext({
+    ...lively,
+    size: 48,
+    depths: [1, 1],
+    dims: [20, 32],
+    convMlp: true,
+  }),
   'a vision transformer': vit({ ...lively, patch: 8, dim: 24, depth: 2, heads: 3 }),
+  'a vision transformer stored transposed': storedTransposed(
+    vit({ ...lively, patch: 16, dim: 24, depth: 1, heads: 3 }),
+  ),
   'depthwise convolutions with squeeze-excite': mobilenet(lively),
   'a VGG with biases before BatchNorm and a grouped convolution': vgg(lively),
   'tied weights': tied(calm),
@@ -96,6 +108,8 @@ t.test('the networks have what they are here for', async (t) => {
     (await layersOf('a vision transformer')).slice(1, -1).every(({ op, bias }) => op === 'MatMul' && bias),
     'Linears as MatMul and Add',
   );
+  const stored = await layersOf('a vision transformer stored transposed');
+  t.equal(stored.filter(({ weight }) => weight.layout.transposed).length, 4);
 });
 
 async function check(t: Test, model: Model, source: string): Promise<void> {

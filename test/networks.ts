@@ -3,7 +3,10 @@
  * average pooling, biases before BatchNorm, groups, hidden Linears, a module used twice. Bytes of ONNX files over
  * N x 3 x size x size images; channel counts on and off multiples of 16.
  */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { GraphBuilder, type NetworkOptions, type Value } from '../src/architectures/builder.js';
+import { type Model, ModelSchema } from '../src/onnx/onnx_pb.js';
+import { dimensions, floats, withFloats } from '../src/onnx/tensors.js';
 
 const images = { name: 'images', channels: 3 };
 
@@ -129,4 +132,28 @@ export function tied(options: NetworkOptions = {}): Uint8Array<ArrayBuffer> {
   }
   builder.head('fc', x, classes);
   return builder.model('tied', images, size, classes);
+}
+
+/** With the matrices that a Transpose turns stored as it leaves them: what an exporter's constant folding does. */
+export function storedTransposed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const proto: Model = fromBinary(ModelSchema, bytes);
+  const { graph } = proto;
+  if (!graph) throw new Error('there is no graph');
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const turned = new Map<string, string>();
+  for (const { opType, input, output } of graph.node) {
+    const tensor = stored.get(input[0] ?? '');
+    if (opType !== 'Transpose' || !tensor) continue;
+    const [rows = 0, columns = 0] = dimensions(tensor);
+    const values = floats(tensor);
+    tensor.dims.reverse();
+    const other = values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
+    stored.set(tensor.name, withFloats(tensor, other));
+    turned.set(output[0] ?? '', tensor.name);
+  }
+  graph.initializer = [...stored.values()];
+  graph.node = graph.node
+    .filter(({ output }) => !turned.has(output[0] ?? ''))
+    .map((node) => ({ ...node, input: node.input.map((name) => turned.get(name) ?? name) }));
+  return toBinary(ModelSchema, proto);
 }

@@ -4,7 +4,7 @@
  * same parameters.
  */
 import { drawFrom, type InitScheme, weightDistribution } from '../initialisers.js';
-import { native, type ResetRule } from '../native.js';
+import type { ResetRule } from '../native.js';
 import { elementCount } from '../onnx/tensors.js';
 import { resetKey } from '../reset.js';
 import { type Attributes, GraphWriter } from './graph.js';
@@ -19,6 +19,8 @@ export interface Value {
 export interface NetworkOptions {
   /** Edge of the images in pixels; default 224. */
   size?: number;
+  /** Of the images; default 3. */
+  channels?: number;
   /** Default 1000. */
   classes?: number;
   /** Of the random weights; default 0. */
@@ -82,7 +84,7 @@ export class GraphBuilder extends GraphWriter {
     return { name: this.node('BatchNormalization', module, inputs, attributes), channels };
   }
 
-  /** A LayerNorm over the channels of N x tokens x channels. */
+  /** A LayerNorm over the last axis, channels. */
   layerNorm(module: string, { name, channels }: Value, epsilon: number): Value {
     const inputs = [
       name,
@@ -93,6 +95,11 @@ export class GraphBuilder extends GraphWriter {
     return { name: this.node('LayerNormalization', module, inputs, attributes), channels };
   }
 
+  /** The axes in another order. */
+  transpose(module: string, { name, channels }: Value, perm: readonly number[]): Value {
+    return { name: this.node('Transpose', module, [name], { perm }), channels };
+  }
+
   /** An operator on each element by itself. */
   map(opType: string, module: string, { name, channels }: Value, attributes?: Attributes): Value {
     return { name: this.node(opType, module, [name], attributes), channels };
@@ -100,6 +107,14 @@ export class GraphBuilder extends GraphWriter {
 
   relu(module: string, from: Value): Value {
     return this.map('Relu', module, from);
+  }
+
+  /** x (1 + erf(x / sqrt 2)) / 2, operator by operator as torch.onnx writes it; the runtime fuses it. */
+  gelu(module: string, { name, channels }: Value): Value {
+    const op = (opType: string, ...inputs: string[]) => this.node(opType, module, inputs);
+    const erf = op('Erf', op('Div', name, this.scalar(Math.SQRT2)));
+    const product = op('Mul', name, op('Add', erf, this.scalar(1)));
+    return { name: op('Mul', product, this.scalar(0.5)), channels };
   }
 
   add(module: string, a: Value, b: Value): Value {
@@ -128,9 +143,10 @@ export class GraphBuilder extends GraphWriter {
     return { name: this.node('GlobalAveragePool', module, [name]), channels };
   }
 
-  /** A Linear on N x tokens x channels, as PyTorch exports it: the weight transposed, the bias added after. */
+  /** A Linear on the last axis, channels: the weight is stored as PyTorch has it, the bias is added after. */
   linear(module: string, from: Value, channels: number, init?: InitScheme): Value {
-    const weight = this.#weight(module, 'MatMul', [channels, from.channels], init);
+    const stored = this.#weight(module, 'MatMul', [channels, from.channels], init);
+    const weight = this.node('Transpose', module, [stored], { perm: [1, 0] });
     const product = this.node('MatMul', module, [from.name, weight]);
     return { name: this.node('Add', module, [this.#bias(module, channels), product]), channels };
   }
@@ -152,17 +168,15 @@ export class GraphBuilder extends GraphWriter {
     this.classifier(module, this.map('Flatten', 'flatten', pooled), classes);
   }
 
-  /** A trained tensor of its own, such as a position embedding. */
+  /** A trained tensor of its own, such as a position embedding: normal values. */
   parameter(name: string, dims: readonly number[], std: number): string {
-    const rule: ResetRule = {
-      kind: 'trunc-normal',
-      mean: 0,
-      std,
-      low: -2,
-      high: 2,
-      key: this.#key(name, ''),
-    };
-    return this.floats(name, dims, (values) => native().reset(values, rule));
+    const distribution = { kind: 'trunc-normal', mean: 0, std, low: -2, high: 2 } as const;
+    return this.floats(name, dims, drawFrom(distribution, this.#key(name, '')));
+  }
+
+  /** A trained vector of its own, such as a layer scale: all the same, or on [0.5, 1.5). */
+  scale(name: string, channels: number, initial: number): string {
+    return this.#filled(name, channels, initial, [0.5, 1.5], this.#key(name, ''));
   }
 
   #gemmInputs(module: string, from: Value, channels: number, init?: InitScheme): string[] {
@@ -170,24 +184,18 @@ export class GraphBuilder extends GraphWriter {
     return [from.name, weight, this.#bias(module, channels)];
   }
 
-  /** @param shape PyTorch's, output channels first; stored transposed for a MatMul */
+  /** @param shape output channels first */
   #weight(
     module: string,
     op: 'Conv' | 'Gemm' | 'MatMul',
     shape: readonly number[],
-    init: InitScheme = 'auto',
+    init?: InitScheme,
   ): string {
     const receptive = elementCount(shape.slice(2));
     const [channels = 1, inputs = 1] = shape;
     const fans = { fanIn: inputs * receptive, fanOut: channels * receptive };
-    const rule = drawFrom(
-      weightDistribution(this.#init ?? init, { op, ...fans }),
-      this.#key(module, 'weight'),
-    );
-    const transposed = op === 'MatMul';
-    const layout = { channels, inner: transposed ? 1 : fans.fanIn, transposed };
-    const stored = transposed ? [...shape].reverse() : shape;
-    return this.floats(`${module}.weight`, stored, (values) => native().reset(values, rule, { layout }));
+    const distribution = weightDistribution(this.#init ?? init ?? 'auto', { op, ...fans });
+    return this.floats(`${module}.weight`, shape, drawFrom(distribution, this.#key(module, 'weight')));
   }
 
   #bias(module: string, channels: number): string {
@@ -199,13 +207,23 @@ export class GraphBuilder extends GraphWriter {
     role: string,
     length: number,
     initial: number,
-    [low, high]: readonly [number, number],
+    range: readonly [low: number, high: number],
+  ): string {
+    return this.#filled(`${module}.${role}`, length, initial, range, this.#key(module, role));
+  }
+
+  #filled(
+    name: string,
+    length: number,
+    initial: number,
+    [low, high]: readonly [low: number, high: number],
+    key: bigint,
   ): string {
     const rule: ResetRule =
       this.#vectors === 'initial'
         ? { kind: 'constant', value: initial }
-        : { kind: 'uniform', low, high, key: this.#key(module, role) };
-    return this.floats(`${module}.${role}`, [length], (values) => native().reset(values, rule));
+        : { kind: 'uniform', low, high, key };
+    return this.floats(name, [length], rule);
   }
 
   /** Of a trial that no sweep has: a reset with the same seed must not draw the same weights again. */

@@ -1,9 +1,10 @@
 /**
  * Densely connected networks (Huang et al., "Densely Connected Convolutional Networks", CVPR 2017,
- * arXiv:1608.06993) as torchvision builds them, under its module names: every layer reads the features of all
+ * arXiv:1608.06993) as torchvision and timm build them, under their module names: every layer reads the features of all
  * layers before it in its block.
  */
 import { GraphBuilder, type NetworkOptions, type Value } from './builder.js';
+import { bytesOf, type Network } from './network.js';
 
 export interface DenseNetOptions extends NetworkOptions {
   /** Layers of each block; default DenseNet-121's. */
@@ -19,11 +20,12 @@ const BOTTLENECK = 4;
 /** torchvision's kaiming_normal_ with its default arguments. */
 const init = { init: 'kaiming-normal' } as const;
 
-/** A DenseNet over N x 3 x size x size images with random weights, as the bytes of an ONNX file. */
-export function densenet(options: DenseNetOptions = {}): Uint8Array<ArrayBuffer> {
-  const { blocks = [6, 12, 24, 16], growth = 32, stem = 2 * growth, size = 224, classes = 1000 } = options;
+/** A DenseNet over N x channels x size x size images. */
+export function densenetNetwork(options: DenseNetOptions = {}): Network {
+  const { blocks = [6, 12, 24, 16], growth = 32, stem = 2 * growth } = options;
+  const { size = 224, classes = 1000, channels = 3 } = options;
   const builder = new GraphBuilder(options);
-  const images = { name: 'images', channels: 3 };
+  const images = { name: 'images', channels };
   let x = builder.conv('features.conv0', images, stem, 7, { stride: 2, ...init });
   x = builder.relu('features.relu0', builder.norm('features.norm0', x));
   x = builder.maxPool('features.pool0', x, 3, 2);
@@ -33,7 +35,12 @@ export function densenet(options: DenseNetOptions = {}): Uint8Array<ArrayBuffer>
   }
   x = builder.relu('relu', builder.norm('features.norm5', x));
   builder.head('classifier', x, classes);
-  return builder.model('densenet', images, size, classes);
+  return builder.network('densenet', images, size, classes);
+}
+
+/** With random weights, as the bytes of an ONNX file. */
+export function densenet(options?: DenseNetOptions): Uint8Array<ArrayBuffer> {
+  return bytesOf(densenetNetwork(options));
 }
 
 function denseBlock(builder: GraphBuilder, name: string, from: Value, layers: number, growth: number): Value {

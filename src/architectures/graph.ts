@@ -1,8 +1,10 @@
 /**
- * An ONNX graph in the making: nodes and stored tensors, named after modules, and in the end the bytes of a file.
- * Knows no layers. A stored tensor that is asked for again under its name is the same tensor.
+ * An ONNX graph in the making: nodes and parameters, named after modules. Knows no layers. A parameter that is asked
+ * for again under its name is the same parameter. Only parameters are stored tensors; numbers that the operators
+ * need are Constant nodes, so that the graph's stored tensors are a PyTorch model's state.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
+import type { ResetRule } from '../native.js';
 import {
   type Attribute,
   AttributeSchema,
@@ -15,8 +17,9 @@ import {
   type Tensor,
   TensorSchema,
 } from '../onnx/onnx_pb.js';
-import { elementCount, FLOAT, withFloats } from '../onnx/tensors.js';
+import { FLOAT, withFloats } from '../onnx/tensors.js';
 import { valueInfo } from '../plan/extract.js';
+import { bytesOf, type Draw, type Network } from './network.js';
 
 /** TensorProto.DataType. */
 const INT64 = 7;
@@ -30,7 +33,7 @@ const LOGITS = 'logits';
 
 export class GraphWriter {
   readonly #nodes: Node[] = [];
-  readonly #tensors = new Map<string, Tensor>();
+  readonly #draws = new Map<string, Draw>();
   readonly #names = new Set<string>();
 
   /** Adds a node with one output, which bears the node's name, and returns it. */
@@ -53,23 +56,22 @@ export class GraphWriter {
     return output;
   }
 
-  /** A stored float32 tensor; `fill` gets zeros to write on, unless the tensor is there already. */
-  floats(name: string, dims: readonly number[], fill: (values: Float32Array) => void): string {
-    if (!this.#tensors.has(name)) {
-      const values = new Float32Array(elementCount(dims));
-      fill(values);
-      const empty = create(TensorSchema, { name, dims: dims.map(BigInt), dataType: FLOAT });
-      this.#tensors.set(name, withFloats(empty, values));
+  /** A stored float32 tensor and what it is drawn from. */
+  floats(name: string, dims: readonly number[], rule: ResetRule): string {
+    if (!this.#draws.has(name)) {
+      const tensor = create(TensorSchema, { name, dims: dims.map(BigInt), dataType: FLOAT });
+      this.#draws.set(name, { tensor, rule });
     }
     return name;
   }
 
-  /** A stored float32 number. */
+  /** A float32 number. */
   scalar(value: number): string {
-    return this.floats(`scalar ${value}`, [], (values) => values.fill(value));
+    const empty = create(TensorSchema, { dataType: FLOAT });
+    return this.#constant(`scalar ${value}`, withFloats(empty, Float32Array.of(value)));
   }
 
-  /** A stored int64 vector, such as the shape that a Reshape takes; of one number, that number alone. */
+  /** An int64 vector, such as the shape that a Reshape takes; of one number, that number alone. */
   integers(values: readonly number[] | number): string {
     const list = typeof values === 'number' ? [values] : values;
     const dims = typeof values === 'number' ? [] : [BigInt(list.length)];
@@ -77,29 +79,34 @@ export class GraphWriter {
     const view = new DataView(new ArrayBuffer(8 * list.length));
     for (const [i, value] of list.entries()) view.setBigInt64(8 * i, BigInt(value), true);
     const rawData = new Uint8Array(view.buffer);
-    this.#tensors.set(name, create(TensorSchema, { name, dims, dataType: INT64, rawData }));
-    return name;
+    return this.#constant(name, create(TensorSchema, { dims, dataType: INT64, rawData }));
   }
 
-  /** The graph as the bytes of an ONNX file: an open batch of square images in, logits out. */
-  model(
-    name: string,
-    input: { name: string; channels: number },
-    size: number,
-    classes: number,
-  ): Uint8Array<ArrayBuffer> {
+  /** The graph as it is: an open batch of square images in, logits out. */
+  network(name: string, input: { name: string; channels: number }, size: number, classes: number): Network {
     const graph = create(GraphSchema, {
       name,
       node: this.#nodes,
-      initializer: [...this.#tensors.values()],
       input: [openBatch(input.name, [input.channels, size, size])],
       output: [openBatch(LOGITS, [classes])],
     });
     const opsetImport = [create(OperatorSetSchema, { domain: '', version: 17n })];
-    return toBinary(
-      ModelSchema,
-      create(ModelSchema, { irVersion: 8n, producerName: 'critmap', opsetImport, graph }),
-    );
+    const proto = create(ModelSchema, { irVersion: 8n, producerName: 'critmap', opsetImport, graph });
+    return { proto, draws: [...this.#draws.values()] };
+  }
+
+  /** The network as the bytes of an ONNX file, its weights drawn at once. */
+  model(...about: Parameters<GraphWriter['network']>): Uint8Array<ArrayBuffer> {
+    return bytesOf(this.network(...about));
+  }
+
+  #constant(name: string, t: Tensor): string {
+    if (!this.#names.has(name)) {
+      this.#names.add(name);
+      const value = create(AttributeSchema, { name: 'value', type: 4, t });
+      this.#nodes.push(create(NodeSchema, { opType: 'Constant', name, output: [name], attribute: [value] }));
+    }
+    return name;
   }
 
   #add(
@@ -123,7 +130,7 @@ export class GraphWriter {
   }
 }
 
-/** AttributeProto.AttributeType: FLOAT 1, INT 2, INTS 7. */
+/** AttributeProto.AttributeType: FLOAT 1, INT 2, TENSOR 4, INTS 7. */
 function attributeOf(name: string, value: AttributeValue): Attribute {
   if (typeof value === 'number') return create(AttributeSchema, { name, type: 2, i: BigInt(value) });
   return 'float' in value

@@ -4,6 +4,7 @@
  * module names and initial weights.
  */
 import { GraphBuilder, type NetworkOptions, type Value } from './builder.js';
+import { bytesOf, type Network } from './network.js';
 
 export interface VitOptions extends NetworkOptions {
   /** Edge of a patch in pixels; default 16. */
@@ -16,57 +17,72 @@ export interface VitOptions extends NetworkOptions {
   heads?: number;
   /** Hidden channels of the MLPs; default four times `dim`. */
   hidden?: number;
+  /**
+   * A second token and head, as DeiT's distillation trains them (Touvron et al., ICML 2021, arXiv:2012.12877); the
+   * logits are the two heads' mean. Default false.
+   */
+  distilled?: boolean;
 }
 
 const EPSILON = 1e-6;
 /** timm's Linears; its convolution keeps PyTorch's default. */
 const INIT = 'trunc-normal';
 const STD = 0.02;
+const TOKEN_STD = 1e-6;
 
 /**
- * A vision transformer over N x 3 x size x size images with random weights, as the bytes of an ONNX file.
+ * A vision transformer over N x channels x size x size images.
  * @throws RangeError when patches do not fill the image, or heads not the channels
  */
-export function vit(options: VitOptions = {}): Uint8Array<ArrayBuffer> {
-  const {
-    patch = 16,
-    dim = 384,
-    depth = 12,
-    heads = 6,
-    hidden = 4 * dim,
-    size = 224,
-    classes = 1000,
-  } = options;
+export function vitNetwork(options: VitOptions = {}): Network {
+  const { patch = 16, dim = 384, depth = 12, heads = 6, hidden = 4 * dim, distilled = false } = options;
+  const { size = 224, classes = 1000, channels = 3 } = options;
   if (size % patch !== 0) throw new RangeError(`patches of ${patch} pixels do not fill ${size}`);
   if (dim % heads !== 0) throw new RangeError(`${heads} heads do not share ${dim} channels evenly`);
   const builder = new GraphBuilder(options);
-  const images = { name: 'images', channels: 3 };
+  const images = { name: 'images', channels };
+  const special = distilled ? ['cls_token', 'dist_token'] : ['cls_token'];
   const patches = (size / patch) ** 2;
-  let x = embed(builder, images, dim, patch, patches);
+  const tokens = special.length + patches;
+  let x = embed(builder, images, dim, patch, patches, special);
   for (let i = 0; i < depth; i++) {
     const name = `blocks.${i}`;
-    const attended = attention(
-      builder,
-      `${name}.attn`,
-      norm(builder, `${name}.norm1`, x),
-      heads,
-      patches + 1,
-    );
+    const attended = attention(builder, `${name}.attn`, norm(builder, `${name}.norm1`, x), heads, tokens);
     x = builder.add(name, x, attended);
     x = builder.add(name, x, mlp(builder, `${name}.mlp`, norm(builder, `${name}.norm2`, x), hidden));
   }
-  const { name } = norm(builder, 'norm', x);
-  const token = builder.node('Gather', 'token', [name, builder.integers(0)], { axis: 1 });
-  builder.classifier('head', { name: token, channels: dim }, classes, INIT);
-  return builder.model('vit', images, size, classes);
+  x = norm(builder, 'norm', x);
+  const token = (at: number) => ({
+    name: builder.node('Gather', 'token', [x.name, builder.integers(at)], { axis: 1 }),
+    channels: dim,
+  });
+  if (distilled) {
+    const heads = ['head', 'head_dist'].map((head, at) => builder.gemm(head, token(at), classes, INIT).name);
+    builder.logits('Mul', 'logits', [builder.node('Add', 'logits', heads), builder.scalar(0.5)]);
+  } else {
+    builder.classifier('head', token(0), classes, INIT);
+  }
+  return builder.network('vit', images, size, classes);
+}
+
+/** With random weights, as the bytes of an ONNX file. */
+export function vit(options?: VitOptions): Uint8Array<ArrayBuffer> {
+  return bytesOf(vitNetwork(options));
 }
 
 function norm(builder: GraphBuilder, module: string, from: Value): Value {
   return builder.layerNorm(module, from, EPSILON);
 }
 
-/** Patches as tokens, behind the class token, plus their positions. */
-function embed(builder: GraphBuilder, images: Value, dim: number, patch: number, patches: number): Value {
+/** Patches as tokens, behind the special ones, plus their positions. */
+function embed(
+  builder: GraphBuilder,
+  images: Value,
+  dim: number,
+  patch: number,
+  patches: number,
+  special: readonly string[],
+): Value {
   const module = 'patch_embed';
   const convolution = { stride: patch, pad: 0, bias: true, init: 'pytorch' } as const;
   const grid = builder.conv(`${module}.proj`, images, dim, patch, convolution);
@@ -75,9 +91,11 @@ function embed(builder: GraphBuilder, images: Value, dim: number, patch: number,
 
   const count = builder.node('Shape', '', [tokens], { start: 0, end: 1 });
   const shape = builder.node('Concat', '', [count, builder.integers([1, dim])], { axis: 0 });
-  const first = builder.node('Expand', '', [builder.parameter('cls_token', [1, 1, dim], 1e-6), shape]);
-  const all = builder.node('Concat', '', [first, tokens], { axis: 1 });
-  const positions = builder.parameter('pos_embed', [1, patches + 1, dim], STD);
+  const first = special.map((name) =>
+    builder.node('Expand', '', [builder.parameter(name, [1, 1, dim], TOKEN_STD), shape]),
+  );
+  const all = builder.node('Concat', '', [...first, tokens], { axis: 1 });
+  const positions = builder.parameter('pos_embed', [1, special.length + patches, dim], STD);
   return { name: builder.node('Add', '', [all, positions]), channels: dim };
 }
 
@@ -102,14 +120,6 @@ function attention(builder: GraphBuilder, module: string, from: Value, heads: nu
 }
 
 function mlp(builder: GraphBuilder, module: string, from: Value, hidden: number): Value {
-  const wide = gelu(builder, `${module}.act`, builder.linear(`${module}.fc1`, from, hidden, INIT));
+  const wide = builder.gelu(`${module}.act`, builder.linear(`${module}.fc1`, from, hidden, INIT));
   return builder.linear(`${module}.fc2`, wide, from.channels, INIT);
-}
-
-/** x (1 + erf(x / sqrt 2)) / 2, operator by operator as torch.onnx writes it. */
-function gelu(builder: GraphBuilder, module: string, { name, channels }: Value): Value {
-  const op = (opType: string, ...inputs: string[]) => builder.node(opType, module, inputs);
-  const erf = op('Erf', op('Div', name, builder.scalar(Math.SQRT2)));
-  const product = op('Mul', name, op('Add', erf, builder.scalar(1)));
-  return { name: op('Mul', product, builder.scalar(0.5)), channels };
 }

@@ -1,18 +1,26 @@
 /** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
-import type { CommandModule } from 'yargs';
-import { loadModel, type Model } from '../model.js';
+import type { Argv, CommandModule, InferredOptionTypes } from 'yargs';
+import type { Model } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
+import { architectureOptions, openModel } from './model-options.js';
 
-export const inspectCommand: CommandModule<object, { model: string; json: boolean }> = {
-  command: 'inspect <model>',
+type InspectArguments = InferredOptionTypes<typeof architectureOptions> & {
+  model: string | undefined;
+  json: boolean;
+};
+
+export const inspectCommand: CommandModule<object, InspectArguments> = {
+  command: 'inspect [model]',
   describe: 'Layers, shapes and parameters of a model, and the plan of a sweep',
   builder: (yargs) =>
-    yargs
-      .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
+    (yargs as Argv<object>)
+      .positional('model', { type: 'string', describe: 'An ONNX file' })
+      .options(architectureOptions)
+      .group(Object.keys(architectureOptions), 'Model:')
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
   handler: async (argv) => {
-    const model = await loadModel(argv.model);
+    const model = await openModel(argv);
     const plan = await summarisePlan(model);
     process.stdout.write(
       argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),

@@ -1,7 +1,6 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
 import { openImages } from '../images/index.js';
-import { loadModel } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { baselineLine, layerTable } from '../report/table.js';
 import { parseReset } from '../reset-spec.js';
@@ -10,12 +9,12 @@ import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
 import { requireDevice } from './devices.js';
 import { Interrupted, interruptible } from './interrupt.js';
+import { type ModelChoice, openModel } from './model-options.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
-export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
-  model: string;
+export interface SweepJob extends ModelChoice, Optional<Pick<SweepOptions, Forwarded>> {
   data: string;
   out: string;
   /** Words of `--reset`. */
@@ -27,7 +26,6 @@ export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
   std?: readonly number[] | undefined;
   resize?: number | undefined;
   crop?: number | undefined;
-  name?: string | undefined;
   device?: string | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
@@ -69,7 +67,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
 }
 
 async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
-  const model = await loadModel(job.model, given({ name: job.name }));
+  const model = await openModel(job);
   const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
   const images = await openImages(job.data, {
     ...modelInput(model, job.crop),

@@ -2,6 +2,7 @@
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { resetForms } from '../reset-spec.js';
+import { architectureOptions } from './model-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
 
@@ -67,15 +68,19 @@ export const sweepOptions = {
   quiet: { type: 'boolean', default: false, describe: 'No progress' },
 } as const satisfies Record<string, Options>;
 
-type SweepArguments = InferredOptionTypes<typeof sweepOptions> & { model: string };
+type SweepArguments = InferredOptionTypes<typeof sweepOptions & typeof architectureOptions> & {
+  model: string | undefined;
+};
 
 export const sweepCommand: CommandModule<object, SweepArguments> = {
-  command: 'sweep <model>',
+  command: 'sweep [model]',
   describe: 'Reset every layer in turn and measure how far the predictions move',
   builder: (yargs) =>
     (yargs as Argv<object>)
-      .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
+      .positional('model', { type: 'string', describe: 'An ONNX file' })
+      .options(architectureOptions)
       .options(sweepOptions)
+      .group(Object.keys(architectureOptions), 'Model:')
       .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
@@ -88,6 +93,7 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
         "$0 sweep m.onnx --data val/ --layers 'layer4.*' --images all --out r",
         'one stage, every image',
       )
+      .example('$0 sweep --arch resnet50 --data val/ --out r', 'a built-in architecture, no file')
       .example('$0 sweep m.onnx --data val/ --reset donor=init.onnx --out r', 'rewind to another checkpoint'),
   handler: async (argv) => {
     await runSweep({ ...argv, dataSeed: argv['data-seed'], resets: argv.reset });

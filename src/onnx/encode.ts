@@ -18,24 +18,27 @@ const LENGTH_DELIMITED = 2;
 
 /** @throws RangeError beyond the 2 GB that protobuf can hold; what the file system says */
 export async function writeModel(path: string, proto: Proto): Promise<void> {
+  const parts = encodedParts(proto);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for (const part of parts) await file.writeFile(part);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The bytes of the file one after the other: those of large tensors are the tensors' own, not copies. */
+export function encodedParts(proto: Proto): Uint8Array[] {
   const { graph } = proto;
   const large = graph?.initializer.filter(({ rawData }) => rawData.length >= LARGE) ?? [];
   const rest = graph && {
     ...graph,
     initializer: graph.initializer.filter(({ rawData }) => rawData.length < LARGE),
   };
-  const pieces = [
-    toBinary(ModelSchema, { ...proto, ...(rest && { graph: rest }) }),
-    ...large.flatMap((tensor) => [prefixOf(tensor), tensor.rawData]),
-  ];
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for (const piece of pieces) await file.writeFile(piece);
-  } finally {
-    await file.close();
-  }
+  const head = toBinary(ModelSchema, { ...proto, ...(rest && { graph: rest }) });
+  return [head, ...large.flatMap((tensor) => [prefixOf(tensor), tensor.rawData])];
 }
 
 /** Everything of a model with one tensor but the tensor's bytes, which come last. */

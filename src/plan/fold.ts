@@ -4,17 +4,21 @@
  * what follows as it does in the untouched model.
  */
 import { create } from '@bufbuild/protobuf';
-import { attributeInt } from '../onnx/graph.js';
+import { attributeInt, type GraphIndex, onlyConsumer } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import { type Node, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
-import { FLOAT, withFloats } from '../onnx/tensors.js';
+import { dimensions, elementCount, FLOAT, withFloats } from '../onnx/tensors.js';
 
-/** What a BatchNorm does to the convolution before it: times factor, plus shift, per output channel. */
-export interface FoldedNorm {
-  conv: Node;
-  norm: Node;
+/** What is folded into a convolution, per output channel: its result times factor, plus shift. */
+export interface Affine {
   factor: Float32Array;
   shift: Float32Array;
+}
+
+/** What a BatchNorm does to the convolution before it. */
+export interface FoldedNorm extends Affine {
+  conv: Node;
+  norm: Node;
 }
 
 export interface Fold extends Pick<FoldedNorm, 'conv' | 'norm' | 'factor'> {
@@ -50,6 +54,33 @@ export function foldedNorm(
   const factor = values(scale).map((gamma, c) => gamma / Math.sqrt((variances[c] ?? 0) + epsilon));
   const shift = values(bias).map((beta, c) => beta - (means[c] ?? 0) * (factor[c] ?? 0));
   return { conv, norm, factor, shift };
+}
+
+/**
+ * A trained factor per channel right behind a convolution, such as ConvNeXt's layer scale; the runtime folds it in.
+ *
+ * @param values of the stored tensor that has the factors
+ */
+export function layerScale(
+  layer: Layer,
+  index: GraphIndex,
+  values: (tensor: string) => Float32Array,
+): Affine | undefined {
+  if (layer.op !== 'Conv' || layer.uses > 1) return undefined;
+  const conv = index.consumers.get(layer.weight.tensor)?.find(({ opType }) => opType === 'Conv');
+  const output = conv?.output[0];
+  const mul = onlyConsumer(index, output);
+  if (mul?.opType !== 'Mul') return undefined;
+  let name = mul.input.find((input) => input !== output) ?? '';
+  // Shaped to N x channels x height x width on the way, which leaves the order of the values.
+  for (let node = index.producer.get(name); node && /^(Unsqueeze|Reshape)$/.test(node.opType); ) {
+    name = node.input[0] ?? '';
+    node = index.producer.get(name);
+  }
+  const stored = index.tensors.get(name);
+  const [channels = 0] = layer.weight.shape;
+  if (stored?.dataType !== FLOAT || elementCount(dimensions(stored)) !== channels) return undefined;
+  return { factor: values(name), shift: new Float32Array(channels) };
 }
 
 /** The fold of a layer as one node, or undefined with a bias of its own or a weight that is used elsewhere. */

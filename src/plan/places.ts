@@ -5,12 +5,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../model.js';
 import { type Blocked, native } from '../native.js';
-import { indexGraph } from '../onnx/graph.js';
+import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats, withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../reset.js';
-import { type FoldedNorm, foldedNorm } from './fold.js';
+import { type Affine, foldedNorm, layerScale } from './fold.js';
 import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './source.js';
 
 /** What two ways of folding a norm, in float32, may differ by: |a - b| relative to |a|. */
@@ -67,7 +67,8 @@ class Finder {
   readonly #stored = new Map<string, Stored>();
   readonly #folds = new Scratch();
   readonly #orders = new Scratch();
-  readonly #uses: (tensor: string) => number;
+  /** The model's own graph. */
+  readonly #before: GraphIndex;
 
   constructor(
     private readonly model: Model,
@@ -87,8 +88,7 @@ class Finder {
         readers,
       });
     }
-    const before = indexGraph(model.file.graph).consumers;
-    this.#uses = (tensor) => before.get(tensor)?.length ?? 0;
+    this.#before = indexGraph(model.file.graph);
   }
 
   /** Sizes of all tensors, one between two turns of the event loop. */
@@ -102,7 +102,9 @@ class Finder {
   async find(layer: Layer): Promise<PlacedLayer | undefined> {
     // A weight that is used as something else too may be anywhere.
     if (this.#uses(layer.weight.tensor) !== layer.uses && layer.uses > 1) return undefined;
-    const trained = this.#folded(layer, new Map());
+    const trained =
+      this.#folded(layer, new Map()) ??
+      layerScale(layer, this.#before, (tensor) => this.model.values(tensor));
     for (const folded of trained ? [trained, null] : [null]) {
       const weight = await this.#weight(layer, folded);
       if (!weight) continue;
@@ -114,12 +116,7 @@ class Finder {
   }
 
   /** As a reset leaves it: with `--norm reset` the norm's values are the initial ones. */
-  #placed(
-    layer: Layer,
-    folded: FoldedNorm | null,
-    weight: Place,
-    bias: Place | null,
-  ): PlacedLayer | undefined {
+  #placed(layer: Layer, folded: Affine | null, weight: Place, bias: Place | null): PlacedLayer | undefined {
     if (this.norm === 'keep' || !layer.norm) return { weight, bias: layer.bias && bias, extra: [] };
     const fresh = initialNorm(this.model, layer.norm);
     if (!folded) {
@@ -141,14 +138,18 @@ class Finder {
     };
   }
 
-  #folded(layer: Layer, fresh: ReadonlyMap<string, Float32Array>): FoldedNorm | undefined {
+  #uses(tensor: string): number {
+    return this.#before.consumers.get(tensor)?.length ?? 0;
+  }
+
+  #folded(layer: Layer, fresh: ReadonlyMap<string, Float32Array>): Affine | undefined {
     const values = (tensor: string) => fresh.get(tensor) ?? this.model.values(tensor);
     return foldedNorm(layer, this.model.file.graph.node, values);
   }
 
   async #weight(
     layer: Layer,
-    folded: FoldedNorm | null,
+    folded: Affine | null,
   ): Promise<{ place: Place; readers: readonly Node[] } | undefined> {
     const { weight } = layer;
     const trained = this.model.values(weight.tensor);
@@ -189,7 +190,7 @@ class Finder {
   }
 
   /** null when there is none; undefined when it is not found. */
-  #bias(layer: Layer, folded: FoldedNorm | null, readers: readonly Node[]): Place | null | undefined {
+  #bias(layer: Layer, folded: Affine | null, readers: readonly Node[]): Place | null | undefined {
     const { bias } = layer;
     if (!bias && !folded) return null;
     const own = bias ? this.model.values(bias.tensor) : undefined;
@@ -199,6 +200,7 @@ class Finder {
       if (this.#same(bias.tensor, own)) return { parameter, tensor: bias.tensor, dims: named.dims };
     }
     const name = readers[0]?.input[2] ?? '';
+    if (!bias && name === '' && folded?.shift.every((value) => value === 0)) return null;
     const stored = this.#stored.get(name);
     if (!stored || readers.some((node) => node.input[2] !== name)) return undefined;
     if (stored.readers.length !== readers.length) return undefined;

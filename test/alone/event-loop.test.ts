@@ -2,7 +2,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { loadModel, modelInput, openImages, parseReset, sweep } from '../../src/index.js';
+import { buildModel, loadModel, modelInput, openImages, parseReset, sweep } from '../../src/index.js';
 import { writeResnet50 } from '../resnet50.js';
 import { watched } from '../watched-images.js';
 
@@ -24,6 +24,17 @@ async function longestDelay(of: IntervalHistogram): Promise<number> {
   of.reset();
   return longestMs;
 }
+
+t.test('building a ResNet-101 leaves most of the time to others', async (t) => {
+  await longestDelay(delays);
+  const started = performance.now();
+  await buildModel('resnet101');
+  const wholeMs = performance.now() - started;
+  const longestMs = await longestDelay(delays);
+  t.comment(`${longestMs.toFixed(1)} ms at most of ${wholeMs.toFixed(0)} ms`);
+  // Drawn at once it would be nearly all of it, on a fast machine and on a slow one.
+  t.ok(longestMs < wholeMs / 2);
+});
 
 t.test('loading a ResNet-50 and sweeping some layers does not hold up the event loop', async (t) => {
   await longestDelay(delays);

@@ -128,7 +128,7 @@ t.test(
 
 /** Waits until a file has some lines. */
 async function lines(path: string, count: number): Promise<void> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 6000; i++) {
     if (existsSync(path) && readFileSync(path, 'utf8').split('\n').length > count) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -1,7 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { GraphBuilder } from '../../src/architectures/builder.js';
+import { convnext } from '../../src/architectures/convnext.js';
+import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
+import { vit } from '../../src/architectures/vit.js';
 import { loadModel } from '../../src/model.js';
 import { writeOnnx } from '../../src/onnx/model.js';
 import { optimisedSource } from '../../src/plan/optimised.js';
@@ -20,6 +24,52 @@ t.test('every layer of the shipped and the fixture models is found in the optimi
     const source = await optimisedSource(model, own, 2, 'keep');
     t.not(typeof source, 'string', `${path} ${source}`);
     if (typeof source !== 'string') t.equal(source.places.size, model.layers.length);
+  }
+});
+
+t.test('every layer of every built-in kind of network is found in the optimised graph', async (t) => {
+  const about = { size: 32, classes: 20, vectors: 'random' } as const;
+  const blocks = [1, 2];
+  const tokens = { ...about, patch: 8, dim: 48, depth: 2, heads: 3 };
+  const stages = { ...about, depths: [1, 2], dims: [20, 48] };
+  for (const [name, bytes] of Object.entries({
+    basic: resnet({ ...about, width: 16, blocks, block: 'basic' }),
+    bottleneck: resnet({ ...about, width: 16, blocks }),
+    wide: resnet({ ...about, width: 16, blocks, groupWidth: 2 }),
+    grouped: resnet({ ...about, width: 32, blocks, groups: 8, groupWidth: 1 / 4 }),
+    densenet: densenet({ ...about, growth: 8, blocks }),
+    vit: vit(tokens),
+    distilled: vit({ ...tokens, distilled: true }),
+    'ConvNeXt of Linears': convnext(stages),
+    'ConvNeXt of convolutions': convnext({ ...stages, convMlp: true }),
+    'ConvNeXt as it starts': convnext({ ...stages, convMlp: true, vectors: 'initial' }),
+  })) {
+    const path = join(t.testdir({}), 'model.onnx');
+    writeFileSync(path, bytes);
+    const model = await loadModel(path);
+    const source = await optimisedSource(model, size, 2, 'keep');
+    t.equal(typeof source === 'string' ? source : source.places.size, model.layers.length, name);
+  }
+});
+
+t.test('a factor per channel that the runtime folds into a convolution is part of its place', async (t) => {
+  for (const bias of [true, false]) {
+    const builder = new GraphBuilder({ vectors: 'random' });
+    const images = { name: 'images', channels: 3 };
+    const x = builder.conv('scaled', images, 20, 3, { bias });
+    const gamma = builder.scale('gamma', 20, 1);
+    const factor = builder.node('Unsqueeze', 'gamma', [gamma, builder.integers([1, 2])]);
+    const mul = { name: builder.node('Mul', 'gamma', [x.name, factor]), channels: 20 };
+    builder.head('fc', builder.relu('relu', mul), 10);
+    const path = join(t.testdir({}), 'scaled.onnx');
+    writeFileSync(path, builder.model('scaled', images, 32, 10));
+    const model = await loadModel(path);
+    const source = await optimisedSource(model, size, 2, 'keep');
+    if (typeof source === 'string') throw new Error(source);
+    const [layer] = model.layers;
+    const place = layer && source.places.get(layer);
+    t.strictSame(place?.weight.factor, model.values('gamma'));
+    t.strictSame(place?.bias?.factor, bias ? model.values('gamma') : undefined);
   }
 });
 

@@ -1,0 +1,42 @@
+/** `critmap architectures`: what `--arch` takes. */
+import type { CommandModule } from 'yargs';
+import { parameterCount } from '../architectures/build.js';
+import { blueprints } from '../architectures/registry.js';
+
+export const architecturesCommand: CommandModule<object, { json: boolean }> = {
+  command: 'architectures',
+  describe: 'The built-in architectures that --arch takes',
+  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
+  handler: ({ json }) => {
+    const listed = list();
+    process.stdout.write(json ? `${JSON.stringify(listed, null, 1)}\n` : text(listed));
+  },
+};
+
+function list() {
+  return blueprints.map(({ describe, ...known }) => ({
+    ...known,
+    parameters: parameterCount(describe({ size: known.size })),
+  }));
+}
+
+function text(listed: ReturnType<typeof list>): string {
+  const rows = listed.map(({ name, parameters, size, mean, std, cropPct }) => [
+    name,
+    `${(parameters / 1e6).toFixed(1)} M`,
+    String(size),
+    mean.join(','),
+    std.join(','),
+    String(cropPct),
+  ]);
+  const table = [['architecture', 'parameters', 'size', 'mean', 'std', 'crop_pct'], ...rows];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        column === 1 ? cell.padStart(widths?.[column] ?? 0) : cell.padEnd(widths?.[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
+  return `${table.map(line).join('\n')}\n`;
+}

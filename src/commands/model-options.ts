@@ -1,0 +1,48 @@
+/** Which model a command is for: an ONNX file, or a built-in architecture. */
+import type { Options } from 'yargs';
+import { buildModel } from '../architectures/build.js';
+import { CritmapError } from '../errors.js';
+import { loadModel, type Model } from '../model.js';
+import { count, text } from './option-values.js';
+
+export const architectureOptions = {
+  arch: {
+    ...text('arch'),
+    describe: 'A built-in architecture instead of MODEL (critmap architectures lists them)',
+  },
+  classes: { ...count('classes', 1), describe: 'Of --arch; default 1000' },
+  channels: { ...count('channels', 1), describe: "Of --arch's images; default 3" },
+  size: { ...count('size', 1), describe: "Edge of --arch's images in pixels; default 224" },
+} as const satisfies Record<string, Options>;
+
+export interface ModelChoice {
+  /** An ONNX file. */
+  model?: string | undefined;
+  arch?: string | undefined;
+  classes?: number | undefined;
+  channels?: number | undefined;
+  size?: number | undefined;
+  name?: string | undefined;
+}
+
+/** @throws CritmapError (ERR_OPTION) unless exactly one of MODEL and --arch is given */
+export async function openModel(choice: ModelChoice): Promise<Model> {
+  const { model, arch, name, classes, channels, size } = choice;
+  const named = name === undefined ? {} : { name };
+  const shape = Object.entries({ classes, channels, size }).filter(([, value]) => value !== undefined);
+  if (model !== undefined && arch !== undefined) {
+    throw new CritmapError('ERR_OPTION', `both ${model} and --arch ${arch} are given; give one of them`);
+  }
+  if (arch !== undefined) return buildModel(arch, { ...named, ...Object.fromEntries(shape) });
+  if (model === undefined) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      'no model is given; name an ONNX file, or a built-in architecture with --arch NAME (critmap architectures lists them)',
+    );
+  }
+  const [option] = shape[0] ?? [];
+  if (option !== undefined) {
+    throw new CritmapError('ERR_OPTION', `--${option} goes with --arch; the shapes of ${model} are its own`);
+  }
+  return loadModel(model, named);
+}
