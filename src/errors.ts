@@ -5,6 +5,8 @@
 export type CritmapErrorCode =
   /** A model file is missing, unreadable, damaged or of a kind critmap does not support. */
   | 'ERR_MODEL'
+  /** A checkpoint is missing, unreadable, damaged, refused for what it holds, or does not fit the model. */
+  | 'ERR_WEIGHTS'
   /** Images or labels are missing, unreadable, damaged or do not fit the model. */
   | 'ERR_IMAGES'
   /** An option does not make sense with this model or these images. */

@@ -23,5 +23,5 @@ export { type Run, readRun, type TrialMetric } from './results.js';
 export type { Estimate, LayerSummary, Summary, TrialSummary } from './summary.js';
 export { type SweepResult, sweep } from './sweep.js';
 export type { SweepOptions } from './sweep-settings.js';
+export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './tensors-api.js';
 export { version } from './version.js';
-export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './weights.js';
