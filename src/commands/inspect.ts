@@ -1,18 +1,23 @@
 /** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule, InferredOptionTypes } from 'yargs';
 import { loadModel, type Model } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
+import { weightsOptions, weightsText } from './weights-options.js';
 
-export const inspectCommand: CommandModule<object, { model: string; json: boolean }> = {
+type InspectArguments = InferredOptionTypes<typeof weightsOptions> & { model: string; json: boolean };
+
+export const inspectCommand: CommandModule<object, InspectArguments> = {
   command: 'inspect <model>',
   describe: 'Layers, shapes and parameters of a model, and the plan of a sweep',
   builder: (yargs) =>
-    yargs
+    (yargs as Argv<object>)
       .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
+      .options(weightsOptions)
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
   handler: async (argv) => {
-    const model = await loadModel(argv.model);
+    const { weights = [], 'allow-partial': allowPartial } = argv;
+    const model = await loadModel(argv.model, { weights, allowPartial });
     const plan = await summarisePlan(model);
     process.stdout.write(
       argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
@@ -22,12 +27,12 @@ export const inspectCommand: CommandModule<object, { model: string; json: boolea
 
 /** Everything `inspect` knows, as plain JSON. */
 export function describe(model: Model) {
-  const { name, file, io, layers } = model;
+  const { name, file, io, layers, sha256, weights } = model;
   const { normalization } = modelInput(model);
   return {
     name,
     path: file.path,
-    sha256: file.sha256,
+    sha256,
     producer: [file.proto.producerName, file.proto.producerVersion].filter(Boolean).join(' '),
     opset: Number(file.proto.opsetImport.find(({ domain }) => !domain)?.version ?? 0),
     input: {
@@ -41,6 +46,7 @@ export function describe(model: Model) {
     },
     output: { name: io.output, classes: io.classes },
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    ...(weights && { weights }),
     warnings: model.warnings,
     layers: layers.map((layer) => ({
       name: layer.name,
@@ -95,6 +101,7 @@ function text(model: Model, plan: PlanSummary): string {
     '',
     ...lines,
     '',
+    ...(model.weights ? [...weightsText(model.weights), ''] : []),
     ...planText(plan),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',

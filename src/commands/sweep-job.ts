@@ -4,7 +4,7 @@ import { openImages } from '../images/index.js';
 import { loadModel } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { baselineLine, layerTable } from '../report/table.js';
-import { parseReset } from '../reset-spec.js';
+import { parseResets } from '../reset-spec.js';
 import { files } from '../run.js';
 import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
@@ -18,6 +18,9 @@ export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
   model: string;
   data: string;
   out: string;
+  /** Checkpoints to take the weights from. */
+  weights?: readonly string[] | undefined;
+  allowPartial?: boolean | undefined;
   /** Words of `--reset`. */
   resets?: readonly string[] | undefined;
   images?: number | 'all' | undefined;
@@ -69,8 +72,11 @@ export async function runSweep(job: SweepJob): Promise<void> {
 }
 
 async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
-  const model = await loadModel(job.model, given({ name: job.name }));
-  const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
+  const model = await loadModel(
+    job.model,
+    given({ name: job.name, weights: job.weights, allowPartial: job.allowPartial }),
+  );
+  const resets = await parseResets(job.resets ?? ['random'], model);
   const images = await openImages(job.data, {
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),

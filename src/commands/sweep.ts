@@ -4,6 +4,7 @@ import { type InitScheme, initSchemes } from '../initialisers.js';
 import { resetForms } from '../reset-spec.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
+import { weightsOptions } from './weights-options.js';
 
 export const sweepOptions = {
   data: {
@@ -11,6 +12,7 @@ export const sweepOptions = {
     demandOption: true,
     describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
   },
+  ...weightsOptions,
   out: { ...text('out'), demandOption: true, describe: 'Directory for the results' },
   images: {
     type: 'string',
@@ -81,6 +83,7 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
         'What is measured:',
       )
+      .group(['weights', 'allow-partial'], 'Model:')
       .group(['engine', 'device', 'batch', 'threads'], 'Computing:')
       .group(['out', 'name', 'json', 'quiet'], 'Results:')
       .example('$0 sweep resnet50.onnx --data val/ --out runs/resnet50', 'all layers, 1000 images, 3 trials')
@@ -88,8 +91,17 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
         "$0 sweep m.onnx --data val/ --layers 'layer4.*' --images all --out r",
         'one stage, every image',
       )
-      .example('$0 sweep m.onnx --data val/ --reset donor=init.onnx --out r', 'rewind to another checkpoint'),
+      .example(
+        '$0 sweep m.onnx --weights resnet50.pth --data val/ --out r',
+        "a checkpoint's weights in that graph",
+      )
+      .example('$0 sweep m.onnx --data val/ --reset donor=init.pth --out r', 'rewind to another checkpoint'),
   handler: async (argv) => {
-    await runSweep({ ...argv, dataSeed: argv['data-seed'], resets: argv.reset });
+    await runSweep({
+      ...argv,
+      allowPartial: argv['allow-partial'],
+      dataSeed: argv['data-seed'],
+      resets: argv.reset,
+    });
   },
 };
