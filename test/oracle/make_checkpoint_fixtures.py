@@ -96,19 +96,17 @@ def main():
     save("tied.pth", trained("tied").state_dict())
 
     # The rest is about how things are wrapped, for which the smallest model serves.
-    mlp = trained("mlp")
-    small = mlp.state_dict()
+    small = trained("mlp").state_dict()
     save("mlp.protocol4.pth", small, pickle_protocol=4)
     save("mlp.deflated.pth", small)
     compressed(FOLDER / "mlp.deflated.pth")
-    save("mlp.pth.tar", {**extras(), "state_dict": prefixed(small, "module."), "optimizer": optimiser(mlp)})
+    save("mlp.pth.tar", {**extras(), "state_dict": prefixed(small, "module."), "optimizer": optimiser(trained("mlp"))})
     # Two copies: the averaged one counts.
     save("mlp.ema.ckpt", {"state_dict": build(MODELS["mlp"][0], 5).state_dict(), "state_dict_ema": small})
     save("mlp.backbone.pth", {"online_backbone": prefixed({key: small[key] for key in ("fc1.weight", "fc1.bias")},
                                                           "module.model.")})
     save("mlp.linear.pth", {"state_dict": {"module.linear.weight": small["fc2.weight"],
                                            "module.linear.bias": small["fc2.bias"]}})
-    small = trained("mlp").state_dict()
     for kind in ("float16", "bfloat16", "float64"):
         cast = {key: value.to(getattr(torch, kind)) for key, value in small.items()}
         save_file(cast, FOLDER / f"mlp.{kind}.safetensors")
