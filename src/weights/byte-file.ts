@@ -10,11 +10,24 @@ import { weightsError } from './weights-error.js';
 /** Read and hashed at a time, a few milliseconds' worth: between two pieces the event loop goes on. */
 const PIECE = 4 * 2 ** 20;
 
-export class ByteFile {
+/** What a format's reader needs of a file. */
+export interface ByteSource {
+  /** As the user wrote it. */
+  readonly path: string;
+  readonly byteLength: number;
+  /**
+   * Exactly `length` bytes from `position`.
+   * @throws CritmapError (ERR_WEIGHTS) when they are not there
+   */
+  read(position: number, length: number): Promise<Buffer>;
+  /** Fills `target` with the bytes from `position`. */
+  readInto(target: Uint8Array, position: number): Promise<void>;
+}
+
+export class ByteFile implements ByteSource {
   private constructor(
-    /** As the user wrote it. */
     readonly path: string,
-    readonly handle: FileHandle,
+    private readonly handle: FileHandle,
     readonly byteLength: number,
   ) {}
 
@@ -34,10 +47,6 @@ export class ByteFile {
     }
   }
 
-  /**
-   * Exactly `length` bytes from `position`.
-   * @throws CritmapError (ERR_WEIGHTS) when they are not there
-   */
   async read(position: number, length: number): Promise<Buffer> {
     this.#require(position, length);
     const bytes = Buffer.allocUnsafeSlow(length);
@@ -45,7 +54,6 @@ export class ByteFile {
     return bytes;
   }
 
-  /** Fills `target` with the bytes from `position`. */
   async readInto(target: Uint8Array, position: number): Promise<void> {
     this.#require(position, target.length);
     for (let filled = 0; filled < target.length; ) {

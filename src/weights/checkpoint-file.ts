@@ -1,5 +1,5 @@
 /** What every format gives: the tensors of a file by name, in the tables (nested dicts) that they lie in. */
-import type { ByteFile } from './byte-file.js';
+import type { ByteSource } from './byte-file.js';
 import type { StoredTensor } from './stored-tensor.js';
 
 /** Tensors that one dict holds. */
@@ -16,4 +16,4 @@ export interface Contents {
 }
 
 /** Reads what a file holds, but none of the tensors' values. */
-export type FormatReader = (file: ByteFile) => Promise<Contents>;
+export type FormatReader = (file: ByteSource) => Promise<Contents>;

@@ -2,7 +2,7 @@
  * A checkpoint: safetensors, or what torch.save writes. The format is told by a file's first bytes; its ending says
  * nothing. Opening one reads names, types and shapes; values are read when they are asked for.
  */
-import { ByteFile } from './byte-file.js';
+import { ByteFile, type ByteSource } from './byte-file.js';
 import type { Contents, FormatReader } from './checkpoint-file.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
 import { LEGACY_MAGIC, readTorchLegacy } from './torch-legacy.js';
@@ -43,12 +43,17 @@ const others: readonly (readonly [start: string, at: number, what: string, remed
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const file = await ByteFile.open(path);
   try {
-    const contents = await (await readerOf(file))(file);
+    const contents = await readContents(file);
     return { ...contents, path, sha256: () => file.sha256(), close: () => file.close() };
   } catch (thrown) {
     await file.close();
     throw thrown;
   }
+}
+
+/** What a checkpoint's bytes hold. */
+export async function readContents(file: ByteSource): Promise<Contents> {
+  return (await readerOf(file))(file);
 }
 
 /** Whether the file begins as a checkpoint does; a reset's donor may also be an ONNX model. */
@@ -61,7 +66,7 @@ export async function isCheckpoint(path: string): Promise<boolean> {
   }
 }
 
-const start = (file: ByteFile) => file.read(0, Math.min(512, file.byteLength));
+const start = (file: ByteSource) => file.read(0, Math.min(512, file.byteLength));
 
 function readerFor(bytes: Buffer): FormatReader | undefined {
   if (bytes.length >= 4 && bytes.readUInt32LE(0) === 0x04034b50) return readTorchZip;
@@ -69,7 +74,7 @@ function readerFor(bytes: Buffer): FormatReader | undefined {
   return looksLikeSafetensors(bytes) ? readSafetensors : undefined;
 }
 
-async function readerOf(file: ByteFile): Promise<FormatReader> {
+async function readerOf(file: ByteSource): Promise<FormatReader> {
   const bytes = await start(file);
   const reader = readerFor(bytes);
   if (reader) return reader;

@@ -2,11 +2,14 @@
  * Which tensor of which checkpoint becomes which parameter of a model. A later file's tensor takes the place of an
  * earlier one's, so that a linear head can follow its backbone.
  */
-import type { Checkpoint } from './checkpoint.js';
+import type { Contents } from './checkpoint-file.js';
 import type { ModelParameter } from './parameters.js';
 import { byNames, findScopes, fits, rivalOf, type Scope } from './scope.js';
 import { isSame, type StoredTensor } from './stored-tensor.js';
 import { some, weightsError } from './weights-error.js';
+
+/** A checkpoint as far as it matters here. */
+type Named = Contents & { readonly path: string };
 
 export interface Match {
   readonly parameter: ModelParameter;
@@ -45,7 +48,7 @@ const headName =
  * @throws CritmapError (ERR_WEIGHTS) for a file of which nothing fits
  */
 export function match(
-  files: readonly Checkpoint[],
+  files: readonly Named[],
   parameters: readonly ModelParameter[],
   head: { weight: string; bias: string | null } | undefined,
 ): Matched {
@@ -115,7 +118,7 @@ function unexpectedIn(
 
 /** A head that is published under another name: the one weight of a classifier's name that has the head's shape. */
 function headOf(
-  { tables }: Checkpoint,
+  { tables }: Named,
   parameters: readonly ModelParameter[],
   head: { weight: string; bias: string | null } | undefined,
   best: Scope | undefined,
@@ -154,7 +157,7 @@ function headOf(
 }
 
 function misfitText(
-  { path }: Checkpoint,
+  { path }: Named,
   key: string,
   { type, shape }: StoredTensor,
   parameter: ModelParameter,
@@ -164,7 +167,7 @@ function misfitText(
   return `${name} is ${text(parameter.shape)}, ${key} of ${path} ${type.name} ${text(shape)}`;
 }
 
-function nothingFits({ path, tables }: Checkpoint, parameters: readonly ModelParameter[]) {
+function nothingFits({ path, tables }: Named, parameters: readonly ModelParameter[]) {
   const there = tables.flatMap(({ tensors }) => [...tensors.keys()]);
   const wanted = parameters.flatMap(({ names }) => names[0] ?? []);
   return weightsError(

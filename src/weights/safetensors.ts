@@ -3,7 +3,7 @@
  * tensor), the tensors' bytes. The whole of them must be described, without gaps or overlaps.
  */
 import { z } from 'zod';
-import { type ByteFile, cutOff } from './byte-file.js';
+import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
 import { elementTypes } from './element-types.js';
 import { denseStrides, type StoredTensor, storedTensor } from './stored-tensor.js';
@@ -46,7 +46,7 @@ export function looksLikeSafetensors(start: Buffer): boolean {
   return start.length > LENGTH_BYTES && start.readUInt16LE(6) === 0 && start[LENGTH_BYTES] === 0x7b;
 }
 
-export async function readSafetensors(file: ByteFile): Promise<Contents> {
+export async function readSafetensors(file: ByteSource): Promise<Contents> {
   const refuse = (problem: string, remedy = 'download it again or save it again') =>
     weightsError(file.path, problem, remedy);
   const headerBytes = Number((await file.read(0, LENGTH_BYTES)).readBigUInt64LE());
@@ -86,7 +86,7 @@ export async function readSafetensors(file: ByteFile): Promise<Contents> {
   return { format: 'safetensors', tables: [{ path: [], tensors }] };
 }
 
-async function header(file: ByteFile, byteLength: number): Promise<[name: string, value: unknown][]> {
+async function header(file: ByteSource, byteLength: number): Promise<[name: string, value: unknown][]> {
   const text = (await file.read(LENGTH_BYTES, byteLength)).toString('utf8');
   let value: unknown;
   try {

@@ -2,7 +2,7 @@
  * What torch.save wrote before PyTorch 1.6, and still does when asked: five pickles one after the other (a magic
  * number, a version, facts about the machine, the object, the storages' keys), then every storage's length and bytes.
  */
-import { type ByteFile, cutOff } from './byte-file.js';
+import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
 import { type PickleHost, readPickle } from './pickle.js';
 import { damaged, PickleError, type PickleValue } from './pickle-values.js';
@@ -22,7 +22,7 @@ class LegacyStorage implements Storage {
   start = -1;
 
   constructor(
-    private readonly file: ByteFile,
+    private readonly file: ByteSource,
     readonly byteLength: number,
     readonly elements: number,
   ) {}
@@ -32,7 +32,7 @@ class LegacyStorage implements Storage {
   }
 }
 
-export async function readTorchLegacy(file: ByteFile): Promise<Contents> {
+export async function readTorchLegacy(file: ByteSource): Promise<Contents> {
   try {
     for (let window = FIRST_WINDOW; ; window *= 4) {
       const length = Math.min(window, file.byteLength, MAX_PICKLE_BYTES);
@@ -73,7 +73,7 @@ function pickles(bytes: Buffer, host: PickleHost, whole: boolean) {
 
 /** Finds where every storage begins: each has its number of elements before it, in 8 bytes. */
 async function place(
-  file: ByteFile,
+  file: ByteSource,
   keys: PickleValue,
   from: number,
   storages: ReadonlyMap<string, LegacyStorage>,

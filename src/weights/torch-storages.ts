@@ -1,5 +1,5 @@
 /** How torch.save's pickles name storages: persistent ids, tuples that say where the bytes are. */
-import type { ByteFile } from './byte-file.js';
+import type { ByteSource } from './byte-file.js';
 import { knownGlobal, storageType } from './known-globals.js';
 import type { PickleHost } from './pickle.js';
 import { damaged, PickleError, type PickleValue, TypedStorage } from './pickle-values.js';
@@ -17,7 +17,7 @@ export const MAX_PICKLE_BYTES = 256 * 2 ** 20;
  * @param storageOf of a key and its length
  */
 export function storageHost(
-  file: ByteFile,
+  file: ByteSource,
   storageOf: (key: string, byteLength: number, elements: number) => Storage,
 ): PickleHost {
   const storages = new Map<string, Storage>();
@@ -55,7 +55,7 @@ const isCount = (value: PickleValue | undefined): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0;
 
 /** What a reader throws, with the file's name. */
-export function named(file: ByteFile, thrown: unknown): unknown {
+export function named(file: ByteSource, thrown: unknown): unknown {
   if (thrown instanceof PickleError) return weightsError(file.path, thrown.problem, thrown.remedy, thrown);
   return thrown;
 }

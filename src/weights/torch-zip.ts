@@ -4,9 +4,9 @@
  * needed, to a bounded size.
  */
 import { createInflateRaw } from 'node:zlib';
-import yauzl from 'yauzl';
 import { CritmapError, messageOf } from '../errors.js';
-import { type ByteFile, cutOff } from './byte-file.js';
+import { openZip } from '../zip-file.js';
+import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
 import { readPickle } from './pickle.js';
 import { PickleError } from './pickle-values.js';
@@ -33,7 +33,7 @@ const MAX_INFLATED_BYTES = 16 * 2 ** 20;
 const MAX_INFLATION = 4;
 const LOCAL_HEADER_BYTES = 30;
 
-export async function readTorchZip(file: ByteFile): Promise<Contents> {
+export async function readTorchZip(file: ByteSource): Promise<Contents> {
   const entries = await directory(file);
   const pickle = [...entries.values()]
     .filter(({ name }) => name === 'data.pkl' || name.endsWith('/data.pkl'))
@@ -82,9 +82,9 @@ export async function readTorchZip(file: ByteFile): Promise<Contents> {
   }
 }
 
-async function directory(file: ByteFile): Promise<Map<string, Entry>> {
+async function directory(file: ByteSource): Promise<Map<string, Entry>> {
   try {
-    const zip = await yauzl.fromFdPromise(file.handle.fd, { lazyEntries: true, autoClose: false });
+    const zip = await openZip(file);
     if (zip.entryCount > MAX_ENTRIES) {
       throw weightsError(file.path, `has ${zip.entryCount} entries`, 'save just model.state_dict()');
     }
@@ -106,7 +106,7 @@ async function directory(file: ByteFile): Promise<Map<string, Entry>> {
   }
 }
 
-function notTorch(file: ByteFile, entries: ReadonlyMap<string, Entry>): CritmapError {
+function notTorch(file: ByteSource, entries: ReadonlyMap<string, Entry>): CritmapError {
   const names = [...entries.keys()];
   if (names.some((name) => name.endsWith('.npy'))) {
     return weightsError(file.path, 'is a NumPy .npz', 'save the weights with torch.save or as safetensors');
@@ -120,7 +120,7 @@ function notTorch(file: ByteFile, entries: ReadonlyMap<string, Entry>): CritmapE
 }
 
 /** Bytes of an entry where they are, or inflated once they are asked for. */
-function storageOf(file: ByteFile, entry: Entry): Storage {
+function storageOf(file: ByteSource, entry: Entry): Storage {
   let start: Promise<number> | undefined;
   if (entry.method === STORED) {
     return {
@@ -143,7 +143,7 @@ function storageOf(file: ByteFile, entry: Entry): Storage {
   };
 }
 
-async function readEntry(file: ByteFile, entry: Entry): Promise<Buffer> {
+async function readEntry(file: ByteSource, entry: Entry): Promise<Buffer> {
   const start = await dataStart(file, entry);
   if (entry.method === STORED) return file.read(start, entry.byteLength);
   if (entry.method !== DEFLATED) {
@@ -165,7 +165,7 @@ async function readEntry(file: ByteFile, entry: Entry): Promise<Buffer> {
 }
 
 /** Exactly as many bytes as the directory says, whatever the stream would give. */
-async function inflate(file: ByteFile, entry: Entry, stored: Buffer): Promise<Buffer> {
+async function inflate(file: ByteSource, entry: Entry, stored: Buffer): Promise<Buffer> {
   const bytes = Buffer.alloc(entry.byteLength);
   let filled = 0;
   const stream = createInflateRaw();
@@ -183,7 +183,7 @@ async function inflate(file: ByteFile, entry: Entry, stored: Buffer): Promise<Bu
 }
 
 /** After the entry's own header, whose names and extra fields may be other than the directory's. */
-async function dataStart(file: ByteFile, entry: Entry): Promise<number> {
+async function dataStart(file: ByteSource, entry: Entry): Promise<number> {
   const problem = `its entry ${quoted(entry.name)} is cut off or damaged`;
   if (entry.encrypted) {
     throw weightsError(
