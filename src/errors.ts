@@ -24,14 +24,14 @@ export class CritmapError extends Error {
 
   /**
    * @param code stable, for programs
-   * @param message one line, names the file or option
+   * @param message names the file or option; what a file put into it is kept on one line
    */
   constructor(
     readonly code: CritmapErrorCode,
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '), options);
   }
 }
 

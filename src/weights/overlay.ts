@@ -130,7 +130,7 @@ function judge(model: Model, files: readonly Checkpoint[], found: Matched, allow
   throw weightsError(
     paths,
     text,
-    'give the checkpoint of this model, or --allow-partial to load just what fits',
+    'give the checkpoint of this model, export it without constant folding, or load just what fits with --allow-partial',
   );
 }
 

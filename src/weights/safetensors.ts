@@ -2,7 +2,6 @@
  * Hugging Face's safetensors: the length of a header in 8 bytes, the header (JSON: type, shape and place of every
  * tensor), the tensors' bytes. The whole of them must be described, without gaps or overlaps.
  */
-import { z } from 'zod';
 import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
 import { elementTypes } from './element-types.js';
@@ -11,7 +10,10 @@ import { quoted, weightsError } from './weights-error.js';
 
 const LENGTH_BYTES = 8;
 /** Ten thousand tensors take 1 MB. */
-const MAX_HEADER_BYTES = 16 * 2 ** 20;
+const MAX_HEADER_BYTES = 8 * 2 ** 20;
+const MAX_TENSORS = 50_000;
+/** Of PyTorch's tensors. */
+const MAX_DIMENSIONS = 64;
 
 /** PyTorch's names of the format's types. */
 const types: Readonly<Record<string, string>> = {
@@ -34,13 +36,6 @@ const types: Readonly<Record<string, string>> = {
   BOOL: 'bool',
 };
 
-const size = z.number().int().nonnegative();
-const described = z.object({
-  dtype: z.string(),
-  shape: z.array(size).max(64),
-  data_offsets: z.tuple([size, size]),
-});
-
 /** Whether the first bytes of a file can be this format: a small length, and JSON's opening brace. */
 export function looksLikeSafetensors(start: Buffer): boolean {
   return start.length > LENGTH_BYTES && start.readUInt16LE(6) === 0 && start[LENGTH_BYTES] === 0x7b;
@@ -58,12 +53,12 @@ export async function readSafetensors(file: ByteSource): Promise<Contents> {
   const tensors = new Map<string, StoredTensor>();
   const spans: [begin: number, end: number][] = [];
   for (const [name, value] of await header(file, headerBytes)) {
-    const parsed = described.safeParse(value);
-    if (!parsed.success) throw refuse(`the tensor ${quoted(name)} is not described as it should be`);
-    const { dtype, shape, data_offsets } = parsed.data;
+    const described = description(value);
+    if (!described) throw refuse(`the tensor ${quoted(name)} is not described as it should be`);
+    const { dtype, shape, span } = described;
     const type = elementTypes.get((Object.hasOwn(types, dtype) && types[dtype]) || '');
     if (!type) throw refuse(`the tensor ${quoted(name)} has the unknown type ${quoted(dtype)}`);
-    const [begin, end] = data_offsets;
+    const [begin, end] = span;
     if (end > data) throw cutOff(file.path, `ends ${end - data} bytes too early: it is cut off`);
     const count = shape.reduce((product, d) => product * d, 1);
     if (end - begin !== count * type.bytes) {
@@ -97,5 +92,21 @@ async function header(file: ByteSource, byteLength: number): Promise<[name: stri
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw weightsError(file.path, 'has a header that is not JSON: it is damaged', 'download it again');
   }
-  return Object.entries(value).filter(([name]) => name !== '__metadata__');
+  const entries = Object.entries(value).filter(([name]) => name !== '__metadata__');
+  if (entries.length > MAX_TENSORS) {
+    throw weightsError(file.path, `has ${entries.length} tensors`, `save at most ${MAX_TENSORS}`);
+  }
+  return entries;
+}
+
+/** What a header says of one tensor; not with zod, which would list what is wrong with each of a million numbers. */
+function description(value: unknown) {
+  const { dtype, shape, data_offsets: span } = (value ?? {}) as Record<string, unknown>;
+  const sizes = (list: unknown, most: number): list is number[] =>
+    Array.isArray(list) &&
+    list.length <= most &&
+    list.every((size) => Number.isSafeInteger(size) && size >= 0);
+  if (typeof dtype !== 'string' || !sizes(shape, MAX_DIMENSIONS) || !sizes(span, 2)) return undefined;
+  const [begin = -1, end = -1] = span;
+  return end >= 0 ? { dtype, shape, span: [begin, end] as const } : undefined;
 }
