@@ -48,6 +48,7 @@ const MOST_LONG_BYTES = 64;
 
 /** Bytes that V8 takes, at most: for a value and its places on the stack and in a container; more for the others. */
 const VALUE_BYTES = 48;
+const LIST_BYTES = 48;
 const MAP_BYTES = 240;
 const MEMO_BYTES = 48;
 
@@ -152,6 +153,12 @@ class Machine {
 
   push(value: PickleValue): void {
     this.#stack.push(value);
+  }
+
+  /** A list, tuple or set. */
+  pushList(items: PickleValue[]): void {
+    this.spend(LIST_BYTES);
+    this.push(items);
   }
 
   /** A dict and what is in it. */
@@ -375,25 +382,25 @@ const operations: Readonly<Record<number, (machine: Machine) => void>> = {
   151: notSupported('buffers outside the file'),
   152: notSupported('buffers outside the file'),
   // EMPTY_LIST, LIST, APPEND, APPENDS
-  93: (m) => m.push([]),
-  108: (m) => m.push(m.popMarked()),
+  93: (m) => m.pushList([]),
+  108: (m) => m.pushList(m.popMarked()),
   97: (m) => m.append([m.pop()]),
   101: (m) => m.append(m.popMarked()),
   // EMPTY_TUPLE, TUPLE, TUPLE1, TUPLE2, TUPLE3
-  41: (m) => m.push([]),
-  116: (m) => m.push(m.popMarked()),
-  133: (m) => m.push(m.popMany(1)),
-  134: (m) => m.push(m.popMany(2)),
-  135: (m) => m.push(m.popMany(3)),
+  41: (m) => m.pushList([]),
+  116: (m) => m.pushList(m.popMarked()),
+  133: (m) => m.pushList(m.popMany(1)),
+  134: (m) => m.pushList(m.popMany(2)),
+  135: (m) => m.pushList(m.popMany(3)),
   // EMPTY_DICT, DICT, SETITEM, SETITEMS
   125: (m) => m.pushDict([]),
   100: (m) => m.pushDict(m.popMarked()),
   115: (m) => m.setItems(m.popMany(2)),
   117: (m) => m.setItems(m.popMarked()),
   // EMPTY_SET, ADDITEMS, FROZENSET
-  143: (m) => m.push([]),
+  143: (m) => m.pushList([]),
   144: (m) => m.append(m.popMarked()),
-  145: (m) => m.push(m.popMarked()),
+  145: (m) => m.pushList(m.popMarked()),
   // GET, BINGET, LONG_BINGET, PUT, BINPUT, LONG_BINPUT, MEMOIZE
   103: (m) => m.recall(Number(decimal(m.line()))),
   104: (m) => m.recall(m.uint(1)),

@@ -244,6 +244,16 @@ const wrong: [title: string, bytes: Uint8Array, message: RegExp][] = [
   ['a header that is cut off', safetensors(described).subarray(0, 30), /cut off/],
   ['a header that is not JSON', safetensors('{"a":'), /a header that is not JSON/],
   ['an endless header', Buffer.from('ffffffffffff00007b', 'hex'), /has a header of \d+ bytes/],
+  [
+    'a header of a million empty lists',
+    safetensors(`{"a":[${'[],'.repeat(2 ** 20)}0]}`),
+    /has more than 30000 tensors/,
+  ],
+  [
+    'a header of 200000 names',
+    safetensors(`{${'"a":0,'.repeat(200_000)}"b":0}`),
+    /has more than 30000 tensors/,
+  ],
   ['a tensor without shape', safetensors({ a: { dtype: 'F32' } }), /"a" is not described as it should be/],
   [
     'an unknown type',
