@@ -27,7 +27,7 @@ const MOST_PARTS = 32;
  * Of copies that fit equally well, evaluation takes averaged weights and the teacher's, as timm and DINO do, and not
  * those that only serve training.
  */
-const preferred = /(^|[._/])(\w*ema\w*|averaged?|teacher)([._/]|$)/i;
+const preferred = /(^|[._/])((\w+_)?ema(_\w+)?|averaged?|teacher)([._/]|$)/i;
 const avoided = /(^|[._/])(\w*momentum\w*|target\w*|encoder_k|attacker)([._/]|$)/i;
 
 /** The places where parameters are found, the best first; none when no name fits. */
@@ -38,7 +38,7 @@ export function findScopes(tables: readonly Table[], parameters: readonly ModelP
     for (const table of tables) scopes.push(...scopesOf(table, modelPrefix, byName));
   }
   const rank = ({ table, prefix }: Scope) => {
-    const where = [...table.path, prefix].join('/');
+    const where = [...table.path, prefix].join('/').slice(-LONGEST_NAME);
     return (preferred.test(where) ? 1 : 0) - (avoided.test(where) ? 1 : 0);
   };
   return scopes.sort(

@@ -5,6 +5,8 @@ import type { StoredTensor } from './stored-tensor.js';
 
 /** State dicts lie two or three deep; what is deeper is something else. */
 const DEEPEST = 8;
+/** A longer key names no state dict. */
+const LONGEST_KEY = 256;
 
 /** In the order of the file. A dict that is reached twice counts once, under the first name. */
 export function findTables(root: PickleValue): Table[] {
@@ -20,7 +22,9 @@ export function findTables(root: PickleValue): Table[] {
       }
       if (tensors.size > 0) tables.push({ path, tensors });
       for (const [key, item] of value) {
-        if (typeof key === 'string' || typeof key === 'number') visit(item, [...path, String(key)]);
+        if (typeof key !== 'string' && typeof key !== 'number') continue;
+        const name = String(key);
+        if (name.length <= LONGEST_KEY) visit(item, [...path, name]);
       }
     } else if (Array.isArray(value)) {
       seen.add(value);

@@ -17,9 +17,14 @@ export function quoted(text: string): string {
   return JSON.stringify(oneLine(short));
 }
 
+const LONGEST = 500;
+
 /** Some of a list, and how many more there are. */
 export function some(items: readonly string[], most = 5): string {
-  const shown = items.slice(0, most).map(oneLine).join(', ');
+  const shown = items
+    .slice(0, most)
+    .map((item) => oneLine(item.slice(0, LONGEST)))
+    .join(', ');
   return items.length > most ? `${shown} and ${items.length - most} more` : shown;
 }
 
