@@ -5,6 +5,8 @@
 export type CritmapErrorCode =
   /** A model file is missing, unreadable, damaged or of a kind critmap does not support. */
   | 'ERR_MODEL'
+  /** A checkpoint is missing, unreadable, damaged, refused for what it holds, or does not fit the model. */
+  | 'ERR_WEIGHTS'
   /** Images or labels are missing, unreadable, damaged or do not fit the model. */
   | 'ERR_IMAGES'
   /** An option does not make sense with this model or these images. */
@@ -22,14 +24,14 @@ export class CritmapError extends Error {
 
   /**
    * @param code stable, for programs
-   * @param message one line, names the file or option
+   * @param message names the file or option; what a file put into it is kept on one line
    */
   constructor(
     readonly code: CritmapErrorCode,
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '), options);
   }
 }
 

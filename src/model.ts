@@ -8,11 +8,16 @@ import { findLayers, type Layer } from './onnx/layers.js';
 import { type OnnxFile, readOnnx } from './onnx/model.js';
 import type { Tensor } from './onnx/onnx_pb.js';
 import { floats } from './onnx/tensors.js';
+import { type LoadedWeights, overlay } from './weights/overlay.js';
 
 export interface Model {
   /** File name without its ending, or the name given. */
   name: string;
   file: OnnxFile;
+  /** Of everything that decides its numbers, in hex: the file's, or over it and the weights' files. */
+  sha256: string;
+  /** Where its weights are from, when not from its file. */
+  weights: LoadedWeights | null;
   io: ModelIo;
   /** In graph order. */
   layers: readonly Layer[];
@@ -22,14 +27,36 @@ export interface Model {
   values(tensor: string): Float32Array;
 }
 
+export interface ModelOptions {
+  name?: string;
+  /** Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts. */
+  weights?: readonly string[];
+  /** Load what fits of them, where otherwise every parameter must be there and nothing else. */
+  allowPartial?: boolean;
+}
+
 /**
- * Reads an ONNX model and finds its layers. The file is never written to.
+ * Reads an ONNX model, finds its layers and, if asked to, puts the weights of checkpoints in place of its own. No
+ * file is ever written to.
  *
  * @param path an `.onnx` file; external data is read from beside it
- * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images
+ * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images;
+ *   `ERR_WEIGHTS`: a checkpoint cannot be read, or does not fit the model
  */
-export async function loadModel(path: string, options: { name?: string } = {}): Promise<Model> {
-  return modelOf(await readOnnx(path), options.name);
+export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
+  const model = modelOf(await readOnnx(path), options.name);
+  return options.weights?.length ? withWeights(model, options.weights, options) : model;
+}
+
+/** The same graph with the weights of checkpoints. The model given keeps its own. */
+export async function withWeights(
+  model: Model,
+  paths: readonly string[],
+  options: Pick<ModelOptions, 'allowPartial'> = {},
+): Promise<Model> {
+  const { file, weights, sha256, warnings } = await overlay(model, paths, options);
+  const made = modelOf(file, model.name);
+  return { ...made, sha256, weights, warnings: [...made.warnings, ...warnings] };
 }
 
 /**
@@ -53,6 +80,8 @@ export function modelOf(file: OnnxFile, name?: string): Model {
   return {
     name: name ?? basename(path).replace(/\.onnx$/i, ''),
     file,
+    sha256: file.sha256,
+    weights: null,
     io,
     layers,
     warnings: doubtsOf(file, index, io, layers),

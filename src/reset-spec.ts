@@ -1,7 +1,8 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from './errors.js';
-import { loadModel } from './model.js';
+import { loadModel, type Model, withWeights } from './model.js';
 import type { Reset } from './reset.js';
+import { isCheckpoint } from './weights/checkpoint.js';
 
 export const resetForms =
   'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE, interpolate=FILE@ALPHA';
@@ -13,12 +14,26 @@ export const resetForms =
  * - `zero`, `constant=V`: every element that value
  * - `shuffle`: the layer's own weights in random order
  * - `noise=SIGMA`: plus Gaussian noise of SIGMA times the parameter's root mean square
- * - `donor=FILE`: the weights of another model of the same architecture
+ * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
  * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
  *
  * @throws CritmapError (ERR_OPTION) for an unknown form or a bad number; ERR_MODEL when the donor cannot be read
  */
-export async function parseReset(text: string): Promise<Reset> {
+export function parseReset(text: string): Promise<Reset> {
+  return parse(text);
+}
+
+/**
+ * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, which say nothing of layers:
+ * they become the model's own graph with the checkpoint's weights.
+ *
+ * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that cannot be read or does not fit
+ */
+export function parseResets(texts: readonly string[], model: Model): Promise<Reset[]> {
+  return Promise.all(texts.map((text) => parse(text, model)));
+}
+
+async function parse(text: string, model?: Model): Promise<Reset> {
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
   const argument = at < 0 ? undefined : text.slice(at + 1);
@@ -47,14 +62,34 @@ export async function parseReset(text: string): Promise<Reset> {
     }
     case 'donor':
       if (!argument) throw refuse('a file is missing');
-      return { kind: 'interpolate', label, alpha: 0, donor: await loadModel(argument) };
+      return { kind: 'interpolate', label, alpha: 0, donor: await loadDonor(argument, model) };
     case 'interpolate': {
       const split = argument?.lastIndexOf('@') ?? -1;
       if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
       const alpha = number('ALPHA', argument.slice(split + 1));
-      return { kind, label, alpha, donor: await loadModel(argument.slice(0, split)) };
+      return { kind, label, alpha, donor: await loadDonor(argument.slice(0, split), model) };
     }
     default:
       throw refuse('there is no such reset');
   }
+}
+
+/** Of a checkpoint, without the layers that it has not. */
+async function loadDonor(path: string, model: Model | undefined): Promise<Model> {
+  if (!(await isCheckpoint(path))) return loadModel(path);
+  if (!model) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${path} is a checkpoint, which says nothing of its layers: give it to parseResets with the model`,
+    );
+  }
+  const donor = await withWeights(model, [path], { allowPartial: true });
+  const given = new Set(donor.weights?.mapping.map(({ tensor }) => tensor));
+  return {
+    ...donor,
+    file: { ...donor.file, path },
+    layers: donor.layers.filter(
+      ({ weight, bias }) => given.has(weight.tensor) && (!bias || given.has(bias.tensor)),
+    ),
+  };
 }

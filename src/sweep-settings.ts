@@ -143,7 +143,7 @@ export async function identityOf(
 ): Promise<RunIdentity> {
   const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
   return {
-    model: { name: model.name, sha256: model.file.sha256, layers: model.layers.length },
+    model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
     data: {
       source: images.source,
       images: images.count,
@@ -153,7 +153,7 @@ export async function identityOf(
     options: {
       reset: resets.map((reset) => reset.label),
       // A label names a donor's file; the file may have changed since.
-      donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.file.sha256] : [])),
+      donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.sha256] : [])),
       init,
       norm,
       trials,
@@ -191,6 +191,7 @@ export function infoOf(
     cells,
     environment: {
       model: model.file.path,
+      ...(model.weights && { weights: model.weights.files }),
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
       onnxruntime: onnxruntimeVersion(),

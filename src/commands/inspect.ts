@@ -4,8 +4,11 @@ import type { Model } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import { architectureOptions, openModel } from './model-options.js';
+import { weightsOptions, weightsText } from './weights-options.js';
 
-type InspectArguments = InferredOptionTypes<typeof architectureOptions> & {
+const modelOptions = { ...architectureOptions, ...weightsOptions };
+
+type InspectArguments = InferredOptionTypes<typeof modelOptions> & {
   model: string | undefined;
   json: boolean;
 };
@@ -16,11 +19,11 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
   builder: (yargs) =>
     (yargs as Argv<object>)
       .positional('model', { type: 'string', describe: 'An ONNX file' })
-      .options(architectureOptions)
-      .group(Object.keys(architectureOptions), 'Model:')
+      .options(modelOptions)
+      .group(Object.keys(modelOptions), 'Model:')
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
   handler: async (argv) => {
-    const model = await openModel(argv);
+    const model = await openModel({ ...argv, allowPartial: argv['allow-partial'] });
     const plan = await summarisePlan(model);
     process.stdout.write(
       argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
@@ -30,12 +33,12 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
 
 /** Everything `inspect` knows, as plain JSON. */
 export function describe(model: Model) {
-  const { name, file, io, layers } = model;
+  const { name, file, io, layers, sha256, weights } = model;
   const { normalization } = modelInput(model);
   return {
     name,
     path: file.path,
-    sha256: file.sha256,
+    sha256,
     producer: [file.proto.producerName, file.proto.producerVersion].filter(Boolean).join(' '),
     opset: Number(file.proto.opsetImport.find(({ domain }) => !domain)?.version ?? 0),
     input: {
@@ -49,6 +52,7 @@ export function describe(model: Model) {
     },
     output: { name: io.output, classes: io.classes },
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    ...(weights && { weights }),
     warnings: model.warnings,
     layers: layers.map((layer) => ({
       name: layer.name,
@@ -103,6 +107,7 @@ function text(model: Model, plan: PlanSummary): string {
     '',
     ...lines,
     '',
+    ...(model.weights ? [...weightsText(model.weights), ''] : []),
     ...planText(plan),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',

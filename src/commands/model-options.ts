@@ -2,7 +2,7 @@
 import type { Options } from 'yargs';
 import { buildModel } from '../architectures/build.js';
 import { CritmapError } from '../errors.js';
-import { loadModel, type Model } from '../model.js';
+import { loadModel, type Model, withWeights } from '../model.js';
 import { count, text } from './option-values.js';
 
 export const architectureOptions = {
@@ -23,10 +23,22 @@ export interface ModelChoice {
   channels?: number | undefined;
   size?: number | undefined;
   name?: string | undefined;
+  /** Checkpoints to take the weights from. */
+  weights?: readonly string[] | undefined;
+  allowPartial?: boolean | undefined;
 }
 
-/** @throws CritmapError (ERR_OPTION) unless exactly one of MODEL and --arch is given */
+/**
+ * @throws CritmapError: ERR_OPTION unless exactly one of MODEL and --arch is given, ERR_MODEL or ERR_WEIGHTS when
+ *   a file cannot be read or does not fit
+ */
 export async function openModel(choice: ModelChoice): Promise<Model> {
+  const { weights, allowPartial = false } = choice;
+  const model = await openGraph(choice);
+  return weights?.length ? withWeights(model, weights, { allowPartial }) : model;
+}
+
+async function openGraph(choice: ModelChoice): Promise<Model> {
   const { model, arch, name, classes, channels, size } = choice;
   const named = name === undefined ? {} : { name };
   const shape = Object.entries({ classes, channels, size }).filter(([, value]) => value !== undefined);

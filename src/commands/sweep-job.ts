@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model-input.js';
 import { baselineLine, layerTable } from '../report/table.js';
-import { parseReset } from '../reset-spec.js';
+import { parseResets } from '../reset-spec.js';
 import { files } from '../run.js';
 import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
@@ -68,7 +68,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
 
 async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
   const model = await openModel(job);
-  const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
+  const resets = await parseResets(job.resets ?? ['random'], model);
   const images = await openImages(job.data, {
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),

@@ -5,6 +5,7 @@ import { resetForms } from '../reset-spec.js';
 import { architectureOptions } from './model-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
+import { weightsOptions } from './weights-options.js';
 
 export const sweepOptions = {
   data: {
@@ -12,6 +13,7 @@ export const sweepOptions = {
     demandOption: true,
     describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
   },
+  ...weightsOptions,
   out: { ...text('out'), demandOption: true, describe: 'Directory for the results' },
   images: {
     type: 'string',
@@ -80,7 +82,7 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
       .positional('model', { type: 'string', describe: 'An ONNX file' })
       .options(architectureOptions)
       .options(sweepOptions)
-      .group(Object.keys(architectureOptions), 'Model:')
+      .group([...Object.keys(architectureOptions), ...Object.keys(weightsOptions)], 'Model:')
       .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
@@ -93,9 +95,17 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
         "$0 sweep m.onnx --data val/ --layers 'layer4.*' --images all --out r",
         'one stage, every image',
       )
-      .example('$0 sweep --arch resnet50 --data val/ --out r', 'a built-in architecture, no file')
-      .example('$0 sweep m.onnx --data val/ --reset donor=init.onnx --out r', 'rewind to another checkpoint'),
+      .example(
+        '$0 sweep --arch resnet50 --weights resnet50.pth --data val/ --out r',
+        "a built-in architecture with a checkpoint's weights",
+      )
+      .example('$0 sweep m.onnx --data val/ --reset donor=init.pth --out r', 'rewind to another checkpoint'),
   handler: async (argv) => {
-    await runSweep({ ...argv, dataSeed: argv['data-seed'], resets: argv.reset });
+    await runSweep({
+      ...argv,
+      allowPartial: argv['allow-partial'],
+      dataSeed: argv['data-seed'],
+      resets: argv.reset,
+    });
   },
 };

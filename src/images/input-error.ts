@@ -31,10 +31,11 @@ const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
 
 /** The refusal for a failed file operation on `name`. */
 export function fileError(name: string, thrown: unknown): CritmapError {
+  return imageError(name, ...fileProblem(thrown), thrown);
+}
+
+/** Why a file operation failed, and what to do. */
+export function fileProblem(thrown: unknown): [problem: string, remedy: string] {
   const code = (thrown as NodeJS.ErrnoException | null)?.code ?? '';
-  const [problem, remedy] = FILE_ERRORS[code] ?? [
-    `cannot be read (${messageOf(thrown)})`,
-    'check the file and try again',
-  ];
-  return imageError(name, problem, remedy, thrown);
+  return FILE_ERRORS[code] ?? [`cannot be read (${messageOf(thrown)})`, 'check the file and try again'];
 }

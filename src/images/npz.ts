@@ -5,8 +5,9 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import yauzl from 'yauzl';
+import type yauzl from 'yauzl';
 import { CritmapError, messageOf } from '../errors.js';
+import { openZip } from '../zip-file.js';
 import { type ByteRange, fileRange, memoryRange } from './byte-range.js';
 import { imageError } from './input-error.js';
 
@@ -44,7 +45,8 @@ export async function openNpz(handle: FileHandle, name: string): Promise<NpzArch
           thrown,
         );
   try {
-    const zip = await yauzl.fromFdPromise(handle.fd, { lazyEntries: true, autoClose: false });
+    const { size } = await handle.stat();
+    const zip = await openZip(fileRange(handle, name, 0, size));
     if (zip.entryCount > MAX_MEMBERS) {
       throw imageError(name, `has ${zip.entryCount} members`, `keep at most ${MAX_MEMBERS}`);
     }
@@ -56,7 +58,6 @@ export async function openNpz(handle: FileHandle, name: string): Promise<NpzArch
         throw imageError(name, `has two arrays "${key}"`, 'save it again with numpy.savez');
       entries.set(key, entry);
     }
-    const { size } = await handle.stat();
     const member = async (key: string): Promise<ByteRange | null> => {
       const entry = entries.get(key);
       if (!entry) return null;

@@ -66,6 +66,19 @@ export function writeOnnx(
   file: OnnxFile,
   replaced: ReadonlyMap<string, Float32Array> = new Map(),
 ): Uint8Array<ArrayBuffer> {
+  const graph = replaceTensors(file, replaced);
+  const size = graph.initializer.reduce((sum, tensor) => sum + tensor.rawData.byteLength, 0);
+  if (size > MAX_BYTES) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${file.path} has ${size} bytes of weights; this path takes models below 2 GB`,
+    );
+  }
+  return toBinary(ModelSchema, { ...file.proto, graph });
+}
+
+/** The model's graph with the values of some tensors replaced; the model's own is not changed. */
+export function replaceTensors(file: OnnxFile, replaced: ReadonlyMap<string, Float32Array>): Graph {
   const left = new Set(replaced.keys());
   const replace = (name: string, tensor: Tensor): Tensor => {
     const values = replaced.get(name);
@@ -83,14 +96,7 @@ export function writeOnnx(
     return { ...one, attribute };
   });
   if (left.size > 0) throw new RangeError(`${file.path} has no tensor named ${[...left].join(', ')}`);
-  const size = initializer.reduce((sum, tensor) => sum + tensor.rawData.byteLength, 0);
-  if (size > MAX_BYTES) {
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${file.path} has ${size} bytes of weights; this path takes models below 2 GB`,
-    );
-  }
-  return toBinary(ModelSchema, { ...file.proto, graph: { ...file.graph, initializer, node } });
+  return { ...file.graph, initializer, node };
 }
 
 async function readBytes(path: string, hash: Hash): Promise<Uint8Array> {

@@ -76,3 +76,39 @@ export function zip(members: readonly Member[]): Buffer {
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...locals, ...directory, end]);
 }
+
+/** The same with sizes and positions in zip64's 8 bytes, as archives above 4 GB have them. */
+export function zip64(members: readonly Member[]): Buffer {
+  const plain = zip(members);
+  const end = plain.length - 22;
+  const [count, size, offset] = [members.length, plain.readUInt32LE(end + 12), plain.readUInt32LE(end + 16)];
+  const directory: Buffer[] = [];
+  for (let at = offset; at < offset + size; ) {
+    const head = Buffer.from(plain.subarray(at, at + 46));
+    const nameBytes = head.readUInt16LE(28);
+    const extra = Buffer.alloc(28);
+    extra.writeUInt16LE(1, 0);
+    extra.writeUInt16LE(24, 2);
+    extra.writeBigUInt64LE(BigInt(head.readUInt32LE(24)), 4);
+    extra.writeBigUInt64LE(BigInt(head.readUInt32LE(20)), 12);
+    extra.writeBigUInt64LE(BigInt(head.readUInt32LE(42)), 20);
+    for (const field of [20, 24, 42]) head.writeUInt32LE(0xffffffff, field);
+    head.writeUInt16LE(extra.length, 30);
+    directory.push(head, plain.subarray(at + 46, at + 46 + nameBytes), extra);
+    at += 46 + nameBytes;
+  }
+  const entries = Buffer.concat(directory);
+  const record = Buffer.alloc(56);
+  record.write('PK\x06\x06', 'latin1');
+  record.writeBigUInt64LE(44n, 4);
+  for (const field of [24, 32]) record.writeBigUInt64LE(BigInt(count), field);
+  record.writeBigUInt64LE(BigInt(entries.length), 40);
+  record.writeBigUInt64LE(BigInt(offset), 48);
+  const locator = Buffer.alloc(20);
+  locator.write('PK\x06\x07', 'latin1');
+  locator.writeBigUInt64LE(BigInt(offset + entries.length), 8);
+  locator.writeUInt32LE(1, 16);
+  const tail = Buffer.from(plain.subarray(end));
+  tail.fill(0xff, 8, 20);
+  return Buffer.concat([plain.subarray(0, offset), entries, record, locator, tail]);
+}

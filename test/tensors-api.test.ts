@@ -1,7 +1,7 @@
 import ndarray from 'ndarray';
 import t from 'tap';
 import { resetKey } from '../src/reset.js';
-import { compareLogits, type ResetWeightsOptions, resetWeights } from '../src/weights.js';
+import { compareLogits, type ResetWeightsOptions, resetWeights } from '../src/tensors-api.js';
 
 const spread = (values: Float32Array) => {
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;

@@ -1,0 +1,50 @@
+/** The options that say where a model's weights are from, and what `inspect` says of them. */
+import type { Options } from 'yargs';
+import { CritmapError } from '../errors.js';
+import type { LoadedWeights } from '../weights/overlay.js';
+
+export const weightsOptions = {
+  weights: {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    requiresArg: true,
+    coerce: (given: string[] | undefined) => {
+      if (given?.includes('')) throw new CritmapError('ERR_OPTION', '--weights "" is not a name or path');
+      return given;
+    },
+    describe: "Checkpoint (safetensors or PyTorch) in place of the model's weights; again for a second one",
+  },
+  'allow-partial': {
+    type: 'boolean',
+    default: false,
+    describe: 'Load what fits of --weights, where all parameters must be there',
+  },
+} as const satisfies Record<string, Options>;
+
+/** The files, and which of their tensors became which parameter. */
+export function weightsText({ files, mapping, missing, unexpected, misfit }: LoadedWeights): string[] {
+  const rows = mapping.map(({ parameter, shape, type, file, key, transposed }) => [
+    parameter,
+    shape.join('x'),
+    `${files.length > 1 ? `${file + 1}: ` : ''}${key}`,
+    type + (transposed ? ', transposed' : ''),
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
+  const name = ({ file, key }: { file: number; key: string }) =>
+    files.length > 1 ? `${file + 1}: ${key}` : key;
+  return [
+    ...files.map(
+      ({ path, format, place }, i) =>
+        `weights ${files.length > 1 ? `${i + 1}: ` : ''}${path}: ${format}, in ${place}`,
+    ),
+    ...rows.map((row) =>
+      `        ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
+    ),
+    ...list('missing', missing),
+    ...list('misshapen', misfit),
+    ...list('unexpected', unexpected.map(name)),
+  ];
+}
+
+const list = (what: string, items: readonly string[]) => items.map((item) => `        ${what}: ${item}`);

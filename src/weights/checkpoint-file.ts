@@ -1,0 +1,19 @@
+/** What every format gives: the tensors of a file by name, in the tables (nested dicts) that they lie in. */
+import type { ByteSource } from './byte-file.js';
+import type { StoredTensor } from './stored-tensor.js';
+
+/** Tensors that one dict holds. */
+export interface Table {
+  /** Keys of the dicts around it, outermost first: `['state_dict']`. */
+  readonly path: readonly string[];
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+export interface Contents {
+  /** `safetensors`, `PyTorch zip`, ... */
+  readonly format: string;
+  readonly tables: readonly Table[];
+}
+
+/** Reads what a file holds, but none of the tensors' values. */
+export type FormatReader = (file: ByteSource) => Promise<Contents>;

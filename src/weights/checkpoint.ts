@@ -1,0 +1,89 @@
+/**
+ * A checkpoint: safetensors, or what torch.save writes. The format is told by a file's first bytes; its ending says
+ * nothing. Opening one reads names, types and shapes; values are read when they are asked for.
+ */
+import { ByteFile, type ByteSource } from './byte-file.js';
+import type { Contents, FormatReader } from './checkpoint-file.js';
+import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
+import { LEGACY_MAGIC, readTorchLegacy } from './torch-legacy.js';
+import { readTorchZip } from './torch-zip.js';
+import { weightsError } from './weights-error.js';
+
+export interface Checkpoint extends Contents {
+  readonly path: string;
+  /** SHA-256 of the whole file, in hex. */
+  sha256(): Promise<string>;
+  /** Values cannot be read any more. */
+  close(): Promise<void>;
+}
+
+/** What other files begin with, what they are, and what to do with them. */
+const others: readonly (readonly [start: string, at: number, what: string, remedy: string])[] = [
+  ['\x89HDF', 0, 'is an HDF5 file (Keras)', 'export the model to ONNX instead'],
+  ['\x1f\x8b', 0, 'is compressed (gzip)', 'unpack it first'],
+  ['BZh', 0, 'is compressed (bzip2)', 'unpack it first'],
+  ['\xfd7zXZ', 0, 'is compressed (xz)', 'unpack it first'],
+  [
+    'ustar',
+    257,
+    'is a tar file',
+    'unpack it first; torch.load and torch.save bring a very old one up to date',
+  ],
+  ['version https://git-lfs', 0, 'is a Git LFS pointer, not the checkpoint', 'run git lfs pull'],
+  ['\x93NUMPY', 0, 'is a NumPy array', 'save the weights with torch.save or as safetensors'],
+  ['{', 0, 'is JSON, perhaps an index of shards', 'give the file of the tensors'],
+  ['<', 0, 'is a web page or XML', 'download the file itself'],
+  ['\x80', 0, 'is a plain pickle', 'load it in Python and torch.save its tensors'],
+];
+
+/**
+ * Opens a checkpoint.
+ * @throws CritmapError (ERR_WEIGHTS): no such file, not a checkpoint, damaged, or refused for what it names
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await ByteFile.open(path);
+  try {
+    const contents = await readContents(file);
+    return { ...contents, path, sha256: () => file.sha256(), close: () => file.close() };
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
+  }
+}
+
+/** What a checkpoint's bytes hold. */
+export async function readContents(file: ByteSource): Promise<Contents> {
+  return (await readerOf(file))(file);
+}
+
+/** Whether the file begins as a checkpoint does; a reset's donor may also be an ONNX model. */
+export async function isCheckpoint(path: string): Promise<boolean> {
+  const file = await ByteFile.open(path);
+  try {
+    return readerFor(await start(file)) !== undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+const start = (file: ByteSource) => file.read(0, Math.min(512, file.byteLength));
+
+function readerFor(bytes: Buffer): FormatReader | undefined {
+  if (bytes.length >= 4 && bytes.readUInt32LE(0) === 0x04034b50) return readTorchZip;
+  if (bytes.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC)) return readTorchLegacy;
+  return looksLikeSafetensors(bytes) ? readSafetensors : undefined;
+}
+
+async function readerOf(file: ByteSource): Promise<FormatReader> {
+  const bytes = await start(file);
+  const reader = readerFor(bytes);
+  if (reader) return reader;
+  if (bytes.length === 0) throw weightsError(file.path, 'is empty', 'download or copy it again');
+  const text = bytes.toString('latin1');
+  const [, , what, remedy] = others.find(([start, at]) => text.startsWith(start, at)) ?? [];
+  throw weightsError(
+    file.path,
+    what ?? 'is no checkpoint that critmap reads',
+    remedy ?? 'give one of torch.save (.pth, .pt, .ckpt, .bin) or .safetensors',
+  );
+}

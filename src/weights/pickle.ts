@@ -1,0 +1,452 @@
+/**
+ * Python's pickle format, protocols 0 to 5, read as data. The format is a program for a stack machine; this one only
+ * builds values. Where Python would import a name, a list decides (known-globals.ts): a few names build a tensor or a
+ * container here, some stand for records, and every other one is refused before anything is made of it. No code of
+ * the file, nor any code that it names, can run. Reference: CPython's Lib/pickletools.py.
+ *
+ * Time is linear in the bytes, and what the values may take in memory is bounded.
+ */
+import {
+  damaged,
+  PickledTensor,
+  PickleError,
+  PickleGlobal,
+  PickleRecord,
+  type PickleValue,
+  type TypedStorage,
+} from './pickle-values.js';
+import { quoted } from './weights-error.js';
+
+export interface PickleHost {
+  /** @throws PickleError for a name that is not on the list */
+  global(module: string, name: string): PickleGlobal;
+  /** What a persistent id stands for. */
+  persistent(id: PickleValue): TypedStorage;
+  /** What the values may take in memory. */
+  readonly mostBytes: number;
+}
+
+/**
+ * Reads one pickle.
+ * @returns its value, and the position after it
+ * @throws PickleError
+ */
+export function readPickle(
+  bytes: Buffer,
+  start: number,
+  host: PickleHost,
+): { value: PickleValue; end: number } {
+  return new Machine(bytes, start, host).run();
+}
+
+/** In place of a mark on the stack, so that `undefined` can mean that the stack is empty. */
+const MARK = Symbol('mark');
+type Item = PickleValue | typeof MARK;
+
+/** Bytes of a long integer; PyTorch's own need 10. */
+const MOST_LONG_BYTES = 64;
+
+/** Bytes that V8 takes, at most: for a value and its places on the stack and in a container; more for the others. */
+const VALUE_BYTES = 48;
+const LIST_BYTES = 48;
+const MAP_BYTES = 240;
+const MEMO_BYTES = 48;
+
+class Machine {
+  #at: number;
+  readonly #stack: Item[] = [];
+  readonly #memo = new Map<number, PickleValue>();
+  #spent = 0;
+
+  constructor(
+    private readonly bytes: Buffer,
+    start: number,
+    private readonly host: PickleHost,
+  ) {
+    this.#at = start;
+  }
+
+  run(): { value: PickleValue; end: number } {
+    for (;;) {
+      const code = this.#byte();
+      if (code === 0x2e) return { value: this.#pop(), end: this.#at };
+      const operation = operations[code];
+      if (!operation) throw damaged(`byte ${this.#at - 1} is no operation`);
+      operation(this);
+      this.spend(VALUE_BYTES);
+    }
+  }
+
+  spend(bytes: number): void {
+    this.#spent += bytes;
+    if (this.#spent > this.host.mostBytes) {
+      throw new PickleError(
+        'its pickle makes more objects than a checkpoint of its size can need',
+        'save just model.state_dict()',
+      );
+    }
+  }
+
+  // Reading bytes.
+
+  #take(length: number): number {
+    const from = this.#at;
+    if (length > this.bytes.length - from) {
+      throw new PickleError('its pickle ends too early', 'download or copy it again', true);
+    }
+    this.#at = from + length;
+    return from;
+  }
+
+  #byte(): number {
+    return this.bytes[this.#take(1)]!;
+  }
+
+  uint(width: 1 | 2 | 4): number {
+    return this.bytes.readUIntLE(this.#take(width), width);
+  }
+
+  int32(): number {
+    return this.bytes.readInt32LE(this.#take(4));
+  }
+
+  float64(): number {
+    return this.bytes.readDoubleBE(this.#take(8));
+  }
+
+  /** A length of 8 bytes. */
+  length64(): number {
+    const length = this.bytes.readBigUInt64LE(this.#take(8));
+    // Too long for any file, whatever it is.
+    return length > 2n ** 53n ? 2 ** 53 : Number(length);
+  }
+
+  text(length: number, encoding: 'utf8' | 'latin1'): string {
+    const from = this.#take(length);
+    return this.bytes.toString(encoding, from, from + length);
+  }
+
+  /** A copy: what is kept must not keep the whole pickle. */
+  raw(length: number): Uint8Array {
+    const from = this.#take(length);
+    return new Uint8Array(this.bytes.subarray(from, from + length));
+  }
+
+  line(): string {
+    const end = this.bytes.indexOf(10, this.#at);
+    const length = (end < 0 ? this.bytes.length : end) - this.#at;
+    const text = this.text(length, 'latin1');
+    this.#take(1);
+    return text;
+  }
+
+  /** Little-endian two's complement. */
+  long(length: number): PickleValue {
+    if (length > MOST_LONG_BYTES) throw damaged(`an integer of ${length} bytes`);
+    const raw = this.raw(length);
+    let value = 0n;
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(raw[i]!);
+    return plain(BigInt.asIntN(8 * length, value));
+  }
+
+  // The stack.
+
+  push(value: PickleValue): void {
+    this.#stack.push(value);
+  }
+
+  /** A list, tuple or set. */
+  pushList(items: PickleValue[]): void {
+    this.spend(LIST_BYTES);
+    this.push(items);
+  }
+
+  /** A dict and what is in it. */
+  pushDict(items: readonly PickleValue[]): void {
+    if (items.length % 2 !== 0) throw damaged('a key has no value');
+    this.spend(MAP_BYTES);
+    const entries = new Map<PickleValue, PickleValue>();
+    addEntries(entries, items);
+    this.push(entries);
+  }
+
+  mark(): void {
+    this.#stack.push(MARK);
+  }
+
+  /** POP, which also takes a mark away. */
+  drop(): void {
+    if (this.#stack.pop() === undefined) throw damaged('the stack is empty');
+  }
+
+  #pop(): PickleValue {
+    const item = this.#stack.pop();
+    if (item === undefined || item === MARK) throw damaged('the stack is empty');
+    return item;
+  }
+
+  pop(): PickleValue {
+    return this.#pop();
+  }
+
+  popText(): string {
+    const value = this.#pop();
+    if (typeof value !== 'string') throw damaged('a name is not text');
+    return value;
+  }
+
+  popTuple(): PickleValue[] {
+    const value = this.#pop();
+    if (!Array.isArray(value)) throw damaged('arguments are not a tuple');
+    return value;
+  }
+
+  popGlobal(): PickleGlobal {
+    const value = this.#pop();
+    if (!(value instanceof PickleGlobal)) throw damaged('it calls what is not a name');
+    return value;
+  }
+
+  popMany(count: number): PickleValue[] {
+    const items = new Array<PickleValue>(count);
+    for (let i = count - 1; i >= 0; i--) items[i] = this.#pop();
+    return items;
+  }
+
+  /** Everything above the last mark. */
+  popMarked(): PickleValue[] {
+    const items: PickleValue[] = [];
+    for (;;) {
+      const item = this.#stack.pop();
+      if (item === undefined) throw damaged('a mark is missing');
+      if (item === MARK) return items.reverse();
+      items.push(item);
+    }
+  }
+
+  top(): PickleValue {
+    const item = this.#stack.at(-1);
+    if (item === undefined || item === MARK) throw damaged('the stack is empty');
+    return item;
+  }
+
+  // The memo.
+
+  store(key: number): void {
+    this.spend(MEMO_BYTES);
+    this.#memo.set(key, this.top());
+  }
+
+  memoize(): void {
+    this.store(this.#memo.size);
+  }
+
+  recall(key: number): void {
+    const value = this.#memo.get(key);
+    if (value === undefined) throw damaged(`entry ${key} of the memo is missing`);
+    this.push(value);
+  }
+
+  // Objects.
+
+  global(module: string, name: string): void {
+    this.push(this.host.global(module, name));
+  }
+
+  persistent(id: PickleValue): void {
+    this.push(this.host.persistent(id));
+  }
+
+  call({ name, build }: PickleGlobal, args: readonly PickleValue[]): void {
+    // A container of the arguments' elements costs as much as they did; records and tensors cost less than a dict.
+    this.spend(MAP_BYTES + VALUE_BYTES * (Array.isArray(args[0]) ? args[0].length : 0));
+    this.push(build ? build(args) : new PickleRecord(name, args));
+  }
+
+  append(items: readonly PickleValue[]): void {
+    const target = this.top();
+    const list = Array.isArray(target) ? target : target instanceof PickleRecord ? target.items : undefined;
+    if (!list) throw damaged('it appends to what is not a list');
+    for (const item of items) list.push(item);
+  }
+
+  setItems(items: readonly PickleValue[]): void {
+    const target = this.top();
+    const entries =
+      target instanceof Map ? target : target instanceof PickleRecord ? target.entries : undefined;
+    if (!entries || items.length % 2 !== 0) throw damaged('it sets items of what is not a dict');
+    addEntries(entries, items);
+  }
+
+  /** Attributes of an object; of a container or a tensor they say nothing that is needed. */
+  build(): void {
+    const state = this.#pop();
+    const target = this.top();
+    if (target instanceof PickleRecord) target.state = state;
+    else if (!(target instanceof Map || target instanceof PickledTensor || Array.isArray(target))) {
+      throw damaged('it gives attributes to what has none');
+    }
+  }
+}
+
+function addEntries(entries: Map<PickleValue, PickleValue>, items: readonly PickleValue[]): void {
+  for (let i = 0; i < items.length; i += 2) entries.set(items[i]!, items[i + 1]!);
+}
+
+/** A number where it is exact. */
+function plain(value: bigint): number | bigint {
+  return BigInt.asIntN(54, value) === value ? Number(value) : value;
+}
+
+/** Protocol 0's integers: `12`, `12L`, and `00` and `01` for the two truth values. */
+function decimal(line: string): PickleValue {
+  if (line === '00' || line === '01') return line === '01';
+  const match = /^\s*([+-]?\d{1,150})L?\s*$/.exec(line);
+  if (!match) throw damaged(`${quoted(line)} is no integer`);
+  return plain(BigInt(match[1]!.replace('+', '')));
+}
+
+function float(line: string): number {
+  const named: Record<string, number> = {
+    inf: Number.POSITIVE_INFINITY,
+    '-inf': Number.NEGATIVE_INFINITY,
+    nan: Number.NaN,
+  };
+  const text = line.trim();
+  if (/^[+-]?[\d.]+(e[+-]?\d+)?$/i.test(text)) return Number(text);
+  if (Object.hasOwn(named, text)) return named[text]!;
+  throw damaged(`${quoted(line)} is no number`);
+}
+
+/** Protocol 0's byte strings, in quotes; escapes stay as they are, no name that is looked for has any. */
+function unquoted(line: string): string {
+  const match = /^(['"])(.*)\1\s*$/s.exec(line);
+  if (!match) throw damaged('a string without quotes');
+  return match[2]!;
+}
+
+/** `\uXXXX` of protocol 0's raw-unicode-escape. */
+function unescaped(line: string): string {
+  return line.replace(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+function notSupported(what: string) {
+  return () => {
+    throw new PickleError(`its pickle uses ${what}, which torch.save does not`, 'save it with torch.save');
+  };
+}
+
+/** By code: the operations of pickletools' list, under their names there. */
+const operations: Readonly<Record<number, (machine: Machine) => void>> = {
+  // PROTO, FRAME
+  128: (m) => {
+    const version = m.uint(1);
+    if (version > 5) throw damaged(`protocol ${version}`);
+  },
+  149: (m) => void m.length64(),
+  // MARK, POP, POP_MARK, DUP
+  40: (m) => m.mark(),
+  48: (m) => m.drop(),
+  49: (m) => void m.popMarked(),
+  50: (m) => m.push(m.top()),
+  // NONE, NEWTRUE, NEWFALSE
+  78: (m) => m.push(null),
+  136: (m) => m.push(true),
+  137: (m) => m.push(false),
+  // INT, LONG, BININT, BININT1, BININT2, LONG1, LONG4
+  73: (m) => m.push(decimal(m.line())),
+  76: (m) => m.push(decimal(m.line())),
+  74: (m) => m.push(m.int32()),
+  75: (m) => m.push(m.uint(1)),
+  77: (m) => m.push(m.uint(2)),
+  138: (m) => m.push(m.long(m.uint(1))),
+  139: (m) => m.push(m.long(m.uint(4))),
+  // FLOAT, BINFLOAT
+  70: (m) => m.push(float(m.line())),
+  71: (m) => m.push(m.float64()),
+  // STRING, BINSTRING, SHORT_BINSTRING: Python 2's bytes, which were its names too
+  83: (m) => m.push(unquoted(m.line())),
+  84: (m) => m.push(m.text(m.uint(4), 'latin1')),
+  85: (m) => m.push(m.text(m.uint(1), 'latin1')),
+  // UNICODE, BINUNICODE, SHORT_BINUNICODE, BINUNICODE8
+  86: (m) => m.push(unescaped(m.line())),
+  88: (m) => m.push(m.text(m.uint(4), 'utf8')),
+  140: (m) => m.push(m.text(m.uint(1), 'utf8')),
+  141: (m) => m.push(m.text(m.length64(), 'utf8')),
+  // BINBYTES, SHORT_BINBYTES, BINBYTES8, BYTEARRAY8
+  66: (m) => m.push(m.raw(m.uint(4))),
+  67: (m) => m.push(m.raw(m.uint(1))),
+  142: (m) => m.push(m.raw(m.length64())),
+  150: (m) => m.push(m.raw(m.length64())),
+  // NEXT_BUFFER, READONLY_BUFFER
+  151: notSupported('buffers outside the file'),
+  152: notSupported('buffers outside the file'),
+  // EMPTY_LIST, LIST, APPEND, APPENDS
+  93: (m) => m.pushList([]),
+  108: (m) => m.pushList(m.popMarked()),
+  97: (m) => m.append([m.pop()]),
+  101: (m) => m.append(m.popMarked()),
+  // EMPTY_TUPLE, TUPLE, TUPLE1, TUPLE2, TUPLE3
+  41: (m) => m.pushList([]),
+  116: (m) => m.pushList(m.popMarked()),
+  133: (m) => m.pushList(m.popMany(1)),
+  134: (m) => m.pushList(m.popMany(2)),
+  135: (m) => m.pushList(m.popMany(3)),
+  // EMPTY_DICT, DICT, SETITEM, SETITEMS
+  125: (m) => m.pushDict([]),
+  100: (m) => m.pushDict(m.popMarked()),
+  115: (m) => m.setItems(m.popMany(2)),
+  117: (m) => m.setItems(m.popMarked()),
+  // EMPTY_SET, ADDITEMS, FROZENSET
+  143: (m) => m.pushList([]),
+  144: (m) => m.append(m.popMarked()),
+  145: (m) => m.pushList(m.popMarked()),
+  // GET, BINGET, LONG_BINGET, PUT, BINPUT, LONG_BINPUT, MEMOIZE
+  103: (m) => m.recall(Number(decimal(m.line()))),
+  104: (m) => m.recall(m.uint(1)),
+  106: (m) => m.recall(m.uint(4)),
+  112: (m) => m.store(Number(decimal(m.line()))),
+  113: (m) => m.store(m.uint(1)),
+  114: (m) => m.store(m.uint(4)),
+  148: (m) => m.memoize(),
+  // EXT1, EXT2, EXT4
+  130: notSupported('registered extensions'),
+  131: notSupported('registered extensions'),
+  132: notSupported('registered extensions'),
+  // GLOBAL, STACK_GLOBAL
+  99: (m) => m.global(m.line(), m.line()),
+  147: (m) => {
+    const name = m.popText();
+    m.global(m.popText(), name);
+  },
+  // REDUCE, NEWOBJ, NEWOBJ_EX
+  82: (m) => {
+    const args = m.popTuple();
+    m.call(m.popGlobal(), args);
+  },
+  129: (m) => {
+    const args = m.popTuple();
+    m.call(m.popGlobal(), args);
+  },
+  146: (m) => {
+    m.pop();
+    const args = m.popTuple();
+    m.call(m.popGlobal(), args);
+  },
+  // INST, OBJ
+  105: (m) => {
+    m.global(m.line(), m.line());
+    const known = m.popGlobal();
+    m.call(known, m.popMarked());
+  },
+  111: (m) => {
+    const [known, ...args] = m.popMarked();
+    if (!(known instanceof PickleGlobal)) throw damaged('it calls what is not a name');
+    m.call(known, args);
+  },
+  // BUILD
+  98: (m) => m.build(),
+  // PERSID, BINPERSID
+  80: (m) => m.persistent(m.line()),
+  81: (m) => m.persistent(m.pop()),
+};

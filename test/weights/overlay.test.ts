@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import t, { type Test } from 'tap';
+import { loadModel, type Model } from '../../src/model.js';
+import { writeOnnx } from '../../src/onnx/model.js';
+import { fixture } from '../fixtures.js';
+import { readNpyFloats } from '../npy-floats.js';
+
+const weights = (name: string) => fixture(`weights/${name}`);
+/** PyTorch's logits with the checkpoints' weights, written by `oracle/make_checkpoint_fixtures.py`. */
+const answers: Record<string, number[][]> = JSON.parse(readFileSync(weights('weights.json'), 'utf8'));
+const sha256 = (...data: (string | Buffer)[]) =>
+  data.reduce((hash, one) => hash.update(one), createHash('sha256')).digest('hex');
+
+/** How far the model's logits for a fixture's images are from the expected ones. */
+async function distance(model: Model, images: string, expected: number[][] | undefined): Promise<number> {
+  const session = await InferenceSession.create(writeOnnx(model.file));
+  const { data, shape } = readNpyFloats(fixture(`${images}.npy`));
+  const result = await session.run({ [model.io.input]: new Tensor('float32', data, shape) });
+  const logits = result[model.io.output]?.data as Float32Array;
+  await session.release();
+  const flat = expected?.flat() ?? [];
+  t.equal(logits.length, flat.length);
+  return flat.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (logits[i] ?? Number.NaN))), 0);
+}
+
+const cases: [graph: string, files: string[], answer?: string][] = [
+  ['bottleneck.onnx', ['bottleneck.safetensors']],
+  ['bottleneck.onnx', ['bottleneck.legacy.pth']],
+  ['bottleneck.onnx', ['bottleneck.strided.pth']],
+  ['bottleneck.dynamo-plain.onnx', ['bottleneck.legacy.pth']],
+  ['bottleneck.external.onnx', ['bottleneck.strided.pth']],
+  ['vit.onnx', ['vit.strided.legacy.pth']],
+  ['vit.folded.onnx', ['vit.strided.legacy.pth']],
+  ['vit.dynamo-plain.onnx', ['vit.strided.legacy.pth']],
+  ['tied.onnx', ['tied.pth']],
+  ['tied.dynamo.onnx', ['tied.pth']],
+  ['mlp.onnx', ['mlp.protocol4.pth']],
+  ['mlp.onnx', ['mlp.deflated.pth']],
+  ['mlp.onnx', ['mlp.pth.tar']],
+  ['mlp.dynamo.onnx', ['mlp.ema.ckpt']],
+  ['mlp.onnx', ['mlp.backbone.pth', 'mlp.linear.pth']],
+  ['mlp.onnx', ['mlp.linear.pth', 'mlp.backbone.pth']],
+  ['mlp.onnx', ['mlp.float16.safetensors'], 'mlp.float16'],
+  ['mlp.onnx', ['mlp.float16.pth'], 'mlp.float16'],
+  ['mlp.onnx', ['mlp.bfloat16.safetensors'], 'mlp.bfloat16'],
+  ['mlp.onnx', ['mlp.bfloat16.pth'], 'mlp.bfloat16'],
+  ['mlp.onnx', ['mlp.float64.safetensors'], 'mlp.float64'],
+];
+for (const [graph, files, answer] of cases) {
+  t.test(`${graph} with ${files.join(' and ')} gives PyTorch's logits for those weights`, async (t) => {
+    const name = graph.split('.')[0] ?? '';
+    const plain = await loadModel(fixture(graph));
+    const model = await loadModel(fixture(graph), { weights: files.map(weights) });
+    t.ok((await distance(model, name, answers[answer ?? name])) < 1e-4);
+    t.ok((await distance(plain, name, answers[answer ?? name])) > 1e-2, 'which are not those of the graph');
+    t.strictSame(model.weights?.missing, []);
+    t.strictSame(model.weights?.unexpected, []);
+    t.strictSame(model.weights?.misfit, []);
+  });
+}
+
+t.test('the model file, the model without weights and its other tensors stay as they were', async (t) => {
+  const before = sha256(readFileSync(fixture('mlp.onnx')));
+  const plain = await loadModel(fixture('mlp.onnx'));
+  const values = Array.from(plain.values('fc1.weight'));
+  const model = await loadModel(fixture('mlp.onnx'), { weights: [weights('mlp.protocol4.pth')] });
+  t.notSame(Array.from(model.values('fc1.weight')), values);
+  t.strictSame(Array.from(plain.values('fc1.weight')), values);
+  t.equal(sha256(readFileSync(fixture('mlp.onnx'))), before);
+  t.equal(plain.sha256, before);
+});
+
+t.test("the model's hash is over its file and the weights' files; theirs are as published", async (t) => {
+  const files = ['mlp.backbone.pth', 'mlp.linear.pth'].map(weights);
+  const model = await loadModel(fixture('mlp.onnx'), { weights: files });
+  const hashes = files.map((file) => sha256(readFileSync(file)));
+  t.strictSame(
+    model.weights?.files.map(({ sha256 }) => sha256),
+    hashes,
+  );
+  t.equal(model.sha256, sha256([sha256(readFileSync(fixture('mlp.onnx'))), ...hashes].join()));
+});
+
+t.test('the mapping says which tensor of which file became which parameter', async (t) => {
+  const files = ['mlp.backbone.pth', 'mlp.linear.pth'].map(weights);
+  const { weights: loaded } = await loadModel(fixture('mlp.onnx'), { weights: files });
+  t.match(loaded?.files, [
+    { format: 'PyTorch zip', place: 'online_backbone: module.model.*' },
+    { format: 'PyTorch zip', place: 'state_dict: module.*' },
+  ]);
+  t.strictSame(
+    loaded?.mapping.map(({ parameter, file, key }) => [parameter, file, key]),
+    [
+      ['fc1.weight', 0, 'module.model.fc1.weight'],
+      ['fc1.bias', 0, 'module.model.fc1.bias'],
+      ['fc2.weight', 1, 'module.linear.weight'],
+      ['fc2.bias', 1, 'module.linear.bias'],
+    ],
+  );
+  const vit = await loadModel(fixture('vit.folded.onnx'), { weights: [weights('vit.strided.legacy.pth')] });
+  t.match(
+    vit.weights?.mapping.find(({ parameter }) => parameter === 'blocks.0.attn.qkv.weight'),
+    { tensor: 'onnx::MatMul_138', shape: [36, 12], transposed: true, type: 'float32' },
+  );
+});
+
+t.test('of two copies the averaged one is taken, and that is said', async (t) => {
+  const model = await loadModel(fixture('mlp.onnx'), { weights: [weights('mlp.ema.ckpt')] });
+  t.match(model.weights?.files[0]?.place, 'state_dict_ema');
+  t.match(model.warnings.join(), /holds the model more than once: state_dict_ema is taken, not state_dict$/);
+  const { warnings } = await loadModel(fixture('mlp.onnx'), { weights: [weights('mlp.pth.tar')] });
+  t.strictSame(warnings, [], 'an optimiser is no copy');
+});
+
+const refused: [title: string, graph: string, files: string[], message: RegExp][] = [
+  [
+    'a backbone without its head',
+    'mlp.onnx',
+    ['mlp.backbone.pth'],
+    /backbone\.pth: 2 parameters of .*mlp\.onnx are there, missing fc2\.weight, fc2\.bias; .*--allow-partial/,
+  ],
+  ['another architecture', 'vit.onnx', ['mlp.protocol4.pth'], /none of its 4 tensors \(fc1\.weight, .*is a/],
+  [
+    'BatchNorm that was folded at export, by the older exporter',
+    'bottleneck.folded.onnx',
+    ['bottleneck.safetensors'],
+    /bottleneck\.safetensors: has BatchNorm \(.*running_var\).*folded into the convolutions at export.*export the model again/,
+  ],
+  [
+    'BatchNorm that was folded at export, by the newer exporter',
+    'bottleneck.dynamo.onnx',
+    ['bottleneck.safetensors'],
+    /folded into the convolutions at export/,
+  ],
+];
+for (const [title, graph, files, message] of refused) {
+  t.test(`${title} is refused`, async (t) => {
+    const wanted = { code: 'ERR_WEIGHTS', message };
+    await t.rejects(loadModel(fixture(graph), { weights: files.map(weights) }), wanted);
+  });
+}
+
+t.test('folded BatchNorm is refused even in part', async (t) => {
+  const options = { weights: [weights('bottleneck.safetensors')], allowPartial: true };
+  await t.rejects(loadModel(fixture('bottleneck.folded.onnx'), options), { message: /folded/ });
+});
+
+/** A safetensors file of float32 zeros. */
+function zeros(t: Test, shapes: Record<string, number[]>): string {
+  let at = 0;
+  const header = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const from = at;
+      at += 4 * shape.reduce((product, d) => product * d, 1);
+      return [name, { dtype: 'F32', shape, data_offsets: [from, at] }];
+    }),
+  );
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const path = join(t.testdir(), 'zeros.safetensors');
+  writeFileSync(path, Buffer.concat([length, text, Buffer.alloc(at)]));
+  return path;
+}
+
+const whole = { 'fc1.weight': [16, 64], 'fc1.bias': [16], 'fc2.weight': [10, 16], 'fc2.bias': [10] };
+
+t.test(
+  'missing, misshapen and unexpected tensors are listed, and loaded in part when that is asked',
+  async (t) => {
+    const file = zeros(t, { ...whole, 'fc1.bias': [17], 'fc2.weight': [16, 10], 'fc3.weight': [2, 2] });
+    const error = await loadModel(fixture('mlp.onnx'), { weights: [file] }).catch((thrown) => thrown);
+    t.equal(error.code, 'ERR_WEIGHTS');
+    t.match(error.message, /fc1\.bias is \[16\], fc1\.bias of .* float32 \[17\]/);
+    t.match(error.message, /fc2\.weight is \[10, 16\], fc2\.weight of .* float32 \[16, 10\]/);
+    t.match(error.message, /unexpected fc3\.weight/);
+
+    const plain = await loadModel(fixture('mlp.onnx'));
+    const model = await loadModel(fixture('mlp.onnx'), { weights: [file], allowPartial: true });
+    t.ok(model.values('fc1.weight').every((value) => value === 0));
+    t.strictSame(Array.from(model.values('fc1.bias')), Array.from(plain.values('fc1.bias')));
+    t.match(model.weights, { missing: [], misfit: [String, String], unexpected: [{ key: 'fc3.weight' }] });
+    t.match(model.warnings.join(), /2 parameters .* are there, misshapen .*; unexpected fc3\.weight/);
+  },
+);
+
+t.test('a later file whose head does not fit is not passed over for the earlier one', async (t) => {
+  const head = zeros(t, { 'fc2.weight': [100, 16], 'fc2.bias': [10] });
+  const files = [weights('mlp.protocol4.pth'), head];
+  await t.rejects(loadModel(fixture('mlp.onnx'), { weights: files }), {
+    message: /misshapen fc2\.weight is/,
+  });
+  const swapped = await loadModel(fixture('mlp.onnx'), { weights: [...files].reverse() });
+  t.ok((await distance(swapped, 'mlp', answers.mlp)) < 1e-4);
+});
+
+t.test('a head is not guessed where two have its shape', async (t) => {
+  const { 'fc1.weight': weight, 'fc1.bias': bias } = whole;
+  const heads = {
+    'head.weight': [10, 16],
+    'head.bias': [10],
+    'head2.fc.weight': [10, 16],
+    'head2.fc.bias': [10],
+  };
+  const file = zeros(t, { 'fc1.weight': weight, 'fc1.bias': bias, ...heads });
+  await t.rejects(loadModel(fixture('mlp.onnx'), { weights: [file] }), { message: /missing fc2\.weight/ });
+});

@@ -1,0 +1,125 @@
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openImages } from '../../src/images/index.js';
+import { loadModel, type Model } from '../../src/model.js';
+import { modelInput } from '../../src/model-input.js';
+import { resetLayer } from '../../src/reset.js';
+import { parseReset, parseResets } from '../../src/reset-spec.js';
+import { readRun } from '../../src/results.js';
+import { sweep } from '../../src/sweep.js';
+import type { SweepOptions } from '../../src/sweep-settings.js';
+import { fixture } from '../fixtures.js';
+
+const weights = (name: string) => fixture(`weights/${name}`);
+
+async function sweepOf(model: Model, options: SweepOptions) {
+  const images = await openImages('synthetic:24', { ...modelInput(model), images: 24 });
+  try {
+    return await sweep(model, images, { trials: 1, ...options });
+  } finally {
+    await images.close();
+  }
+}
+
+t.test('both engines sweep a checkpoint, and agree; the run says where its weights are from', async (t) => {
+  const dir = t.testdir({});
+  const plain = await sweepOf(await loadModel(fixture('bottleneck.onnx')), {});
+  for (const [graph, file] of [
+    ['bottleneck.onnx', 'bottleneck.strided.pth'],
+    ['vit.folded.onnx', 'vit.strided.legacy.pth'],
+  ] as const) {
+    const model = await loadModel(fixture(graph), { weights: [weights(file)] });
+    const out = join(dir, graph);
+    const fast = (await sweepOf(model, { out })).summary;
+    const reference = (await sweepOf(model, { engine: 'reference' })).summary;
+    for (const [i, layer] of fast.layers.entries()) {
+      const [a, b] = [layer.perTrial[0], reference.layers[i]?.perTrial[0]];
+      t.equal(a?.agreementCount, b?.agreementCount, layer.layer);
+      t.ok(Math.abs((a?.cosine ?? 0) - (b?.cosine ?? 1)) < 1e-4, layer.layer);
+    }
+    const { info } = await readRun(out);
+    t.equal(info.model.sha256, model.sha256);
+    t.strictSame(info.environment.weights, model.weights?.files);
+    if (graph === 'bottleneck.onnx') t.notSame(fast.layers[0]?.change, plain.summary.layers[0]?.change);
+  }
+});
+
+t.test('a run of other weights is not continued', async (t) => {
+  const dir = t.testdir({});
+  const file = join(dir, 'w.pth');
+  const go = async (name: string) => {
+    copyFileSync(weights(name), file);
+    return sweepOf(await loadModel(fixture('mlp.onnx'), { weights: [file] }), { out: join(dir, 'run') });
+  };
+  await go('mlp.protocol4.pth');
+  await go('mlp.protocol4.pth');
+  await t.rejects(go('mlp.float16.pth'), { code: 'ERR_RUN', message: /another run \(model mlp/ });
+});
+
+/** The new weights of the layers named, or of all. */
+async function reset(t: Test, model: Model, text: string, names?: string[]) {
+  const [found] = await parseResets([text], model);
+  if (!found) throw t.error('no reset');
+  const values: Record<string, number[]> = {};
+  for (const layer of model.layers) {
+    if (names && !names.includes(layer.name)) continue;
+    const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
+    const { tensors } = await resetLayer(model, layer, found, 0, context);
+    for (const [tensor, data] of tensors) values[tensor] = [...data];
+  }
+  return values;
+}
+
+t.test('a donor may be a checkpoint, and is what the ONNX of the same weights is', async (t) => {
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  const expected = await reset(t, model, `donor=${fixture('bottleneck-donor.onnx')}`);
+  for (const file of ['bottleneck.safetensors', 'bottleneck.legacy.pth', 'bottleneck.strided.pth']) {
+    t.strictSame(await reset(t, model, `donor=${weights(file)}`), expected, file);
+  }
+});
+
+t.test('interpolating with a checkpoint weighs its values and the own ones', async (t) => {
+  const model = await loadModel(fixture('mlp.onnx'));
+  const donor = await reset(t, model, `donor=${weights('mlp.pth.tar')}`);
+  const mixed = await reset(t, model, `interpolate=${weights('mlp.pth.tar')}@0.25`);
+  for (const [tensor, values] of Object.entries(mixed)) {
+    const own = model.values(tensor);
+    const far = values.map((value, i) =>
+      Math.abs(value - (0.75 * (donor[tensor]?.[i] ?? 0) + 0.25 * (own[i] ?? 0))),
+    );
+    t.ok(Math.max(...far) < 1e-6, tensor);
+  }
+});
+
+t.test('a donor without some layers serves the others', async (t) => {
+  const model = await loadModel(fixture('mlp.onnx'));
+  const text = `donor=${weights('mlp.backbone.pth')}`;
+  t.strictSame(Object.keys(await reset(t, model, text, ['fc1'])).sort(), ['fc1.bias', 'fc1.weight']);
+  await t.rejects(reset(t, model, text, ['fc2']), {
+    code: 'ERR_RESET',
+    message: /the donor .*mlp\.backbone\.pth does not fit fc2: it has no weight of that layer/,
+  });
+});
+
+t.test('a checkpoint donor needs the model, and one whose BatchNorm is not folded', async (t) => {
+  await t.rejects(parseReset(`donor=${weights('mlp.pth.tar')}`), {
+    code: 'ERR_OPTION',
+    message: /parseResets/,
+  });
+  const folded = await loadModel(fixture('bottleneck.folded.onnx'));
+  await t.rejects(parseResets([`donor=${weights('bottleneck.legacy.pth')}`], folded), {
+    code: 'ERR_WEIGHTS',
+    message: /folded into the convolutions/,
+  });
+  await t.rejects(parseResets(['donor=gone.pth'], folded), {
+    code: 'ERR_WEIGHTS',
+    message: /gone\.pth: does not/,
+  });
+});
+
+t.test('the file of a donor is read, not written', async (t) => {
+  const before = readFileSync(weights('mlp.pth.tar'));
+  await reset(t, await loadModel(fixture('mlp.onnx')), `donor=${weights('mlp.pth.tar')}`);
+  t.strictSame(readFileSync(weights('mlp.pth.tar')), before);
+});
