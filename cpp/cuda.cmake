@@ -1,0 +1,93 @@
+# Whether there is CUDA code in this build, and how it is compiled. Used by the addon and by gpu-check.
+#
+#   CRITMAP_CUDA                AUTO: where a CUDA compiler works; ON: an error without one; OFF: never
+#   CRITMAP_CUDA_ARCHITECTURES  as CMAKE_CUDA_ARCHITECTURES; also an environment variable. Default: every kind of
+#                               card of the last years that the compiler knows, and PTX for later ones.
+#
+# Sets critmap_cuda (TRUE or FALSE) and defines critmap_add_cuda(target).
+include(CheckLanguage)
+
+set(CRITMAP_CUDA AUTO CACHE STRING "CUDA code in the addon: AUTO, ON or OFF")
+set_property(CACHE CRITMAP_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(CRITMAP_CUDA_ARCHITECTURES "$ENV{CRITMAP_CUDA_ARCHITECTURES}" CACHE STRING
+  "Kinds of cards to compile for; empty: all that are supported")
+
+set(critmap_cuda FALSE)
+if(NOT CRITMAP_CUDA)
+  message(STATUS "CUDA: off (CRITMAP_CUDA=${CRITMAP_CUDA})")
+else()
+  # Toolkits install there without changing PATH.
+  find_program(CRITMAP_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin)
+  if(CRITMAP_NVCC AND NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    set(CMAKE_CUDA_COMPILER ${CRITMAP_NVCC})
+  endif()
+  set(reason "no compiler")
+  if(CRITMAP_NVCC OR DEFINED CMAKE_CUDA_COMPILER OR DEFINED ENV{CUDACXX})
+    # Otherwise CMake tries one for the oldest card that it knows of, which a new toolkit may have dropped.
+    set(ENV{CUDAARCHS} 75)
+    set(asked_compiler ${CMAKE_CUDA_COMPILER})
+    unset(CMAKE_CUDA_COMPILER)
+    if(asked_compiler AND NOT DEFINED ENV{CUDACXX})
+      set(ENV{CUDACXX} ${asked_compiler})
+    endif()
+    check_language(CUDA)
+    unset(ENV{CUDAARCHS})
+    if(CMAKE_CUDA_COMPILER)
+      set(critmap_cuda TRUE)
+    else()
+      set(reason "the compiler ${asked_compiler} does not work")
+    endif()
+  endif()
+  if(NOT critmap_cuda)
+    if(NOT CRITMAP_CUDA STREQUAL AUTO)
+      message(FATAL_ERROR "CRITMAP_CUDA=${CRITMAP_CUDA}: ${reason}. Install the CUDA toolkit, or let CUDACXX name nvcc.")
+    endif()
+    message(STATUS "CUDA: off (${reason})")
+  endif()
+endif()
+
+if(critmap_cuda)
+  set(wanted 75 80 86 89 90 100 120)
+  if(CRITMAP_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES ${CRITMAP_CUDA_ARCHITECTURES})
+  else()
+    execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known ERROR_QUIET)
+    set(CMAKE_CUDA_ARCHITECTURES "")
+    foreach(architecture ${wanted})
+      if(known MATCHES "compute_${architecture}[^0-9]")
+        set(newest ${architecture})
+        list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture}-real)
+      endif()
+    endforeach()
+    list(APPEND CMAKE_CUDA_ARCHITECTURES ${newest}-virtual)
+  endif()
+  enable_language(CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  message(STATUS "CUDA: on (${CMAKE_CUDA_COMPILER_VERSION}, for ${CMAKE_CUDA_ARCHITECTURES})")
+endif()
+
+# Compiles the kernels and the device layer into `target`. The runtime is linked statically and finds the driver
+# when it is first called, so that the result loads everywhere.
+function(critmap_add_cuda target)
+  set(folder ${CMAKE_CURRENT_FUNCTION_LIST_DIR})
+  add_library(critmap_kernels OBJECT ${folder}/reset.cu ${folder}/metrics.cu)
+  target_include_directories(critmap_kernels PRIVATE ${folder})
+  set_target_properties(critmap_kernels PROPERTIES
+    CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+  # Not 20, which not every CMake knows of every CUDA compiler.
+  target_compile_features(critmap_kernels PRIVATE cuda_std_17)
+  # Contraction would change the bits.
+  target_compile_options(critmap_kernels PRIVATE -fmad=false)
+  if(NOT MSVC)
+    target_compile_options(critmap_kernels PRIVATE -Xcompiler=-Wall,-Wextra)
+  endif()
+  if(CRITMAP_WERROR)
+    target_compile_options(critmap_kernels PRIVATE -Werror=all-warnings)
+    if(NOT MSVC)
+      target_compile_options(critmap_kernels PRIVATE -Xcompiler=-Werror)
+    endif()
+  endif()
+  target_sources(${target} PRIVATE ${folder}/device.cpp $<TARGET_OBJECTS:critmap_kernels>)
+  # The system's, so that warnings are about our own code only.
+  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+endfunction()
