@@ -114,9 +114,9 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
 
   Sums<L, weight_sums> sums;
   sum_row<L, Main>(classes, sums, [&]<class M, bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
-    // Elements beyond the row: no weight, and a raw logit of 0.
-    const auto z = load_part<M, whole>(original, at, classes, -3e38f);
-    const auto y = load_part<M, whole>(changed, at, classes, -3e38f);
+    // Elements beyond the row: no weight, however low the maximum is, and a raw logit of 0.
+    const auto z = load_part<M, whole>(original, at, classes, -INFINITY);
+    const auto y = load_part<M, whole>(changed, at, classes, -INFINITY);
     const Weighed<M> element = weigh<M>(z, y, top);
     M::store(exp_z + at, element.original);
     M::store(exp_y + at, element.changed);
