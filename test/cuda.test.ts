@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { advice, cards, devices, requireDevice } from '../src/commands/devices.js';
+import { cards, devices } from '../src/commands/devices.js';
+import { advice, cardOf } from '../src/cuda.js';
 import { native } from '../src/native.js';
+import { nativeEngine, onnxruntimeLibrary } from '../src/native-engine.js';
 
 const addon =
   process.env.CRITMAP_ADDON ?? fileURLToPath(new URL('../build/Release/critmap.node', import.meta.url));
@@ -17,6 +21,13 @@ t.test('the addon needs no CUDA library to load', async (t) => {
     needed.filter((name) => /cuda|cublas|cudnn|nvidia/i.test(name as string)),
     [],
   );
+});
+
+t.test('nothing of critmap is missing in the addon', async (t) => {
+  // A shared library links without what it calls, and ends the process when it calls it.
+  const { stdout, error } = spawnSync('nm', ['-D', '--undefined-only', addon], { encoding: 'utf8' });
+  if (error) return t.comment('no nm here');
+  t.notMatch(stdout, /critmap|cuda/i);
 });
 
 t.test('no symbol of a CUDA runtime is exported', async (t) => {
@@ -49,15 +60,47 @@ t.test('cards are listed with their memory, capability and versions', async (t) 
 });
 
 t.test('a device that cannot compute is refused with the reason and what to do', async (t) => {
-  for (const device of ['auto', 'cpu']) t.doesNotThrow(() => requireDevice(device));
-  for (const device of ['cuda', 'cuda:0', 'cuda:0,1', 'cuda:all']) {
-    t.throws(() => requireDevice(device), {
+  for (const device of ['auto', 'cpu']) t.equal(cardOf(device), undefined);
+  for (const device of found.reason ? ['cuda', 'cuda:0', 'cuda:9999'] : ['cuda:9999']) {
+    t.throws(() => cardOf(device), {
       code: 'ERR_NATIVE',
-      message: new RegExp(`^--device ${device}: .*(GPU|CUDA|driver|sweeps).*--device cpu\\.$`),
+      message: new RegExp(`^--device ${device}: .*(GPU|CUDA|driver|card).*--device cpu\\.$`),
     });
   }
-  t.throws(() => requireDevice('tpu'), { code: 'ERR_OPTION', message: /auto, cpu or cuda/ });
-  const none = { driver: null, runtime: null, devices: [] };
+  for (const device of ['tpu', 'cuda:', 'cuda:all', 'cuda:0,1', 'cuda:-1', 'CUDA']) {
+    t.throws(() => cardOf(device), { code: 'ERR_OPTION', message: /auto, cpu, cuda or cuda:N/ });
+  }
+  const none = { devices: [] };
   t.match(advice({ ...none, compiled: false }), /CUDA toolkit/);
   t.match(advice({ ...none, compiled: true }), /driver/);
+});
+
+t.test('the library may be named by its folder, as one with providers is unpacked', async (t) => {
+  const before = process.env.CRITMAP_ONNXRUNTIME;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.CRITMAP_ONNXRUNTIME;
+    else process.env.CRITMAP_ONNXRUNTIME = before;
+  });
+  delete process.env.CRITMAP_ONNXRUNTIME;
+  const file = onnxruntimeLibrary();
+  process.env.CRITMAP_ONNXRUNTIME = dirname(file);
+  t.equal(onnxruntimeLibrary(), file);
+  process.env.CRITMAP_ONNXRUNTIME = t.testdir();
+  t.throws(() => onnxruntimeLibrary(), { code: 'ERR_NATIVE', message: /CRITMAP_ONNXRUNTIME.*onnxruntime/ });
+});
+
+t.test('an engine on a card that is not there is refused, with why', async (t) => {
+  const open = (device: unknown) =>
+    nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, device: device as number });
+  t.throws(() => open(9999), { message: /CUDA/ });
+  if (
+    found.compiled &&
+    !existsSync(join(dirname(onnxruntimeLibrary()), 'libonnxruntime_providers_cuda.so')) &&
+    found.reason
+  ) {
+    t.throws(() => open(0), { message: /ONNX Runtime .* cannot use a GPU: .*CRITMAP_ONNXRUNTIME/ });
+  }
+  t.throws(() => open('0'), { name: 'TypeError', message: /options.device/ });
+  t.throws(() => open(-1), { name: 'RangeError', message: /options.device/ });
+  t.throws(() => open(2 ** 40), { name: 'RangeError', message: /options.device/ });
 });

@@ -1,20 +1,22 @@
 # Whether there is CUDA code in this build, and how it is compiled. Used by the addon and by gpu-check.
 #
-#   CRITMAP_CUDA                AUTO: where a CUDA compiler works; ON: an error without one; OFF: never
+#   CRITMAP_CUDA                AUTO: where a CUDA compiler works; ON: an error without one; OFF: never;
+#                               EMULATE: on the host, without CUDA, for tests (Linux)
 #   CRITMAP_CUDA_ARCHITECTURES  as CMAKE_CUDA_ARCHITECTURES; also an environment variable. Default: every kind of
 #                               card of the last years that the compiler knows, and PTX for later ones.
 #
-# Sets critmap_cuda (TRUE or FALSE) and defines critmap_add_cuda(target).
+# Sets critmap_cuda to whether there is a compiler, and defines critmap_add_cuda(target), which needs one, and
+# critmap_add_emulated_cuda(target).
 include(CheckLanguage)
 
-set(CRITMAP_CUDA AUTO CACHE STRING "CUDA code in the addon: AUTO, ON or OFF")
-set_property(CACHE CRITMAP_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(CRITMAP_CUDA AUTO CACHE STRING "CUDA code: AUTO, ON, OFF, or EMULATE for tests")
+set_property(CACHE CRITMAP_CUDA PROPERTY STRINGS AUTO ON OFF EMULATE)
 set(CRITMAP_CUDA_ARCHITECTURES "$ENV{CRITMAP_CUDA_ARCHITECTURES}" CACHE STRING
   "Kinds of cards to compile for; empty: all that are supported")
 
 set(critmap_cuda FALSE)
 set(critmap_cuda_reason "CRITMAP_CUDA=${CRITMAP_CUDA}")
-if(CRITMAP_CUDA)
+if(CRITMAP_CUDA AND NOT CRITMAP_CUDA STREQUAL EMULATE)
   # Toolkits install there without changing PATH.
   find_program(CRITMAP_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin)
   set(compiler "$ENV{CUDACXX}")
@@ -62,6 +64,8 @@ endif()
 
 if(critmap_cuda)
   message(STATUS "CUDA: on (${CMAKE_CUDA_COMPILER_VERSION}, for ${CMAKE_CUDA_ARCHITECTURES})")
+elseif(CRITMAP_CUDA STREQUAL EMULATE)
+  message(STATUS "CUDA: emulated on the host")
 elseif(CRITMAP_CUDA STREQUAL AUTO OR NOT CRITMAP_CUDA)
   message(STATUS "CUDA: off (${critmap_cuda_reason})")
 else()
@@ -93,4 +97,26 @@ function(critmap_add_cuda target)
   target_sources(${target} PRIVATE ${folder}/device.cpp $<TARGET_OBJECTS:critmap_kernels>)
   # The system's, so that warnings are about our own code only.
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+endfunction()
+
+# The same kernels and device layer as C++, over a CUDA runtime that needs no card.
+function(critmap_add_emulated_cuda target)
+  cmake_path(GET CMAKE_CURRENT_FUNCTION_LIST_DIR PARENT_PATH folder)
+  set(emulation ${folder}/gpu-check/emulation)
+  # A library of its own, since options of a file hold only in the folder that sets them.
+  add_library(critmap_emulation OBJECT
+    ${folder}/reset.cu ${folder}/metrics.cu ${folder}/device.cpp ${emulation}/grid.cpp ${emulation}/runtime.cpp)
+  set_source_files_properties(${folder}/reset.cu ${folder}/metrics.cu PROPERTIES
+    LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+  # It jumps between stacks, which that takes for a broken one.
+  set_source_files_properties(${emulation}/grid.cpp PROPERTIES COMPILE_OPTIONS "-U_FORTIFY_SOURCE")
+  target_compile_features(critmap_emulation PRIVATE cxx_std_20)
+  target_compile_options(critmap_emulation PRIVATE -O2 -ffp-contract=off -fno-math-errno -Wall -Wextra)
+  if(CRITMAP_WERROR)
+    target_compile_options(critmap_emulation PRIVATE -Werror)
+  endif()
+  set_target_properties(critmap_emulation PROPERTIES
+    CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(critmap_emulation PRIVATE ${emulation} ${folder})
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:critmap_emulation>)
 endfunction()

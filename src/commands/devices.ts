@@ -1,7 +1,6 @@
 /** `critmap devices`: what can compute here, and why not the rest. */
 import { availableParallelism, cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
-import { CritmapError } from '../errors.js';
 import { type CudaInventory, native } from '../native.js';
 import { onnxruntimeVersion } from '../version.js';
 
@@ -10,7 +9,7 @@ export interface Device {
   available: boolean;
   /** Processor or card. */
   name: string;
-  /** What it computes with, or why it cannot. */
+  /** What it computes with, or why it cannot. Whether ONNX Runtime can use a card shows when a sweep begins. */
   detail: string;
   /** Of a card: its memory, and CUDA's versions of card, driver and addon. */
   memoryBytes?: number;
@@ -39,38 +38,14 @@ export function cards({ devices, driver, runtime, reason }: CudaInventory): Devi
   }
   return devices.map(({ name, memoryBytes, computeCapability }, i) => ({
     id: `cuda:${i}`,
-    available: false,
+    available: true,
     name,
-    detail: `${(memoryBytes / 2 ** 30).toFixed(1)} GiB, compute capability ${computeCapability}, driver for CUDA ${driver}, built with CUDA ${runtime}; ${NO_ENGINE}`,
+    detail: `${(memoryBytes / 2 ** 30).toFixed(1)} GiB, compute capability ${computeCapability}, driver for CUDA ${driver}, built with CUDA ${runtime}; sweeps on a card are not verified yet`,
     memoryBytes,
     computeCapability,
     driver,
     runtime,
   }));
-}
-
-const NO_ENGINE = 'sweeps do not run on it in this version';
-
-/** @throws CritmapError when a device that was asked for cannot compute; `auto` never fails */
-export function requireDevice(device: string): void {
-  if (device === 'auto' || device === 'cpu') return;
-  if (!/^cuda(:(\d+|all)(,\d+)*)?$/.test(device)) {
-    throw new CritmapError(
-      'ERR_OPTION',
-      `--device ${device}: there is no such device; give auto, cpu or cuda`,
-    );
-  }
-  const found = native().cuda();
-  const why = found.devices.length > 0 ? NO_ENGINE : found.reason;
-  throw new CritmapError('ERR_NATIVE', `--device ${device}: ${why}. ${advice(found)}`);
-}
-
-/** What to do about it. */
-export function advice({ compiled, devices }: CudaInventory): string {
-  if (!compiled)
-    return 'Install the CUDA toolkit and build again (npm run build:addon), or use --device cpu.';
-  if (devices.length > 0) return 'Use --device cpu.';
-  return "Install NVIDIA's driver on a machine with one of its GPUs, or use --device cpu.";
 }
 
 export const devicesCommand: CommandModule<object, { json: boolean }> = {

@@ -1,5 +1,6 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
+import { cardOf } from '../cuda.js';
 import { openImages } from '../images/index.js';
 import { loadModel } from '../model.js';
 import { modelInput } from '../model-input.js';
@@ -8,7 +9,6 @@ import { parseReset } from '../reset-spec.js';
 import { files } from '../run.js';
 import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
-import { requireDevice } from './devices.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
@@ -28,7 +28,6 @@ export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
   resize?: number | undefined;
   crop?: number | undefined;
   name?: string | undefined;
-  device?: string | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -44,6 +43,7 @@ const forwarded = [
   'batch',
   'threads',
   'engine',
+  'device',
 ] as const;
 type Forwarded = (typeof forwarded)[number];
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
@@ -51,7 +51,8 @@ type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 /** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
 export async function runSweep(job: SweepJob): Promise<void> {
   const { out } = job;
-  requireDevice(job.device ?? 'auto');
+  // Before anything is read.
+  cardOf(job.device ?? 'auto');
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>

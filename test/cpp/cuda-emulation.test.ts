@@ -16,7 +16,7 @@ t.test(
   { skip, timeout: 600_000 },
   async (t) => {
     const build = t.testdir();
-    const options = ['-DCRITMAP_EMULATE=ON', '-DCRITMAP_WERROR=ON'];
+    const options = ['-DCRITMAP_CUDA=EMULATE', '-DCRITMAP_WERROR=ON'];
     execFileSync('cmake', ['-S', join(root, 'cpp', 'gpu-check'), '-B', build, ...options], { stdio: 'pipe' });
     execFileSync('cmake', ['--build', build, '--parallel', '2'], { stdio: 'pipe' });
     const program = join(build, 'gpu-check');

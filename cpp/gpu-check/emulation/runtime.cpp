@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <set>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct Allocation {
 };
 std::map<const char*, Allocation> allocations;
 std::set<cudaStream_t> streams;
+bool at_once = false;
+// Several workers may use the one card.
+std::recursive_mutex mutex;
+using Lock = std::lock_guard<std::recursive_mutex>;
 
 [[noreturn]] void misuse(const char* what) {
   std::fprintf(stderr, "emulation: %s\n", what);
@@ -49,12 +54,14 @@ bool is_device(const void* data, size_t bytes) {
 }
 
 void protect(int how) {
+  if (at_once) how = PROT_READ | PROT_WRITE;
   for (const auto& [data, allocation] : allocations) {
     mprotect(allocation.pages, allocation.page_bytes, how);
   }
 }
 
 void finish(cudaStream_t stream) {
+  const Lock lock(mutex);
   if (!streams.count(stream)) misuse("a stream that does not exist");
   if (stream->work.empty()) return;
   protect(PROT_READ | PROT_WRITE);
@@ -64,11 +71,23 @@ void finish(cudaStream_t stream) {
   protect(PROT_NONE);
 }
 
+void queue(cudaStream_t stream, std::function<void()> work) {
+  const Lock lock(mutex);
+  stream->work.push_back(std::move(work));
+  if (at_once) finish(stream);
+}
+
 }  // namespace
+
+void work_at_once() {
+  const Lock lock(mutex);
+  at_once = true;
+  protect(PROT_NONE);
+}
 
 cudaError_t emulate(unsigned blocks, unsigned threads, cudaStream_t stream, std::function<void()> kernel) {
   if (blocks == 0 || blocks > 0x7fffffffu || threads == 0 || threads > 1024) return cudaErrorInvalidValue;
-  stream->work.push_back([=] { run_grid(blocks, threads, kernel); });
+  queue(stream, [=] { run_grid(blocks, threads, kernel); });
   return cudaSuccess;
 }
 
@@ -103,6 +122,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
+  const Lock lock(mutex);
   if (bytes == 0) return *data = nullptr, cudaSuccess;
   if (bytes > size_t(1) << 30) return cudaErrorMemoryAllocation;
   const size_t page = size_t(sysconf(_SC_PAGESIZE)), rounded = (bytes + 255) / 256 * 256;
@@ -112,7 +132,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   mprotect(pages, page_bytes, PROT_READ | PROT_WRITE);
   char* const found = static_cast<char*>(pages) + page_bytes - rounded;
   memset(found, canary, rounded);
-  mprotect(pages, page_bytes, PROT_NONE);
+  if (!at_once) mprotect(pages, page_bytes, PROT_NONE);
   allocations[found] = {static_cast<char*>(pages), page_bytes, bytes};
   *data = found;
   return cudaSuccess;
@@ -120,6 +140,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
 
 cudaError_t cudaFree(void* data) {
   if (!data) return cudaSuccess;
+  const Lock lock(mutex);
   const auto found = allocations.find(static_cast<char*>(data));
   if (found == allocations.end()) misuse("memory is freed that is not there");
   for (const cudaStream_t stream : streams) {
@@ -145,25 +166,29 @@ cudaError_t cudaFreeHost(void* data) { return free(data), cudaSuccess; }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
+  const Lock lock(mutex);
   if (is_device(to, bytes) != (kind != cudaMemcpyDeviceToHost) ||
       is_device(from, bytes) != (kind != cudaMemcpyHostToDevice)) {
     return cudaErrorInvalidValue;
   }
-  stream->work.push_back([=] { memcpy(to, from, bytes); });
+  queue(stream, [=] { memcpy(to, from, bytes); });
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
+  const Lock lock(mutex);
   if (!is_device(to, bytes)) return cudaErrorInvalidValue;
-  stream->work.push_back([=] { memset(to, value, bytes); });
+  queue(stream, [=] { memset(to, value, bytes); });
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  const Lock lock(mutex);
   streams.insert(*stream = new CUstream_st);
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const Lock lock(mutex);
   finish(stream);
   streams.erase(stream);
   delete stream;
