@@ -91,6 +91,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<compare_now>(exports, "compare");
   add<compare_async, true>(exports, "compareAsync");
   add<norms_now>(exports, "norms");
+  add<cuda_inventory>(exports, "cuda");
   const Napi::Object engine = Napi::Object::New(env);
   add<engine_open>(engine, "open");
   add<engine_add_constant>(engine, "addConstant");

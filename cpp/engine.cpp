@@ -6,8 +6,11 @@
 
 namespace critmap {
 
-Engine::Engine(const ort::Library& library, size_t threads)
-    : library_(library), prepacked_(ort::make_prepacked_weights(library)), threads_(threads) {}
+Engine::Engine(const ort::Library& library, size_t threads, std::shared_ptr<Device> device)
+    : library_(library),
+      device_(std::move(device)),
+      prepacked_(ort::make_prepacked_weights(library)),
+      threads_(std::min(threads, device_->most_workers())) {}
 
 Engine::~Engine() { close(); }
 
@@ -44,18 +47,21 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
   }
   const auto loaded = std::make_shared<LoadedSession>();
   loaded->name = std::move(name);
+  loaded->device = device_;
   std::vector<ort::Initializer> initializers;
   for (External& external : externals) {
     // The ABI has no read-only tensors; initialisers are only read.
     float* const data = const_cast<float*>(external.constant->values.data());
-    loaded->values.push_back(
-        ort::make_value(library_, data, external.constant->values.size() * sizeof(float), external.dims, 1));
+    loaded->values.push_back(ort::make_value(
+        library_, library_.memory, data, external.constant->values.size() * sizeof(float), external.dims, 1));
     loaded->constants.push_back(std::move(external.constant));
     initializers.push_back({std::move(external.name), loaded->values.back().get()});
   }
   try {
-    loaded->session =
-        std::make_unique<ort::Session>(library_, model, optimise, initializers, prepacked_.get());
+    // Weights that a provider's kernels repack are on its device.
+    const ort::Provider* const provider = device_->provider();
+    loaded->session = std::make_unique<ort::Session>(library_, model, optimise, initializers,
+                                                     provider ? nullptr : prepacked_.get(), provider);
   } catch (const ort::Error& error) {
     throw ort::Error("session " + loaded->name + ": " + error.what(), error.code);
   }
@@ -125,7 +131,7 @@ void Engine::work(Worker& worker) {
     worker.job = job.get();
     lock.unlock();
     try {
-      if (!machine) machine = std::make_unique<Machine>(library_, computed_);
+      if (!machine) machine = std::make_unique<Machine>(library_, *device_, computed_);
       lock.lock();
       // Jobs cancelled before this are seen by their flag.
       worker.run_options = machine->run_options();

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "job.h"
+#include "workspace.h"
 
 namespace critmap {
 
@@ -24,7 +25,8 @@ struct EngineStats {
 
 class Engine {
  public:
-  Engine(const ort::Library& library, size_t threads);
+  // At most `threads` workers, or as many as the device can use.
+  Engine(const ort::Library& library, size_t threads, std::shared_ptr<Device> device);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -72,6 +74,7 @@ class Engine {
   void require_open() const;
 
   const ort::Library& library_;
+  const std::shared_ptr<Device> device_;
   const ort::PrepackedWeights prepacked_;
   mutable std::mutex mutex_;
   std::mutex closing_;

@@ -9,25 +9,10 @@
 #include <vector>
 
 #include "kernels.h"
+#include "metrics.h"
 #include "program.h"
 
 namespace critmap {
-
-// Columns of a result row.
-enum Column : size_t {
-  col_cosine,
-  col_l1,
-  col_l2,
-  col_kl,
-  col_js,
-  col_agree,
-  col_invalid,
-  col_published_cross_entropy,
-  col_top1,
-  col_top5,
-  col_loss,
-  columns
-};
 
 struct Job {
   enum class Outcome { rows, cancelled, failed };

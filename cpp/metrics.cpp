@@ -1,35 +1,26 @@
 #include "metrics.h"
 
 #include <cmath>
-#include <initializer_list>
 #include <limits>
 
 #include "kernels.h"
+#include "metrics_terms.h"
 
 namespace critmap {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-double limit(double value, double low, double high) {
-  return value < low ? low : value > high ? high : value;
-}
-
 void finish_row(const RowSums& sums, size_t row, const ComparisonOut& out) {
   out.invalid[row] = !sums.finite;
   out.agree[row] = sums.finite && sums.agree;
-  if (!sums.finite) {
-    for (double* metric : {out.cosine, out.l1, out.l2, out.kl, out.js, out.published_cross_entropy}) {
-      metric[row] = nan;
-    }
-    return;
-  }
-  out.cosine[row] = limit(sums.product / std::sqrt(sums.square_p * sums.square_q), 0, 1);
-  out.l1[row] = limit(sums.l1, 0, 2);
-  out.l2[row] = std::sqrt(sums.l2_square);
-  out.kl[row] = sums.kl > 0 ? sums.kl : 0;
-  out.js[row] = limit(sums.js / 0.69314718055994530942, 0, 1);
-  out.published_cross_entropy[row] = sums.log_weight_original * sums.changed - sums.changed_times_original;
+  const RowMetrics found = row_metrics(sums);
+  out.cosine[row] = found.cosine;
+  out.l1[row] = found.l1;
+  out.l2[row] = found.l2;
+  out.kl[row] = found.kl;
+  out.js[row] = found.js;
+  out.published_cross_entropy[row] = found.published_cross_entropy;
 }
 
 void finish_label(const Kernels& kernels, const RowSums& sums, const float* changed, size_t classes,
@@ -38,7 +29,7 @@ void finish_label(const Kernels& kernels, const RowSums& sums, const float* chan
   const size_t rank = counted ? kernels.rank(changed, classes, size_t(label)) : classes;
   out.top1[row] = counted && rank == 0;
   out.top5[row] = counted && rank < 5;
-  out.loss[row] = counted ? sums.log_weight_changed + (sums.top_changed - double(changed[label])) : nan;
+  out.loss[row] = counted ? label_loss(sums, changed[label]) : nan;
 }
 
 }  // namespace

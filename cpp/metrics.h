@@ -26,6 +26,22 @@ struct RowSums {
 constexpr size_t row_padding(size_t classes) { return (classes + 15) / 16 * 16; }
 constexpr size_t row_scratch(size_t classes) { return 3 * row_padding(classes) + 16; }
 
+// Columns of a result row.
+enum Column : size_t {
+  col_cosine,
+  col_l1,
+  col_l2,
+  col_kl,
+  col_js,
+  col_agree,
+  col_invalid,
+  col_published_cross_entropy,
+  col_top1,
+  col_top5,
+  col_loss,
+  columns
+};
+
 // Pointers to `rows` results each, owned by the caller.
 struct ComparisonOut {
   double *cosine, *l1, *l2, *kl, *js, *published_cross_entropy;

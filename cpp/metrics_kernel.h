@@ -3,9 +3,7 @@
 // every code path gives the same bits. Included by the kernels_*.cpp files.
 #pragma once
 
-#include "exponential.h"
-#include "lanes_pair.h"
-#include "metrics.h"
+#include "metrics_terms.h"
 
 namespace critmap {
 
@@ -30,34 +28,6 @@ CRITMAP_HD void walk_row(size_t count, const Step& step) {
   if (at < count) step.template operator()<false>(at);
 }
 
-template <class L>
-CRITMAP_HD typename L::Floats magnitude(typename L::Floats x) {
-  return L::from_bits(L::bits(x) & L::set(0x7fffffffu));
-}
-
-// K running sums: float32 over at most eight terms, then float64.
-template <class L, int K>
-struct Sums {
-  typename L::Doubles wide[K];
-  typename L::Floats narrow[K];
-
-  CRITMAP_HD Sums() {
-    for (int k = 0; k < K; k++) wide[k] = L::zero();
-  }
-  CRITMAP_HD void begin() {
-    for (int k = 0; k < K; k++) narrow[k] = L::set(0.0f);
-  }
-  CRITMAP_HD void add(int k, typename L::Floats terms) { narrow[k] = narrow[k] + terms; }
-  CRITMAP_HD void add(int k, typename Pair<L>::Floats terms) {
-    narrow[k] = narrow[k] + terms.a;
-    narrow[k] = narrow[k] + terms.b;
-  }
-  CRITMAP_HD void end() {
-    for (int k = 0; k < K; k++) wide[k] = wide[k] + L::widen(narrow[k]);
-  }
-  CRITMAP_HD double total(int k) const { return L::sum(wide[k]); }
-};
-
 // The same for sums: step<M, whole>(at) adds the terms of M::width elements, M being L or, where there are as
 // many, Main (L or a pair of L, which changes no sum). begin() and end() of the sums stand around every 128
 // elements.
@@ -73,12 +43,6 @@ CRITMAP_HD void sum_row(size_t count, Terms& sums, const Step& step) {
     sums.end();
   }
 }
-
-struct RowMaxima {
-  float original, changed;
-  // Bits of the largest magnitude in either row, which are those of a number if all logits are finite.
-  uint32_t magnitude;
-};
 
 template <class L>
 CRITMAP_HD RowMaxima row_maxima(const float* original, const float* changed, size_t count) {
@@ -134,9 +98,8 @@ CRITMAP_HD size_t first_equal(const float* row, size_t count, float wanted) {
 template <class L, class Main>
 void compare_row_kernel(const float* original, const float* changed, size_t classes, float* scratch,
                         RowSums& out) {
-  constexpr uint32_t infinity = 0x7f800000u, two_to_64 = 0x5f800000u;
   const RowMaxima top = row_maxima<L>(original, changed, classes);
-  out.finite = top.magnitude < infinity;
+  out.finite = is_finite(top);
   if (!out.finite) return;
   // Equal maxima go to the lowest index, in either row.
   const size_t best = first_equal<L>(original, classes, top.original);
@@ -147,68 +110,40 @@ void compare_row_kernel(const float* original, const float* changed, size_t clas
   float* const exp_z = scratch + (64 - (reinterpret_cast<uintptr_t>(scratch) & 63)) / sizeof(float);
   float* const exp_y = exp_z + padded;
   float* const gap = exp_y + padded;
-  // A difference of finite logits may overflow: beyond 1e18 it counts as 1e18. With raw logits of 2^64 and
-  // more scaled down, products stay finite too.
-  constexpr float floor = -1e18f;
-  const float raw_scale = top.magnitude < two_to_64 ? 1.0f : 0x1p-64f;
+  const float scale = raw_scale(top);
 
-  Sums<L, 4> sums;
+  Sums<L, weight_sums> sums;
   sum_row<L, Main>(classes, sums, [&]<class M, bool whole>(size_t at) CRITMAP_INLINE_LAMBDA {
-    // Elements beyond the row: no weight, and a raw logit of 0.
-    const auto z = load_part<M, whole>(original, at, classes, -3e38f);
-    const auto y = load_part<M, whole>(changed, at, classes, -3e38f);
-    const auto a = M::larger(z - M::set(top.original), M::set(floor)),
-               b = M::larger(y - M::set(top.changed), M::set(floor));
-    const auto both = exponential<Pair<M>>({a, b});
-    M::store(exp_z + at, both.a);
-    M::store(exp_y + at, both.b);
-    M::store(gap + at, a - b);
-    const auto own = (whole ? y : load_part<M, whole>(changed, at, classes, 0.0f)) * M::set(raw_scale);
-    sums.add(0, both.a);
-    sums.add(1, both.b);
-    sums.add(2, own);
-    sums.add(3, own * a);
+    // Elements beyond the row: no weight, however low the maximum is, and a raw logit of 0.
+    const auto z = load_part<M, whole>(original, at, classes, -INFINITY);
+    const auto y = load_part<M, whole>(changed, at, classes, -INFINITY);
+    const Weighed<M> element = weigh<M>(z, y, top);
+    M::store(exp_z + at, element.original);
+    M::store(exp_y + at, element.changed);
+    M::store(gap + at, element.gap);
+    const auto own = (whole ? y : load_part<M, whole>(changed, at, classes, 0.0f)) * M::set(scale);
+    add_weights<M>(sums, element, own);
   });
   const double weight_z = sums.total(0), weight_y = sums.total(1);
-  out.changed = sums.total(2) / raw_scale;
-  out.changed_times_original = sums.total(3) / raw_scale;
+  out.changed = sums.total(2) / scale;
+  out.changed_times_original = sums.total(3) / scale;
   out.log_weight_original = logarithm(weight_z);
   out.log_weight_changed = logarithm(weight_y);
   out.top_changed = double(top.changed);
 
-  // p and q times 2^40, which keeps squares of small differences out of the denormal numbers.
-  const float scale_p = float(0x1p40 / weight_z), scale_q = float(0x1p40 / weight_y);
-  const float shift = float(out.log_weight_original - out.log_weight_changed);
-  Sums<L, 7> last;
+  const RowScales scales = row_scales(weight_z, weight_y, out.log_weight_original, out.log_weight_changed);
+  Sums<L, distance_sums> last;
   sum_row<L, Main>(classes, last, [&]<class M, bool>(size_t at) CRITMAP_INLINE_LAMBDA {
     // The next rows, while there is computing to do.
     for (int i = 0; i < M::width; i += 16) {
       prefetch(original, classes + at + size_t(i));
       prefetch(changed, classes + at + size_t(i));
     }
-    const auto p = M::load(exp_z + at) * M::set(scale_p), q = M::load(exp_y + at) * M::set(scale_q);
-    const auto difference = p - q, sum = p + q, distance = magnitude<M>(difference);
-    // ln(p / q) from the logits, so it is finite where q has vanished.
-    const auto ratio = M::load(gap + at) - M::set(shift);
-    // With s = |p - q| / (p + q), the element's part of JS is (p + q) / 4 times
-    // (1 + s) ln(1 + s) + (1 - s) ln(1 - s) = 2 ln(1 + s) - (1 - s) |ln(p / q)|.
-    const auto s = distance / M::larger(sum, M::set(1e-30f));
-    const auto bend = twice_logarithm_1p<M>(s) - (M::set(1.0f) - s) * magnitude<M>(ratio);
-    last.add(0, distance);
-    last.add(1, difference * difference);
-    last.add(2, p * ratio);
-    last.add(3, sum * bend);
-    last.add(4, p * p);
-    last.add(5, q * q);
-    last.add(6, p * q);
+    add_distances<M>(last, M::load(exp_z + at), M::load(exp_y + at), M::load(gap + at), scales);
   });
-  out.l1 = last.total(0) * 0x1p-40;
-  out.l2_square = last.total(1) * 0x1p-80;
-  out.kl = last.total(2) * 0x1p-40;
-  out.js = last.total(3) * 0x1p-42;
-  out.square_p = last.total(4) * 0x1p-80;
-  out.square_q = last.total(5) * 0x1p-80;
-  out.product = last.total(6) * 0x1p-80;
+  double totals[distance_sums];
+  for (int k = 0; k < distance_sums; k++) totals[k] = last.total(k);
+  take_distances(totals, out);
 }
 
 template <class L>

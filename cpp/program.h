@@ -20,8 +20,12 @@ struct Constant {
   std::vector<float> values;
 };
 
+class Device;
+
 struct LoadedSession {
   std::string name;
+  // What the session computes on; freed last.
+  std::shared_ptr<Device> device;
   std::vector<std::shared_ptr<const Constant>> constants;
   std::vector<ort::Value> values;
   // Freed before the values that it borrows.

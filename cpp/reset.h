@@ -6,33 +6,11 @@
 
 #include <span>
 
-#include "draw.h"
+#include "reset_kinds.h"
 
 namespace critmap {
 
 struct Kernels;
-
-struct ResetLayout {
-  size_t channels;
-  // Stored elements between two neighbouring channels: element j belongs to channel (j / inner) % channels.
-  size_t inner;
-  // Stored [rest, channels] (inner is 1); logical order is [channels, rest].
-  bool transposed;
-};
-
-enum class ResetKind { draw, noise, constant, shuffle, interpolate };
-
-struct ResetRule {
-  ResetKind kind;
-  // draw: the new value. noise: what is added (its mean is 0).
-  Draw draw;
-  // constant: the new value. interpolate: the share that stays.
-  float value;
-  // interpolate: 1 - value, and as many elements as the target, in the target's storage order.
-  float donor_share;
-  const float* donor;
-  uint64_t key;
-};
 
 Draw draw_uniform(uint64_t key, float low, float high);
 Draw draw_normal(uint64_t key, float mean, float std);

@@ -25,7 +25,14 @@ function run(command, args, env = {}) {
 }
 
 const cmakeJs = join(dirname(resolve('cmake-js/package.json')), 'bin', 'cmake-js');
-run(process.execPath, [cmakeJs, 'build', '-O', build, '--CDCRITMAP_SANITIZE=address,undefined']);
+run(process.execPath, [
+  cmakeJs,
+  'build',
+  '-O',
+  build,
+  '--CDCRITMAP_SANITIZE=address,undefined',
+  '--CDCRITMAP_CUDA=OFF',
+]);
 
 // Node is not built with the sanitizers, so their runtimes come first; libstdc++ for its exceptions.
 const compiler = process.env.CXX ?? 'c++';

@@ -48,6 +48,8 @@ export interface EngineOptions {
   /** Images per inference call. */
   batch: number;
   threads: number;
+  /** CUDA's number of the card that the fast engine computes on; the processor without it. */
+  device?: number | undefined;
   /** Opening rejects with its reason soon after it aborts. */
   signal?: AbortSignal | undefined;
 }

@@ -16,10 +16,15 @@ import { refuseLabels } from './reference.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
 export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {
-  const { cells, threads, signal } = options;
+  const { cells, threads, device, signal } = options;
   const batch = model.io.batch ?? options.batch;
   const size = { ...options.size, channels: model.io.channels };
-  const plan = await planSweep(model, { ...options, size, batch }).catch((error) => {
+  const plan = await planSweep(model, {
+    ...options,
+    size,
+    batch,
+    ...(device !== undefined && { graph: 'model' as const }),
+  }).catch((error) => {
     signal?.throwIfAborted();
     throw new CritmapError(
       'ERR_MODEL',
@@ -28,7 +33,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     );
   });
   const { classes, program } = plan;
-  const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads });
+  const engine = openNative(device, threads);
   const close = () => void engine.close();
   signal?.addEventListener('abort', close, { once: true });
   try {
@@ -80,6 +85,17 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
 
 /** Cells whose rows are put together between two turns of the event loop. */
 const CELLS_A_TURN = 16;
+
+/** @throws CritmapError (ERR_NATIVE) when the card or its ONNX Runtime cannot compute */
+function openNative(device: number | undefined, threads: number): NativeEngine {
+  const library = onnxruntimeLibrary();
+  if (device === undefined) return nativeEngine.open({ library, threads });
+  try {
+    return nativeEngine.open({ library, threads, device });
+  } catch (error) {
+    throw new CritmapError('ERR_NATIVE', `cuda:${device}: ${messageOf(error)}`, { cause: error });
+  }
+}
 
 /** Between two looks at how far the workers are. */
 const PROGRESS_MS = 100;

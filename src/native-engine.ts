@@ -160,9 +160,10 @@ export type NativeProgram = Omit<EngineProgram, 'constants'> & { constants: numb
 export interface NativeEngine {
   /**
    * Loads ONNX Runtime from `library` (on first use; one per process) and makes an engine of at most `threads`
-   * workers, which start with the work for them.
+   * workers, which start with the work for them. `device`: CUDA's number of the card that computes, with one
+   * worker; the processor without it.
    */
-  open(options: { library: string; threads: number }): EngineHandle;
+  open(options: { library: string; threads: number; device?: number }): EngineHandle;
   /** Copies numbers into the engine; gives their index. */
   addConstant(engine: EngineHandle, values: Float32Array): number;
   /**
@@ -201,7 +202,7 @@ export class OpenEngine {
   /** Constants that this engine has, so that none is copied twice. */
   readonly #constants = new WeakMap<Float32Array, number>();
 
-  constructor(options: { library: string; threads: number }) {
+  constructor(options: Parameters<NativeEngine['open']>[0]) {
     this.#engine = native().engine.open(options);
   }
 
@@ -279,7 +280,7 @@ const MOST_COPIED = 8 * 2 ** 20;
 
 export const nativeEngine = {
   /** Loads the library on first use and opens an engine; throws Error with what the loader said. */
-  open: (options: { library: string; threads: number }): OpenEngine => new OpenEngine(options),
+  open: (options: Parameters<NativeEngine['open']>[0]): OpenEngine => new OpenEngine(options),
 };
 
 export { onnxruntimeLibrary } from './onnxruntime-library.js';

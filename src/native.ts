@@ -97,6 +97,20 @@ export interface NativeInfo {
   paths: string[];
 }
 
+/** The NVIDIA GPUs that CUDA finds. Versions are CUDA's (`13.0`), null where unknown. */
+export interface CudaInventory {
+  /** Whether this build has CUDA code. */
+  compiled: boolean;
+  /** The newest version that the installed driver supports. */
+  driver: string | null;
+  /** The version that the addon was built with. */
+  runtime: string | null;
+  /** By CUDA's device number. */
+  devices: { name: string; memoryBytes: number; computeCapability: string }[];
+  /** Why there are none. */
+  reason?: string;
+}
+
 /**
  * Everything JavaScript can call in the addon. A value of a wrong type, a detached or a shared buffer is a TypeError,
  * a wrong value a RangeError, both naming the argument; functions that return a promise reject with them. The inputs
@@ -106,6 +120,8 @@ export interface Native {
   info(): NativeInfo;
   /** Chooses a code path by name (tests compare them bit by bit). RangeError for one this processor lacks. */
   usePath(path: string): void;
+  /** Asks CUDA, for the first time in the process: takes up to a second where there is a GPU. */
+  cuda(): CudaInventory;
   /** Changes `target` in place, at once. */
   reset(target: Float32Array, rule: ResetRule, options?: ResetOptions): void;
   /**

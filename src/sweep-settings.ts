@@ -1,5 +1,6 @@
 /** What a sweep is asked for: its options, their defaults, and what of them decides the numbers. */
 import { availableParallelism } from 'node:os';
+import { cardOf } from './cuda.js';
 import { CritmapError } from './errors.js';
 import type { ImageSet } from './images/index.js';
 import { type InitScheme, initSchemes } from './initialisers.js';
@@ -31,6 +32,8 @@ export interface SweepOptions {
   threads?: number;
   /** Default `fast`; `reference` is the published algorithm, run the slow way. */
   engine?: 'fast' | 'reference';
+  /** `auto` (default), `cpu`, `cuda` or `cuda:N`: what the fast engine computes on. */
+  device?: string;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   onWarning?: (message: string) => void;
@@ -53,6 +56,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     batch: options.batch ?? defaultBatch(images.shape),
     threads: options.threads ?? availableParallelism(),
     engine: options.engine ?? 'fast',
+    card: cardOf(options.device ?? 'auto'),
   };
   const whole = (name: string, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {
@@ -67,6 +71,9 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   oneOf('init', settings.init, initSchemes);
   oneOf('norm', settings.norm, ['keep', 'reset']);
   oneOf('engine', settings.engine, ['fast', 'reference']);
+  if (settings.card !== undefined && settings.engine !== 'fast') {
+    throw new CritmapError('ERR_OPTION', 'the reference engine computes on the processor; use --device cpu');
+  }
   whole('trials', settings.trials, 1);
   whole('seed', settings.seed, 0);
   whole('batch', settings.batch, 1);
@@ -97,6 +104,7 @@ const known: readonly string[] = [
   'batch',
   'threads',
   'engine',
+  'device',
   'signal',
   'onProgress',
   'onWarning',
@@ -141,7 +149,7 @@ export async function identityOf(
   settings: Settings,
   signal?: AbortSignal,
 ): Promise<RunIdentity> {
-  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
+  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch, card } = settings;
   return {
     model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
     data: {
@@ -163,6 +171,7 @@ export async function identityOf(
       confidence,
       engine,
       batch,
+      ...(card !== undefined && { device: 'cuda' }),
       // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
       critmap: version,
       onnxruntime: onnxruntimeVersion(),
@@ -195,7 +204,7 @@ export function infoOf(
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
       onnxruntime: onnxruntimeVersion(),
-      device: 'cpu',
+      device: settings.card === undefined ? 'cpu' : `cuda:${settings.card}`,
       path: native().info().path,
       threads: settings.threads,
       totalImages: images.total,

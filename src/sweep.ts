@@ -81,9 +81,9 @@ export async function sweep(
     refuseOtherChunks(run, cells, finished, images, settings.engine);
     await save('running');
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
-    const { batch, threads } = settings;
+    const { batch, threads, card: device } = settings;
     const size = images.shape;
-    const engine = await open(model, { cells, context: settings, size, batch, threads, signal });
+    const engine = await open(model, { cells, context: settings, size, batch, threads, device, signal });
     try {
       await computeChunks({ model, images, cells, engine, finished, log, options });
     } finally {

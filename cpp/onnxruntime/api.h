@@ -12,6 +12,7 @@
 struct OrtStatus;
 struct OrtEnv;
 struct OrtMemoryInfo;
+struct OrtCUDAProviderOptionsV2;
 struct OrtArenaCfg;
 struct OrtAllocator;
 struct OrtSessionOptions;
@@ -46,7 +47,7 @@ using PathChar = char;
 // Values of the ABI's enumerations, which are passed as int.
 constexpr int log_warning = 2, log_fatal = 4, execution_sequential = 0;
 constexpr int optimization_none = 0, optimization_all = 99;
-constexpr int arena_allocator = 1, default_memory = 0;
+constexpr int device_allocator = 0, arena_allocator = 1, default_memory = 0;
 
 template <size_t slot, class Function>
 class Slot;
@@ -76,6 +77,9 @@ struct Api {
 
   // Memory. A description of CPU memory: (kind of allocator, kind of memory, result).
   Slot<69, OrtStatus*(int, int, OrtMemoryInfo**)> CreateCpuMemoryInfo{table};
+  // The same of a device's: (its kind's name, kind of allocator, its number, kind of memory, result).
+  Slot<68, OrtStatus*(const char*, int, int, int, OrtMemoryInfo**)> CreateMemoryInfo{table};
+  Slot<94, void(OrtMemoryInfo*)> ReleaseMemoryInfo{table};
   // Belongs to the library.
   Slot<78, OrtStatus*(OrtAllocator**)> GetAllocatorWithDefaultOptions{table};
   Slot<76, OrtStatus*(OrtAllocator*, void*)> AllocatorFree{table};
@@ -120,6 +124,17 @@ struct Api {
       table};
   Slot<95, void(OrtSession*)> ReleaseSession{table};
 
+  // CUDA's kernels, for the sessions of these options; fails where the runtime has none. Options by (keys,
+  // values, how many), which start from the defaults, then those that are pointers.
+  Slot<205, OrtStatus*(OrtCUDAProviderOptionsV2**)> CreateCUDAProviderOptions{table};
+  Slot<206, OrtStatus*(OrtCUDAProviderOptionsV2*, const char* const*, const char* const*, size_t)>
+      UpdateCUDAProviderOptions{table};
+  Slot<263, OrtStatus*(OrtCUDAProviderOptionsV2*, const char*, void*)> UpdateCUDAProviderOptionsWithValue{
+      table};
+  Slot<208, void(OrtCUDAProviderOptionsV2*)> ReleaseCUDAProviderOptions{table};
+  Slot<204, OrtStatus*(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)>
+      SessionOptionsAppendExecutionProvider_CUDA_V2{table};
+
   // A session's inputs and outputs, in the graph's order. Names are freed with the allocator passed.
   Slot<30, OrtStatus*(const OrtSession*, size_t*)> SessionGetInputCount{table};
   Slot<31, OrtStatus*(const OrtSession*, size_t*)> SessionGetOutputCount{table};
@@ -143,6 +158,7 @@ struct Api {
   Slot<39, OrtStatus*(OrtRunOptions**)> CreateRunOptions{table};
   Slot<97, void(OrtRunOptions*)> ReleaseRunOptions{table};
   Slot<41, OrtStatus*(OrtRunOptions*, int)> RunOptionsSetRunLogSeverityLevel{table};
+  Slot<165, OrtStatus*(OrtRunOptions*, const char*, const char*)> AddRunConfigEntry{table};
   // From any thread: runs with these options fail before their next node, until it is unset.
   Slot<46, OrtStatus*(OrtRunOptions*)> RunOptionsSetTerminate{table};
   Slot<47, OrtStatus*(OrtRunOptions*)> RunOptionsUnsetTerminate{table};

@@ -37,9 +37,9 @@ void self_test(const Library& library) {
   }
   const int64_t dims[] = {2};
   alignas(64) float x[] = {1, 2}, w[] = {10, 20}, y[] = {0, 0};
-  const Value in = make_value(library, x, sizeof(x), dims, 1);
-  const Value weight = make_value(library, w, sizeof(w), dims, 1);
-  const Value out = make_value(library, y, sizeof(y), dims, 1);
+  const Value in = make_value(library, library.memory, x, sizeof(x), dims, 1);
+  const Value weight = make_value(library, library.memory, w, sizeof(w), dims, 1);
+  const Value out = make_value(library, library.memory, y, sizeof(y), dims, 1);
   const Initializer initializers[] = {{"w", weight.get()}};
   const PrepackedWeights prepacked = make_prepacked_weights(library);
   const Session session(library, model, Optimise::yes, initializers, prepacked.get());

@@ -51,18 +51,20 @@ Port describe(const Library& library, std::string name, const OrtTypeInfo* type)
 
 }  // namespace
 
-Value make_value(const Library& library, void* data, size_t bytes, std::span<const int64_t> dims, int type) {
+Value make_value(const Library& library, const OrtMemoryInfo* memory, void* data, size_t bytes,
+                 std::span<const int64_t> dims, int type) {
   OrtValue* made = nullptr;
-  library.check(library.api.CreateTensorWithDataAsOrtValue(library.memory, data, bytes, dims.data(),
-                                                           dims.size(), type, &made));
+  library.check(
+      library.api.CreateTensorWithDataAsOrtValue(memory, data, bytes, dims.data(), dims.size(), type, &made));
   return Value(made, {&library});
 }
 
-RunOptions make_run_options(const Library& library) {
+RunOptions make_run_options(const Library& library, const Provider* provider) {
   OrtRunOptions* made = nullptr;
   library.check(library.api.CreateRunOptions(&made));
   RunOptions options(made, {&library});
   library.check(library.api.RunOptionsSetRunLogSeverityLevel(made, log_fatal));
+  if (provider) provider->configure(made);
   return options;
 }
 
@@ -73,15 +75,18 @@ PrepackedWeights make_prepacked_weights(const Library& library) {
 }
 
 Session::Session(const Library& library, std::span<const uint8_t> model, Optimise optimise,
-                 std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked)
+                 std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked,
+                 const Provider* provider)
     : library_(library), session_(nullptr, {&library}) {
   const SessionOptions options = make_options(library, optimise);
+  if (provider) provider->append(options.get());
   std::vector<const char*> names;
   std::vector<const OrtValue*> values;
   for (const Initializer& initializer : initializers) {
     names.push_back(initializer.name.c_str());
     values.push_back(initializer.value);
-    library.check(library.api.AddInitializer(options.get(), names.back(), values.back()));
+    // The tensor itself would have to be where the kernels are.
+    if (!provider) library.check(library.api.AddInitializer(options.get(), names.back(), values.back()));
   }
   if (!names.empty()) {
     library.check(

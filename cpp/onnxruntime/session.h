@@ -25,9 +25,18 @@ using Binding = Owned<OrtIoBinding, &Api::ReleaseIoBinding>;
 using RunOptions = Owned<OrtRunOptions, &Api::ReleaseRunOptions>;
 using PrepackedWeights = Owned<OrtPrepackedWeightsContainer, &Api::ReleasePrepackedWeightsContainer>;
 
-// A tensor over `bytes` bytes at `data`, which outlive it.
-Value make_value(const Library& library, void* data, size_t bytes, std::span<const int64_t> dims, int type);
-RunOptions make_run_options(const Library& library);
+// Kernels other than ONNX Runtime's own, on a device other than the processor; outlives its sessions.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  virtual void append(OrtSessionOptions* options) const = 0;
+  virtual void configure(OrtRunOptions* options) const = 0;
+};
+
+// A tensor over `bytes` bytes at `data`, which outlive it, in memory of the given kind.
+Value make_value(const Library& library, const OrtMemoryInfo* memory, void* data, size_t bytes,
+                 std::span<const int64_t> dims, int type);
+RunOptions make_run_options(const Library& library, const Provider* provider = nullptr);
 PrepackedWeights make_prepacked_weights(const Library& library);
 
 // What a session says of one input or output; a dimension that the graph leaves open is -1.
@@ -49,9 +58,11 @@ enum class Optimise { no, yes };
 class Session {
  public:
   // `model` is an ONNX file's content and is not needed afterwards; `initializers` are borrowed for good, as
-  // is `prepacked`, which may be null. One thread, no spinning, the environment's arena.
+  // is `prepacked`, which may be null. One thread, no spinning, the environment's arena. With a provider the
+  // initializers, which are in the processor's memory, are copied to the device.
   Session(const Library& library, std::span<const uint8_t> model, Optimise optimise,
-          std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked);
+          std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked,
+          const Provider* provider = nullptr);
 
   std::span<const Port> inputs() const { return inputs_; }
   std::span<const Port> outputs() const { return outputs_; }

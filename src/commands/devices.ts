@@ -1,8 +1,7 @@
 /** `critmap devices`: what can compute here, and why not the rest. */
 import { availableParallelism, cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
-import { CritmapError } from '../errors.js';
-import { native } from '../native.js';
+import { type CudaInventory, native } from '../native.js';
 import { onnxruntimeVersion } from '../version.js';
 
 export interface Device {
@@ -10,8 +9,13 @@ export interface Device {
   available: boolean;
   /** Processor or card. */
   name: string;
-  /** What it computes with, or why it cannot. */
+  /** What it computes with, or why it cannot. Whether ONNX Runtime can use a card shows when a sweep begins. */
   detail: string;
+  /** Of a card: its memory, and CUDA's versions of card, driver and addon. */
+  memoryBytes?: number;
+  computeCapability?: string;
+  driver?: string | null;
+  runtime?: string | null;
 }
 
 export function devices(): Device[] {
@@ -23,19 +27,25 @@ export function devices(): Device[] {
       name: cpus()[0]?.model.trim() || process.arch,
       detail: `${availableParallelism()} threads, ${path} code path, ONNX Runtime ${onnxruntimeVersion()}`,
     },
-    { id: 'cuda', available: false, name: 'NVIDIA GPU', detail: CUDA_REASON },
+    ...cards(native().cuda()),
   ];
 }
 
-const CUDA_REASON = 'this build of critmap has no CUDA code; it computes on the CPU';
-
-/** @throws CritmapError when a device that was asked for cannot compute; `auto` never fails */
-export function requireDevice(device: string): void {
-  if (device === 'auto' || device === 'cpu') return;
-  if (/^cuda(:(\d+|all)(,\d+)*)?$/.test(device)) {
-    throw new CritmapError('ERR_NATIVE', `--device ${device}: ${CUDA_REASON}`);
+/** What CUDA finds, as devices; one that is not available where it finds none. */
+export function cards({ devices, driver, runtime, reason }: CudaInventory): Device[] {
+  if (devices.length === 0) {
+    return [{ id: 'cuda', available: false, name: 'NVIDIA GPU', detail: reason ?? 'none was found' }];
   }
-  throw new CritmapError('ERR_OPTION', `--device ${device}: there is no such device; give auto, cpu or cuda`);
+  return devices.map(({ name, memoryBytes, computeCapability }, i) => ({
+    id: `cuda:${i}`,
+    available: true,
+    name,
+    detail: `${(memoryBytes / 2 ** 30).toFixed(1)} GiB, compute capability ${computeCapability}, driver for CUDA ${driver}, built with CUDA ${runtime}; sweeps on a card are not verified yet`,
+    memoryBytes,
+    computeCapability,
+    driver,
+    runtime,
+  }));
 }
 
 export const devicesCommand: CommandModule<object, { json: boolean }> = {
@@ -49,7 +59,7 @@ export const devicesCommand: CommandModule<object, { json: boolean }> = {
       return;
     }
     for (const { id, available, name, detail } of found) {
-      process.stdout.write(`${id.padEnd(6)}${available ? 'yes' : 'no '}  ${name}: ${detail}\n`);
+      process.stdout.write(`${id.padEnd(8)}${available ? 'yes' : 'no '}  ${name}: ${detail}\n`);
     }
   },
 };

@@ -1,5 +1,6 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
+import { cardOf } from '../cuda.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model-input.js';
 import { baselineLine, layerTable } from '../report/table.js';
@@ -7,7 +8,6 @@ import { parseResets } from '../reset-spec.js';
 import { files } from '../run.js';
 import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
-import { requireDevice } from './devices.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { type ModelChoice, openModel } from './model-options.js';
 import { ProgressLine } from './progress.js';
@@ -26,7 +26,6 @@ export interface SweepJob extends ModelChoice, Optional<Pick<SweepOptions, Forwa
   std?: readonly number[] | undefined;
   resize?: number | undefined;
   crop?: number | undefined;
-  device?: string | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -42,6 +41,7 @@ const forwarded = [
   'batch',
   'threads',
   'engine',
+  'device',
 ] as const;
 type Forwarded = (typeof forwarded)[number];
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
@@ -49,7 +49,8 @@ type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 /** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
 export async function runSweep(job: SweepJob): Promise<void> {
   const { out } = job;
-  requireDevice(job.device ?? 'auto');
+  // Before anything is read.
+  cardOf(job.device ?? 'auto');
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>

@@ -32,7 +32,7 @@ export const sweepOptions = {
   device: {
     ...text('device'),
     default: 'auto',
-    describe: 'auto, cpu or cuda (critmap devices lists them)',
+    describe: 'auto (cpu), cpu, cuda or cuda:N (critmap devices lists them)',
   },
   layers: { ...globs('layers'), describe: 'Only layers that match these globs' },
   exclude: { ...globs('exclude'), describe: 'No layers that match these globs' },

@@ -34,6 +34,15 @@ function same(t: Test, found: Comparison, row: number, expected: RowMetrics, tit
   }
 }
 
+t.test('rows near the lowest float have no more classes than they have', async (t) => {
+  for (const classes of [1, 2, 17]) {
+    const row = new Float32Array(classes).fill(-3.2e38);
+    const found = compare(row, row, classes, Int32Array.of(classes - 1));
+    t.match(found, { agreement: 1, invalid: 0 });
+    t.ok(Math.abs(found.loss![0]! - Math.log(classes)) <= 1e-6, `${classes} classes`);
+  }
+});
+
 t.test('every golden case of the float64 oracle is met', async (t) => {
   const file = new URL('../fixtures/metrics.json', import.meta.url);
   const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: GoldenCase[] };

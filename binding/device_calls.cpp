@@ -1,0 +1,39 @@
+// The call that lists NVIDIA GPUs; what it gives is said in src/native.ts. Nothing else of CUDA is called
+// before someone asks for it.
+#include "calls.h"
+#include "device.h"
+
+namespace critmap::binding {
+namespace {
+
+// "13.0", or null if it is not known.
+Napi::Value version_text(Napi::Env env, int version) {
+  if (version == 0) return env.Null();
+  return Napi::String::New(env, std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10));
+}
+
+Napi::Object describe(Napi::Env env, const cuda::DeviceInfo& device) {
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("name", device.name);
+  result.Set("memoryBytes", double(device.memory_bytes));
+  result.Set("computeCapability", std::to_string(device.major) + "." + std::to_string(device.minor));
+  return result;
+}
+
+}  // namespace
+
+Napi::Value cuda_inventory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const cuda::Inventory found = cuda::inventory();
+  const Napi::Array devices = Napi::Array::New(env, found.devices.size());
+  for (size_t i = 0; i < found.devices.size(); i++) devices.Set(uint32_t(i), describe(env, found.devices[i]));
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("compiled", found.compiled);
+  result.Set("driver", version_text(env, found.driver_version));
+  result.Set("runtime", version_text(env, found.runtime_version));
+  result.Set("devices", devices);
+  if (!found.reason.empty()) result.Set("reason", found.reason);
+  return result;
+}
+
+}  // namespace critmap::binding

@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+
+#include "check.h"
+#include "reset.h"
+
+namespace critmap::gpu_check {
+namespace {
+
+constexpr size_t elements = size_t(1) << 28;
+constexpr int rounds = 10;
+
+// Of the fastest round, in seconds.
+double seconds(cuda::Stream& stream, const std::function<void()>& work) {
+  cuda::Event begin, end;
+  float best = 0;
+  for (int round = 0; round <= rounds; round++) {
+    begin.record(stream);
+    work();
+    end.record(stream);
+    end.synchronize();
+    const float elapsed = end.milliseconds_since(begin);
+    // The first one warms up.
+    if (round == 1 || (round > 1 && elapsed < best)) best = elapsed;
+  }
+  return double(best) / 1000;
+}
+
+}  // namespace
+
+void measure(cuda::Stream& stream, uint64_t seed) {
+  cuda::DeviceMemory a(elements * sizeof(float)), b(elements * sizeof(float));
+  float *const x = a.as<float>(), *const y = b.as<float>();
+  const double copy = 2 * double(a.bytes()) / seconds(stream, [&] { stream.copy(y, x, a.bytes()); });
+  const auto line = [&](const char* name, double bytes, double items, const char* unit, double time) {
+    std::printf("%-28s %8.1f GB/s  %5.1f %% of a copy  %9.2f G %s/s\n", name, bytes / time / 1e9,
+                100 * bytes / time / copy, items / time / 1e9, unit);
+  };
+  std::printf("%-28s %8.1f GB/s  (reads and writes counted; fastest of %d)\n", "copy on the device",
+              copy / 1e9, rounds);
+  const double written = double(a.bytes());
+  ResetRule uniform{}, normal{}, truncated{}, noise{}, constant{};
+  uniform.draw = draw_uniform(seed, -1, 1);
+  normal.draw = draw_normal(seed, 0, 1);
+  truncated.draw = draw_truncated(seed, 0, 1, -2, 2);
+  noise.kind = ResetKind::noise;
+  noise.draw = normal.draw;
+  constant.kind = ResetKind::constant;
+  const auto run = [&](const char* name, const ResetRule& rule, ResetLayout layout, double bytes) {
+    const double time = seconds(stream, [&] {
+      cuda::reset(stream, x, elements, rule, layout, {x, y, nullptr, nullptr});
+    });
+    line(name, bytes, double(elements), "values", time);
+  };
+  stream.fill(y, 0, b.bytes());
+  const ResetLayout plain{1, 1, false}, transposed{4096, 1, true}, rows{4096, elements / 4096, false};
+  run("reset uniform", uniform, plain, written);
+  run("reset normal", normal, plain, written);
+  run("reset trunc-normal", truncated, plain, written);
+  run("reset noise", noise, plain, 2 * written);
+  run("reset constant", constant, plain, written);
+  run("reset normal, factors", normal, rows, written);
+  run("reset normal, transposed", normal, transposed, written);
+
+  for (const size_t classes : {10, 100, 1000, 21'841}) {
+    const size_t count = elements / 4 / classes;
+    cuda::reset(stream, x, elements / 4, normal, plain, {});
+    ResetRule other = normal;
+    other.draw.key++;
+    cuda::reset(stream, y, elements / 4, other, plain, {});
+    cuda::DeviceMemory out(count * columns * sizeof(double));
+    const double time =
+        seconds(stream, [&] { cuda::compare_rows(stream, x, y, count, classes, nullptr, out.as<double>()); });
+    const double bytes = double(count) * (2 * sizeof(float) * double(classes) + columns * sizeof(double));
+    line(("metrics, " + std::to_string(classes) + " classes").c_str(), bytes, double(count), "rows", time);
+  }
+}
+
+}  // namespace critmap::gpu_check

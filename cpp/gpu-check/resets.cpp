@@ -1,0 +1,141 @@
+#include <cstring>
+#include <optional>
+
+#include "check.h"
+#include "reset.h"
+
+namespace critmap::gpu_check {
+namespace {
+
+struct Named {
+  const char* name;
+  ResetRule rule;
+};
+
+std::vector<Named> rules(uint64_t key) {
+  ResetRule uniform{}, normal{}, truncated{}, narrow{}, noise{}, constant{}, mixed{};
+  uniform.draw = draw_uniform(key, -0.3f, 0.7f);
+  normal.draw = draw_normal(key, 0.1f, 0.7f);
+  truncated.draw = draw_truncated(key, 0, 1, -2, 2);
+  // Few draws fall into it, so most are drawn again, several times.
+  narrow.draw = draw_truncated(key, 0, 1, 1.8f, 4);
+  noise.kind = ResetKind::noise;
+  noise.draw = draw_normal(key, 0, 0.01f);
+  constant.kind = ResetKind::constant;
+  constant.value = 0.1f;
+  mixed.kind = ResetKind::interpolate;
+  mixed.value = 0.3f;
+  mixed.donor_share = 1 - mixed.value;
+  return {{"uniform", uniform},
+          {"normal", normal},
+          {"trunc-normal", truncated},
+          {"narrow trunc-normal", narrow},
+          {"noise", noise},
+          {"constant", constant},
+          {"interpolate", mixed}};
+}
+
+// What one check gives to both sides; offsets are elements past an aligned address.
+struct Case {
+  const Named& named;
+  ResetLayout layout;
+  size_t count, offset;
+  bool factor, shift, apart;
+};
+
+std::string describe(const Case& c) {
+  return std::string(c.named.name) + ", " + std::to_string(c.count) + " elements at offset " +
+         std::to_string(c.offset) + ", " + std::to_string(c.layout.channels) + " channels of " +
+         std::to_string(c.layout.inner) + (c.layout.transposed ? ", transposed" : "") +
+         (c.factor ? ", factor" : "") + (c.shift ? ", shift" : "") + (c.apart ? ", from another place" : "");
+}
+
+std::vector<float> expected(const Case& c, std::vector<float> values, const std::vector<float>& donor,
+                            const std::vector<float>& factor, const std::vector<float>& shift) {
+  ResetRule rule = c.named.rule;
+  rule.donor = donor.data();
+  reset(*kernel_paths().paths[0], values, rule, c.layout, c.factor ? factor.data() : nullptr);
+  if (c.shift) {
+    for (size_t i = 0; i < values.size(); i++) values[i] += shift[i];
+  }
+  return values;
+}
+
+void check(cuda::Stream& stream, const Case& c, uint64_t seed, Report& report) {
+  const std::vector<float> own = random_values(seed + 1, c.count), donor = random_values(seed + 2, c.count),
+                           shift = random_values(seed + 3, c.count),
+                           factor = random_values(seed + 4, c.layout.channels);
+  // Different alignments, since each is read on its own.
+  Poisoned<float> target(stream, c.count, c.offset), from(stream, c.count, (c.offset + 1) % 4),
+      other(stream, c.count, (c.offset + 2) % 4), added(stream, c.count, (c.offset + 3) % 4),
+      factors(stream, factor.size(), c.offset);
+  if (!c.apart) target.set(stream, own);
+  from.set(stream, own);
+  other.set(stream, donor);
+  added.set(stream, shift);
+  factors.set(stream, factor);
+  cuda::reset(stream, target.data(), c.count, c.named.rule, c.layout,
+              {c.apart ? from.data() : nullptr, c.factor ? factors.data() : nullptr,
+               c.shift ? added.data() : nullptr, other.data()});
+  bool intact = false;
+  const std::vector<float> found = target.get(stream, intact),
+                           wanted = expected(c, own, donor, factor, shift);
+  report.expect(found.size() == wanted.size() &&
+                    (c.count == 0 || memcmp(found.data(), wanted.data(), c.count * sizeof(float)) == 0),
+                describe(c) + ": other bits than the processor's");
+  report.expect(intact, describe(c) + ": written outside the target");
+}
+
+bool is_drawn(const ResetRule& rule) { return rule.kind == ResetKind::draw || rule.kind == ResetKind::noise; }
+
+}  // namespace
+
+void check_resets(cuda::Stream& stream, const Options& options, Report& report) {
+  struct Shape {
+    size_t channels, inner, rest;
+  };
+  uint64_t seed = options.seed;
+  for (const Named& named : rules(options.seed * 0x9e3779b97f4a7c15u + 1)) {
+    // Around Philox blocks, warps and blocks of threads.
+    for (const size_t count : {0, 1, 2, 3, 4, 5, 7, 127, 128, 129, 1023, 1024, 1025, 4099, 100'003}) {
+      for (size_t offset = 0; offset < (count < 2000 ? 4 : 2); offset++) {
+        check(stream, {named, {1, 1, false}, count, offset, false, false, count % 2 == 1}, seed += 10,
+              report);
+      }
+    }
+    for (const Shape& shape : {Shape{1, 1, 1}, {3, 1, 1}, {5, 7, 1}, {64, 9, 3}, {7, 1, 33}, {1, 501, 2}}) {
+      const size_t count = shape.channels * shape.inner * shape.rest;
+      for (const bool shift : {false, true}) {
+        check(stream, {named, {shape.channels, shape.inner, false}, count, shift, true, shift, shift},
+              seed += 10, report);
+      }
+    }
+    if (is_drawn(named.rule)) {
+      for (const Shape& shape : {Shape{1, 1, 1}, {3, 1, 5}, {17, 1, 33}, {100, 1, 64}, {129, 1, 257}}) {
+        for (const bool factor : {false, true}) {
+          check(
+              stream,
+              {named, {shape.channels, 1, true}, shape.channels * shape.rest, factor, factor, factor, factor},
+              seed += 10, report);
+        }
+      }
+    }
+    // More than a grid takes at once.
+    const bool once = named.name == std::string("uniform");
+    if (once || options.large) {
+      check(stream, {named, {1, 1, false}, (size_t(1) << 22) + 1029, 1, false, false, false}, seed += 10,
+            report);
+      check(stream, {named, {1031, 1, is_drawn(named.rule)}, 1031 * 1021, 0, true, false, true}, seed += 10,
+            report);
+    }
+    // More than 2^31 bytes.
+    if (options.large && is_drawn(named.rule)) {
+      check(stream, {named, {1, 1, false}, (size_t(1) << 29) + 13, 0, false, false, false}, seed += 10,
+            report);
+      check(stream, {named, {8209, 1, true}, size_t(8209) * 65537, 1, true, false, false}, seed += 10,
+            report);
+    }
+  }
+}
+
+}  // namespace critmap::gpu_check

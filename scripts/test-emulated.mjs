@@ -1,0 +1,30 @@
+/**
+ * Builds the addon with an emulated CUDA runtime beside the normal one and runs the tests that need a card on it:
+ * the engine's way over device memory and kernels, with ONNX Runtime's own kernels in between. Linux.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const build = join(root, 'build-emulated');
+const { resolve } = createRequire(import.meta.url);
+
+function run(args, env = {}) {
+  const { status, error } = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  if (status === 0) return;
+  process.stderr.write(`${args.join(' ')} failed${error ? `: ${error.message}` : ''}\n`);
+  process.exit(1);
+}
+
+const cmakeJs = join(dirname(resolve('cmake-js/package.json')), 'bin', 'cmake-js');
+run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
+const loader = join(dirname(resolve('@tapjs/typescript/package.json')), 'dist', 'esm', 'import.mjs');
+run([`--import=file://${loader}`, join('test', 'cuda-engine.test.ts')], {
+  CRITMAP_ADDON: join(build, 'Release', 'critmap.node'),
+});
