@@ -1,0 +1,34 @@
+/**
+ * Many architectures, exported by both of PyTorch's exporters: run by hand on what oracle/export_zoo.py made.
+ *
+ *     CRITMAP_ZOO=FOLDER npx tap -R tap test/onnx/zoo.test.ts     # CRITMAP_ZOO_ONLY=NAME,... for some
+ */
+import { readdirSync } from 'node:fs';
+import t from 'tap';
+import { messageOf } from '../../src/errors.js';
+import { checkExport, readExported } from './exported.js';
+
+const folder = process.env.CRITMAP_ZOO;
+const only = process.env.CRITMAP_ZOO_ONLY?.split(',');
+const names = (folder ? readdirSync(folder) : [])
+  .flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -5)] : []))
+  .filter((name) => !only || only.includes(name));
+const skip = names.length === 0 && 'CRITMAP_ZOO names no folder of oracle/export_zoo.py';
+
+t.test('exported architectures are what PyTorch says they are', { skip, timeout: 3_600_000 }, async (t) => {
+  for (const name of names) {
+    const { kinds, failed } = readExported(folder ?? '', name);
+    for (const [kind, why] of Object.entries(failed)) t.comment(`${name}.${kind} was not exported: ${why}`);
+    for (const kind of kinds) {
+      try {
+        const { problems, warnings, layers, original, donor } = await checkExport(folder ?? '', name, kind);
+        t.strictSame(problems, [], `${name}.${kind}`);
+        const digits = (value: number) => value.toExponential(1);
+        t.comment(`| ${name} | ${kind} | ${layers} | ${digits(original)} | ${digits(donor)} | ${warnings.length} |`);
+        for (const warning of warnings) t.comment(warning);
+      } catch (error) {
+        t.fail(`${name}.${kind}: ${messageOf(error)}`);
+      }
+    }
+  }
+});
