@@ -7,6 +7,7 @@ import { type ModelIo, modelIo } from './onnx/io.js';
 import { findLayers, type Layer } from './onnx/layers.js';
 import { type OnnxFile, readOnnx } from './onnx/model.js';
 import type { Tensor } from './onnx/onnx_pb.js';
+import { computedWeights } from './onnx/standardised.js';
 import { floats } from './onnx/tensors.js';
 
 export interface Model {
@@ -31,7 +32,7 @@ export interface Model {
 export async function loadModel(path: string, options: { name?: string } = {}): Promise<Model> {
   const file = await readOnnx(path);
   const index = indexGraph(file.graph);
-  const layers = findLayers(file, index);
+  const layers = findLayers(file, index, await computedWeights(file.proto, index));
   const io = modelIo(file, index, layers);
   const values = new Map<string, Float32Array>();
   // A weight whose bytes are missing should be met here, not after hours.

@@ -9,6 +9,9 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
 import { alignTensors } from './align.js';
 import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
+import { toFloat32 } from './precision.js';
+import { refuseUnsupported } from './refuse.js';
+import { storeAsUsed } from './restore.js';
 import { isExternal, withBytes, withFloats } from './tensors.js';
 import { unshare } from './unshare.js';
 
@@ -18,6 +21,8 @@ export interface OnnxFile {
   path: string;
   proto: Proto;
   graph: Graph;
+  /** Types of numbers in the file that became float32 in memory, `float16`. */
+  converted: readonly string[];
   /** SHA-256 over the file's bytes and then those of its external data files, in hex. */
   sha256: string;
   /** The file's metadata_props. */
@@ -47,14 +52,28 @@ export async function readOnnx(path: string): Promise<OnnxFile> {
   }
   await alignTensors(graph);
   graph.initializer = await inlineExternal(path, graph.initializer, hash);
-  unshare(graph);
+  refuseUnsupported(path, proto);
+  const converted = await prepare(path, graph);
   return {
     path,
+    converted,
     proto,
     graph,
     sha256: hash.digest('hex'),
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
   };
+}
+
+/** The graph as critmap works on it: in float32, parameters stored as their layers use them, each its own. */
+async function prepare(path: string, graph: Graph): Promise<string[]> {
+  try {
+    const converted = await toFloat32(graph);
+    await storeAsUsed(graph);
+    unshare(graph);
+    return converted;
+  } catch (cause) {
+    throw new CritmapError('ERR_MODEL', `${path}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /**

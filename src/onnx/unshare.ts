@@ -13,7 +13,7 @@ export function unshare(graph: Graph): void {
 }
 
 /** An Identity of a stored tensor becomes a stored tensor under the Identity's output name. */
-function expandIdentities(graph: Graph): void {
+export function expandIdentities(graph: Graph): void {
   const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   const outputs = new Set(graph.output.map(({ name }) => name));
   const added: Tensor[] = [];

@@ -107,6 +107,9 @@ def build(make, seed):
             # Gates and layer scales that start at zero would hide what is before them.
             if parameter.ndim == 1 and not name.endswith("bias") and parameter.abs().max() < 0.1:
                 parameter.uniform_(0.3, 0.6)
+            # As trained ones are: the newer exporter leaves biases of zeros out.
+            elif not parameter.any():
+                parameter.normal_(0, 0.1)
         for module in model.modules():
             if isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)) and module.weight is not None:
                 module.weight.uniform_(0.5, 1.5)
