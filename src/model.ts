@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { CritmapError, messageOf } from './errors.js';
 import { doubtsOf } from './onnx/doubts.js';
+import { chooseEnds, type EndChoice } from './onnx/ends.js';
 import { indexGraph } from './onnx/graph.js';
 import { type ModelIo, modelIo } from './onnx/io.js';
 import { findLayers, type Layer } from './onnx/layers.js';
@@ -23,17 +24,24 @@ export interface Model {
   values(tensor: string): Float32Array;
 }
 
+/** The model's name; what its images and logits are called, by rule unless given ({@link EndChoice}). */
+export interface ModelOptions extends EndChoice {
+  name?: string;
+}
+
 /**
  * Reads an ONNX model and finds its layers. The file is never written to.
  *
  * @param path an `.onnx` file; external data is read from beside it
  * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images
  */
-export async function loadModel(path: string, options: { name?: string } = {}): Promise<Model> {
+export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
   const file = await readOnnx(path);
+  const ends = chooseEnds(file, options);
   const index = indexGraph(file.graph);
-  const layers = findLayers(file, index, await computedWeights(file.proto, index));
-  const io = modelIo(file, index, layers);
+  const computed = await computedWeights(file.proto, index);
+  const layers = findLayers(file, index, computed);
+  const io = modelIo(file, ends);
   const values = new Map<string, Float32Array>();
   // A weight whose bytes are missing should be met here, not after hours.
   for (const { weight, bias } of layers) {
@@ -47,7 +55,7 @@ export async function loadModel(path: string, options: { name?: string } = {}): 
     file,
     io,
     layers,
-    warnings: doubtsOf(file, index, io, layers),
+    warnings: doubtsOf({ file, index, io, ends, layers, computed }),
     values(tensor) {
       const known = values.get(tensor);
       if (known) return known;

@@ -74,7 +74,8 @@ async function widened(tensor: Tensor): Promise<Tensor> {
       for (let i = from; i < to; i++) values[i] = at(i);
     } else {
       const bits = new Uint32Array(to - from);
-      const at = (i: number) => (raw.byteLength > 0 ? view.getUint16(2 * i, true) : tensor.int32Data[i]! & 0xffff);
+      const at = (i: number) =>
+        raw.byteLength > 0 ? view.getUint16(2 * i, true) : tensor.int32Data[i]! & 0xffff;
       for (let i = from; i < to; i++) bits[i - from] = at(i);
       values.set(dataType === BFLOAT16 ? fromBfloat16(bits) : fromFloat16(bits), from);
     }

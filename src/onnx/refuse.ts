@@ -17,7 +17,8 @@ export function refuseUnsupported(path: string, { graph, functions }: Proto): vo
     );
   }
   const called = functions.find(
-    ({ name, node }) => nodes.some(({ opType }) => opType === name) && node.some(({ opType }) => isLayer.test(opType)),
+    ({ name, node }) =>
+      nodes.some(({ opType }) => opType === name) && node.some(({ opType }) => isLayer.test(opType)),
   );
   if (called) {
     throw refuse(

@@ -25,7 +25,8 @@ function liftConstants(graph: Graph): void {
   const outputs = new Set(graph.output.map(({ name }) => name));
   const lifted: Tensor[] = [];
   const kept = graph.node.filter((node) => {
-    const value = node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
+    const value =
+      node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
     const name = node.output[0] ?? '';
     if (value?.dataType !== FLOAT || outputs.has(name)) return true;
     lifted.push({ ...value, name });
@@ -79,13 +80,16 @@ const views = new Set(['Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Tr
 function viewOf(index: GraphIndex, node: Node, tensor: Tensor): View | undefined {
   if (!views.has(node.opType) || node.input[0] !== tensor.name) return undefined;
   const dims = dimensions(tensor);
-  if (node.opType === 'Cast') return attributeInt(node, 'to', 0) === FLOAT ? reshaped(tensor, dims) : undefined;
+  if (node.opType === 'Cast')
+    return attributeInt(node, 'to', 0) === FLOAT ? reshaped(tensor, dims) : undefined;
   if (node.opType === 'Transpose') {
     const perm = attributeInts(node, 'perm') ?? dims.map((_, axis) => dims.length - 1 - axis);
-    const valid = perm.length === dims.length && new Set(perm).size === perm.length && perm.every((a) => a in dims);
+    const valid =
+      perm.length === dims.length && new Set(perm).size === perm.length && perm.every((a) => a in dims);
     if (!valid) return undefined;
     // Of a matrix, the layer takes it as it is stored.
-    if (dims.length === 2 && readersOf(index, node).every(({ opType }) => /^(MatMul|Gemm)$/.test(opType))) return;
+    if (dims.length === 2 && readersOf(index, node).every(({ opType }) => /^(MatMul|Gemm)$/.test(opType)))
+      return;
     return { key: `Transpose ${perm}`, restored: () => transposed(tensor, dims, perm) };
   }
   const shape = shapeAfter(index, node, dims);

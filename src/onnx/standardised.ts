@@ -5,10 +5,16 @@
  * module does; gains are the module's own and stay.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
-import { native } from '../native.js';
-import { onnxruntimeLibrary } from '../native-engine.js';
+import { InferenceSession } from 'onnxruntime-node';
 import type { GraphIndex } from './graph.js';
-import { ModelSchema, type Node, type Model as Proto, type Tensor, ValueInfoSchema } from './onnx_pb.js';
+import {
+  GraphSchema,
+  ModelSchema,
+  type Node,
+  type Model as Proto,
+  type Tensor,
+  ValueInfoSchema,
+} from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from './tensors.js';
 
 export interface ComputedWeight {
@@ -18,9 +24,9 @@ export interface ComputedWeight {
   dims: number[];
 }
 
-/** What takes a tensor's elements one by one, or by their mean and size, and leaves them in their places. */
-const inPlace = new Set(
-  'Identity Cast CastLike Reshape Squeeze Unsqueeze Flatten Add Sub Mul Div Pow Sqrt Reciprocal Neg Abs Clip Max Min Expand ReduceMean ReduceSum ReduceSumSquare ReduceL2 BatchNormalization InstanceNormalization LayerNormalization LpNormalization Shape Size Gather Slice Concat'.split(
+/** What treats elements one by one, or arranges them without moving any. */
+const elementwise = new Set(
+  'Identity Cast CastLike Reshape Squeeze Unsqueeze Flatten Add Sub Mul Div Pow Sqrt Reciprocal Neg Abs Clip Max Min BatchNormalization InstanceNormalization LayerNormalization LpNormalization'.split(
     ' ',
   ),
 );
@@ -29,10 +35,7 @@ const inPlace = new Set(
  * The computed weights of convolutions, by the name that the convolution reads.
  * Those whose trained tensor cannot be told are left out.
  */
-export async function computedWeights(
-  proto: Proto,
-  index: GraphIndex,
-): Promise<Map<string, ComputedWeight>> {
+export async function computedWeights(proto: Proto, index: GraphIndex): Promise<Map<string, ComputedWeight>> {
   const found = new Map<string, ComputedWeight>();
   const candidates = new Map<string, Ancestry>();
   for (const node of index.graph.node) {
@@ -42,7 +45,7 @@ export async function computedWeights(
     if (ancestry) candidates.set(name, ancestry);
   }
   if (candidates.size === 0) return found;
-  const shapes = await inferredShapes(proto, candidates);
+  const shapes = await shapesOf(proto, candidates).catch(() => new Map<string, readonly number[]>());
   for (const [name, { stored, nodes }] of candidates) {
     const dims = shapes.get(name);
     if (!dims || dims.length < 3) continue;
@@ -50,7 +53,7 @@ export async function computedWeights(
     // Gains and the like have one number per output channel at most.
     if (!tensor || sizeOf(tensor) !== elementCount(dims)) continue;
     if (rest.some((other) => sizeOf(other) > (dims[0] ?? 0))) continue;
-    if (leavesOrder(nodes, tensor.name)) found.set(name, { tensor: tensor.name, dims });
+    if (leavesOrder(nodes, tensor.name, name)) found.set(name, { tensor: tensor.name, dims: [...dims] });
   }
   return found;
 }
@@ -88,38 +91,50 @@ function ancestryOf(index: GraphIndex, name: string): Ancestry | undefined {
   return visit(name, []) && found.nodes.length > 0 ? found : undefined;
 }
 
-/** Whether everything that the tensor goes through on its way leaves its elements in their places. */
-function leavesOrder(nodes: readonly Node[], tensor: string): boolean {
-  const reached = new Set([tensor]);
+/**
+ * Whether the weight has the tensor's elements in their places: apart from means and the like of them, which may be
+ * taken in any order, they are treated one by one.
+ */
+function leavesOrder(nodes: readonly Node[], tensor: string, weight: string): boolean {
+  const states = new Map<string, 'own' | 'moved' | 'measured'>([[tensor, 'own']]);
   for (const node of nodes) {
-    if (!node.input.some((name) => reached.has(name))) continue;
-    if (!inPlace.has(node.opType)) return false;
-    for (const name of node.output) reached.add(name);
+    // CastLike looks at its second input's type only.
+    const inputs = node.opType === 'CastLike' ? node.input.slice(0, 1) : node.input;
+    const found = new Set(inputs.flatMap((name) => states.get(name) ?? []));
+    if (found.size === 0) continue;
+    let state: 'own' | 'moved' | 'measured';
+    if (/^(Reduce|Shape$|Size$)/.test(node.opType) || (found.size === 1 && found.has('measured'))) {
+      state = 'measured';
+    } else if (node.opType === 'Transpose') {
+      state = 'moved';
+    } else if (elementwise.has(node.opType) && !(found.has('own') && found.has('moved'))) {
+      state = found.has('own') ? 'own' : 'moved';
+    } else {
+      return false;
+    }
+    for (const name of node.output) states.set(name, state);
   }
-  return true;
+  return states.get(weight) === 'own';
 }
 
-/** Shapes of the candidates, as the runtime infers them. */
-async function inferredShapes(
+/** Shapes of the candidates, by computing them: shapes may be computed too. */
+async function shapesOf(
   proto: Proto,
   candidates: ReadonlyMap<string, Ancestry>,
-): Promise<Map<string, number[]>> {
+): Promise<Map<string, readonly number[]>> {
   const all = [...candidates.values()];
-  const tensors = new Set(all.flatMap(({ stored, others }) => [...stored, ...others]));
-  const graph = {
-    ...proto.graph,
-    $typeName: 'critmap.onnx.Graph' as const,
+  const graph = create(GraphSchema, {
     name: 'weights',
     node: [...new Set(all.flatMap(({ nodes }) => nodes))],
-    initializer: [...tensors],
-    input: [],
+    initializer: [...new Set(all.flatMap(({ stored, others }) => [...stored, ...others]))],
     output: [...candidates.keys()].map((name) => create(ValueInfoSchema, { name })),
-    valueInfo: [],
-  };
+  });
   const bytes = toBinary(ModelSchema, { ...proto, metadataProps: [], graph });
-  const ports = await native()
-    .runtime.ports(onnxruntimeLibrary(), bytes)
-    .catch(() => []);
-  const known = ports.filter(({ type, dims }) => type === FLOAT && dims.length > 0 && dims.every((d) => d > 0));
-  return new Map(known.map(({ name, dims }) => [name, [...dims]]));
+  const session = await InferenceSession.create(bytes, {
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 3,
+  });
+  const made = await session.run({});
+  await session.release();
+  return new Map(Object.entries(made).map(([name, { dims }]) => [name, dims]));
 }

@@ -93,7 +93,8 @@ function layerProblems({ layers }: Model, truth: Exported): string[] {
     const layer = layers.find(({ name }) => name === module.name);
     if (!layer) continue;
     const { shape } = layer.weight;
-    if (shape.join() !== module.shape.join()) problems.push(`${module.name} is [${shape}], not [${module.shape}]`);
+    if (shape.join() !== module.shape.join())
+      problems.push(`${module.name} is [${shape}], not [${module.shape}]`);
     if (layer.groups !== module.groups) problems.push(`${module.name} has ${layer.groups} groups`);
     // An export that folds BatchNorm gives a convolution a bias; one that has a bias keeps it.
     if (module.bias && !layer.bias) problems.push(`${module.name} lacks its bias`);
@@ -133,7 +134,9 @@ async function engineProblems(
 
 function distance(a: Comparison, b: Comparison): number {
   const columns = ['cosine', 'l1', 'l2', 'js'] as const;
-  const far = columns.map((column) => Math.max(...a[column].map((value, i) => Math.abs(value - (b[column][i] ?? 0)))));
+  const far = columns.map((column) =>
+    Math.max(...a[column].map((value, i) => Math.abs(value - (b[column][i] ?? 0)))),
+  );
   return Math.max(...far);
 }
 

@@ -24,7 +24,9 @@ t.test('exported architectures are what PyTorch says they are', { skip, timeout:
         const { problems, warnings, layers, original, donor } = await checkExport(folder ?? '', name, kind);
         t.strictSame(problems, [], `${name}.${kind}`);
         const digits = (value: number) => value.toExponential(1);
-        t.comment(`| ${name} | ${kind} | ${layers} | ${digits(original)} | ${digits(donor)} | ${warnings.length} |`);
+        t.comment(
+          `| ${name} | ${kind} | ${layers} | ${digits(original)} | ${digits(donor)} | ${warnings.length} |`,
+        );
         for (const warning of warnings) t.comment(warning);
       } catch (error) {
         t.fail(`${name}.${kind}: ${messageOf(error)}`);

@@ -89,11 +89,11 @@ ZOO = {
     "hrnet": (lambda: timm_model("hrnet_w18_small"), 64),
     "nfnet": (lambda: timm_model("test_nfnet"), 64),
     "xcit": (lambda: tm.Xcit(img_size=64, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=CLASSES), 64),
-    "coat": (lambda: tm.CoaT(img_size=64, patch_size=4, embed_dims=(16, 24, 32, 40), serial_depths=(1, 1, 1, 1),
-                             parallel_depth=1, num_heads=4, mlp_ratios=(2, 2, 2, 2), num_classes=CLASSES), 64),
+    "coat": (lambda: tm.CoaT(img_size=64, patch_size=4, embed_dims=(16, 32, 32, 32), serial_depths=(1, 1, 1, 1),
+                             parallel_depth=1, num_heads=8, mlp_ratios=(2, 2, 2, 2), num_classes=CLASSES), 64),
     "beit": (lambda: tm.Beit(img_size=64, embed_dim=48, depth=2, num_heads=3, num_classes=CLASSES,
                              use_rel_pos_bias=True), 64),
-    "bit": (lambda: tm.ResNetV2([1, 1, 1, 1], channels=(16, 32, 48, 64), num_classes=CLASSES, stem_chs=16), 64),
+    "bit": (lambda: tm.ResNetV2([1, 1, 1, 1], channels=(128, 128, 256, 256), num_classes=CLASSES, stem_chs=32), 64),
     "upsampling": (Upsampling, 32),
 }
 
