@@ -8,7 +8,6 @@ import { type ModelIo, modelIo } from './onnx/io.js';
 import { findLayers, type Layer } from './onnx/layers.js';
 import { type OnnxFile, readOnnx } from './onnx/model.js';
 import type { Tensor } from './onnx/onnx_pb.js';
-import { computedWeights } from './onnx/standardised.js';
 import { floats } from './onnx/tensors.js';
 
 export interface Model {
@@ -36,11 +35,10 @@ export interface ModelOptions extends EndChoice {
  * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images
  */
 export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
-  const file = await readOnnx(path);
-  const ends = chooseEnds(file, options);
+  const file = await readOnnx(path, options);
+  const ends = file.ends ?? chooseEnds(path, file.graph);
   const index = indexGraph(file.graph);
-  const computed = await computedWeights(file.proto, index);
-  const layers = findLayers(file, index, computed);
+  const layers = findLayers(file, index);
   const io = modelIo(file, ends);
   const values = new Map<string, Float32Array>();
   // A weight whose bytes are missing should be met here, not after hours.
@@ -55,7 +53,7 @@ export async function loadModel(path: string, options: ModelOptions = {}): Promi
     file,
     io,
     layers,
-    warnings: doubtsOf({ file, index, io, ends, layers, computed }),
+    warnings: doubtsOf({ file, index, io, ends, layers }),
     values(tensor) {
       const known = values.get(tensor);
       if (known) return known;

@@ -1,6 +1,7 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from './errors.js';
 import { loadModel } from './model.js';
+import type { EndChoice } from './onnx/ends.js';
 import type { Reset } from './reset.js';
 
 export const resetForms =
@@ -19,6 +20,15 @@ export const resetForms =
  * @throws CritmapError (ERR_OPTION) for an unknown form or a bad number; ERR_MODEL when the donor cannot be read
  */
 export async function parseReset(text: string): Promise<Reset> {
+  return parse(text, {});
+}
+
+/** The same for a model whose images and logits were chosen by name: its donors' have the same names. */
+export function resetParser({ input, output }: EndChoice): (text: string) => Promise<Reset> {
+  return (text) => parse(text, { input, output });
+}
+
+async function parse(text: string, ends: EndChoice): Promise<Reset> {
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
   const argument = at < 0 ? undefined : text.slice(at + 1);
@@ -47,12 +57,12 @@ export async function parseReset(text: string): Promise<Reset> {
     }
     case 'donor':
       if (!argument) throw refuse('a file is missing');
-      return { kind: 'interpolate', label, alpha: 0, donor: await loadModel(argument) };
+      return { kind: 'interpolate', label, alpha: 0, donor: await loadModel(argument, ends) };
     case 'interpolate': {
       const split = argument?.lastIndexOf('@') ?? -1;
       if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
       const alpha = number('ALPHA', argument.slice(split + 1));
-      return { kind, label, alpha, donor: await loadModel(argument.slice(0, split)) };
+      return { kind, label, alpha, donor: await loadModel(argument.slice(0, split), ends) };
     }
     default:
       throw refuse('there is no such reset');

@@ -163,6 +163,8 @@ export async function identityOf(
       confidence,
       engine,
       batch,
+      input: model.io.input,
+      output: model.io.output,
       // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
       critmap: version,
       onnxruntime: onnxruntimeVersion(),

@@ -1,18 +1,23 @@
 /** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
-import type { CommandModule } from 'yargs';
+import type { Argv, CommandModule, InferredOptionTypes } from 'yargs';
 import { loadModel, type Model } from '../model.js';
 import { modelInput } from '../model-input.js';
+import { endOptions } from './end-options.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 
-export const inspectCommand: CommandModule<object, { model: string; json: boolean }> = {
+type InspectArguments = InferredOptionTypes<typeof endOptions> & { model: string; json: boolean };
+
+export const inspectCommand: CommandModule<object, InspectArguments> = {
   command: 'inspect <model>',
   describe: 'Layers, shapes and parameters of a model, and the plan of a sweep',
   builder: (yargs) =>
-    yargs
+    (yargs as Argv<object>)
       .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
+      .options(endOptions)
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
   handler: async (argv) => {
-    const model = await loadModel(argv.model);
+    const { input, output } = argv;
+    const model = await loadModel(argv.model, { input, output });
     const plan = await summarisePlan(model);
     process.stdout.write(
       argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
@@ -36,6 +41,7 @@ export function describe(model: Model) {
       channels: io.channels,
       height: io.height,
       width: io.width,
+      channelsLast: file.ends?.channelsLast ?? false,
       mean: normalization?.mean ?? null,
       std: normalization?.std ?? null,
     },
@@ -89,6 +95,7 @@ function text(model: Model, plan: PlanSummary): string {
   return [
     `${about.name}  opset ${about.opset}${about.producer ? `, made by ${about.producer}` : ''}`,
     `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
+      (input.channelsLast ? ", transposed from the file's channels last" : '') +
       (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
     `output  ${output.name}: ${output.classes ?? 'any number of'} classes`,
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,

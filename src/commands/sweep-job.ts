@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { openImages } from '../images/index.js';
 import { loadModel } from '../model.js';
 import { modelInput } from '../model-input.js';
+import type { EndChoice } from '../onnx/ends.js';
 import { baselineLine, layerTable } from '../report/table.js';
-import { parseReset } from '../reset-spec.js';
+import { resetParser } from '../reset-spec.js';
 import { files } from '../run.js';
 import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
@@ -14,7 +15,7 @@ import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
-export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
+export interface SweepJob extends EndChoice, Optional<Pick<SweepOptions, Forwarded>> {
   model: string;
   data: string;
   out: string;
@@ -69,8 +70,8 @@ export async function runSweep(job: SweepJob): Promise<void> {
 }
 
 async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
-  const model = await loadModel(job.model, given({ name: job.name }));
-  const resets = await Promise.all((job.resets ?? ['random']).map(parseReset));
+  const model = await loadModel(job.model, given({ name: job.name, input: job.input, output: job.output }));
+  const resets = await Promise.all((job.resets ?? ['random']).map(resetParser(job)));
   const images = await openImages(job.data, {
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),

@@ -2,6 +2,7 @@
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { resetForms } from '../reset-spec.js';
+import { endOptions } from './end-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
 
@@ -11,6 +12,7 @@ export const sweepOptions = {
     demandOption: true,
     describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
   },
+  ...endOptions,
   out: { ...text('out'), demandOption: true, describe: 'Directory for the results' },
   images: {
     type: 'string',
@@ -76,6 +78,7 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
     (yargs as Argv<object>)
       .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
       .options(sweepOptions)
+      .group(Object.keys(endOptions), 'Model:')
       .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],

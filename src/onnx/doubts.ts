@@ -8,7 +8,6 @@ import type { ModelIo } from './io.js';
 import type { Layer } from './layers.js';
 import type { OnnxFile } from './model.js';
 import type { Node } from './onnx_pb.js';
-import type { ComputedWeight } from './standardised.js';
 import { dimensions, FLOAT, floats } from './tensors.js';
 
 export interface Doubtful {
@@ -17,7 +16,6 @@ export interface Doubtful {
   io: ModelIo;
   ends: Ends;
   layers: readonly Layer[];
-  computed: ReadonlyMap<string, ComputedWeight>;
 }
 
 export function doubtsOf(model: Doubtful): string[] {
@@ -27,7 +25,7 @@ export function doubtsOf(model: Doubtful): string[] {
     foldedStandardisation(model),
     softmax(model),
     ...model.ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
-    model.file.converted.length > 0 &&
+    model.file.converted?.length &&
       `its numbers are ${model.file.converted.join(' and ')}; critmap computes with the same weights in float32`,
     model.io.classes === 1 && 'it has one class, so no prediction can change',
   ];
@@ -35,10 +33,10 @@ export function doubtsOf(model: Doubtful): string[] {
 }
 
 /** Trained matrices and kernels that are not layers. */
-function leftOut({ index, layers, computed }: Doubtful): string | false {
+function leftOut({ file, index, layers }: Doubtful): string | false {
   const used = new Set(layers.map(({ weight }) => weight.tensor));
   const isLayer = (name: string | undefined) =>
-    name !== undefined && (computed.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
+    name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
   const nodes = index.graph.node.filter((node) => {
     if (/^Conv(Transpose)?$/.test(node.opType) && node.domain === '') return !isLayer(node.input[1]);
     return multiplies(node) && !node.input.some(isLayer) && node.input.some((name) => isMatrix(index, name));
@@ -120,8 +118,8 @@ function recipe({ proto, graph }: OnnxFile): string {
 const ZERO_MEAN = 1e-5;
 
 /** Weights whose every output channel has mean zero were standardised when they were stored. */
-function foldedStandardisation({ index, layers, computed }: Doubtful): string | false {
-  const given = new Set([...computed.values()].map(({ tensor }) => tensor));
+function foldedStandardisation({ file, index, layers }: Doubtful): string | false {
+  const given = new Set([...(file.computed?.values() ?? [])].map(({ tensor }) => tensor));
   const found = layers.filter(({ op, weight }) => {
     if (op !== 'Conv' || given.has(weight.tensor)) return false;
     const tensor = index.tensors.get(weight.tensor);

@@ -6,7 +6,6 @@
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
 import { type GraphIndex, indexGraph, readsOf } from './graph.js';
-import type { OnnxFile } from './model.js';
 import {
   AttributeSchema,
   type Graph,
@@ -44,9 +43,8 @@ export type Size = number | null;
  * they need.
  * @throws CritmapError (ERR_MODEL) when there is no such input or output, or a name is none of the graph's
  */
-export function chooseEnds(file: OnnxFile, choice: EndChoice = {}): Ends {
-  const { graph } = file;
-  const refuse = (why: string) => new CritmapError('ERR_MODEL', `${file.path}: ${why}`);
+export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): Ends {
+  const refuse = (why: string) => new CritmapError('ERR_MODEL', `${path}: ${why}`);
   const index = indexGraph(graph);
   // Old files list the weights among the inputs.
   const inputs = graph.input.filter(({ name }) => !index.tensors.has(name));

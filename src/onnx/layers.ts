@@ -9,7 +9,6 @@ import { attributeInt, type GraphIndex, type Origin, onlyConsumer, originOf } fr
 import type { OnnxFile } from './model.js';
 import { moduleName } from './names.js';
 import type { Node } from './onnx_pb.js';
-import type { ComputedWeight } from './standardised.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';
 
 /** A trained tensor of a layer. */
@@ -51,18 +50,13 @@ export interface Layer {
 
 /**
  * The layers in graph order.
- * @param computed weights that a graph computes from one trained tensor, by the name that the layer reads
  * @throws CritmapError (ERR_MODEL) when there is none, or a layer's weight is not float32.
  */
-export function findLayers(
-  file: OnnxFile,
-  index: GraphIndex,
-  computed: ReadonlyMap<string, ComputedWeight> = new Map(),
-): Layer[] {
+export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   const byWeight = new Map<string, Layer>();
   const taken = new Set<string>();
   for (const node of file.graph.node) {
-    const found = weightOf(index, node, computed);
+    const found = weightOf(index, node, file.computed);
     if (!found) continue;
     const known = byWeight.get(found.origin.tensor);
     if (known) {
@@ -98,17 +92,13 @@ interface Weight {
 }
 
 /** The node's weight, if it is one of a layer. */
-function weightOf(
-  index: GraphIndex,
-  node: Node,
-  computed: ReadonlyMap<string, ComputedWeight>,
-): Weight | undefined {
+function weightOf(index: GraphIndex, node: Node, computed: OnnxFile['computed']): Weight | undefined {
   if (node.domain !== '' && node.domain !== 'ai.onnx') return undefined;
   const at = (i: number) => (node.input[i] ? originOf(index, node.input[i]) : undefined);
   const rank = (origin: Origin) => origin.proto.dims.length;
   switch (node.opType) {
     case 'Conv': {
-      const standardised = computed.get(node.input[1] ?? '');
+      const standardised = computed?.get(node.input[1] ?? '');
       const proto = index.tensors.get(standardised?.tensor ?? '');
       if (standardised && proto) {
         const origin = { tensor: standardised.tensor, proto, transposed: false };
