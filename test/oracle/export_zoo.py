@@ -5,7 +5,7 @@
     CRITMAP_ZOO=FOLDER npx tap -R tap test/onnx/zoo.test.ts
 
 For each NAME: NAME.KIND.onnx and NAME.KIND.donor.onnx for the kinds below, NAME.npy (images) and NAME.json: the
-Conv2d, ConvTranspose2d and Linear modules in the order of their first call, PyTorch's logits, and the logits with
+convolutions and Linear modules in the order of their first call, PyTorch's logits, and the logits with
 one layer's weight and bias from the donor, for three layers. The donor differs from the model in nothing but these
 modules' weights and biases, so that the answers hold where an export folds norms into them.
 
@@ -29,6 +29,7 @@ from timm import models as tm
 from torch import nn
 
 IMAGES, CLASSES, SEED = 4, 10, 5
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 KINDS = {"torchscript": dict(dynamo=False, folded=False), "folded": dict(dynamo=False, folded=True),
          "dynamo-plain": dict(dynamo=True, optimize=False), "dynamo": dict(dynamo=True, optimize=True)}
 
@@ -134,7 +135,7 @@ def donor_of(model):
     torch.manual_seed(SEED + 1)
     with torch.no_grad():
         for module in donor.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            if isinstance(module, LAYERS):
                 for parameter in [module.weight] + ([] if module.bias is None else [module.bias]):
                     parameter.copy_(parameter.flatten()[torch.randperm(parameter.numel())].reshape(parameter.shape))
                     parameter.add_(0.02 * torch.randn_like(parameter))
@@ -163,7 +164,7 @@ def layers(model, images):
                 add(name, module.weight, module.bias, type(module).__name__, getattr(module, "groups", 1))
         return called
 
-    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.MultiheadAttention)
+    kinds = (*LAYERS, nn.MultiheadAttention)
     hooks = [module.register_forward_pre_hook(hook(name)) for name, module in model.named_modules()
              if isinstance(module, kinds) or hasattr(module, "q_bias")]
     with torch.no_grad():
@@ -206,7 +207,7 @@ def logits(model, images):
         return model(images).tolist()
 
 
-def one(name, out):
+def one(name, out, kinds=KINDS):
     make, size = ZOO[name]
     model = build(make, SEED)
     images = torch.randn(IMAGES, 3, size, size, generator=torch.Generator().manual_seed(SEED))
@@ -218,7 +219,7 @@ def one(name, out):
     chosen = [rows[i]["name"] for i in sorted({0, len(rows) // 2, len(rows) - 1})]
     answer = {"layers": rows, "logits": logits(model, images), "kinds": [], "failed": {},
               "donor": {layer: logits(with_layer_of(model, donor, layer), images) for layer in chosen}}
-    for kind, options in KINDS.items():
+    for kind, options in kinds.items():
         start = time.time()
         try:
             export(model, images, out / f"{name}.{kind}.onnx", **options)
