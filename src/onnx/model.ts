@@ -16,6 +16,7 @@ import { refuseUnsupported } from './refuse.js';
 import { storeAsUsed } from './restore.js';
 import { type ComputedWeight, computedWeights } from './standardised.js';
 import { isExternal, withBytes, withFloats } from './tensors.js';
+import { sliceSequences } from './unsequence.js';
 import { unshare } from './unshare.js';
 
 /** A model as read: `proto` holds every tensor's bytes, also those that lay in external files. */
@@ -78,6 +79,7 @@ export async function readOnnx(path: string, choice: EndChoice = {}): Promise<On
 async function prepare(path: string, graph: Graph): Promise<string[]> {
   try {
     const converted = await toFloat32(graph);
+    sliceSequences(graph);
     await storeAsUsed(graph);
     unshare(graph);
     return converted;

@@ -9,6 +9,7 @@ import type { Engine, EngineOptions } from '../../src/engine.js';
 import { openFastEngine } from '../../src/fast.js';
 import { loadModel, type Model } from '../../src/model.js';
 import type { Comparison } from '../../src/native.js';
+import type { Layer } from '../../src/onnx/layers.js';
 import { writeOnnx } from '../../src/onnx/model.js';
 import { type Cell, planCells } from '../../src/plan/cells.js';
 import { openReferenceEngine } from '../../src/reference.js';
@@ -18,7 +19,15 @@ import { readNpyFloats } from '../npy-floats.js';
 
 /** NAME.json. */
 export interface Exported {
-  layers: { name: string; type: string; shape: number[]; bias: boolean; groups: number }[];
+  layers: {
+    name: string;
+    /** All of its names, where the module is shared. */
+    aliases?: string[];
+    type: string;
+    shape: number[];
+    bias: boolean;
+    groups: number;
+  }[];
   logits: number[][];
   /** Logits with one layer's weight and bias from the donor, by layer. */
   donor: Record<string, number[][]>;
@@ -63,9 +72,11 @@ export async function checkExport(folder: string, name: string, kind: string): P
   const step = Math.max(1, Math.floor(model.layers.length / SAMPLED));
   const sampled = model.layers.filter((_, i) => i % step === 0);
   const cells = planCells(sampled, [{ kind: 'random', label: 'random' }], 1);
+  const answers = new Map<Layer, number[][]>();
   let worst = 0;
   for (const [layer, expected] of donor ? Object.entries(truth.donor) : []) {
-    const found = model.layers.find((one) => one.name === layer);
+    const aliases = truth.layers.find(({ name }) => name === layer)?.aliases ?? [layer];
+    const found = model.layers.find((one) => aliases.includes(one.name));
     if (!found || !donor) continue;
     const reset: Reset = { kind: 'interpolate', label: 'donor', alpha: 0, donor };
     const { tensors } = await resetLayer(model, found, reset, 0, context);
@@ -73,13 +84,15 @@ export async function checkExport(folder: string, name: string, kind: string): P
     if (!(off < LOGITS)) problems.push(`donor reset of ${layer}: logits are off by ${off}`);
     worst = Math.max(worst, off);
     cells.push({ index: cells.length, layer: found, reset, trial: 0 });
+    answers.set(found, expected);
   }
-  problems.push(...(await engineProblems(model, cells, images, truth)));
+  problems.push(...(await engineProblems(model, cells, images, truth.logits, answers)));
   return { layers: model.layers.length, original, donor: worst, warnings: model.warnings, problems };
 }
 
 function layerProblems({ layers }: Model, truth: Exported): string[] {
-  const found = layers.map(({ name }) => name);
+  const nameOf = (name: string) => truth.layers.find(({ aliases }) => aliases?.includes(name))?.name ?? name;
+  const found = layers.map(({ name }) => nameOf(name));
   const wanted = truth.layers.map(({ name }) => name);
   const [missing, extra] = [without(wanted, found), without(found, wanted)];
   const problems: string[] = [];
@@ -90,7 +103,7 @@ function layerProblems({ layers }: Model, truth: Exported): string[] {
     problems.push(`another order, from ${found[at]} for ${wanted[at]}`);
   }
   for (const module of truth.layers) {
-    const layer = layers.find(({ name }) => name === module.name);
+    const layer = layers.find(({ name }) => nameOf(name) === module.name);
     if (!layer) continue;
     const { shape } = layer.weight;
     if (shape.join() !== module.shape.join())
@@ -110,7 +123,8 @@ async function engineProblems(
   model: Model,
   cells: readonly Cell[],
   images: { data: Float32Array; shape: number[] },
-  truth: Exported,
+  logits: readonly number[][],
+  donated: ReadonlyMap<Layer, number[][]>,
 ): Promise<string[]> {
   const [expected, found] = [
     await comparisons(openReferenceEngine, model, cells, images),
@@ -124,7 +138,7 @@ async function engineProblems(
       problems.push(`${reset.label} of ${layer.name}: ${b?.agreement} agree, reference ${a?.agreement}`);
     if (!(apart < LOGITS)) problems.push(`${reset.label} of ${layer.name}: metrics apart by ${apart}`);
     if (reset.kind === 'interpolate' && b) {
-      const wanted = await compareLogits(block(truth.logits), block(truth.donor[layer.name] ?? []));
+      const wanted = await compareLogits(block(logits), block(donated.get(layer) ?? []));
       if (wanted.agreement !== b.agreement || !(distance(wanted, b) < LOGITS))
         problems.push(`donor reset of ${layer.name}: the fast engine differs from PyTorch`);
     }

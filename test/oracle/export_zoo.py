@@ -217,6 +217,13 @@ def one(name, out, kinds=KINDS):
     rows = layers(model, images)
     np.save(out / f"{name}.npy", images.numpy())
     chosen = [rows[i]["name"] for i in sorted({0, len(rows) // 2, len(rows) - 1})]
+    # A module that others share has a name in each; exporters take any of them.
+    names = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        names.setdefault(id(module), []).append(path)
+    for row in rows:
+        if not row["name"].endswith(("in_proj", "qkv")):
+            row["aliases"] = names[id(model.get_submodule(row["name"]))]
     answer = {"layers": rows, "logits": logits(model, images), "kinds": [], "failed": {},
               "donor": {layer: logits(with_layer_of(model, donor, layer), images) for layer in chosen}}
     for kind, options in kinds.items():
