@@ -81,7 +81,7 @@ async function widened(tensor: Tensor): Promise<Tensor> {
     }
     if (to < count) await setImmediate();
   }
-  return withFloats({ ...tensor, dataType: FLOAT }, values);
+  return withFloats(tensor, values);
 }
 
 /** A bfloat16 is a float32's upper half. */

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { attributeInt, attributeInts, type GraphIndex, indexGraph } from './graph.js';
 import type { Graph, Node, Tensor } from './onnx_pb.js';
-import { dimensions, elementCount, FLOAT, floats, integers, withFloats } from './tensors.js';
+import { changed, dimensions, elementCount, FLOAT, floats, integers, withFloats } from './tensors.js';
 import { expandIdentities } from './unshare.js';
 
 /** Nodes that are followed at most: more than any exporter makes, and a damaged file may have a cycle. */
@@ -29,7 +29,7 @@ function liftConstants(graph: Graph): void {
       node.opType === 'Constant' ? node.attribute.find(({ name }) => name === 'value')?.t : undefined;
     const name = node.output[0] ?? '';
     if (value?.dataType !== FLOAT || outputs.has(name)) return true;
-    lifted.push({ ...value, name });
+    lifted.push(changed(value, { name }));
     return false;
   });
   if (lifted.length === 0) return;
@@ -98,7 +98,7 @@ function viewOf(index: GraphIndex, node: Node, tensor: Tensor): View | undefined
 }
 
 function reshaped(tensor: Tensor, shape: readonly number[]): View {
-  return { key: `Reshape ${shape}`, restored: () => ({ ...tensor, dims: shape.map(BigInt) }) };
+  return { key: `Reshape ${shape}`, restored: () => changed(tensor, { dims: shape.map(BigInt) }) };
 }
 
 function shapeAfter(index: GraphIndex, node: Node, dims: readonly number[]): number[] | undefined {
@@ -150,7 +150,7 @@ function transposed(tensor: Tensor, dims: readonly number[], perm: readonly numb
       at[axis] = 0;
     }
   }
-  return withFloats({ ...tensor, dims: shape.map(BigInt) }, to);
+  return withFloats(changed(tensor, { dims: shape.map(BigInt) }), to);
 }
 
 /** Everything that reads it is a layer's weight, bias or norm, directly or through more views. */

@@ -84,13 +84,12 @@ export function withFloats(tensor: Tensor, values: Float32Array): Tensor {
   if (values.length !== expected) {
     throw new RangeError(`tensor ${tensor.name} takes ${expected} values, got ${values.length}`);
   }
-  return withBytes({ ...tensor, dataType: FLOAT }, bytesOfFloats(values));
+  return withBytes(changed(tensor, { dataType: FLOAT }), bytesOfFloats(values));
 }
 
 /** The tensor with `bytes` as its little-endian content, wherever that was before. */
 export function withBytes(tensor: Tensor, bytes: Uint8Array): Tensor {
-  return {
-    ...tensor,
+  return changed(tensor, {
     rawData: bytes,
     floatData: [],
     doubleData: [],
@@ -98,7 +97,12 @@ export function withBytes(tensor: Tensor, bytes: Uint8Array): Tensor {
     int64Data: [],
     externalData: [],
     dataLocation: 0,
-  };
+  });
+}
+
+/** A copy with other fields. A spread would lose the defaults of fields that are not set, which a message inherits. */
+export function changed(tensor: Tensor, fields: Partial<Tensor>): Tensor {
+  return Object.assign(Object.create(Object.getPrototypeOf(tensor)), tensor, fields);
 }
 
 const littleEndian = endianness() === 'LE';

@@ -5,6 +5,7 @@
  * stays shared, and copies of one become one: it is tied, and one parameter.
  */
 import type { Graph, Node, Tensor } from './onnx_pb.js';
+import { changed } from './tensors.js';
 
 /** Changes the graph in place; what it computes stays the same. */
 export function unshare(graph: Graph): void {
@@ -53,7 +54,7 @@ export function expandIdentities(graph: Graph): void {
     const [from = '', to = ''] = [node.input[0], node.output[0]];
     const tensor = stored.get(from);
     if (node.opType !== 'Identity' || !tensor || !to || outputs.has(to) || stored.has(to)) return true;
-    const copy = { ...tensor, name: to };
+    const copy = changed(tensor, { name: to });
     stored.set(to, copy);
     added.push(copy);
     return false;
@@ -87,7 +88,7 @@ function separateOwned(graph: Graph): void {
       copies.set(module, own);
       if (own === name) continue;
       if (!stored.has(own)) {
-        const copy = { ...tensor, name: own };
+        const copy = changed(tensor, { name: own });
         stored.set(own, copy);
         graph.initializer = [...graph.initializer, copy];
       }
