@@ -40,6 +40,34 @@ def vgg():
     return model
 
 
+def googlenet():
+    """The stem and two modules of torchvision's GoogLeNet."""
+    from torchvision.models.googlenet import BasicConv2d, Inception
+    return nn.Sequential(BasicConv2d(3, 16, kernel_size=7, stride=2, padding=3), nn.MaxPool2d(3, 2, ceil_mode=True),
+                         Inception(16, 8, 8, 16, 4, 8, 8), nn.MaxPool2d(3, 2, ceil_mode=True),
+                         Inception(40, 16, 8, 24, 4, 8, 8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2),
+                         nn.Linear(56, CLASSES))
+
+
+def inception():
+    """The start and a module of each kind of torchvision's Inception-v3."""
+    from torchvision.models import inception as parts
+    return nn.Sequential(parts.BasicConv2d(3, 16, kernel_size=3, stride=2), nn.MaxPool2d(3, 2),
+                         parts.InceptionA(16, 8), parts.InceptionB(232), parts.InceptionC(712, 16),
+                         parts.InceptionD(768), parts.InceptionE(1280), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(2048, CLASSES))
+
+
+def hrnet():
+    """One module and one block of each of HRNet's stages, with few channels."""
+    config = copy.deepcopy(tm.hrnet.cfg_cls["hrnet_w18_small"])
+    for i in range(1, 5):
+        stage = config[f"stage{i}"]
+        channels = tuple(8 * 2 ** j for j in range(len(stage["num_channels"])))
+        stage.update(num_modules=1, num_blocks=(1,) * len(channels), num_channels=channels)
+    return tm.hrnet.HighResolutionNet(config, num_classes=CLASSES)
+
+
 class Upsampling(nn.Module):
     """An encoder, a decoder of transposed convolutions (dense, depthwise, one input channel per group), a head."""
 
@@ -67,7 +95,7 @@ ZOO = {
     "resnet18": (lambda: tv.resnet18(num_classes=CLASSES), 64),
     "densenet": (lambda: tv.DenseNet(8, (2, 2, 2, 2), 16, num_classes=CLASSES), 64),
     "vgg": (vgg, 112),
-    "inception": (lambda: tv.inception_v3(num_classes=CLASSES, aux_logits=False, init_weights=False), 80),
+    "inception": (inception, 80),
     "mobilenet_v2": (lambda: tv.mobilenet_v2(num_classes=CLASSES, width_mult=0.25), 64),
     "mobilenet_v3": (lambda: tv.mobilenet_v3_small(num_classes=CLASSES), 64),
     "efficientnet": (lambda: timm_model("test_efficientnet"), 64),
@@ -86,8 +114,8 @@ ZOO = {
                                         num_heads=(2, 4), num_classes=CLASSES), 64),
     "mixer": (lambda: tm.MlpMixer(img_size=64, num_blocks=2, embed_dim=32, num_classes=CLASSES), 64),
     "mnasnet": (lambda: tv.mnasnet0_5(num_classes=CLASSES), 64),
-    "googlenet": (lambda: tv.googlenet(num_classes=CLASSES, aux_logits=False, init_weights=False), 64),
-    "hrnet": (lambda: timm_model("hrnet_w18_small"), 64),
+    "googlenet": (googlenet, 64),
+    "hrnet": (hrnet, 64),
     "nfnet": (lambda: timm_model("test_nfnet"), 64),
     "xcit": (lambda: tm.Xcit(img_size=64, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=CLASSES), 64),
     "coat": (lambda: tm.CoaT(img_size=64, patch_size=4, embed_dims=(16, 32, 32, 32), serial_depths=(1, 1, 1, 1),
