@@ -54,7 +54,7 @@ const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
 const LOGITS = 1e-3;
 
 /** Layers that get a random reset on both engines, evenly spread; the reference makes a session of each. */
-const SAMPLED = 12;
+const SAMPLED = 6;
 
 export const readExported = (folder: string, name: string): Exported =>
   JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
