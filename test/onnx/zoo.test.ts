@@ -8,6 +8,17 @@ import t from 'tap';
 import { messageOf } from '../../src/errors.js';
 import { checkExport, readExported } from './exported.js';
 
+/** What an export itself makes of a model; docs/export.md says how to avoid it. */
+const known: Record<string, RegExp> = {
+  // Its constant folding stores a part of the weight standardisation: left out, and warned of.
+  'nfnet.folded': /25 layers not found/,
+  'bit.folded': /17 layers not found/,
+  // The weight loses its name and its module is never called.
+  'beit.folded': /blocks\.\d\.attn/,
+  // The convolution of a constant, the position encoding, is folded as a whole.
+  'xcit.dynamo': /1 layers not found: pos_embed\.token_projection/,
+};
+
 const folder = process.env.CRITMAP_ZOO;
 const only = process.env.CRITMAP_ZOO_ONLY?.split(',');
 const names = (folder ? readdirSync(folder) : [])
@@ -22,7 +33,13 @@ t.test('exported architectures are what PyTorch says they are', { skip, timeout:
     for (const kind of kinds) {
       try {
         const { problems, warnings, layers, original, donor } = await checkExport(folder ?? '', name, kind);
-        t.strictSame(problems, [], `${name}.${kind}`);
+        const expected = known[`${name}.${kind}`];
+        for (const problem of problems) t.comment(problem);
+        t.strictSame(
+          problems.filter((problem) => !expected?.test(problem)),
+          [],
+          `${name}.${kind}`,
+        );
         const digits = (value: number) => value.toExponential(1);
         t.comment(
           `| ${name} | ${kind} | ${layers} | ${digits(original)} | ${digits(donor)} | ${warnings.length} |`,
