@@ -30,12 +30,12 @@ t.test('sweep refuses a model of several inputs in one line, and takes the one t
   t.match(refused.stderr, /takes 2 inputs .*--input/);
   t.equal(refused.stderr.trim().split('\n').length, 1);
 
-  const asked = ['--layers', 'fc', '--reset', 'zero', '--json'];
+  const asked = ['--layers', 'conv', '--reset', 'zero', '--json'];
   const { code, stdout, stderr } = await critmap(...sweep, '--input', 'pixels', ...asked);
   t.equal(code, 0, stderr);
   t.strictSame(
     JSON.parse(stdout).layers.map(({ layer }: { layer: string }) => layer),
-    ['fc'],
+    ['conv'],
   );
   const other = await critmap(...sweep, '--input', 'pixels', '--output', 'features', ...asked);
   t.equal(other.code, 1, 'another output is another run');
