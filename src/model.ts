@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { CritmapError, messageOf } from './errors.js';
 import { doubtsOf } from './onnx/doubts.js';
+import { chooseEnds, type EndChoice } from './onnx/ends.js';
 import { indexGraph } from './onnx/graph.js';
 import { type ModelIo, modelIo } from './onnx/io.js';
 import { findLayers, type Layer } from './onnx/layers.js';
@@ -27,7 +28,7 @@ export interface Model {
   values(tensor: string): Float32Array;
 }
 
-export interface ModelOptions {
+export interface ModelOptions extends EndChoice {
   name?: string;
   /** Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts. */
   weights?: readonly string[];
@@ -44,7 +45,7 @@ export interface ModelOptions {
  *   `ERR_WEIGHTS`: a checkpoint cannot be read, or does not fit the model
  */
 export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
-  const model = modelOf(await readOnnx(path), options.name);
+  const model = modelOf(await readOnnx(path, options), options.name);
   return options.weights?.length ? withWeights(model, options.weights, options) : model;
 }
 
@@ -66,9 +67,10 @@ export async function withWeights(
  */
 export function modelOf(file: OnnxFile, name?: string): Model {
   const { path } = file;
+  const ends = file.ends ?? chooseEnds(path, file.graph);
   const index = indexGraph(file.graph);
   const layers = findLayers(file, index);
-  const io = modelIo(file, index, layers);
+  const io = modelIo(file, ends);
   const values = new Map<string, Float32Array>();
   // A weight whose bytes are missing should be met here, not after hours.
   for (const { weight, bias } of layers) {
@@ -84,7 +86,7 @@ export function modelOf(file: OnnxFile, name?: string): Model {
     weights: null,
     io,
     layers,
-    warnings: doubtsOf(file, index, io, layers),
+    warnings: doubtsOf({ file, index, io, ends, layers }),
     values(tensor) {
       const known = values.get(tensor);
       if (known) return known;

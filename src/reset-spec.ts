@@ -1,6 +1,7 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from './errors.js';
 import { loadModel, type Model, withWeights } from './model.js';
+import type { EndChoice } from './onnx/ends.js';
 import type { Reset } from './reset.js';
 import { isCheckpoint } from './weights/checkpoint.js';
 
@@ -27,13 +28,18 @@ export function parseReset(text: string): Promise<Reset> {
  * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, which say nothing of layers:
  * they become the model's own graph with the checkpoint's weights.
  *
+ * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that cannot be read or does not fit
  */
-export function parseResets(texts: readonly string[], model: Model): Promise<Reset[]> {
-  return Promise.all(texts.map((text) => parse(text, model)));
+export function parseResets(
+  texts: readonly string[],
+  model: Model,
+  { input, output }: EndChoice = {},
+): Promise<Reset[]> {
+  return Promise.all(texts.map((text) => parse(text, model, { input, output })));
 }
 
-async function parse(text: string, model?: Model): Promise<Reset> {
+async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise<Reset> {
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
   const argument = at < 0 ? undefined : text.slice(at + 1);
@@ -62,12 +68,12 @@ async function parse(text: string, model?: Model): Promise<Reset> {
     }
     case 'donor':
       if (!argument) throw refuse('a file is missing');
-      return { kind: 'interpolate', label, alpha: 0, donor: await loadDonor(argument, model) };
+      return { kind: 'interpolate', label, alpha: 0, donor: await loadDonor(argument, model, ends) };
     case 'interpolate': {
       const split = argument?.lastIndexOf('@') ?? -1;
       if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
       const alpha = number('ALPHA', argument.slice(split + 1));
-      return { kind, label, alpha, donor: await loadDonor(argument.slice(0, split), model) };
+      return { kind, label, alpha, donor: await loadDonor(argument.slice(0, split), model, ends) };
     }
     default:
       throw refuse('there is no such reset');
@@ -75,8 +81,8 @@ async function parse(text: string, model?: Model): Promise<Reset> {
 }
 
 /** Of a checkpoint, without the layers that it has not. */
-async function loadDonor(path: string, model: Model | undefined): Promise<Model> {
-  if (!(await isCheckpoint(path))) return loadModel(path);
+async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
+  if (!(await isCheckpoint(path))) return loadModel(path, ends);
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',

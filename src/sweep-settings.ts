@@ -172,6 +172,8 @@ export async function identityOf(
       engine,
       batch,
       ...(card !== undefined && { device: 'cuda' }),
+      input: model.io.input,
+      output: model.io.output,
       // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
       critmap: version,
       onnxruntime: onnxruntimeVersion(),

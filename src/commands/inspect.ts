@@ -3,10 +3,8 @@ import type { Argv, CommandModule, InferredOptionTypes } from 'yargs';
 import type { Model } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
-import { architectureOptions, openModel } from './model-options.js';
-import { weightsOptions, weightsText } from './weights-options.js';
-
-const modelOptions = { ...architectureOptions, ...weightsOptions };
+import { modelOptions, openModel } from './model-options.js';
+import { weightsText } from './weights-options.js';
 
 type InspectArguments = InferredOptionTypes<typeof modelOptions> & {
   model: string | undefined;
@@ -47,6 +45,7 @@ export function describe(model: Model) {
       channels: io.channels,
       height: io.height,
       width: io.width,
+      channelsLast: file.ends?.channelsLast ?? false,
       mean: normalization?.mean ?? null,
       std: normalization?.std ?? null,
     },
@@ -101,6 +100,7 @@ function text(model: Model, plan: PlanSummary): string {
   return [
     `${about.name}  opset ${about.opset}${about.producer ? `, made by ${about.producer}` : ''}`,
     `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
+      (input.channelsLast ? ", transposed from the file's channels last" : '') +
       (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
     `output  ${output.name}: ${output.classes ?? 'any number of'} classes`,
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,

@@ -3,9 +3,12 @@ import type { Options } from 'yargs';
 import { buildModel } from '../architectures/build.js';
 import { CritmapError } from '../errors.js';
 import { loadModel, type Model, withWeights } from '../model.js';
+import type { EndChoice } from '../onnx/ends.js';
+import { endOptions } from './end-options.js';
 import { count, text } from './option-values.js';
+import { weightsOptions } from './weights-options.js';
 
-export const architectureOptions = {
+const architectureOptions = {
   arch: {
     ...text('arch'),
     describe: 'A built-in architecture instead of MODEL (critmap architectures lists them)',
@@ -15,7 +18,10 @@ export const architectureOptions = {
   size: { ...count('size', 1), describe: "Edge of --arch's images in pixels; default 224" },
 } as const satisfies Record<string, Options>;
 
-export interface ModelChoice {
+/** All of them, for a command that takes a model. */
+export const modelOptions = { ...architectureOptions, ...weightsOptions, ...endOptions };
+
+export interface ModelChoice extends EndChoice {
   /** An ONNX file. */
   model?: string | undefined;
   arch?: string | undefined;
@@ -39,11 +45,16 @@ export async function openModel(choice: ModelChoice): Promise<Model> {
 }
 
 async function openGraph(choice: ModelChoice): Promise<Model> {
-  const { model, arch, name, classes, channels, size } = choice;
+  const { model, arch, name, classes, channels, size, input, output } = choice;
   const named = name === undefined ? {} : { name };
-  const shape = Object.entries({ classes, channels, size }).filter(([, value]) => value !== undefined);
+  const given = (values: object) => Object.entries(values).filter(([, value]) => value !== undefined);
+  const shape = given({ classes, channels, size });
   if (model !== undefined && arch !== undefined) {
     throw new CritmapError('ERR_OPTION', `both ${model} and --arch ${arch} are given; give one of them`);
+  }
+  const [end] = given({ input, output })[0] ?? [];
+  if (arch !== undefined && end !== undefined) {
+    throw new CritmapError('ERR_OPTION', `--${end} goes with a file; ${arch} has one input and one output`);
   }
   if (arch !== undefined) return buildModel(arch, { ...named, ...Object.fromEntries(shape) });
   if (model === undefined) {
@@ -56,5 +67,5 @@ async function openGraph(choice: ModelChoice): Promise<Model> {
   if (option !== undefined) {
     throw new CritmapError('ERR_OPTION', `--${option} goes with --arch; the shapes of ${model} are its own`);
   }
-  return loadModel(model, named);
+  return loadModel(model, { ...named, input, output });
 }

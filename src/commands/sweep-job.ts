@@ -69,7 +69,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
 
 async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
   const model = await openModel(job);
-  const resets = await parseResets(job.resets ?? ['random'], model);
+  const resets = await parseResets(job.resets ?? ['random'], model, job);
   const images = await openImages(job.data, {
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),

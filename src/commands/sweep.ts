@@ -2,10 +2,9 @@
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { resetForms } from '../reset-spec.js';
-import { architectureOptions } from './model-options.js';
+import { modelOptions } from './model-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
-import { weightsOptions } from './weights-options.js';
 
 export const sweepOptions = {
   data: {
@@ -13,7 +12,6 @@ export const sweepOptions = {
     demandOption: true,
     describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
   },
-  ...weightsOptions,
   out: { ...text('out'), demandOption: true, describe: 'Directory for the results' },
   images: {
     type: 'string',
@@ -70,7 +68,7 @@ export const sweepOptions = {
   quiet: { type: 'boolean', default: false, describe: 'No progress' },
 } as const satisfies Record<string, Options>;
 
-type SweepArguments = InferredOptionTypes<typeof sweepOptions & typeof architectureOptions> & {
+type SweepArguments = InferredOptionTypes<typeof sweepOptions & typeof modelOptions> & {
   model: string | undefined;
 };
 
@@ -80,9 +78,9 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
   builder: (yargs) =>
     (yargs as Argv<object>)
       .positional('model', { type: 'string', describe: 'An ONNX file' })
-      .options(architectureOptions)
+      .options(modelOptions)
       .options(sweepOptions)
-      .group([...Object.keys(architectureOptions), ...Object.keys(weightsOptions)], 'Model:')
+      .group(Object.keys(modelOptions), 'Model:')
       .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],

@@ -83,3 +83,24 @@ export function attributeInt(node: Node, name: string, fallback: number): number
 export function attributeInts(node: Node, name: string): number[] | undefined {
   return node.attribute.find((a) => a.name === name)?.ints.map(Number);
 }
+
+/** Node inputs and the outer names that its subgraphs use, each once. */
+export function readsOf(node: Node): string[] {
+  const names = new Set(node.input.filter((name) => name !== ''));
+  for (const attribute of node.attribute) {
+    for (const graph of attribute.g ? [attribute.g, ...attribute.graphs] : attribute.graphs) {
+      for (const name of outerNames(graph)) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+function outerNames(graph: Graph): string[] {
+  const own = new Set([
+    ...graph.input.map(({ name }) => name),
+    ...graph.initializer.map(({ name }) => name),
+    ...graph.node.flatMap((node) => node.output),
+  ]);
+  const used = [...graph.node.flatMap(readsOf), ...graph.output.map(({ name }) => name)];
+  return used.filter((name) => !own.has(name));
+}

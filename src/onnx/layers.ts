@@ -1,6 +1,7 @@
 /**
- * Finds the layers of a model: every Conv, Gemm and MatMul whose weight is a trained tensor, with its bias, its
- * BatchNorm and its PyTorch name. A weight that several nodes share is one layer, as it is one parameter.
+ * Finds the layers of a model: every Conv, ConvTranspose, Gemm and MatMul whose weight is a trained tensor, with
+ * its bias, its BatchNorm and its PyTorch name. A weight that several nodes share is one layer, as it is one
+ * parameter; a standardised weight's layer has the tensor that is standardised.
  */
 import { CritmapError } from '../errors.js';
 import type { Layout } from '../native.js';
@@ -16,13 +17,13 @@ export interface Parameter {
   tensor: string;
   /** Dimensions as stored. */
   stored: number[];
-  /** PyTorch's shape: output channels first. */
+  /** PyTorch's shape: output channels first, but `[in, out / groups, ...]` of a transposed convolution. */
   shape: number[];
   /** Storage against logical order. */
   layout: Layout;
 }
 
-/** Tensor names of the BatchNormalization that follows a convolution. */
+/** Tensor names of the BatchNormalization that follows a convolution or transposed convolution. */
 export interface Norm {
   scale: string;
   bias: string;
@@ -33,7 +34,7 @@ export interface Norm {
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;
-  op: 'Conv' | 'Gemm' | 'MatMul';
+  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul';
   weight: Parameter;
   bias: Parameter | null;
   norm: Norm | null;
@@ -55,7 +56,7 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   const byWeight = new Map<string, Layer>();
   const taken = new Set<string>();
   for (const node of file.graph.node) {
-    const found = weightOf(index, node);
+    const found = weightOf(index, node, file.computed);
     if (!found) continue;
     const known = byWeight.get(found.origin.tensor);
     if (known) {
@@ -85,33 +86,49 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
 
 interface Weight {
   origin: Origin;
-  /** The stored matrix is [in, out]. */
-  transposed: boolean;
+  /** PyTorch's. */
+  shape: number[];
+  layout: Layout;
 }
 
 /** The node's weight, if it is one of a layer. */
-function weightOf(index: GraphIndex, node: Node): Weight | undefined {
+function weightOf(index: GraphIndex, node: Node, computed: OnnxFile['computed']): Weight | undefined {
   if (node.domain !== '' && node.domain !== 'ai.onnx') return undefined;
   const at = (i: number) => (node.input[i] ? originOf(index, node.input[i]) : undefined);
   const rank = (origin: Origin) => origin.proto.dims.length;
   switch (node.opType) {
     case 'Conv': {
+      const standardised = computed?.get(node.input[1] ?? '');
+      const proto = index.tensors.get(standardised?.tensor ?? '');
+      if (standardised && proto) {
+        const origin = { tensor: standardised.tensor, proto, transposed: false };
+        return { origin, shape: standardised.dims, layout: rows(standardised.dims) };
+      }
       const origin = at(1);
-      return origin && !origin.transposed && rank(origin) >= 3 ? { origin, transposed: false } : undefined;
+      if (!origin || origin.transposed || rank(origin) < 3) return undefined;
+      const shape = dimensions(origin.proto);
+      return { origin, shape, layout: rows(shape) };
+    }
+    case 'ConvTranspose': {
+      const origin = at(1);
+      if (!origin || origin.transposed || rank(origin) < 3) return undefined;
+      const shape = dimensions(origin.proto);
+      const layout = transposedConvolution(shape, attributeInt(node, 'group', 1));
+      return layout && { origin, shape, layout };
     }
     case 'Gemm': {
       const origin = at(1);
       if (!origin || rank(origin) !== 2) return undefined;
       // transB = 1 takes PyTorch's [out, in].
-      return { origin, transposed: (attributeInt(node, 'transB', 0) === 0) !== origin.transposed };
+      return matrix(origin, (attributeInt(node, 'transB', 0) === 0) !== origin.transposed);
     }
     case 'MatMul': {
       const right = at(1);
       const left = at(0);
       if (right && left) return undefined;
-      if (right && rank(right) === 2) return { origin: right, transposed: !right.transposed };
+      if (right && rank(right) === 2) return matrix(right, !right.transposed);
       // W x: rows are output channels already.
-      if (left && rank(left) === 2) return { origin: left, transposed: left.transposed };
+      if (left && rank(left) === 2) return matrix(left, left.transposed);
       return undefined;
     }
     default:
@@ -119,19 +136,42 @@ function weightOf(index: GraphIndex, node: Node): Weight | undefined {
   }
 }
 
-function describe(index: GraphIndex, node: Node, { origin, transposed }: Weight, taken: Set<string>): Layer {
+const rows = (shape: readonly number[]): Layout => ({
+  channels: shape[0] ?? 1,
+  inner: elementCount(shape.slice(1)),
+});
+
+/** @param transposed the stored matrix is [in, out] */
+function matrix(origin: Origin, transposed: boolean): Weight {
   const stored = dimensions(origin.proto);
-  const shape = transposed ? [...stored].reverse() : stored;
-  const channels = shape[0] ?? 1;
-  const layout: Layout = transposed
-    ? { channels, inner: 1, transposed: true }
-    : { channels, inner: elementCount(stored) / channels };
-  const biasTensor = biasOf(index, node, channels);
-  const bias = biasTensor ? vector(biasTensor, channels) : null;
+  if (!transposed) return { origin, shape: stored, layout: rows(stored) };
+  const shape = [...stored].reverse();
+  return { origin, shape, layout: { channels: shape[0] ?? 1, inner: 1, transposed: true } };
+}
+
+/** Output channels of [in, out / groups, ...]; none that a layout can tell when groups have several of both. */
+function transposedConvolution(shape: readonly number[], groups: number): Layout | undefined {
+  const [inputs = 0, outputs = 0, ...kernel] = shape;
+  const receptive = elementCount(kernel);
+  const perGroup = inputs / groups;
+  if (!Number.isInteger(perGroup)) return undefined;
+  if (outputs === 1) return { channels: groups, inner: perGroup * receptive };
+  return groups === 1 || perGroup === 1 ? { channels: groups * outputs, inner: receptive } : undefined;
+}
+
+function describe(
+  index: GraphIndex,
+  node: Node,
+  { origin, shape, layout }: Weight,
+  taken: Set<string>,
+): Layer {
+  const stored = dimensions(origin.proto);
+  const { channels } = layout;
+  const bias = biasOf(index, node, channels, shape.length - 2);
   const weight = { tensor: origin.tensor, stored, shape, layout };
   // A shared weight may carry the name of any of its modules; the bias tells which one this node is.
   const shared = (index.consumers.get(origin.tensor)?.length ?? 0) > 1;
-  const tensors = biasTensor ? [origin.tensor, biasTensor] : [origin.tensor];
+  const tensors = bias ? [origin.tensor, bias.tensor] : [origin.tensor];
   if (shared) tensors.reverse();
   // torch.nn.init: size(1) x receptive field and size(0) x receptive field, groups not considered.
   const receptive = elementCount(shape.slice(2));
@@ -142,33 +182,37 @@ function describe(index: GraphIndex, node: Node, { origin, transposed }: Weight,
     bias,
     norm: normOf(index, node),
     fanIn: (shape[1] ?? 1) * receptive,
-    fanOut: channels * receptive,
-    groups: node.opType === 'Conv' ? attributeInt(node, 'group', 1) : 1,
+    fanOut: (shape[0] ?? 1) * receptive,
+    groups: /^Conv/.test(node.opType) ? attributeInt(node, 'group', 1) : 1,
     parameters: elementCount(stored) + (bias ? channels : 0),
     uses: 1,
   };
 }
 
-function vector(tensor: string, channels: number): Parameter {
-  return { tensor, stored: [channels], shape: [channels], layout: { channels, inner: 1 } };
-}
-
-/** Name of the bias tensor: an input of Conv and Gemm, the Add that follows a MatMul. */
-function biasOf(index: GraphIndex, node: Node, channels: number): string | undefined {
-  const fits = (name: string | undefined) => {
+/**
+ * The bias: an input of Conv, ConvTranspose and Gemm, or the Add that follows.
+ * @param spatial axes behind the channels' in what the Add adds to
+ */
+function biasOf(index: GraphIndex, node: Node, channels: number, spatial: number): Parameter | null {
+  const vector = (name: string | undefined, behind: number) => {
     const origin = name ? originOf(index, name) : undefined;
-    if (origin?.proto.dataType !== FLOAT) return undefined;
-    const dims = dimensions(origin.proto);
-    return dims.at(-1) === channels && elementCount(dims) === channels ? origin.tensor : undefined;
+    if (origin?.proto.dataType !== FLOAT || origin.transposed) return null;
+    const stored = dimensions(origin.proto);
+    if (stored.at(-1 - behind) !== channels || elementCount(stored) !== channels) return null;
+    return { tensor: origin.tensor, stored, shape: [channels], layout: { channels, inner: 1 } };
   };
-  if (node.opType !== 'MatMul') return fits(node.input[2]);
+  if (node.opType === 'Gemm') return vector(node.input[2], 0);
+  if (node.opType !== 'MatMul' && node.input[2]) return vector(node.input[2], 0);
   const add = onlyConsumer(index, node.output[0]);
-  if (add?.opType !== 'Add') return undefined;
-  return fits(add.input.find((name) => name !== node.output[0]));
+  if (add?.opType !== 'Add') return null;
+  return vector(
+    add.input.find((name) => name !== node.output[0]),
+    spatial,
+  );
 }
 
 function normOf(index: GraphIndex, node: Node): Norm | null {
-  if (node.opType !== 'Conv') return null;
+  if (!/^Conv/.test(node.opType)) return null;
   const norm = onlyConsumer(index, node.output[0]);
   if (norm?.opType !== 'BatchNormalization' || norm.input[0] !== node.output[0]) return null;
   const [scale, bias, mean, variance] = norm.input
@@ -178,12 +222,9 @@ function normOf(index: GraphIndex, node: Node): Norm | null {
 }
 
 function noLayers(file: OnnxFile): CritmapError {
-  const ops = new Set(file.graph.node.map((node) => node.opType));
-  const quantised = [...ops].find((op) =>
-    /^(QLinear|Quantize|Dequantize|ConvInteger|MatMulInteger)/.test(op),
+  const ops = [...new Set(file.graph.node.map((node) => node.opType))].slice(0, 8).join(', ');
+  return new CritmapError(
+    'ERR_MODEL',
+    `${file.path} has no layers to reset: no Conv, Gemm or MatMul in it has a stored weight (operators: ${ops})`,
   );
-  const why = quantised
-    ? `it is quantised (${quantised}); export the float32 model`
-    : `no Conv, Gemm or MatMul in it has a stored weight (operators: ${[...ops].slice(0, 8).join(', ')})`;
-  return new CritmapError('ERR_MODEL', `${file.path} has no layers to reset: ${why}`);
 }

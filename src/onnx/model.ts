@@ -8,8 +8,15 @@ import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:pat
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
 import { alignTensors } from './align.js';
+import { chooseEnds, type EndChoice, type Ends } from './ends.js';
+import { indexGraph } from './graph.js';
 import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
+import { toFloat32 } from './precision.js';
+import { refuseUnsupported } from './refuse.js';
+import { storeAsUsed } from './restore.js';
+import { type ComputedWeight, computedWeights } from './standardised.js';
 import { isExternal, withBytes, withFloats } from './tensors.js';
+import { sliceSequences } from './unsequence.js';
 import { unshare } from './unshare.js';
 
 /** A model as read: `proto` holds every tensor's bytes, also those that lay in external files. */
@@ -22,6 +29,12 @@ export interface OnnxFile {
   sha256: string;
   /** The file's metadata_props. */
   metadata: ReadonlyMap<string, string>;
+  /** Types of numbers in the file that became float32 in memory, `float16`. */
+  converted?: readonly string[];
+  /** Which of its tensors are the images and the logits; the graph has no others. */
+  ends?: Ends;
+  /** Weights that the graph computes from one trained tensor, by the name that the layer reads. */
+  computed?: ReadonlyMap<string, ComputedWeight>;
 }
 
 /** protobuf itself cannot hold more; such models keep their weights in external files. */
@@ -31,10 +44,11 @@ const MAX_BYTES = 2 ** 31 - 1;
 const PIECE = 4 * 2 ** 20;
 
 /**
- * Reads a model file.
+ * Reads a model file, and brings its graph into the form that critmap works on: float32, parameters stored as their
+ * layers use them and each its own, one input, one output.
  * @throws CritmapError (ERR_MODEL) naming the file: missing, not ONNX, truncated, external data missing.
  */
-export async function readOnnx(path: string): Promise<OnnxFile> {
+export async function readOnnx(path: string, choice: EndChoice = {}): Promise<OnnxFile> {
   const hash = createHash('sha256');
   const bytes = await readBytes(path, hash);
   const proto = parse(path, bytes);
@@ -47,14 +61,31 @@ export async function readOnnx(path: string): Promise<OnnxFile> {
   }
   await alignTensors(graph);
   graph.initializer = await inlineExternal(path, graph.initializer, hash);
-  unshare(graph);
+  refuseUnsupported(path, proto);
+  const converted = await prepare(path, graph);
+  const ends = chooseEnds(path, graph, choice);
   return {
     path,
     proto,
     graph,
     sha256: hash.digest('hex'),
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
+    converted,
+    ends,
+    computed: await computedWeights(proto, indexGraph(graph)),
   };
+}
+
+async function prepare(path: string, graph: Graph): Promise<string[]> {
+  try {
+    const converted = await toFloat32(graph);
+    sliceSequences(graph);
+    await storeAsUsed(graph);
+    unshare(graph);
+    return converted;
+  } catch (cause) {
+    throw new CritmapError('ERR_MODEL', `${path}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /**

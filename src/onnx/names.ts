@@ -1,12 +1,24 @@
 /**
- * PyTorch's module name of a layer, from what an exporter left in the file: the parameter's own name if it kept
- * it, else the path of modules in the node's name, else the node's name.
+ * The module's name of a layer, from what an exporter left in the file: the parameter's own name if it kept it,
+ * else the path of modules in the node's name or metadata, else TensorFlow's scope, else the node's name.
  */
 import type { Node } from './onnx_pb.js';
 
 /** Exporters name a folded or shared constant like this; it says nothing about a module. */
 const anonymous = /^(onnx::|_?val_|_?v_|const|transpose|mul|t_|\d+$|\/)|^[A-Za-z]*_?\d+$/i;
-const parameterSuffix = /[./](weight|bias|kernel|weight_v|W|b)(:0)?$/;
+
+/** What parameters are called in their module, after TensorFlow's `:0` is gone. */
+const parameter = [
+  // PyTorch with a parametrised weight, or an older weight or spectral norm.
+  /\.parametrizations\.(weight|bias)\.original\d?$/,
+  /[./](weight|bias)_(orig|v)$/,
+  // PyTorch, Keras, JAX.
+  /[./](weight|bias|kernel|W|w|b)$/,
+  // PaddlePaddle.
+  /\.[wb]_\d+$/,
+  // torch.nn.MultiheadAttention: `in_proj_weight`.
+  /(?<=_proj)_(weight|bias)$/,
+];
 
 /**
  * @param tensors names of the layer's stored tensors, the most telling first
@@ -14,20 +26,50 @@ const parameterSuffix = /[./](weight|bias|kernel|weight_v|W|b)(:0)?$/;
  */
 export function moduleName(node: Node, tensors: readonly string[], taken: ReadonlySet<string>): string {
   const name =
-    tensors
-      .filter((tensor) => parameterSuffix.test(tensor) && !anonymous.test(tensor))
-      .map((tensor) => tensor.replace(parameterSuffix, ''))[0] ??
-    scope(node) ??
+    first(tensors, ofParameter) ??
+    pathInName(node) ??
+    pathInMetadata(node) ??
+    first([...tensors, node.name], ofTensorflow) ??
     (tensors.find((tensor) => !anonymous.test(tensor)) || node.name || node.output[0] || node.opType);
   if (!taken.has(name)) return name;
   for (let n = 2; ; n++) if (!taken.has(`${name}#${n}`)) return `${name}#${n}`;
 }
 
+function first(names: readonly string[], of: (name: string) => string | undefined): string | undefined {
+  for (const name of names) {
+    const found = of(name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function ofParameter(tensor: string): string | undefined {
+  const name = tensor.replace(/:\d+$/, '');
+  if (/^(onnx::|\/)/.test(name)) return undefined;
+  const suffix = parameter.find((pattern) => pattern.test(name));
+  return suffix && withoutCall(name.replace(suffix, ''));
+}
+
+/** What TensorFlow puts behind a layer's name: the operator, how a variable is read, what tf2onnx did to it. */
+const operation =
+  /\/(Conv\dD(BackpropInput)?|DepthwiseConv2dNative|depthwise|pointwise|separable_conv2d|convolution|conv\dd_transpose|MatMul|Tensordot|BiasAdd|(Read|Cast)?[Rr]ead\w*(VariableOp)?(_\d+)?|kernel|bias|(depthwise|pointwise)_kernel)(__\d+)?$/;
+
+/** `StatefulPartitionedCall/model/conv1/Conv2D/ReadVariableOp:0` is `model/conv1`. */
+function ofTensorflow(text: string): string | undefined {
+  const start = text.replace(/:\d+$/, '').replace(/_(weights|bias)_fused_bn$/, '');
+  let name = start;
+  while (operation.test(name)) name = name.replace(operation, '');
+  return name !== start && !name.startsWith('/') ? withoutCall(name) : undefined;
+}
+
+/** A saved model's functions call each other under this name. */
+const withoutCall = (name: string) => name.replace(/^(StatefulPartitionedCall(_\d+)?\/)+/, '');
+
 /**
  * The module path in a TorchScript node name: `/layer1/layer1.0/conv1/Conv` is `layer1.0.conv1`. A child of a
  * container carries the container's name, so a part that repeats its parent replaces it.
  */
-function scope(node: Node): string | undefined {
+function pathInName(node: Node): string | undefined {
   if (!node.name.startsWith('/')) return undefined;
   const parts = node.name.split('/').slice(1, -1);
   const path: string[] = [];
@@ -37,4 +79,12 @@ function scope(node: Node): string | undefined {
     path.push(part);
   }
   return path.length > 0 ? path.join('.') : undefined;
+}
+
+/** The newer PyTorch exporter's list of scopes, `['', 'layer1', 'layer1.0', 'layer1.0.conv1', 'conv2d_1']`. */
+function pathInMetadata(node: Node): string | undefined {
+  const scopes = node.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.name_scopes')?.value ?? '';
+  const names = [...scopes.matchAll(/'([^']*)'/g)].map((match) => match[1]);
+  // The last one is the operation's.
+  return names.at(-2) || undefined;
 }

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file onnx.proto.
  */
 export const file_onnx: GenFile = /*@__PURE__*/
-  fileDesc("Cgpvbm54LnByb3RvEgxjcml0bWFwLm9ubngizgEKBU1vZGVsEhIKCmlyX3ZlcnNpb24YASABKAMSFQoNcHJvZHVjZXJfbmFtZRgCIAEoCRIYChBwcm9kdWNlcl92ZXJzaW9uGAMgASgJEiIKBWdyYXBoGAcgASgLMhMuY3JpdG1hcC5vbm54LkdyYXBoEi8KDG9wc2V0X2ltcG9ydBgIIAMoCzIZLmNyaXRtYXAub25ueC5PcGVyYXRvclNldBIrCg5tZXRhZGF0YV9wcm9wcxgOIAMoCzITLmNyaXRtYXAub25ueC5FbnRyeSIuCgtPcGVyYXRvclNldBIOCgZkb21haW4YASABKAkSDwoHdmVyc2lvbhgCIAEoAyIjCgVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAki4AEKBUdyYXBoEiAKBG5vZGUYASADKAsyEi5jcml0bWFwLm9ubnguTm9kZRIMCgRuYW1lGAIgASgJEikKC2luaXRpYWxpemVyGAUgAygLMhQuY3JpdG1hcC5vbm54LlRlbnNvchImCgVpbnB1dBgLIAMoCzIXLmNyaXRtYXAub25ueC5WYWx1ZUluZm8SJwoGb3V0cHV0GAwgAygLMhcuY3JpdG1hcC5vbm54LlZhbHVlSW5mbxIrCgp2YWx1ZV9pbmZvGA0gAygLMhcuY3JpdG1hcC5vbm54LlZhbHVlSW5mbyKtAQoETm9kZRINCgVpbnB1dBgBIAMoCRIOCgZvdXRwdXQYAiADKAkSDAoEbmFtZRgDIAEoCRIPCgdvcF90eXBlGAQgASgJEioKCWF0dHJpYnV0ZRgFIAMoCzIXLmNyaXRtYXAub25ueC5BdHRyaWJ1dGUSDgoGZG9tYWluGAcgASgJEisKDm1ldGFkYXRhX3Byb3BzGAkgAygLMhMuY3JpdG1hcC5vbm54LkVudHJ5It0BCglBdHRyaWJ1dGUSDAoEbmFtZRgBIAEoCRIJCgFmGAIgASgCEgkKAWkYAyABKAMSCQoBcxgEIAEoDBIfCgF0GAUgASgLMhQuY3JpdG1hcC5vbm54LlRlbnNvchIeCgFnGAYgASgLMhMuY3JpdG1hcC5vbm54LkdyYXBoEg4KBmZsb2F0cxgHIAMoAhIMCgRpbnRzGAggAygDEg8KB3N0cmluZ3MYCSADKAwSIwoGZ3JhcGhzGAsgAygLMhMuY3JpdG1hcC5vbm54LkdyYXBoEgwKBHR5cGUYFCABKAUivQEKBlRlbnNvchIMCgRkaW1zGAEgAygDEhEKCWRhdGFfdHlwZRgCIAEoBRIWCgpmbG9hdF9kYXRhGAQgAygCQgIQARIMCgRuYW1lGAggASgJEhAKCHJhd19kYXRhGAkgASgMEhcKC2RvdWJsZV9kYXRhGAogAygBQgIQARIqCg1leHRlcm5hbF9kYXRhGA0gAygLMhMuY3JpdG1hcC5vbm54LkVudHJ5EhUKDWRhdGFfbG9jYXRpb24YDiABKAUiOwoJVmFsdWVJbmZvEgwKBG5hbWUYASABKAkSIAoEdHlwZRgCIAEoCzISLmNyaXRtYXAub25ueC5UeXBlIn8KBFR5cGUSMgoLdGVuc29yX3R5cGUYASABKAsyHS5jcml0bWFwLm9ubnguVHlwZS5UZW5zb3JUeXBlGkMKClRlbnNvclR5cGUSEQoJZWxlbV90eXBlGAEgASgFEiIKBXNoYXBlGAIgASgLMhMuY3JpdG1hcC5vbm54LlNoYXBlImYKBVNoYXBlEioKA2RpbRgBIAMoCzIdLmNyaXRtYXAub25ueC5TaGFwZS5EaW1lbnNpb24aMQoJRGltZW5zaW9uEhEKCWRpbV92YWx1ZRgBIAEoAxIRCglkaW1fcGFyYW0YAiABKAk");
+  fileDesc("Cgpvbm54LnByb3RvEgxjcml0bWFwLm9ubngi+QEKBU1vZGVsEhIKCmlyX3ZlcnNpb24YASABKAMSFQoNcHJvZHVjZXJfbmFtZRgCIAEoCRIYChBwcm9kdWNlcl92ZXJzaW9uGAMgASgJEiIKBWdyYXBoGAcgASgLMhMuY3JpdG1hcC5vbm54LkdyYXBoEi8KDG9wc2V0X2ltcG9ydBgIIAMoCzIZLmNyaXRtYXAub25ueC5PcGVyYXRvclNldBIrCg5tZXRhZGF0YV9wcm9wcxgOIAMoCzITLmNyaXRtYXAub25ueC5FbnRyeRIpCglmdW5jdGlvbnMYGSADKAsyFi5jcml0bWFwLm9ubnguRnVuY3Rpb24iSgoIRnVuY3Rpb24SDAoEbmFtZRgBIAEoCRIgCgRub2RlGAcgAygLMhIuY3JpdG1hcC5vbm54Lk5vZGUSDgoGZG9tYWluGAogASgJIi4KC09wZXJhdG9yU2V0Eg4KBmRvbWFpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDIiMKBUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSLgAQoFR3JhcGgSIAoEbm9kZRgBIAMoCzISLmNyaXRtYXAub25ueC5Ob2RlEgwKBG5hbWUYAiABKAkSKQoLaW5pdGlhbGl6ZXIYBSADKAsyFC5jcml0bWFwLm9ubnguVGVuc29yEiYKBWlucHV0GAsgAygLMhcuY3JpdG1hcC5vbm54LlZhbHVlSW5mbxInCgZvdXRwdXQYDCADKAsyFy5jcml0bWFwLm9ubnguVmFsdWVJbmZvEisKCnZhbHVlX2luZm8YDSADKAsyFy5jcml0bWFwLm9ubnguVmFsdWVJbmZvIq0BCgROb2RlEg0KBWlucHV0GAEgAygJEg4KBm91dHB1dBgCIAMoCRIMCgRuYW1lGAMgASgJEg8KB29wX3R5cGUYBCABKAkSKgoJYXR0cmlidXRlGAUgAygLMhcuY3JpdG1hcC5vbm54LkF0dHJpYnV0ZRIOCgZkb21haW4YByABKAkSKwoObWV0YWRhdGFfcHJvcHMYCSADKAsyEy5jcml0bWFwLm9ubnguRW50cnki3QEKCUF0dHJpYnV0ZRIMCgRuYW1lGAEgASgJEgkKAWYYAiABKAISCQoBaRgDIAEoAxIJCgFzGAQgASgMEh8KAXQYBSABKAsyFC5jcml0bWFwLm9ubnguVGVuc29yEh4KAWcYBiABKAsyEy5jcml0bWFwLm9ubnguR3JhcGgSDgoGZmxvYXRzGAcgAygCEgwKBGludHMYCCADKAMSDwoHc3RyaW5ncxgJIAMoDBIjCgZncmFwaHMYCyADKAsyEy5jcml0bWFwLm9ubnguR3JhcGgSDAoEdHlwZRgUIAEoBSLtAQoGVGVuc29yEgwKBGRpbXMYASADKAMSEQoJZGF0YV90eXBlGAIgASgFEhYKCmZsb2F0X2RhdGEYBCADKAJCAhABEhYKCmludDMyX2RhdGEYBSADKAVCAhABEhYKCmludDY0X2RhdGEYByADKANCAhABEgwKBG5hbWUYCCABKAkSEAoIcmF3X2RhdGEYCSABKAwSFwoLZG91YmxlX2RhdGEYCiADKAFCAhABEioKDWV4dGVybmFsX2RhdGEYDSADKAsyEy5jcml0bWFwLm9ubnguRW50cnkSFQoNZGF0YV9sb2NhdGlvbhgOIAEoBSI7CglWYWx1ZUluZm8SDAoEbmFtZRgBIAEoCRIgCgR0eXBlGAIgASgLMhIuY3JpdG1hcC5vbm54LlR5cGUifwoEVHlwZRIyCgt0ZW5zb3JfdHlwZRgBIAEoCzIdLmNyaXRtYXAub25ueC5UeXBlLlRlbnNvclR5cGUaQwoKVGVuc29yVHlwZRIRCgllbGVtX3R5cGUYASABKAUSIgoFc2hhcGUYAiABKAsyEy5jcml0bWFwLm9ubnguU2hhcGUiZgoFU2hhcGUSKgoDZGltGAEgAygLMh0uY3JpdG1hcC5vbm54LlNoYXBlLkRpbWVuc2lvbhoxCglEaW1lbnNpb24SEQoJZGltX3ZhbHVlGAEgASgDEhEKCWRpbV9wYXJhbRgCIAEoCQ");
 
 /**
  * @generated from message critmap.onnx.Model
@@ -50,6 +50,11 @@ export type Model = Message<"critmap.onnx.Model"> & {
    * @generated from field: repeated critmap.onnx.Entry metadata_props = 14;
    */
   metadataProps: Entry[];
+
+  /**
+   * @generated from field: repeated critmap.onnx.Function functions = 25;
+   */
+  functions: Function[];
 };
 
 /**
@@ -58,6 +63,33 @@ export type Model = Message<"critmap.onnx.Model"> & {
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_onnx, 0);
+
+/**
+ * @generated from message critmap.onnx.Function
+ */
+export type Function = Message<"critmap.onnx.Function"> & {
+  /**
+   * @generated from field: optional string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated critmap.onnx.Node node = 7;
+   */
+  node: Node[];
+
+  /**
+   * @generated from field: optional string domain = 10;
+   */
+  domain: string;
+};
+
+/**
+ * Describes the message critmap.onnx.Function.
+ * Use `create(FunctionSchema)` to create a new message.
+ */
+export const FunctionSchema: GenMessage<Function> = /*@__PURE__*/
+  messageDesc(file_onnx, 1);
 
 /**
  * @generated from message critmap.onnx.OperatorSet
@@ -79,7 +111,7 @@ export type OperatorSet = Message<"critmap.onnx.OperatorSet"> & {
  * Use `create(OperatorSetSchema)` to create a new message.
  */
 export const OperatorSetSchema: GenMessage<OperatorSet> = /*@__PURE__*/
-  messageDesc(file_onnx, 1);
+  messageDesc(file_onnx, 2);
 
 /**
  * @generated from message critmap.onnx.Entry
@@ -101,7 +133,7 @@ export type Entry = Message<"critmap.onnx.Entry"> & {
  * Use `create(EntrySchema)` to create a new message.
  */
 export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
-  messageDesc(file_onnx, 2);
+  messageDesc(file_onnx, 3);
 
 /**
  * @generated from message critmap.onnx.Graph
@@ -143,7 +175,7 @@ export type Graph = Message<"critmap.onnx.Graph"> & {
  * Use `create(GraphSchema)` to create a new message.
  */
 export const GraphSchema: GenMessage<Graph> = /*@__PURE__*/
-  messageDesc(file_onnx, 3);
+  messageDesc(file_onnx, 4);
 
 /**
  * @generated from message critmap.onnx.Node
@@ -190,7 +222,7 @@ export type Node = Message<"critmap.onnx.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_onnx, 4);
+  messageDesc(file_onnx, 5);
 
 /**
  * @generated from message critmap.onnx.Attribute
@@ -257,7 +289,7 @@ export type Attribute = Message<"critmap.onnx.Attribute"> & {
  * Use `create(AttributeSchema)` to create a new message.
  */
 export const AttributeSchema: GenMessage<Attribute> = /*@__PURE__*/
-  messageDesc(file_onnx, 5);
+  messageDesc(file_onnx, 6);
 
 /**
  * @generated from message critmap.onnx.Tensor
@@ -277,6 +309,16 @@ export type Tensor = Message<"critmap.onnx.Tensor"> & {
    * @generated from field: repeated float float_data = 4 [packed = true];
    */
   floatData: number[];
+
+  /**
+   * @generated from field: repeated int32 int32_data = 5 [packed = true];
+   */
+  int32Data: number[];
+
+  /**
+   * @generated from field: repeated int64 int64_data = 7 [packed = true];
+   */
+  int64Data: bigint[];
 
   /**
    * @generated from field: optional string name = 8;
@@ -309,7 +351,7 @@ export type Tensor = Message<"critmap.onnx.Tensor"> & {
  * Use `create(TensorSchema)` to create a new message.
  */
 export const TensorSchema: GenMessage<Tensor> = /*@__PURE__*/
-  messageDesc(file_onnx, 6);
+  messageDesc(file_onnx, 7);
 
 /**
  * @generated from message critmap.onnx.ValueInfo
@@ -331,7 +373,7 @@ export type ValueInfo = Message<"critmap.onnx.ValueInfo"> & {
  * Use `create(ValueInfoSchema)` to create a new message.
  */
 export const ValueInfoSchema: GenMessage<ValueInfo> = /*@__PURE__*/
-  messageDesc(file_onnx, 7);
+  messageDesc(file_onnx, 8);
 
 /**
  * @generated from message critmap.onnx.Type
@@ -348,7 +390,7 @@ export type Type = Message<"critmap.onnx.Type"> & {
  * Use `create(TypeSchema)` to create a new message.
  */
 export const TypeSchema: GenMessage<Type> = /*@__PURE__*/
-  messageDesc(file_onnx, 8);
+  messageDesc(file_onnx, 9);
 
 /**
  * @generated from message critmap.onnx.Type.TensorType
@@ -370,7 +412,7 @@ export type Type_TensorType = Message<"critmap.onnx.Type.TensorType"> & {
  * Use `create(Type_TensorTypeSchema)` to create a new message.
  */
 export const Type_TensorTypeSchema: GenMessage<Type_TensorType> = /*@__PURE__*/
-  messageDesc(file_onnx, 8, 0);
+  messageDesc(file_onnx, 9, 0);
 
 /**
  * @generated from message critmap.onnx.Shape
@@ -387,7 +429,7 @@ export type Shape = Message<"critmap.onnx.Shape"> & {
  * Use `create(ShapeSchema)` to create a new message.
  */
 export const ShapeSchema: GenMessage<Shape> = /*@__PURE__*/
-  messageDesc(file_onnx, 9);
+  messageDesc(file_onnx, 10);
 
 /**
  * @generated from message critmap.onnx.Shape.Dimension
@@ -409,5 +451,5 @@ export type Shape_Dimension = Message<"critmap.onnx.Shape.Dimension"> & {
  * Use `create(Shape_DimensionSchema)` to create a new message.
  */
 export const Shape_DimensionSchema: GenMessage<Shape_Dimension> = /*@__PURE__*/
-  messageDesc(file_onnx, 9, 0);
+  messageDesc(file_onnx, 10, 0);
 

@@ -20,6 +20,7 @@ const typeNames: Record<number, string> = {
   16: 'bfloat16',
 };
 export const FLOAT = 1;
+const INT64 = 7;
 const EXTERNAL = 1;
 
 /** `float32`, `int8`, or `type 23` for one without a name here. */
@@ -69,18 +70,39 @@ export function floats(tensor: Tensor): Float32Array {
   return values;
 }
 
+/** The values of an int64 tensor, a shape or axes; undefined for any other type. */
+export function integers(tensor: Tensor): number[] | undefined {
+  if (tensor.dataType !== INT64) return undefined;
+  if (tensor.rawData.byteLength === 0) return tensor.int64Data.map(Number);
+  const view = new DataView(tensor.rawData.buffer, tensor.rawData.byteOffset, tensor.rawData.byteLength);
+  return Array.from({ length: view.byteLength >> 3 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
+}
+
 /** The tensor with other values; name, dimensions and everything critmap does not know stay. */
 export function withFloats(tensor: Tensor, values: Float32Array): Tensor {
   const expected = elementCount(dimensions(tensor));
   if (values.length !== expected) {
     throw new RangeError(`tensor ${tensor.name} takes ${expected} values, got ${values.length}`);
   }
-  return withBytes({ ...tensor, dataType: FLOAT }, bytesOfFloats(values));
+  return withBytes(changed(tensor, { dataType: FLOAT }), bytesOfFloats(values));
 }
 
 /** The tensor with `bytes` as its little-endian content, wherever that was before. */
 export function withBytes(tensor: Tensor, bytes: Uint8Array): Tensor {
-  return { ...tensor, rawData: bytes, floatData: [], doubleData: [], externalData: [], dataLocation: 0 };
+  return changed(tensor, {
+    rawData: bytes,
+    floatData: [],
+    doubleData: [],
+    int32Data: [],
+    int64Data: [],
+    externalData: [],
+    dataLocation: 0,
+  });
+}
+
+/** A copy with other fields. A spread would lose the defaults of fields that are not set, which a message inherits. */
+export function changed(tensor: Tensor, fields: Partial<Tensor>): Tensor {
+  return Object.assign(Object.create(Object.getPrototypeOf(tensor)), tensor, fields);
 }
 
 const littleEndian = endianness() === 'LE';

@@ -2,18 +2,51 @@
  * Exporters store parameters of equal value once: TorchScript feeds the copies through Identity nodes that carry
  * the parameters' names, others point several nodes at one tensor. Resetting one module must not reset another,
  * so every bias and every BatchNorm statistic becomes a tensor of its own again. A weight that several nodes use
- * stays shared: it is tied, and one parameter.
+ * stays shared, and copies of one become one: it is tied, and one parameter.
  */
 import type { Graph, Node, Tensor } from './onnx_pb.js';
+import { changed } from './tensors.js';
 
 /** Changes the graph in place; what it computes stays the same. */
 export function unshare(graph: Graph): void {
   expandIdentities(graph);
+  tieCopies(graph);
   separateOwned(graph);
 }
 
+/** What exporters call a constant that they computed. */
+const computed = /^(onnx::|_?val_\d)/;
+
+/**
+ * A module that is called several times has one weight; folding its transpose at every call stores as many copies.
+ * They become one again.
+ */
+function tieCopies(graph: Graph): void {
+  const weights = new Set(
+    graph.node.flatMap(({ opType, input }) => (/^(Conv|Gemm|MatMul)$/.test(opType) ? [input[1]] : [])),
+  );
+  const groups = new Map<string, Tensor[]>();
+  const tied = new Map<string, string>();
+  for (const tensor of graph.initializer) {
+    if (!computed.test(tensor.name) || !weights.has(tensor.name) || !varies(tensor.rawData)) continue;
+    const key = `${tensor.dataType} ${tensor.dims}`;
+    const group = groups.get(key) ?? [];
+    const first = group.find(({ rawData }) => Buffer.compare(rawData, tensor.rawData) === 0);
+    if (first) tied.set(tensor.name, first.name);
+    else groups.set(key, [...group, tensor]);
+  }
+  if (tied.size === 0) return;
+  for (const node of graph.node) node.input = node.input.map((name) => tied.get(name) ?? name);
+  graph.initializer = graph.initializer.filter(({ name }) => !tied.has(name));
+}
+
+/** Weights that are all the same number are equal to others without being theirs. */
+function varies(bytes: Uint8Array): boolean {
+  return bytes.some((byte, i) => byte !== bytes[i % 4]);
+}
+
 /** An Identity of a stored tensor becomes a stored tensor under the Identity's output name. */
-function expandIdentities(graph: Graph): void {
+export function expandIdentities(graph: Graph): void {
   const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   const outputs = new Set(graph.output.map(({ name }) => name));
   const added: Tensor[] = [];
@@ -21,7 +54,7 @@ function expandIdentities(graph: Graph): void {
     const [from = '', to = ''] = [node.input[0], node.output[0]];
     const tensor = stored.get(from);
     if (node.opType !== 'Identity' || !tensor || !to || outputs.has(to) || stored.has(to)) return true;
-    const copy = { ...tensor, name: to };
+    const copy = changed(tensor, { name: to });
     stored.set(to, copy);
     added.push(copy);
     return false;
@@ -55,7 +88,7 @@ function separateOwned(graph: Graph): void {
       copies.set(module, own);
       if (own === name) continue;
       if (!stored.has(own)) {
-        const copy = { ...tensor, name: own };
+        const copy = changed(tensor, { name: own });
         stored.set(own, copy);
         graph.initializer = [...graph.initializer, copy];
       }

@@ -3,6 +3,7 @@
  * on the image. Pure. Names that a subgraph (If, Loop, Scan) takes from outside count as inputs of its node.
  */
 import { CritmapError } from '../errors.js';
+import { readsOf } from '../onnx/graph.js';
 import type { Graph, Node } from '../onnx/onnx_pb.js';
 
 export interface Step {
@@ -71,27 +72,6 @@ export function dependents({ steps }: Dataflow, tensors: Iterable<string>): numb
 export function isDynamic({ maker, steps, input }: Dataflow, name: string): boolean {
   const position = maker.get(name);
   return position === undefined ? name === input : steps[position]?.dynamic === true;
-}
-
-/** Node inputs and the outer names that its subgraphs use, each once. */
-export function readsOf(node: Node): string[] {
-  const names = new Set(node.input.filter((name) => name !== ''));
-  for (const attribute of node.attribute) {
-    for (const graph of attribute.g ? [attribute.g, ...attribute.graphs] : attribute.graphs) {
-      for (const name of outerNames(graph)) names.add(name);
-    }
-  }
-  return [...names];
-}
-
-function outerNames(graph: Graph): string[] {
-  const own = new Set([
-    ...graph.input.map(({ name }) => name),
-    ...graph.initializer.map(({ name }) => name),
-    ...graph.node.flatMap((node) => node.output),
-  ]);
-  const used = [...graph.node.flatMap(readsOf), ...graph.output.map(({ name }) => name)];
-  return used.filter((name) => !own.has(name));
 }
 
 /** The nodes that lead to a tensor, of nodes in topological order. */

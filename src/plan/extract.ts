@@ -3,6 +3,7 @@
  * graph as inputs and outputs with fixed shapes.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { readsOf } from '../onnx/graph.js';
 import {
   EntrySchema,
   type Graph,
@@ -18,7 +19,7 @@ import {
   ValueInfoSchema,
 } from '../onnx/onnx_pb.js';
 import { dimensions, FLOAT } from '../onnx/tensors.js';
-import { type Dataflow, readsOf } from './dataflow.js';
+import type { Dataflow } from './dataflow.js';
 import type { Source } from './source.js';
 
 /** Element type (TensorProto.DataType) and dimensions of a tensor, the batch included. */

@@ -22,20 +22,48 @@ t.test('a model that was exported as asked raises no doubt', async (t) => {
   t.strictSame((await loadModel(example('resnet.onnx'))).warnings, []);
 });
 
-t.test('folded BatchNorm is named, with what to do', async (t) => {
-  for (const name of ['bottleneck.folded.onnx', 'bottleneck.dynamo.onnx']) {
-    t.match((await loadModel(fixture(name))).warnings, [/BatchNorm.*--init match/]);
+t.test('folded BatchNorm is named, with what it changes and what to do for each exporter', async (t) => {
+  const folded =
+    /BatchNorm is folded into 8 of its 8 convolutions \(conv1, ...\), so a reset .* --init match/;
+  const exporters = { folded: /TrainingMode\.PRESERVE, do_constant_folding=False/, dynamo: /optimize=False/ };
+  for (const [kind, how] of Object.entries(exporters)) {
+    const { warnings } = await loadModel(fixture(`bottleneck.${kind}.onnx`));
+    t.match(warnings, [folded]);
+    t.match(warnings, [how]);
   }
 });
 
-t.test('a convolution whose weight is computed is named', async (t) => {
+t.test('biases without a trace of folding are in doubt, unless they bear their own names', async (t) => {
+  t.strictSame((await loadModel(fixture('depthwise.onnx'))).warnings, [], 'no BatchNorm by design');
+  const renamed = await changed(t.testdir({}), 'depthwise.onnx', ({ graph }) => {
+    const name = (tensor: string) => tensor.replace(/^(\w+)\.(weight|bias)$/, '$1_$2_of_another_exporter');
+    for (const tensor of graph.initializer) tensor.name = name(tensor.name);
+    for (const node of graph.node) node.input = node.input.map(name);
+  });
+  t.match(renamed.warnings, [/no BatchNorm\. If the export folded/]);
+});
+
+t.test('trained matrices that other operators use are named', async (t) => {
+  const model = await changed(t.testdir({}), 'mlp.onnx', ({ graph }) => {
+    const gemm = graph.node.findLast(({ opType }) => opType === 'Gemm');
+    if (!gemm) throw new Error('the fixture has changed');
+    Object.assign(gemm, { opType: 'FusedGemm', domain: 'com.microsoft', name: 'fused' });
+  });
+  t.match(model.warnings, [/1 operation\(s\).*left out: fused \(FusedGemm\)/]);
+});
+
+t.test('a convolution whose weight is computed from two is named', async (t) => {
   const model = await changed(t.testdir({}), 'bottleneck.onnx', ({ graph }) => {
     const conv = graph.node.find(({ opType }) => opType === 'Conv');
-    const weight = conv?.input[1] ?? '';
-    graph.node.unshift(create(NodeSchema, { opType: 'Mul', input: [weight, weight], output: ['squared'] }));
-    if (conv) conv.input[1] = 'squared';
+    const weight = graph.initializer.find(({ name }) => name === conv?.input[1]);
+    if (!conv || !weight) throw new Error('the fixture has changed');
+    graph.initializer.push({ ...weight, name: 'other' });
+    graph.node.unshift(
+      create(NodeSchema, { opType: 'Mul', input: [weight.name, 'other'], output: ['product'] }),
+    );
+    conv.input[1] = 'product';
   });
-  t.match(model.warnings, [/1 convolution\(s\).*conv1/]);
+  t.match(model.warnings, [/1 operation\(s\) have a weight that is computed.*conv1/]);
   t.notOk(model.layers.some(({ name }) => name === 'conv1'));
 });
 

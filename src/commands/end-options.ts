@@ -1,0 +1,14 @@
+/** The options that say which tensors of a graph are the images and the logits. */
+import type { Options } from 'yargs';
+import { text } from './option-values.js';
+
+export const endOptions = {
+  input: {
+    ...text('input'),
+    describe: 'The input that takes the images, where there are several; others get zeros',
+  },
+  output: {
+    ...text('output'),
+    describe: 'The tensor of logits; default the N x classes output that most layers lead to',
+  },
+} as const satisfies Record<string, Options>;

@@ -1,0 +1,216 @@
+/**
+ * Which of a graph's inputs are the images and which tensor is the logits, by name or by rule; the graph is then
+ * changed to have just these: what it takes becomes float32 N x channels x height x width, what only other inputs
+ * or outputs need is left out.
+ */
+import { create } from '@bufbuild/protobuf';
+import { CritmapError } from '../errors.js';
+import { type GraphIndex, indexGraph, readsOf } from './graph.js';
+import {
+  AttributeSchema,
+  type Graph,
+  NodeSchema,
+  type Tensor,
+  TensorSchema,
+  TypeSchema,
+  type ValueInfo,
+  ValueInfoSchema,
+} from './onnx_pb.js';
+import { elementCount, typeName } from './tensors.js';
+
+/** What a person names; by rule otherwise. */
+export interface EndChoice {
+  /** The images; every other input that the logits need gets zeros. */
+  input?: string | undefined;
+  /** The logits: an output, or any tensor that a node makes. */
+  output?: string | undefined;
+}
+
+export interface Ends {
+  input: string;
+  output: string;
+  /** The file's images are N x height x width x channels; a Transpose has been put in front. */
+  channelsLast: boolean;
+  /** Inputs that get zeros. */
+  zeroed: string[];
+}
+
+/** A dimension: a number, or null where the graph leaves it open. */
+export type Size = number | null;
+
+/**
+ * Without names: the logits are the N x classes output that most layers lead to, the images the one input that
+ * they need.
+ * @throws CritmapError (ERR_MODEL) when there is no such input or output, or a name is none of the graph's
+ */
+export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): Ends {
+  const refuse = (why: string) => new CritmapError('ERR_MODEL', `${path}: ${why}`);
+  const index = indexGraph(graph);
+  // Old files list the weights among the inputs.
+  const inputs = graph.input.filter(({ name }) => !index.tensors.has(name));
+  const output = chooseOutput(index, choice.output, refuse);
+  const behind = tensorsBehind(index, output);
+  const needed = inputs.filter(({ name }) => behind.has(name));
+  const images = chooseInput(inputs, needed, output, choice.input, refuse);
+  const others = needed.filter((input) => input !== images);
+  graph.initializer = [...graph.initializer, ...others.map((input) => zeros(input, refuse))];
+  keepOnly(graph, index, images, output, new Set(inputs.filter((input) => !needed.includes(input))));
+  const shape = shapeOf(images);
+  const channelsLast = shape?.length === 4 && isChannels(shape[3]) && !isChannels(shape[1]);
+  const input = channelsLast ? channelsFirst(graph, images, shape) : images.name;
+  return { input, output, channelsLast, zeroed: others.map(({ name }) => name) };
+}
+
+type Refuse = (why: string) => CritmapError;
+
+function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Refuse): string {
+  const described = index.graph.output.map((output) => ({ name: output.name, shape: shapeOf(output) }));
+  const shapes = described
+    .map(({ name, shape }) => `${name} ${shape ? shapeText(shape) : ''}`.trim())
+    .join(', ');
+  if (wanted !== undefined) {
+    if (index.producer.has(wanted)) return wanted;
+    throw refuse(`it has no output or tensor ${wanted}; its outputs are ${shapes || 'none'}`);
+  }
+  const flat = described.filter(({ shape }) => shape?.length === 2);
+  const candidates = flat.length > 0 ? flat : described.filter(({ shape }) => !shape);
+  // Features and auxiliary heads leave layers behind them unused.
+  const counts = candidates.map(({ name }) => layersBehind(index, name));
+  const found = candidates[counts.indexOf(Math.max(...counts))];
+  if (found) return found.name;
+  throw refuse(
+    `no output is N x classes (${shapes || 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output`,
+  );
+}
+
+function layersBehind(index: GraphIndex, name: string): number {
+  const behind = tensorsBehind(index, name);
+  return index.graph.node.filter(
+    ({ opType, output, input }) =>
+      /^(Conv|ConvTranspose|Gemm|MatMul)$/.test(opType) &&
+      output.some((one) => behind.has(one)) &&
+      input.length > 1,
+  ).length;
+}
+
+function chooseInput(
+  inputs: readonly ValueInfo[],
+  needed: readonly ValueInfo[],
+  output: string,
+  wanted: string | undefined,
+  refuse: Refuse,
+): ValueInfo {
+  const list = (values: readonly ValueInfo[]) => values.map(describe).join(', ') || 'none';
+  if (wanted !== undefined) {
+    const found = inputs.find(({ name }) => name === wanted);
+    if (!found) throw refuse(`it has no input ${wanted}; its inputs are ${list(inputs)}`);
+    if (!needed.includes(found)) throw refuse(`its output ${output} does not depend on the input ${wanted}`);
+    return found;
+  }
+  const [only] = needed;
+  if (only && needed.length === 1) return only;
+  if (needed.length === 0) throw refuse(`its output ${output} does not depend on any input`);
+  throw refuse(
+    `the model takes ${needed.length} inputs (${list(needed)}); critmap feeds one, the images: name it with --input, the others then get zeros, or export the model with one input`,
+  );
+}
+
+/** An input that nobody feeds, as a stored tensor. */
+function zeros(input: ValueInfo, refuse: Refuse): Tensor {
+  const shape = shapeOf(input);
+  // The first open dimension is the batch's, and one row serves all images where it is broadcast.
+  const dims = shape?.map((size, axis) => (axis === 0 ? (size ?? 1) : size));
+  const type = input.type?.tensorType?.elemType ?? 0;
+  const bytes = { 1: 4, 6: 4, 7: 8, 9: 1 }[type];
+  const known = dims?.every((size) => size !== null) ? (dims as number[]) : undefined;
+  if (!known || !bytes || elementCount(known) > 2 ** 24) {
+    throw refuse(
+      `it also needs the input ${describe(input)}, which critmap cannot fill with zeros; export the model with the images as its one input`,
+    );
+  }
+  const rawData = new Uint8Array(bytes * elementCount(known));
+  return create(TensorSchema, { name: input.name, dims: known.map(BigInt), dataType: type, rawData });
+}
+
+/** Takes out other inputs and what is computed from them, and all outputs but one. */
+function keepOnly(
+  graph: Graph,
+  { tensors }: GraphIndex,
+  images: ValueInfo,
+  output: string,
+  unused: ReadonlySet<ValueInfo>,
+): void {
+  const gone = new Set([...unused].map(({ name }) => name));
+  // Once through is enough where nodes are in order, which ONNX asks for.
+  for (let before = -1; gone.size > 0 && before !== graph.node.length; ) {
+    before = graph.node.length;
+    graph.node = graph.node.filter((node) => {
+      if (!readsOf(node).some((name) => gone.has(name))) return true;
+      for (const name of node.output) gone.add(name);
+      return false;
+    });
+  }
+  graph.input = graph.input.filter((input) => input === images || tensors.has(input.name));
+  const known = graph.output.find(({ name }) => name === output);
+  graph.output = [known ?? create(ValueInfoSchema, { name: output })];
+}
+
+const isChannels = (size: Size | undefined) => size === 1 || size === 3 || size === 4;
+
+/** Puts a Transpose in front of a graph that takes N x height x width x channels. */
+function channelsFirst(
+  graph: Graph,
+  images: ValueInfo,
+  [batch, height, width, channels]: readonly Size[],
+): string {
+  const name = `${images.name} channels first`;
+  const perm = create(AttributeSchema, { name: 'perm', ints: [0n, 2n, 3n, 1n], type: 7 });
+  graph.node = [
+    create(NodeSchema, {
+      opType: 'Transpose',
+      name,
+      input: [name],
+      output: [images.name],
+      attribute: [perm],
+    }),
+    ...graph.node,
+  ];
+  const dims = [batch, channels, height, width].map((size, i) =>
+    size ? { dimValue: BigInt(size) } : { dimParam: ['batch', 'channels', 'height', 'width'][i] as string },
+  );
+  const elemType = images.type?.tensorType?.elemType ?? 0;
+  const type = create(TypeSchema, { tensorType: { elemType, shape: { dim: dims } } });
+  graph.input = graph.input.map((input) =>
+    input === images ? create(ValueInfoSchema, { name, type }) : input,
+  );
+  return name;
+}
+
+/** Names of all tensors that lead to one, stored ones included. */
+function tensorsBehind(index: GraphIndex, name: string): Set<string> {
+  const seen = new Set([name]);
+  const waiting = [name];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const node = index.producer.get(next);
+    for (const input of node ? readsOf(node) : []) {
+      if (seen.has(input)) continue;
+      seen.add(input);
+      waiting.push(input);
+    }
+  }
+  return seen;
+}
+
+export function shapeOf(value: ValueInfo): Size[] | null {
+  const dims = value.type?.tensorType?.shape?.dim;
+  if (!dims) return null;
+  return dims.map((dim) => (dim.dimValue > 0n ? Number(dim.dimValue) : null));
+}
+
+export const shapeText = (shape: readonly Size[]) => shape.map((size) => size ?? '?').join(' x ');
+
+function describe(value: ValueInfo): string {
+  const shape = shapeOf(value);
+  const type = typeName(value.type?.tensorType?.elemType ?? 0);
+  return `${value.name}: ${type} ${shape ? shapeText(shape) : 'of unknown shape'}`;
+}

@@ -1,0 +1,40 @@
+/** Kinds of models whose layers cannot be reset as trained ones are: each refused with the reason and a way out. */
+import { CritmapError } from '../errors.js';
+import type { Graph, Node, Model as Proto } from './onnx_pb.js';
+
+/** Operators on integers in place of trained floats; ONNX Runtime's own carry other names. */
+const quantised =
+  /^(QLinear\w+|QGemm|QAttention|QuantizeLinear|DequantizeLinear|DynamicQuantize\w+|ConvInteger|MatMulInteger\w*|MatMulNBits|MatMulBnb4|GatherBlockQuantized)$/;
+
+/** @throws CritmapError (ERR_MODEL) */
+export function refuseUnsupported(path: string, { graph, functions }: Proto): void {
+  const refuse = (why: string) => new CritmapError('ERR_MODEL', `${path}: ${why}`);
+  const nodes = [...nodesOf(graph), ...functions.flatMap((one) => one.node.flatMap(withInner))];
+  const integer = nodes.find(({ opType }) => quantised.test(opType));
+  if (integer) {
+    throw refuse(
+      `the model is quantised (${integer.opType}): its weights are integers with scales, which no reset of trained weights fits. Give the float32 model that it was made from`,
+    );
+  }
+  const called = functions.find(
+    ({ name, node }) =>
+      nodes.some(({ opType }) => opType === name) && node.some(({ opType }) => isLayer.test(opType)),
+  );
+  if (called) {
+    throw refuse(
+      `layers lie inside of the model's function ${called.name}. Inline its functions: in Python, onnx.save(onnx.inliner.inline_local_functions(onnx.load("model.onnx")), "inlined.onnx")`,
+    );
+  }
+}
+
+const isLayer = /^(Conv|ConvTranspose|Gemm|MatMul)$/;
+
+function nodesOf(graph: Graph | undefined): Node[] {
+  return graph?.node.flatMap(withInner) ?? [];
+}
+
+/** A node and those of its subgraphs. */
+function withInner(node: Node): Node[] {
+  const graphs = node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
+  return [node, ...graphs.flatMap(nodesOf)];
+}

@@ -1,0 +1,204 @@
+/**
+ * Checks one exported model against what PyTorch says of it (oracle/export_zoo.py): its layers, its logits, the
+ * logits after a one-layer donor reset, and the fast engine against the reference.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Engine, EngineOptions } from '../../src/engine.js';
+import { openFastEngine } from '../../src/fast.js';
+import { loadModel, type Model } from '../../src/model.js';
+import type { Comparison } from '../../src/native.js';
+import type { Layer } from '../../src/onnx/layers.js';
+import { writeOnnx } from '../../src/onnx/model.js';
+import { type Cell, planCells } from '../../src/plan/cells.js';
+import { openReferenceEngine } from '../../src/reference.js';
+import { type Reset, resetLayer } from '../../src/reset.js';
+import { compareLogits } from '../../src/tensors-api.js';
+import { readNpyFloats } from '../npy-floats.js';
+
+/** NAME.json. */
+export interface Exported {
+  layers: {
+    name: string;
+    /** All of its names, where the module is shared. */
+    aliases?: string[];
+    type: string;
+    shape: number[];
+    bias: boolean;
+    groups: number;
+  }[];
+  logits: number[][];
+  /** Logits with one layer's weight and bias from the donor, by layer. */
+  donor: Record<string, number[][]>;
+  /** Exports that there are, NAME.KIND.onnx and NAME.KIND.donor.onnx. */
+  kinds: string[];
+  /** Exports that PyTorch cannot make, and why. */
+  failed: Record<string, string>;
+}
+
+export interface Checked {
+  layers: number;
+  /** Furthest from PyTorch's logits, relative to the row's largest: untouched, and after donor resets. */
+  original: number;
+  donor: number;
+  /** The runtime's optimised graph was cut, not the model's own. */
+  warnings: readonly string[];
+  /** What is not as it must be. */
+  problems: string[];
+}
+
+const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
+
+/** What invariant 1 allows. */
+const LOGITS = 1e-3;
+
+/** Layers that get a random reset on both engines, evenly spread; the reference makes a session of each. */
+const SAMPLED = 6;
+
+export const readExported = (folder: string, name: string): Exported =>
+  JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+
+export async function checkExport(folder: string, name: string, kind: string): Promise<Checked> {
+  const truth = readExported(folder, name);
+  const images = readNpyFloats(join(folder, `${name}.npy`));
+  const model = await loadModel(join(folder, `${name}.${kind}.onnx`));
+  const problems = layerProblems(model, truth);
+  const original = furthest(await logitsOf(model, new Map(), images), truth.logits);
+  if (!(original < LOGITS)) problems.push(`logits are off by ${original}`);
+
+  const donorPath = join(folder, `${name}.${kind}.donor.onnx`);
+  const donor = existsSync(donorPath) ? await loadModel(donorPath) : undefined;
+  const step = Math.max(1, Math.floor(model.layers.length / SAMPLED));
+  const sampled = model.layers.filter((_, i) => i % step === 0);
+  const cells = planCells(sampled, [{ kind: 'random', label: 'random' }], 1);
+  const answers = new Map<Layer, number[][]>();
+  let worst = 0;
+  for (const [layer, expected] of donor ? Object.entries(truth.donor) : []) {
+    const aliases = truth.layers.find(({ name }) => name === layer)?.aliases ?? [layer];
+    const found = model.layers.find((one) => aliases.includes(one.name));
+    if (!found || !donor) continue;
+    const reset: Reset = { kind: 'interpolate', label: 'donor', alpha: 0, donor };
+    const { tensors } = await resetLayer(model, found, reset, 0, context);
+    const off = furthest(await logitsOf(model, tensors, images), expected);
+    if (!(off < LOGITS)) problems.push(`donor reset of ${layer}: logits are off by ${off}`);
+    worst = Math.max(worst, off);
+    cells.push({ index: cells.length, layer: found, reset, trial: 0 });
+    answers.set(found, expected);
+  }
+  problems.push(...(await engineProblems(model, cells, images, truth.logits, answers)));
+  return { layers: model.layers.length, original, donor: worst, warnings: model.warnings, problems };
+}
+
+function layerProblems({ layers }: Model, truth: Exported): string[] {
+  const nameOf = (name: string) => truth.layers.find(({ aliases }) => aliases?.includes(name))?.name ?? name;
+  const found = layers.map(({ name }) => nameOf(name));
+  const wanted = truth.layers.map(({ name }) => name);
+  const [missing, extra] = [without(wanted, found), without(found, wanted)];
+  const problems: string[] = [];
+  if (missing.length > 0) problems.push(`${missing.length} layers not found: ${missing.slice(0, 4)}`);
+  if (extra.length > 0) problems.push(`${extra.length} more layers: ${extra.slice(0, 4)}`);
+  if (problems.length === 0 && found.join() !== wanted.join()) {
+    const at = found.findIndex((name, i) => name !== wanted[i]);
+    problems.push(`another order, from ${found[at]} for ${wanted[at]}`);
+  }
+  for (const module of truth.layers) {
+    const layer = layers.find(({ name }) => nameOf(name) === module.name);
+    if (!layer) continue;
+    const { shape } = layer.weight;
+    if (shape.join() !== module.shape.join())
+      problems.push(`${module.name} is [${shape}], not [${module.shape}]`);
+    if (layer.groups !== module.groups) problems.push(`${module.name} has ${layer.groups} groups`);
+    // An export that folds BatchNorm gives a convolution a bias; one that has a bias keeps it.
+    if (module.bias && !layer.bias) problems.push(`${module.name} lacks its bias`);
+  }
+  return problems;
+}
+
+const without = (names: readonly string[], others: readonly string[]) =>
+  names.filter((name) => !others.includes(name));
+
+/** The fast engine's counts are the reference's, its metrics too; donor cells are as PyTorch's logits say. */
+async function engineProblems(
+  model: Model,
+  cells: readonly Cell[],
+  images: { data: Float32Array; shape: number[] },
+  logits: readonly number[][],
+  donated: ReadonlyMap<Layer, number[][]>,
+): Promise<string[]> {
+  const [expected, found] = [
+    await comparisons(openReferenceEngine, model, cells, images),
+    await comparisons(openFastEngine, model, cells, images),
+  ];
+  const problems: string[] = [];
+  for (const [i, { layer, reset }] of cells.entries()) {
+    const [a, b] = [expected[i], found[i]];
+    const apart = a && b ? distance(a, b) : Number.NaN;
+    if (a?.agreement !== b?.agreement || a?.invalid !== b?.invalid)
+      problems.push(`${reset.label} of ${layer.name}: ${b?.agreement} agree, reference ${a?.agreement}`);
+    if (!(apart < LOGITS)) problems.push(`${reset.label} of ${layer.name}: metrics apart by ${apart}`);
+    if (reset.kind === 'interpolate' && b) {
+      const wanted = await compareLogits(block(logits), block(donated.get(layer) ?? []));
+      if (wanted.agreement !== b.agreement || !(distance(wanted, b) < LOGITS))
+        problems.push(`donor reset of ${layer.name}: the fast engine differs from PyTorch`);
+    }
+  }
+  return problems;
+}
+
+function distance(a: Comparison, b: Comparison): number {
+  const columns = ['cosine', 'l1', 'l2', 'js'] as const;
+  const far = columns.map((column) =>
+    Math.max(...a[column].map((value, i) => Math.abs(value - (b[column][i] ?? 0)))),
+  );
+  return Math.max(...far);
+}
+
+async function comparisons(
+  open: (model: Model, options: EngineOptions) => Promise<Engine>,
+  model: Model,
+  cells: readonly Cell[],
+  { data, shape }: { data: Float32Array; shape: number[] },
+): Promise<Comparison[]> {
+  const [count = 0, , height = 0, width = 0] = shape;
+  const engine = await open(model, { cells, context, size: { height, width }, batch: 3, threads: 1 });
+  const found: Comparison[] = [];
+  try {
+    const chunk = { index: 0, count, images: data, height, width, labels: undefined };
+    await engine.evaluate(chunk, cells, {
+      original: () => {},
+      cell: (_, comparison) => void found.push(comparison),
+    });
+  } finally {
+    await engine.close();
+  }
+  return found;
+}
+
+async function logitsOf(
+  model: Model,
+  replaced: ReadonlyMap<string, Float32Array>,
+  { data, shape }: { data: Float32Array; shape: number[] },
+): Promise<number[][]> {
+  const session = await InferenceSession.create(writeOnnx(model.file, replaced), { logSeverityLevel: 3 });
+  const { input, output } = model.io;
+  const { [output]: logits } = await session.run({ [input]: new Tensor('float32', data, shape) }, [output]);
+  await session.release();
+  const [rows = 0, classes = 0] = logits?.dims ?? [];
+  const values = logits?.data as Float32Array;
+  return Array.from({ length: rows }, (_, i) => [...values.subarray(i * classes, (i + 1) * classes)]);
+}
+
+function block(rows: readonly number[][]) {
+  const shape: [number, number] = [rows.length, rows[0]?.length ?? 0];
+  return { data: Float32Array.from(rows.flat()), shape };
+}
+
+/** The largest difference, relative to the largest logit of its row. */
+function furthest(found: readonly number[][], expected: readonly number[][]): number {
+  const rows = expected.map((row, i) => {
+    const far = Math.max(...row.map((value, j) => Math.abs(value - (found[i]?.[j] ?? Number.NaN))));
+    return far / Math.max(...row.map(Math.abs));
+  });
+  return Math.max(...rows);
+}
