@@ -15,6 +15,10 @@ Napi::Value compare_now(const Napi::CallbackInfo& info);
 Napi::Value compare_async(const Napi::CallbackInfo& info);
 Napi::Value norms_now(const Napi::CallbackInfo& info);
 
+// resample_calls.cpp
+Napi::Value resample_async(const Napi::CallbackInfo& info);
+Napi::Value resample_jpeg_async(const Napi::CallbackInfo& info);
+
 // engine_calls.cpp
 Napi::Value engine_open(const Napi::CallbackInfo& info);
 Napi::Value engine_add_constant(const Napi::CallbackInfo& info);
