@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openImages } from '../images/index.js';
 import { loadModel } from '../model.js';
 import { modelInput } from '../model-input.js';
+import type { ResampleFilter } from '../native.js';
 import { baselineLine, layerTable } from '../report/table.js';
 import { parseReset } from '../reset-spec.js';
 import { files } from '../run.js';
@@ -27,6 +28,7 @@ export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
   std?: readonly number[] | undefined;
   resize?: number | undefined;
   crop?: number | undefined;
+  interpolation?: ResampleFilter | undefined;
   name?: string | undefined;
   device?: string | undefined;
   json?: boolean | undefined;
@@ -75,6 +77,7 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
     ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
+    ...given({ interpolation: job.interpolation }),
   });
   try {
     return await sweep(model, images, {

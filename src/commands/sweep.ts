@@ -1,6 +1,7 @@
 /** `critmap sweep`: the main job's options. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { type InitScheme, initSchemes } from '../initialisers.js';
+import { RESAMPLE_FILTERS } from '../native.js';
 import { resetForms } from '../reset-spec.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 import { runSweep } from './sweep-job.js';
@@ -62,6 +63,10 @@ export const sweepOptions = {
   std: { ...numbers('std'), describe: 'Per channel, of pixel / 255' },
   resize: { ...count('resize', 1), describe: 'Short side before the crop, in pixels' },
   crop: { ...count('crop', 1), describe: 'Centre crop, in pixels; also the size of a model that takes any' },
+  interpolation: {
+    choices: RESAMPLE_FILTERS,
+    describe: "How images are resized; default the model's, else bilinear",
+  },
   name: { ...text('name'), describe: "The model's name in results" },
   json: { type: 'boolean', default: false, describe: 'The summary as JSON on stdout' },
   quiet: { type: 'boolean', default: false, describe: 'No progress' },
@@ -76,7 +81,10 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
     (yargs as Argv<object>)
       .positional('model', { type: 'string', demandOption: true, describe: 'An ONNX file' })
       .options(sweepOptions)
-      .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
+      .group(
+        ['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop', 'interpolation'],
+        'Images:',
+      )
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
         'What is measured:',
