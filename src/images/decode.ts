@@ -6,6 +6,7 @@
  * AVIF differs a little: its decoders interpolate chroma each in its own way.
  */
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import { messageOf } from '../errors.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
 import type { Size } from './geometry.js';
 import type { Pixels } from './source.js';
@@ -29,6 +30,15 @@ const UNREADABLE: readonly [begins: string, name: string][] = [
  * @throws Error with the decoder's reason, for anything that is not a whole, undamaged image
  */
 export async function decodeImage(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
+  try {
+    return await decode(bytes, channels);
+  } catch (thrown) {
+    // Some of sharp's messages announce a reason that is not there.
+    throw new Error(messageOf(thrown).replace(/:$/, ''), { cause: thrown });
+  }
+}
+
+async function decode(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
   const { image, metadata } = await open(bytes);
   const { height, width } = metadata;
   const of = (data: Uint8Array, stored: 1 | 3): Pixels => ({
