@@ -95,6 +95,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<norms_now>(exports, "norms");
   add<resample_async, true>(exports, "resample");
   add<resample_jpeg_async, true>(exports, "resampleJpeg");
+  add<normalize_now>(exports, "normalize");
   const Napi::Object engine = Napi::Object::New(env);
   add<engine_open>(engine, "open");
   add<engine_add_constant>(engine, "addConstant");

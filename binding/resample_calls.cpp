@@ -1,4 +1,5 @@
-// resample and resampleJpeg: from JavaScript's arrays and sizes to cpp/resample.h and cpp/jpeg.h.
+// resample, resampleJpeg and normalize: from JavaScript's arrays and sizes to cpp/resample.h, cpp/jpeg.h and
+// cpp/normalize.h.
 #include <memory>
 #include <optional>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "calls.h"
 #include "environment.h"
 #include "jpeg.h"
+#include "normalize.h"
 #include "promise_worker.h"
 #include "resample.h"
 
@@ -130,6 +132,22 @@ Napi::Value resample_jpeg_async(const Napi::CallbackInfo& info) {
   if (!jpeg_library()) throw Napi::Error::New(env, "this build has no JPEG decoder (info().jpeg is null)");
   return PromiseWorker::start(
       env, std::make_unique<ResampleWorker>(env, ResampleWorker::Content::jpeg, file, resize));
+}
+
+Napi::Value normalize_now(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const size_t start = index_number(argument(info, 3), "start");
+  const std::span<uint8_t> pixels = elements<uint8_t>(argument(info, 0), "pixels");
+  const std::span<float> table = elements<float>(argument(info, 1), "table");
+  const std::span<float> out = elements<float>(argument(info, 2), "out");
+  const size_t channels = table.size() / 256;
+  if (!channels || table.size() % 256) throw_range(env, "table must have 256 elements per channel");
+  if (pixels.size() % channels) throw_range(env, "pixels must have one element per channel and pixel");
+  if (start > out.size() || pixels.size() > out.size() - start) {
+    throw_range(env, "out must have room for the pixels from start on");
+  }
+  normalize(pixels.data(), pixels.size() / channels, channels, table.data(), out.data() + start);
+  return env.Undefined();
 }
 
 }  // namespace critmap::binding

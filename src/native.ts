@@ -150,6 +150,11 @@ export interface Native {
    * message is the reason, for a file that is damaged, cut off or not of the size `resize.from`.
    */
   resampleJpeg(file: Uint8Array, resize: Resampling): Promise<Uint8Array>;
+  /**
+   * Interleaved pixels as planes in `out` from `start` on: out[start + c * count + i] is
+   * table[256 * c + pixels[channels * i + c]], with as many channels as `table` has 256 values.
+   */
+  normalize(pixels: Uint8Array, table: Float32Array, out: Float32Array, start: number): void;
   /** Programs of ONNX Runtime sessions on worker threads; see native-engine.ts. */
   engine: NativeEngine;
   /** What ONNX Runtime knows of a model; see native-engine.ts. */
