@@ -33,9 +33,14 @@ export async function decodeImage(bytes: Uint8Array, channels: 1 | 3): Promise<P
   try {
     return await decode(bytes, channels);
   } catch (thrown) {
-    // Some of sharp's messages announce a reason that is not there.
-    throw new Error(messageOf(thrown).replace(/:$/, ''), { cause: thrown });
+    throw new Error(reasonOf(thrown), { cause: thrown });
   }
+}
+
+/** Some of sharp's messages announce a reason that is not there. */
+function reasonOf(thrown: unknown): string {
+  const message = messageOf(thrown).replace(/:$/, '');
+  return message === 'Unknown error' || message === '' ? 'its data is damaged' : message;
 }
 
 async function decode(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
