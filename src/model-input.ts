@@ -63,7 +63,13 @@ export function modelInput(model: Model, size?: number): ModelInput {
 function preprocess(model: Model): z.infer<typeof preprocessSchema> {
   const { metadata } = model.file;
   const arrays = { mean: numbers(model, 'critmap.mean'), std: numbers(model, 'critmap.std') };
-  if (!arrays.mean !== !arrays.std) throw halfGiven(model, 'critmap.', arrays.mean !== undefined);
+  if (!arrays.mean !== !arrays.std) {
+    const [has, lacks] = arrays.mean ? ['mean', 'std'] : ['std', 'mean'];
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${model.file.path}: the metadata has critmap.${has} without critmap.${lacks}; set both or neither`,
+    );
+  }
   const text = metadata.get('critmap.preprocess');
   if (text === undefined) return arrays;
   let parsed: z.infer<typeof preprocessSchema>;
@@ -74,7 +80,9 @@ function preprocess(model: Model): z.infer<typeof preprocessSchema> {
     throw problem(model, `is not valid (${reason})`, cause);
   }
   const { mean, std, resize, crop_pct } = parsed;
-  if (!mean !== !std) throw halfGiven(model, 'critmap.preprocess with ', mean !== undefined);
+  if (!mean !== !std) {
+    throw problem(model, `has ${mean ? 'mean without std' : 'std without mean'}; set both or neither`);
+  }
   for (const values of [mean, std]) {
     if (values && values.length !== model.io.channels) {
       throw problem(model, `must give mean and std for ${model.io.channels} channels, not ${values.length}`);
@@ -94,14 +102,6 @@ function firstIssue(error: z.ZodError): string {
 function problem(model: Model, what: string, cause?: unknown): CritmapError {
   const message = `${model.file.path}: the metadata critmap.preprocess ${what}`;
   return new CritmapError('ERR_MODEL', message, cause === undefined ? undefined : { cause });
-}
-
-function halfGiven(model: Model, prefix: string, hasMean: boolean): CritmapError {
-  const [has, lacks] = hasMean ? ['mean', 'std'] : ['std', 'mean'];
-  return new CritmapError(
-    'ERR_MODEL',
-    `${model.file.path}: the metadata has ${prefix}${has} without ${prefix.includes(' ') ? '' : prefix}${lacks}; set both or neither`,
-  );
 }
 
 function numbers(model: Model, key: string): number[] | undefined {

@@ -67,9 +67,24 @@ t.test('sizes that do not fit the model are refused', async (t) => {
     message: '--crop 9 does not fit the model, which takes 8x8; leave --crop out',
   });
   t.match((await fits({ resize: 8, crop: 8 })).transform, { resize: 8, crop: { height: 8, width: 8 } });
+  t.match((await fits({ resize: 7 })).transform, { resize: 7, interpolation: 'bilinear' });
   const tall = { channels: 3, height: 32, width: 16 };
   t.match((await openImages(folder, { shape: tall })).transform, {
     resize: 37,
     crop: { height: 32, width: 16 },
   });
+});
+
+t.test("files are resized as the model's file says, unless an option says otherwise", async (t) => {
+  const resizing = { resize: 10, interpolation: 'bicubic' } as const;
+  const folder = t.testdir({ 'a.png': '' });
+  const planned = async (options: Partial<ImageOptions>) => {
+    const { transform } = await openImages(folder, { shape, resizing, ...options });
+    return transform.kind === 'pixels' && [transform.resize, transform.interpolation];
+  };
+  t.same(await planned({}), [10, 'bicubic']);
+  t.same(await planned({ resize: 12 }), [12, 'bicubic']);
+  t.same(await planned({ interpolation: 'lanczos' }), [10, 'lanczos']);
+  const made = await open({ resizing });
+  t.match(made.transform, { resize: null, interpolation: null });
 });
