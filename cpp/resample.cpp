@@ -10,6 +10,8 @@
 namespace critmap {
 namespace {
 
+constexpr double pi = 3.14159265358979323846;
+
 double box_weight(double x) { return x > -0.5 && x <= 0.5 ? 1 : 0; }
 
 double bilinear_weight(double x) {
@@ -21,7 +23,7 @@ double hamming_weight(double x) {
   x = std::fabs(x);
   if (x == 0) return 1;
   if (x >= 1) return 0;
-  x *= M_PI;
+  x *= pi;
   return std::sin(x) / x * (0.54 + 0.46 * std::cos(x));
 }
 
@@ -36,7 +38,7 @@ double bicubic_weight(double x) {
 
 double sinc(double x) {
   if (x == 0) return 1;
-  x *= M_PI;
+  x *= pi;
   return std::sin(x) / x;
 }
 

@@ -29,11 +29,13 @@ struct Resize {
   Filter filter;
 };
 
-// The weights of one axis for outputs [begin, begin + count) of `to`. RangeError's std::out_of_range is not
-// thrown: sizes are the caller's to check, above 0 and below 2^31 for `from`.
+// The weights of one axis for outputs [begin, begin + count) of `to`; sizes are above 0 and below 2^31.
 class Axis {
  public:
   Axis(Filter filter, size_t from, size_t to, size_t begin, size_t count);
+  // The taps point into this.
+  Axis(const Axis&) = delete;
+  Axis& operator=(const Axis&) = delete;
   const Taps& taps() const { return taps_; }
   // The inputs that are needed.
   size_t first() const { return first_; }
@@ -50,8 +52,7 @@ class Axis {
   size_t first_, end_;
 };
 
-// One picture's resizing; rows come in as they are decoded. Needs memory for the window's columns of the
-// rows.
+// One picture's resizing; rows come in as they are decoded. Keeps the window's columns of the needed rows.
 class Resampler {
  public:
   Resampler(const Kernels& kernels, const Resize& resize);

@@ -200,6 +200,10 @@ def pngs(golden, small):
     exif = Image.Exif()
     exif[0x0112] = 6
     golden.add("orientation-6.png", saved(small, "PNG", exif=exif))
+    whole = saved(small, "PNG")
+    header = b"IHDR" + struct.pack(">II", 60000, 60000) + whole[24:29]
+    bomb = whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+    golden.refuse("bomb.png", bomb, "60000x60000 pixels are more than the 178956970 that are read at most")
     golden.refuse("cut-off.png", saved(small, "PNG")[:700], "corrupt header|read error")
 
 
