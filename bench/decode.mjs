@@ -1,10 +1,17 @@
-/** How fast JPEG files become normalised float32 images. */
-import { readdir } from 'node:fs/promises';
+/**
+ * How fast JPEG files become normalised float32 images. `CRITMAP_PYTHON` names a Python with torchvision to
+ * compare with, `CRITMAP_PHOTOS` a folder of photographs instead of the images that are made here.
+ */
+import { spawn } from 'node:child_process';
+import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { forEachBounded } from '../dist/images/bounded.js';
 import { openImages } from '../dist/images/index.js';
+import { native } from '../dist/native.js';
 import { temporaryFolder, writeJpegs } from './material.mjs';
 import { table } from './measure.mjs';
 import { alternate, secondsPerCall } from './wall.mjs';
@@ -20,28 +27,59 @@ export function decodeCases() {
 }
 
 async function decode({ rounds = 3 }) {
-  const folder = join(temporaryFolder(), 'images');
-  const { meanBytes } = await writeJpegs(folder, COUNT);
+  const folder = process.env.CRITMAP_PHOTOS ?? join(temporaryFolder(), 'images');
+  if (!process.env.CRITMAP_PHOTOS) await writeJpegs(folder, COUNT);
   const files = (await readdir(folder)).map((name) => join(folder, name));
-  const images = await openImages(folder, { shape: SHAPE, images: 'all' });
-  const out = new Float32Array(COUNT * SHAPE.channels * SHAPE.height * SHAPE.width);
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  const meanBytes = sizes.reduce((sum, size) => sum + size, 0) / files.length;
+  const images = await openImages(folder, { shape: SHAPE, images: 'all', labels: 'none' });
+  const out = new Float32Array(files.length * SHAPE.channels * SHAPE.height * SHAPE.width);
   // The short side to 256, as the images are read; cropping and normalising are left out.
   const bare = () =>
-    forEachBounded(0, COUNT, IN_FLIGHT, async (at) => {
+    forEachBounded(0, files.length, IN_FLIGHT, async (at) => {
       await sharp(files[at]).resize(256, 256, { fit: 'outside', kernel: 'linear' }).raw().toBuffer();
     });
-  const read = () => images.read(0, COUNT, out);
-  const speed = (run) => async () => COUNT / (await secondsPerCall(run));
-  await bare();
-  await read();
-  const speeds = await alternate(
-    {
-      sharp: { unit: 'images', speed: speed(bare) },
-      openImages: { unit: 'images', speed: speed(read) },
-    },
-    rounds,
-  );
+  const read = () => images.read(0, files.length, out);
+  const speed = (run) => async () => files.length / (await secondsPerCall(run));
+  const pillow = process.env.CRITMAP_PYTHON && (await startPillow(process.env.CRITMAP_PYTHON, folder));
+  const unit = 'images';
+  const contestants = {
+    ...(pillow && { torchvision: { unit, speed: async () => files.length / (await pillow.seconds()) } }),
+    sharp: { unit, speed: speed(bare) },
+    openImages: { unit, speed: speed(read) },
+  };
+  for (const { speed } of Object.values(contestants)) await speed();
+  const speeds = await alternate(contestants, rounds);
   await images.close();
-  const text = `${table(speeds)}\n  ${COUNT} JPEG files of ${(meanBytes / 1000).toFixed(0)} kB, ${IN_FLIGHT} at a time`;
-  return { result: { images: COUNT, meanBytes, inFlight: IN_FLIGHT, rounds, speeds }, text };
+  pillow?.stop();
+  const decoder = native().info().jpeg ?? 'sharp';
+  const about = `${files.length} JPEG files of ${(meanBytes / 1000).toFixed(0)} kB, ${IN_FLIGHT} at a time, decoded by ${decoder}`;
+  const against = pillow ? `; torchvision: ${pillow.versions}, ${availableParallelism()} processes` : '';
+  return {
+    result: { images: files.length, meanBytes, inFlight: IN_FLIGHT, decoder, rounds, speeds },
+    text: `${table(speeds)}\n  ${about}${against}`,
+  };
+}
+
+/** torchvision's transform on Pillow (pillow.py), in one process per core that wait for the next round. */
+async function startPillow(python, folder) {
+  const script = fileURLToPath(new URL('pillow.py', import.meta.url));
+  const child = spawn(python, [script, folder, String(availableParallelism())], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${python} bench/pillow.py ended; does it have torchvision?`);
+    return value;
+  };
+  const versions = await line();
+  return {
+    versions,
+    seconds: async () => {
+      child.stdin.write('go\n');
+      return Number(await line());
+    },
+    stop: () => child.stdin.end(),
+  };
 }

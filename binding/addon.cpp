@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "environment.h"
 #include "guard.h"
+#include "jpeg.h"
 #include "normal.h"
 #include "philox.h"
 
@@ -22,6 +23,7 @@ Napi::Value info(const Napi::CallbackInfo& info) {
   result.Set("version", CRITMAP_VERSION);
   result.Set("path", Environment::of(env).kernels->name);
   result.Set("paths", paths);
+  result.Set("jpeg", jpeg_library() ? Napi::Value(Napi::String::New(env, jpeg_library())) : env.Null());
   return result;
 }
 
@@ -92,6 +94,9 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<compare_async, true>(exports, "compareAsync");
   add<norms_now>(exports, "norms");
   add<cuda_inventory>(exports, "cuda");
+  add<resample_async, true>(exports, "resample");
+  add<resample_jpeg_async, true>(exports, "resampleJpeg");
+  add<normalize_now>(exports, "normalize");
   const Napi::Object engine = Napi::Object::New(env);
   add<engine_open>(engine, "open");
   add<engine_add_constant>(engine, "addConstant");

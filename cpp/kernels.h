@@ -9,6 +9,7 @@ namespace critmap {
 
 struct Draw;
 struct RowSums;
+struct Taps;
 
 struct Kernels {
   const char* name;
@@ -23,6 +24,12 @@ struct Kernels {
   size_t (*rank)(const float* logits, size_t classes, size_t label);
   // Sums of original^2 and (changed - original)^2.
   void (*square_sums)(const float* original, const float* changed, size_t count, double (&sums)[2]);
+  // See resample.h. One row of 1 or 3 channels to the outputs that the taps describe; reads and writes up to
+  // `row_padding` bytes further.
+  void (*resample_row)(const uint8_t* row, const Taps& taps, size_t channels, uint8_t* out);
+  // out[i] = the sum of weights[t] * rows[t * pitch + i], for `width` bytes.
+  void (*blend_rows)(const uint8_t* rows, size_t pitch, const int32_t* weights, size_t count, size_t width,
+                     uint8_t* out);
 };
 
 extern const Kernels baseline_kernels;

@@ -4,6 +4,7 @@
 #include "kernels.h"
 #include "lanes_avx512.h"
 #include "metrics_kernel.h"
+#include "resample_kernel.h"
 
 namespace critmap {
 namespace {
@@ -17,7 +18,7 @@ using Rows = Pair<L>;
 
 extern const Kernels avx512_kernels = {
     "avx512",       draw_kernel<Draws>,    random_kernel<Draws>, compare_row_kernel<L, Rows>,
-    rank_kernel<L>, square_sums_kernel<L>,
+    rank_kernel<L>, square_sums_kernel<L>, resample_row_kernel,  blend_rows_kernel,
 };
 
 }  // namespace critmap

@@ -2,6 +2,7 @@
 #include "draw_kernel.h"
 #include "kernels.h"
 #include "metrics_kernel.h"
+#include "resample_kernel.h"
 #if defined(__GNUC__)
 #include "lanes_vector.h"
 #endif
@@ -18,8 +19,8 @@ using L = PortableLanes<16, 8>;
 }  // namespace
 
 extern const Kernels baseline_kernels = {
-    "baseline",     draw_kernel<L>,        random_kernel<L>, compare_row_kernel<L, L>,
-    rank_kernel<L>, square_sums_kernel<L>,
+    "baseline",     draw_kernel<L>,        random_kernel<L>,    compare_row_kernel<L, L>,
+    rank_kernel<L>, square_sums_kernel<L>, resample_row_kernel, blend_rows_kernel,
 };
 
 }  // namespace critmap

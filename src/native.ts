@@ -89,8 +89,26 @@ export interface Comparison {
   loss?: Float64Array;
 }
 
+/** The names of Pillow's resampling filters. */
+export const RESAMPLE_FILTERS = ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'] as const;
+export type ResampleFilter = (typeof RESAMPLE_FILTERS)[number];
+
+/** How a picture of uint8 pixels, rows top to bottom, channels interleaved, is resized; sizes in pixels. */
+export interface Resampling {
+  channels: 1 | 3;
+  /** Of the picture; at most 2^31 - 1 a side, as all sizes here. */
+  from: { height: number; width: number };
+  /** Of the whole resized picture. */
+  to: { height: number; width: number };
+  /** The part of the resized picture that is wanted. */
+  window: { top: number; left: number; height: number; width: number };
+  filter: ResampleFilter;
+}
+
 export interface NativeInfo {
   version: string;
+  /** The JPEG decoder and its version; null where the addon was built without, and `resampleJpeg` fails. */
+  jpeg: string | null;
   /** Code path chosen for this processor. */
   path: 'avx512' | 'avx2' | 'baseline';
   /** All paths that this processor can run, best first. */
@@ -141,6 +159,18 @@ export interface Native {
   ): Promise<Comparison>;
   /** Euclidean norms of `original` and of `changed - original`, float64 sums. */
   norms(original: Float32Array, changed: Float32Array): { original: number; difference: number };
+  /** The window of the resized picture, height x width x channels, with the bits of Pillow's `resize`. */
+  resample(pixels: Uint8Array, resize: Resampling): Promise<Uint8Array>;
+  /**
+   * The same of a whole JPEG file, decoded as Pillow does: grey (`channels` 1) or RGB. Rejects with an Error, whose
+   * message is the reason, for a file that is damaged, cut off or not of the size `resize.from`.
+   */
+  resampleJpeg(file: Uint8Array, resize: Resampling): Promise<Uint8Array>;
+  /**
+   * Interleaved pixels as planes in `out` from `start` on: out[start + c * count + i] is
+   * table[256 * c + pixels[channels * i + c]], with as many channels as `table` has 256 values.
+   */
+  normalize(pixels: Uint8Array, table: Float32Array, out: Float32Array, start: number): void;
   /** Programs of ONNX Runtime sessions on worker threads; see native-engine.ts. */
   engine: NativeEngine;
   /** What ONNX Runtime knows of a model; see native-engine.ts. */

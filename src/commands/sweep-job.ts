@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cardOf } from '../cuda.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model-input.js';
+import type { ResampleFilter } from '../native.js';
 import { baselineLine, layerTable } from '../report/table.js';
 import { parseResets } from '../reset-spec.js';
 import { files } from '../run.js';
@@ -26,6 +27,7 @@ export interface SweepJob extends ModelChoice, Optional<Pick<SweepOptions, Forwa
   std?: readonly number[] | undefined;
   resize?: number | undefined;
   crop?: number | undefined;
+  interpolation?: ResampleFilter | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -74,6 +76,7 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
     ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
+    ...given({ interpolation: job.interpolation }),
   });
   try {
     return await sweep(model, images, {

@@ -1,6 +1,7 @@
 /** `critmap sweep`: the main job's options. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { type InitScheme, initSchemes } from '../initialisers.js';
+import { RESAMPLE_FILTERS } from '../native.js';
 import { resetForms } from '../reset-spec.js';
 import { modelOptions } from './model-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
@@ -63,6 +64,10 @@ export const sweepOptions = {
   std: { ...numbers('std'), describe: 'Per channel, of pixel / 255' },
   resize: { ...count('resize', 1), describe: 'Short side before the crop, in pixels' },
   crop: { ...count('crop', 1), describe: 'Centre crop, in pixels; also the size of a model that takes any' },
+  interpolation: {
+    choices: RESAMPLE_FILTERS,
+    describe: "How images are resized; default the model's, else bilinear",
+  },
   name: { ...text('name'), describe: "The model's name in results" },
   json: { type: 'boolean', default: false, describe: 'The summary as JSON on stdout' },
   quiet: { type: 'boolean', default: false, describe: 'No progress' },
@@ -81,7 +86,10 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
       .options(modelOptions)
       .options(sweepOptions)
       .group(Object.keys(modelOptions), 'Model:')
-      .group(['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop'], 'Images:')
+      .group(
+        ['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop', 'interpolation'],
+        'Images:',
+      )
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
         'What is measured:',

@@ -6,6 +6,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { blockReader } from './block-reader.js';
 import { type ByteRange, fileRange } from './byte-range.js';
+import { fitPixels } from './fit.js';
 import { fileError, imageError } from './input-error.js';
 import { readLabelArray } from './label-array.js';
 import { type NpyHeader, readNpyHeader, shapeText } from './npy.js';
@@ -74,7 +75,7 @@ function describe({ name }: ByteRange, { dtype, shape }: NpyHeader, model: Input
       total,
       size: { height, width },
       layout: `uint8 ${height}x${width}x${channels}`,
-      decode: async (raw) => ({ data: raw, height, width, channels }),
+      decode: (raw, _index, fit) => fitPixels({ data: raw, height, width, channels }, fit),
     };
   }
   if (dtype === 'float32' && dims === 4) {

@@ -1,13 +1,28 @@
 /**
- * Image file bytes to uint8 pixels, following torchvision's default loader (Pillow, `convert('RGB')`):
- * EXIF orientation and colour profiles are ignored, alpha is dropped and not blended, grey is replicated,
- * the first frame of an animation is taken, 16-bit samples keep their high byte. CMYK is converted by
- * libvips and differs from Pillow's formula.
+ * Image file bytes to uint8 pixels, with the bits of torchvision's default loader (Pillow's `convert('RGB')`),
+ * through sharp: EXIF orientation and colour profiles are ignored, alpha is dropped and not blended, grey is
+ * repeated, the first frame of an animation is taken, CMYK is converted by Pillow's formula. Of 16-bit samples
+ * colours keep the high byte; grey is cut off at 255, since Pillow has no grey of 16 bits that it would scale.
+ * AVIF differs a little: its decoders interpolate chroma each in its own way.
  */
-import sharp from 'sharp';
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import { messageOf } from '../errors.js';
+import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
+import type { Size } from './geometry.js';
 import type { Pixels } from './source.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
+
+/** Where Pillow takes a file for a decompression bomb. */
+const MAX_PIXELS = 178_956_970;
+
+/** Formats that Pillow reads and our decoders do not, by their first bytes. */
+const UNREADABLE: readonly [begins: string, name: string][] = [
+  ['BM', 'BMP'],
+  ...['P1', 'P2', 'P3', 'P4', 'P5', 'P6'].map((begins): [string, string] => [begins, 'PPM, PGM or PBM']),
+  ['\0\0\0\x0cjP', 'JPEG 2000'],
+  ['\xff\x4f\xff\x51', 'JPEG 2000'],
+];
 
 /**
  * @param bytes - a whole image file
@@ -15,27 +30,94 @@ const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'
  * @throws Error with the decoder's reason, for anything that is not a whole, undamaged image
  */
 export async function decodeImage(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
-  if (bytes.length === 0) throw new Error('the file is empty');
-  // Bytes and not the path: libvips keeps a cache by path that would outlive a changed file.
-  const image = sharp(bytes, { failOn: 'error', ignoreIcc: true, page: 0, pages: 1 });
-  const { format } = await image.metadata();
-  // An SVG named .png is a program for a renderer, not a photograph.
-  if (!FORMATS.includes(format)) throw new Error(`it is ${format.toUpperCase()}, not a pixel image`);
+  try {
+    return await decode(bytes, channels);
+  } catch (thrown) {
+    throw new Error(reasonOf(thrown), { cause: thrown });
+  }
+}
+
+/** Some of sharp's messages announce a reason that is not there. */
+function reasonOf(thrown: unknown): string {
+  const message = messageOf(thrown).replace(/:$/, '');
+  return message === 'Unknown error' || message === '' ? 'its data is damaged' : message;
+}
+
+async function decode(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
+  const { image, metadata } = await open(bytes);
+  const { height, width } = metadata;
+  const of = (data: Uint8Array, stored: 1 | 3): Pixels => ({
+    data: inChannels(data, stored, channels),
+    height,
+    width,
+    channels,
+  });
+  if (metadata.space === 'cmyk') return of(cmykToRgb(await cmyk(image)), 3);
+  if (metadata.depth === 'ushort' && metadata.channels === 1) return of(await clippedGrey(image), 1);
+  if (metadata.format === 'gif' && metadata.hasAlpha) await refuseHoles(bytes);
   const { data, info } = await image
     .removeAlpha()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`it decodes to ${info.channels} channels instead of 3`);
-  const { height, width } = info;
-  return { data: channels === 3 ? data : luma(data), height, width, channels };
+  return of(data, 3);
 }
 
-/** Pillow's `convert('L')`: ITU-R 601 weights in 16-bit fixed point, on the gamma-encoded values. */
-function luma(rgb: Uint8Array): Uint8Array {
-  const grey = new Uint8Array(rgb.length / 3);
-  for (let at = 0, from = 0; at < grey.length; at++, from += 3) {
-    grey[at] = (rgb[from]! * 19595 + rgb[from + 1]! * 38470 + rgb[from + 2]! * 7471 + 0x8000) >> 16;
+/** @throws Error when a picture has more pixels than Pillow takes */
+export function checkPixelCount({ height, width }: Size): void {
+  if (height * width > MAX_PIXELS) {
+    throw new Error(`${height}x${width} pixels are more than the ${MAX_PIXELS} that are read at most`);
   }
-  return grey;
+}
+
+async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metadata }> {
+  if (bytes.length === 0) throw new Error('the file is empty');
+  const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
+  const unreadable = UNREADABLE.find(([begins]) => start.startsWith(begins));
+  if (unreadable) throw new Error(`it is ${unreadable[1]}, which is not read; convert it to PNG`);
+  const image = firstFrame(bytes);
+  const metadata = await image.metadata();
+  const { format, depth } = metadata;
+  // An SVG named .png is a program for a renderer, not a photograph.
+  if (!FORMATS.includes(format)) throw new Error(`it is ${format.toUpperCase()}, not a pixel image`);
+  if (depth !== 'uchar' && depth !== 'ushort')
+    throw new Error(`its samples are ${depth}, not of 8 or 16 bits`);
+  checkPixelCount(metadata);
+  return { image, metadata };
+}
+
+function firstFrame(bytes: Uint8Array): Sharp {
+  // Bytes and not the path: libvips keeps a cache by path that would outlive a changed file.
+  return sharp(bytes, { failOn: 'error', ignoreIcc: true, page: 0, pages: 1, limitInputPixels: false });
+}
+
+/** Inks as stored, 255 for all of it. */
+async function cmyk(image: Sharp): Promise<Uint8Array> {
+  const { data, info } = await image
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 4) throw new Error(`it decodes to ${info.channels} channels instead of 4 inks`);
+  return data;
+}
+
+async function clippedGrey(image: Sharp): Promise<Uint8Array> {
+  const bytes = await image.toColourspace('grey16').raw({ depth: 'ushort' }).toBuffer();
+  const samples = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  return Uint8Array.from(samples, (sample) => Math.min(sample, 255));
+}
+
+/** Pillow shows a GIF's transparent pixels in a colour of its palette that libvips does not tell. */
+async function refuseHoles(bytes: Uint8Array): Promise<void> {
+  const alpha = await firstFrame(bytes).extractChannel('alpha').raw().toBuffer();
+  if (alpha.some((value) => value !== 255)) {
+    throw new Error('it is a GIF with transparent pixels, which are not read; convert it to PNG');
+  }
+}
+
+function inChannels(data: Uint8Array, stored: 1 | 3, channels: 1 | 3): Uint8Array {
+  if (stored === channels) return data;
+  return channels === 3 ? repeatGrey(data) : rgbToGrey(data);
 }

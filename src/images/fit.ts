@@ -1,54 +1,91 @@
 /**
- * The step between decoding and normalising: uint8 pixels of any size to uint8 pixels of the model's
- * size. The resampling is libvips' (kernel `linear`); a resampler that matches Pillow to the bit would
- * replace `resample` and nothing else.
+ * The step between decoding and normalising: uint8 pixels of any size to uint8 pixels of the model's size,
+ * with the bits that torchvision's `Resize` and `CenterCrop` give on Pillow images. Only what the crop needs is
+ * resampled, off the main thread.
  */
-import sharp from 'sharp';
-import { centreCrop, resizedSize, type Size } from './geometry.js';
+import { native, type ResampleFilter, type Resampling } from '../native.js';
+import { type Placement, placement, type Size } from './geometry.js';
 import type { Pixels } from './source.js';
 
-/** A resized strip above this would not fit in memory, whatever it is a picture of. */
-const MAX_RESIZED_PIXELS = 2 ** 26;
+/** What is done to pictures of any size. */
+export interface Fit {
+  /** Short side in pixels; null leaves the size. */
+  readonly resize: number | null;
+  readonly interpolation: ResampleFilter;
+  /** What is taken from the centre, surrounded by black where the picture is smaller. */
+  readonly crop: Size;
+}
+
+/** Beyond any picture that has a centre worth seeing, and what Pillow would run out of memory at. */
+const MAX_SIDE = 2 ** 26;
 
 /**
- * Resizes the short side, then crops the centre.
- * @param resize - short side in pixels; null leaves the size
- * @param crop - the size wanted, at most the (resized) size of `pixels`
- * @throws RangeError when the image is smaller than the crop, or too elongated to be resized
+ * Resizes and crops.
+ * @param pixels - 1 or 3 channels if they are to be resized, else any number
+ * @throws RangeError when the picture is too elongated to be resized
  */
-export async function fit(pixels: Pixels, resize: number | null, crop: Size): Promise<Pixels> {
-  const size = resize === null ? pixels : resizedSize(pixels, resize);
-  if (size.height * size.width > MAX_RESIZED_PIXELS) {
-    throw new RangeError(
-      `${pixels.height}x${pixels.width} pixels resize to ${size.height}x${size.width}, too large`,
-    );
+export async function fitPixels(pixels: Pixels, fit: Fit): Promise<Pixels> {
+  const { data, channels } = pixels;
+  const place = placing(pixels, fit);
+  const { to, window } = place;
+  const sameSize = to.height === pixels.height && to.width === pixels.width;
+  if (sameSize && window.height === to.height && window.width === to.width) {
+    return inCrop(data, channels, place, fit.crop);
   }
-  const sameSize = size.height === pixels.height && size.width === pixels.width;
-  return cropCentre(sameSize ? pixels : await resample(pixels, size), crop);
+  const part = sameSize
+    ? cut(pixels, window)
+    : await native().resample(data, resampling(pixels, channels as 1 | 3, place, fit));
+  return inCrop(part, channels, place, fit.crop);
 }
 
-async function resample(pixels: Pixels, { height, width }: Size): Promise<Pixels> {
-  const channels = pixels.channels as 1 | 3;
-  const data = await sharp(pixels.data, { raw: { height: pixels.height, width: pixels.width, channels } })
-    .resize({ height, width, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer();
+/**
+ * The same of a JPEG file, decoded on the way. Only where `native().info().jpeg` is not null.
+ * @param size - as the file's header says
+ * @throws Error with the reason when the file is damaged
+ */
+export async function fitJpeg(file: Uint8Array, size: Size, channels: 1 | 3, fit: Fit): Promise<Pixels> {
+  const place = placing(size, fit);
+  const part = await native().resampleJpeg(file, resampling(size, channels, place, fit));
+  return inCrop(part, channels, place, fit.crop);
+}
+
+function placing(from: Size, { resize, crop }: Fit): Placement {
+  const place = placement(from, resize, crop);
+  const { height, width } = place.to;
+  if (Math.max(height, width) > MAX_SIDE) {
+    throw new RangeError(`${from.height}x${from.width} pixels resize to ${height}x${width}, too large`);
+  }
+  return place;
+}
+
+function resampling(
+  { height, width }: Size,
+  channels: 1 | 3,
+  { to, window }: Placement,
+  fit: Fit,
+): Resampling {
+  return { channels, from: { height, width }, to, window, filter: fit.interpolation };
+}
+
+function cut({ data, width, channels }: Pixels, window: Placement['window']): Uint8Array {
+  const rowBytes = window.width * channels;
+  const part = new Uint8Array(window.height * rowBytes);
+  for (let row = 0; row < window.height; row++) {
+    const start = ((window.top + row) * width + window.left) * channels;
+    part.set(data.subarray(start, start + rowBytes), row * rowBytes);
+  }
+  return part;
+}
+
+/** The crop with a picture that may be smaller. */
+function inCrop(part: Uint8Array, channels: number, { window, top, left }: Placement, crop: Size): Pixels {
+  const { height, width } = crop;
+  if (window.height === height && window.width === width) return { data: part, height, width, channels };
+  const data = new Uint8Array(height * width * channels);
+  const rowBytes = window.width * channels;
+  for (let row = 0; row < window.height; row++) {
+    const start = row * rowBytes;
+    data.set(part.subarray(start, start + rowBytes), ((top + row) * width + left) * channels);
+  }
   return { data, height, width, channels };
-}
-
-function cropCentre(pixels: Pixels, crop: Size): Pixels {
-  const { height, width, channels } = pixels;
-  if (height === crop.height && width === crop.width) return pixels;
-  if (height < crop.height || width < crop.width) {
-    throw new RangeError(`${height}x${width} pixels cannot be cropped to ${crop.height}x${crop.width}`);
-  }
-  const { top, left } = centreCrop(pixels, crop);
-  const rowBytes = crop.width * channels;
-  const data = new Uint8Array(crop.height * rowBytes);
-  for (let row = 0; row < crop.height; row++) {
-    const start = ((top + row) * width + left) * channels;
-    data.set(pixels.data.subarray(start, start + rowBytes), row * rowBytes);
-  }
-  return { data, height: crop.height, width: crop.width, channels };
 }

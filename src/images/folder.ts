@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CritmapError } from '../errors.js';
-import { decodeImage } from './decode.js';
 import { listFolder } from './folder-listing.js';
 import { fileError, imageError } from './input-error.js';
+import { readImage } from './read-image.js';
 import type { ImageSource } from './source.js';
 
 /**
@@ -52,9 +52,9 @@ export async function openFolder(
     nameOf,
     raw: (index) =>
       readFile(nameOf(index)).catch((thrown: unknown) => Promise.reject(fileError(nameOf(index), thrown))),
-    async decode(raw, index) {
+    async decode(raw, index, fit) {
       try {
-        return await decodeImage(raw, channels);
+        return await readImage(raw, channels, fit);
       } catch (thrown) {
         if (thrown instanceof CritmapError) throw thrown;
         const [reason] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { CritmapError, messageOf } from '../errors.js';
 import { forEachBounded } from './bounded.js';
-import { fit } from './fit.js';
+import type { Fit } from './fit.js';
 import { imageError } from './input-error.js';
 import { normalize, normalizeTable } from './normalize.js';
 import type { ImageSource, InputShape } from './source.js';
@@ -162,11 +162,11 @@ async function copyTensor(raw: Uint8Array, _index: number, out: Float32Array, st
 function pixelWriter(
   source: ImageSource,
   shape: InputShape,
-  { mean, std, resize }: Extract<ImageTransform, { kind: 'pixels' }>,
+  { mean, std, resize, interpolation }: Extract<ImageTransform, { kind: 'pixels' }>,
 ) {
+  const fit: Fit = { resize, interpolation: interpolation ?? 'bilinear', crop: shape };
   const table = normalizeTable(mean, std);
   return async (raw: Uint8Array, index: number, out: Float32Array, start: number): Promise<void> => {
-    const pixels = await fit(await source.decode(raw, index), resize, shape);
-    normalize(pixels, table, out, start);
+    normalize(await source.decode(raw, index, fit), table, out, start);
   };
 }

@@ -17,7 +17,7 @@ import { isSynthetic, openSynthetic } from './synthetic.js';
 import { planTransform } from './transform.js';
 
 export type { ImageSet } from './image-set.js';
-export type { ImageOptions, Normalization } from './options.js';
+export type { ImageOptions, Normalization, Resizing } from './options.js';
 export type { InputShape } from './source.js';
 export type { ImageTransform } from './transform.js';
 

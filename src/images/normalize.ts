@@ -2,6 +2,7 @@
  * (v / 255 - mean) / std for uint8 pixels, through a table of 256 values per channel: computed in double,
  * stored as float32, so every pixel gets the correctly rounded value at the price of a look-up.
  */
+import { native } from '../native.js';
 import type { Pixels } from './source.js';
 
 /** 256 float32 values per channel, channel after channel. */
@@ -26,13 +27,5 @@ export function normalizeTable(mean: readonly number[], std: readonly number[]):
  * @param out - receives channels x height x width values from `start`
  */
 export function normalize(pixels: Pixels, table: NormalizeTable, out: Float32Array, start: number): void {
-  const { data, channels } = pixels;
-  const plane = pixels.height * pixels.width;
-  for (let channel = 0; channel < channels; channel++) {
-    const offset = channel * 256;
-    const end = start + (channel + 1) * plane;
-    for (let at = end - plane, from = channel; at < end; at++, from += channels) {
-      out[at] = table[offset + data[from]!]!;
-    }
-  }
+  native().normalize(pixels.data, table, out, start);
 }

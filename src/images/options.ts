@@ -1,4 +1,5 @@
 /** What the caller may ask of an image source, and the checks that need no source. */
+import { RESAMPLE_FILTERS, type ResampleFilter } from '../native.js';
 import { optionError } from './input-error.js';
 import type { InputShape } from './source.js';
 
@@ -6,6 +7,13 @@ import type { InputShape } from './source.js';
 export interface Normalization {
   mean: readonly number[];
   std: readonly number[];
+}
+
+/** How a model's files of images become its size. */
+export interface Resizing {
+  /** Short side in pixels. */
+  resize?: number;
+  interpolation?: ResampleFilter;
 }
 
 /** How to take images from a source. */
@@ -21,11 +29,18 @@ export interface ImageOptions {
    * ImageNet's for 3 channels, mean 0 and std 1 otherwise.
    */
   normalization?: Normalization;
+  /** The model's own resizing, for image files. */
+  resizing?: Resizing;
   /** Instead of the model's own, per channel, in units of pixel / 255. Goes with `std`. */
   mean?: readonly number[];
   std?: readonly number[];
-  /** Short side in pixels to resize to; default round(crop x 256 / 224) for folders, none for arrays. */
+  /**
+   * Short side in pixels to resize to; default the model's own or round(crop x 256 / 224) for folders, none for
+   * arrays. Where it is below the crop there is black around the picture.
+   */
   resize?: number;
+  /** Pillow's filter for resizing, default the model's own or `bilinear`. */
+  interpolation?: ResampleFilter;
   /** Side of the centre crop in pixels. It is the model's size by default and can be no other. */
   crop?: number;
   /**
@@ -43,7 +58,7 @@ const MAX_INPUT_VALUES = 2 ** 28;
  * @throws CritmapError ERR_OPTION, or RangeError for an impossible model shape
  */
 export function checkOptions(options: ImageOptions): void {
-  const { shape, images, dataSeed, resize, crop } = options;
+  const { shape, images, dataSeed, resize, crop, interpolation } = options;
   for (const side of [shape.channels, shape.height, shape.width]) {
     if (!Number.isInteger(side) || side < 1 || side > 65536) {
       throw new RangeError(`shape must hold integers from 1 to 65536, not ${JSON.stringify(shape)}`);
@@ -58,17 +73,30 @@ export function checkOptions(options: ImageOptions): void {
   if (dataSeed !== undefined && !(Number.isSafeInteger(dataSeed) && dataSeed >= 0)) {
     throw optionError(`--data-seed ${dataSeed} is not a seed; give an integer from 0 to 2^53 - 1`);
   }
-  for (const [name, side] of Object.entries({ resize, crop })) {
-    if (side !== undefined && !(isCount(side) && side <= 65536)) {
-      throw optionError(`--${name} ${side} is not a size in pixels; give an integer from 1 to 65536`);
-    }
-  }
+  checkResizing({ '--resize': resize, '--crop': crop }, '--interpolation', interpolation);
+  const own = options.resizing;
+  checkResizing({ "the model's resize": own?.resize }, "the model's interpolation", own?.interpolation);
   if ((options.mean === undefined) !== (options.std === undefined)) {
     throw optionError('--mean and --std go together; give both or neither');
   }
   if (options.normalization) checkNormalization("the model's ", shape.channels, options.normalization);
   if (options.mean && options.std)
     checkNormalization('--', shape.channels, { mean: options.mean, std: options.std });
+}
+
+function checkResizing(
+  sides: Record<string, number | undefined>,
+  filterName: string,
+  filter: ResampleFilter | undefined,
+): void {
+  for (const [name, side] of Object.entries(sides)) {
+    if (side !== undefined && !(isCount(side) && side <= 65536)) {
+      throw optionError(`${name} ${side} is not a size in pixels; give an integer from 1 to 65536`);
+    }
+  }
+  if (filter !== undefined && !RESAMPLE_FILTERS.includes(filter)) {
+    throw optionError(`${filterName} ${filter} is unknown; give one of ${RESAMPLE_FILTERS.join(', ')}`);
+  }
 }
 
 function isCount(value: number): boolean {

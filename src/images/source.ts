@@ -2,6 +2,7 @@
  * What every kind of image source offers to the image set above it: raw content per image, and how to
  * turn it into pixels. Sources know nothing of samples, resizing or normalisation.
  */
+import type { Fit } from './fit.js';
 
 /** Decoded pixels: uint8, rows top to bottom, channels interleaved (HWC), RGB or one grey channel. */
 export interface Pixels {
@@ -37,7 +38,7 @@ export interface ImageSource {
   nameOf(index: number): string;
   /** The content as stored: file bytes, or the elements. Not to be written to. */
   raw(index: number): Promise<Uint8Array>;
-  /** Turns raw content into pixels; not called for tensors. */
-  decode(raw: Uint8Array, index: number): Promise<Pixels>;
+  /** Turns raw content into pixels of the size `fit.crop`; not called for tensors. */
+  decode(raw: Uint8Array, index: number, fit: Fit): Promise<Pixels>;
   close(): Promise<void>;
 }

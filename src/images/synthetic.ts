@@ -4,9 +4,10 @@
  * seed of the sample and not on N.
  */
 import { setImmediate } from 'node:timers/promises';
+import { fitPixels } from './fit.js';
 import { imageError } from './input-error.js';
 import { philox4x32 } from './philox.js';
-import type { ImageSource, InputShape, Pixels } from './source.js';
+import type { ImageSource, InputShape } from './source.js';
 
 const PREFIX = 'synthetic:';
 const MAX_IMAGES = 10_000_000;
@@ -50,7 +51,7 @@ export function openSynthetic(source: string, shape: InputShape): ImageSource {
     layout: `uint8 ${height}x${width}x${channels}`,
     nameOf: (index) => `${source} image ${index}`,
     raw,
-    decode: async (raw): Promise<Pixels> => ({ data: raw, height, width, channels }),
+    decode: (raw, _index, fit) => fitPixels({ data: raw, height, width, channels }, fit),
     close: async () => {},
   };
 }

@@ -1,4 +1,5 @@
 /** What is done to a source's pixels between decoding and the model: planned once, recorded with the run. */
+import type { ResampleFilter } from '../native.js';
 import { imageError, optionError } from './input-error.js';
 import type { ImageOptions } from './options.js';
 import type { ImageSource, InputShape } from './source.js';
@@ -10,8 +11,9 @@ export type ImageTransform =
       readonly kind: 'pixels';
       /** Short side in pixels; null: not resized. */
       readonly resize: number | null;
-      readonly interpolation: 'linear' | null;
-      /** Centre crop; null: taken whole. */
+      /** Pillow's filter of that name; null: not resized. */
+      readonly interpolation: ResampleFilter | null;
+      /** Centre crop, a smaller picture surrounded by black; null: taken whole. */
       readonly crop: { readonly height: number; readonly width: number } | null;
       readonly mean: readonly number[];
       readonly std: readonly number[];
@@ -33,7 +35,8 @@ export function planTransform(source: ImageSource, name: string, options: ImageO
   checkSizes(source, name, options);
   const { shape, crop } = options;
   const { height, width } = shape;
-  const resize = options.resize ?? defaultResize(source, shape);
+  const { normalization: own, resizing } = options;
+  const resize = options.resize ?? defaultResize(source, shape, resizing?.resize);
   const whole = resize === null && source.size?.height === height && source.size.width === width;
   if (source.size && !whole && resize === null && crop === undefined) {
     throw imageError(
@@ -43,11 +46,10 @@ export function planTransform(source: ImageSource, name: string, options: ImageO
     );
   }
   const rgb = shape.channels === 3;
-  const own = options.normalization;
   return {
     kind: 'pixels',
     resize,
-    interpolation: resize === null ? null : 'linear',
+    interpolation: resize === null ? null : (options.interpolation ?? resizing?.interpolation ?? 'bilinear'),
     crop: whole ? null : { height, width },
     mean: [
       ...(options.mean ?? own?.mean ?? (rgb ? IMAGENET_MEAN : new Array<number>(shape.channels).fill(0))),
@@ -56,36 +58,37 @@ export function planTransform(source: ImageSource, name: string, options: ImageO
   };
 }
 
-/** Files come in every size and are scaled as ImageNet's usually are; arrays are made to measure. */
-function defaultResize(source: ImageSource, shape: InputShape): number | null {
-  return source.size ? null : Math.round((Math.max(shape.height, shape.width) * 256) / 224);
+/** Files come in every size and are scaled as the model says or ImageNet's usually are; arrays are made to measure. */
+function defaultResize(source: ImageSource, shape: InputShape, own: number | undefined): number | null {
+  return source.size ? null : (own ?? Math.round((Math.max(shape.height, shape.width) * 256) / 224));
 }
 
-function checkSizes(source: ImageSource, name: string, { shape, resize, crop }: ImageOptions): void {
+function checkSizes(
+  source: ImageSource,
+  name: string,
+  { shape, resize, crop, interpolation }: ImageOptions,
+): void {
   const { channels, height, width } = shape;
-  if (source.kind === 'synthetic' && (resize ?? crop) !== undefined) {
-    throw optionError(`${name} is made at the model's size; leave out --resize and --crop`);
+  if (source.kind === 'synthetic' && (resize ?? crop ?? interpolation) !== undefined) {
+    throw optionError(`${name} is made at the model's size; leave out --resize, --crop and --interpolation`);
+  }
+  if (interpolation !== undefined && source.size && resize === undefined) {
+    throw optionError(`--interpolation ${interpolation} does nothing without --resize; give it too`);
   }
   if (crop !== undefined && (crop !== height || crop !== width)) {
     throw optionError(
       `--crop ${crop} does not fit the model, which takes ${sizeText(shape)}; leave --crop out`,
     );
   }
-  const least = Math.max(height, width);
-  if (resize !== undefined && resize < least) {
+  const { size } = source;
+  if (size && resize === undefined && crop !== undefined && (size.height < height || size.width < width)) {
     throw optionError(
-      `--resize ${resize} is smaller than the crop ${sizeText(shape)}; give at least ${least}`,
+      `--crop ${crop} is larger than the images of ${name}, ${sizeText(size)}; give --resize`,
     );
   }
   if (resize !== undefined && channels !== 1 && channels !== 3) {
     throw optionError(
       `--resize takes images with 1 or 3 channels, these have ${channels}; resize them before`,
-    );
-  }
-  const { size } = source;
-  if (size && resize === undefined && crop !== undefined && (size.height < height || size.width < width)) {
-    throw optionError(
-      `--crop ${crop} is larger than the images of ${name}, ${sizeText(size)}; give --resize`,
     );
   }
 }
@@ -95,7 +98,7 @@ function sizeText({ height, width }: { height: number; width: number }): string 
 }
 
 function refuseForTensors(options: ImageOptions, name: string): void {
-  for (const option of ['mean', 'std', 'resize', 'crop'] as const) {
+  for (const option of ['mean', 'std', 'resize', 'crop', 'interpolation'] as const) {
     if (options[option] !== undefined) {
       throw optionError(
         `--${option} does not go with ${name}: float32 tensors are taken as they are; leave it out`,

@@ -167,7 +167,45 @@ const actions = [
     return pending;
   },
 ];
+const side = () => pick([1, 2, 3, 4, 7, 31]);
+function resize(victims) {
+  const [height, width] = [side(), side()];
+  const made = {
+    channels: rough(() => pick([1, 3])),
+    from: rough(() => trapped({ height: rough(side), width: rough(side) }, victims)),
+    to: rough(() => ({ height: height + pick([0, 1, 5]), width })),
+    window: rough(() => trapped({ top: pick([0, 0, 1]), left: rough(() => 0), height, width }, victims)),
+    filter: rough(() => pick(['nearest', 'box', 'bilinear', 'bicubic', 'hamming', 'lanczos', ''])),
+  };
+  return trapped(made, victims);
+}
+const pixels = () =>
+  pick([
+    () => new Uint8Array(pick([...lengths, 3, 21, 93])).fill(200),
+    () => new Uint8Array(floats().buffer),
+  ])();
+const resampling = (name) => {
+  const victims = [pixels()];
+  const pending = addon[name](
+    rough(() => victims[0]),
+    rough(() => resize(victims)),
+  );
+  if (chance(0.2)) victims.forEach(detach);
+  // Bytes that are no JPEG are not misuse.
+  return pending.catch((error) => {
+    if (name !== 'resampleJpeg' || error.constructor !== Error) throw error;
+  });
+};
 const functions = {
+  resample: resampling,
+  resampleJpeg: resampling,
+  normalize: () =>
+    addon.normalize(
+      rough(pixels),
+      rough(() => new Float32Array(pick([256, 256, 768, 0, 100]))),
+      rough(floats),
+      rough(() => pick([0, 0, 1, 12, 5000])),
+    ),
   reset: actions[0],
   resetAsync: actions[0],
   compare: actions[1],

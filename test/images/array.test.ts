@@ -96,7 +96,7 @@ t.test('images larger than the model are resized or cropped when asked', async (
   t.equal(Math.round(values[0]!), data[2 * 10 + 3]);
   t.equal(Math.round(values[16 + 5]!), data[80 + 3 * 10 + 4]);
   const { set: resized } = await readAll(t, path, { shape, resize: 4 });
-  t.match(resized.transform, { resize: 4, interpolation: 'linear', crop: { height: 4, width: 4 } });
+  t.match(resized.transform, { resize: 4, interpolation: 'bilinear', crop: { height: 4, width: 4 } });
   await t.rejects(openImages(path, { shape: { channels: 1, height: 9, width: 9 }, crop: 9 }), {
     code: 'ERR_OPTION',
     message: /--crop 9 is larger than the images of .*, 8x10; give --resize/,

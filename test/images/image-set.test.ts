@@ -65,7 +65,7 @@ t.test('by default pixels are scaled as 256 is to 224, cropped and normalised as
   t.same(set.transform, {
     kind: 'pixels',
     resize: 18,
-    interpolation: 'linear',
+    interpolation: 'bilinear',
     crop: { height: 16, width: 16 },
     mean: [0.485, 0.456, 0.406],
     std: [0.229, 0.224, 0.225],

@@ -41,7 +41,17 @@ const refused: [options: Partial<ImageOptions>, message: string | RegExp][] = [
   [{ mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] }, /units of pixel \/ 255; divide/],
   [{ resize: 0 }, '--resize 0 is not a size in pixels; give an integer from 1 to 65536'],
   [{ crop: 7.5 }, /--crop 7\.5/],
-  [{ crop: 8 }, "synthetic:3 is made at the model's size; leave out --resize and --crop"],
+  [{ crop: 8 }, "synthetic:3 is made at the model's size; leave out --resize, --crop and --interpolation"],
+  [{ interpolation: 'bicubic' }, /made at the model's size/],
+  [
+    { interpolation: 'cubic' as never },
+    /--interpolation cubic is unknown; give one of nearest, box, bilinear/,
+  ],
+  [
+    { resizing: { resize: 0.5 } },
+    "the model's resize 0.5 is not a size in pixels; give an integer from 1 to 65536",
+  ],
+  [{ resizing: { interpolation: 'cubic' as never } }, /the model's interpolation cubic is unknown/],
   [{ labels: 'folder' }, '--labels folder does not go with synthetic:3, which has no folders'],
 ];
 for (const [options, message] of refused) {
@@ -56,13 +66,25 @@ t.test('sizes that do not fit the model are refused', async (t) => {
   await t.rejects(fits({ crop: 9 }), {
     message: '--crop 9 does not fit the model, which takes 8x8; leave --crop out',
   });
-  await t.rejects(fits({ resize: 7 }), {
-    message: '--resize 7 is smaller than the crop 8x8; give at least 8',
-  });
   t.match((await fits({ resize: 8, crop: 8 })).transform, { resize: 8, crop: { height: 8, width: 8 } });
+  t.match((await fits({ resize: 7 })).transform, { resize: 7, interpolation: 'bilinear' });
   const tall = { channels: 3, height: 32, width: 16 };
   t.match((await openImages(folder, { shape: tall })).transform, {
     resize: 37,
     crop: { height: 32, width: 16 },
   });
+});
+
+t.test("files are resized as the model's file says, unless an option says otherwise", async (t) => {
+  const resizing = { resize: 10, interpolation: 'bicubic' } as const;
+  const folder = t.testdir({ 'a.png': '' });
+  const planned = async (options: Partial<ImageOptions>) => {
+    const { transform } = await openImages(folder, { shape, resizing, ...options });
+    return transform.kind === 'pixels' && [transform.resize, transform.interpolation];
+  };
+  t.same(await planned({}), [10, 'bicubic']);
+  t.same(await planned({ resize: 12 }), [12, 'bicubic']);
+  t.same(await planned({ interpolation: 'lanczos' }), [10, 'lanczos']);
+  const made = await open({ resizing });
+  t.match(made.transform, { resize: null, interpolation: null });
 });

@@ -1,0 +1,160 @@
+#include "jpeg.h"
+
+#if defined(CRITMAP_JPEG)
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <string>
+#include <vector>
+
+#include "colour.h"
+// After stdio.h, which it needs and does not include.
+#include <jerror.h>
+#include <jpeglib.h>
+
+namespace critmap {
+namespace {
+
+#define CRITMAP_TEXT(x) #x
+#define CRITMAP_TEXT_OF(x) CRITMAP_TEXT(x)
+constexpr const char* library = "libjpeg-turbo " CRITMAP_TEXT_OF(LIBJPEG_TURBO_VERSION);
+
+// Progressive files say how many scans they have, each a pass over the whole picture; real ones have about
+// ten.
+constexpr int most_scans = 500;
+// Progressive files are held as coefficients.
+constexpr long most_memory = 1L << 30;
+
+// libjpeg is C and leaves by longjmp: between `setjmp` and the library's functions no destructor may be due,
+// so every call is a method of its own.
+class Decoder {
+ public:
+  explicit Decoder(std::span<const uint8_t> file) : file_(file) {
+    state_.err = jpeg_std_error(&errors_);
+    state_.client_data = this;
+    errors_.error_exit = [](j_common_ptr state) { fail(state, nullptr); };
+    errors_.output_message = [](j_common_ptr) {};
+    progress_.progress_monitor = [](j_common_ptr state) {
+      if (reinterpret_cast<j_decompress_ptr>(state)->input_scan_number > most_scans) {
+        fail(state, "it has too many scans");
+      }
+    };
+    source_.init_source = source_.term_source = [](j_decompress_ptr) {};
+    source_.fill_input_buffer = [](j_decompress_ptr state) -> boolean { ends_early(state); };
+    source_.skip_input_data = [](j_decompress_ptr state, long count) {
+      if (count <= 0) return;
+      if (size_t(count) > state->src->bytes_in_buffer) ends_early(state);
+      state->src->next_input_byte += count;
+      state->src->bytes_in_buffer -= size_t(count);
+    };
+    source_.resync_to_restart = jpeg_resync_to_restart;
+  }
+  ~Decoder() { jpeg_destroy_decompress(&state_); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  void read_header() {
+    if (setjmp(jump_)) throw JpegError(message_);
+    jpeg_create_decompress(&state_);
+    state_.mem->max_memory_to_use = most_memory;
+    state_.progress = &progress_;
+    source_.next_input_byte = file_.data();
+    source_.bytes_in_buffer = file_.size();
+    state_.src = &source_;
+    jpeg_read_header(&state_, TRUE);
+  }
+  void start(J_COLOR_SPACE colours) {
+    if (setjmp(jump_)) throw JpegError(message_);
+    state_.out_color_space = colours;
+    jpeg_start_decompress(&state_);
+  }
+  void read_row(uint8_t* row) {
+    if (setjmp(jump_)) throw JpegError(message_);
+    jpeg_read_scanlines(&state_, &row, 1);
+  }
+  // To the marker at the end of the file, so that a file without it is refused.
+  void finish() {
+    if (setjmp(jump_)) throw JpegError(message_);
+    jpeg_finish_decompress(&state_);
+  }
+
+  size_t height() const { return state_.image_height; }
+  size_t width() const { return state_.image_width; }
+  int components() const { return state_.num_components; }
+
+ private:
+  [[noreturn]] static void fail(j_common_ptr state, const char* reason) {
+    Decoder& self = *static_cast<Decoder*>(state->client_data);
+    if (reason) {
+      snprintf(self.message_, sizeof(self.message_), "%s", reason);
+    } else {
+      state->err->format_message(state, self.message_);
+    }
+    longjmp(self.jump_, 1);
+  }
+
+  [[noreturn]] static void ends_early(j_decompress_ptr state) {
+    fail(reinterpret_cast<j_common_ptr>(state), "the file ends early");
+  }
+
+  std::span<const uint8_t> file_;
+  jpeg_decompress_struct state_{};
+  jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
+  jpeg_source_mgr source_{};
+  jmp_buf jump_;
+  char message_[JMSG_LENGTH_MAX] = "";
+};
+
+}  // namespace
+
+const char* jpeg_library() { return library; }
+
+void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Resize& resize,
+                   uint8_t* out) {
+  Decoder decoder(file);
+  decoder.read_header();
+  const size_t width = decoder.width(), height = decoder.height();
+  if (width != resize.from_width || height != resize.from_height) {
+    throw JpegError("its header gives two sizes");
+  }
+  const int components = decoder.components();
+  if (components != 1 && components != 3 && components != 4) {
+    throw JpegError("it has " + std::to_string(components) + " colour components");
+  }
+  decoder.start(components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK);
+
+  Resize stored = resize;
+  // Grey is resampled as grey and repeated afterwards.
+  if (components == 1) stored.channels = 1;
+  Resampler resampler(kernels, stored);
+  std::vector<uint8_t> row(width * size_t(components) + row_padding);
+  for (size_t y = 0; y < height; y++) {
+    decoder.read_row(row.data());
+    if (y < resampler.first_row() || y >= resampler.end_row()) continue;
+    if (components == 4) cmyk_to_rgb(row.data(), width, CmykInks::inverted);
+    if (components != 1 && stored.channels == 1) rgb_to_grey(row.data(), width);
+    resampler.add(row.data());
+  }
+  decoder.finish();
+  resampler.finish(out);
+  if (stored.channels != resize.channels) repeat_grey(out, resize.height * resize.width);
+}
+
+}  // namespace critmap
+
+#else
+
+namespace critmap {
+
+const char* jpeg_library() { return nullptr; }
+
+void resample_jpeg(const Kernels&, std::span<const uint8_t>, const Resize&, uint8_t*) {
+  throw JpegError("this build has no JPEG decoder");
+}
+
+}  // namespace critmap
+
+#endif
