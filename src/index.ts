@@ -9,7 +9,14 @@
  * ```
  */
 export { CritmapError, type CritmapErrorCode } from './errors.js';
-export { type ImageOptions, type ImageSet, type InputShape, openImages } from './images/index.js';
+export {
+  defaultCacheDirectory,
+  type ImageOptions,
+  type ImageSet,
+  type InputShape,
+  openImages,
+  type SkippedImage,
+} from './images/index.js';
 export { type InitScheme, initSchemes } from './initialisers.js';
 export { loadModel, type Model } from './model.js';
 export { modelInput } from './model-input.js';

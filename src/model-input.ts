@@ -9,6 +9,8 @@ export interface ModelInput {
   shape: InputShape;
   /** Absent when the file does not say. */
   normalization?: Normalization;
+  /** Outputs; absent when the graph does not say. */
+  classes?: number;
 }
 
 /**
@@ -20,18 +22,19 @@ export interface ModelInput {
  * @throws CritmapError (ERR_MODEL) when the metadata is not of that form
  */
 export function modelInput(model: Model, size = 224): ModelInput {
-  const { channels, height, width } = model.io;
+  const { channels, classes, height, width } = model.io;
+  const outputs = classes === null ? {} : { classes };
   const shape = { channels, height: height ?? size, width: width ?? size };
   const mean = numbers(model, 'critmap.mean');
   const std = numbers(model, 'critmap.std');
-  if (!mean && !std) return { shape };
+  if (!mean && !std) return { shape, ...outputs };
   if (!mean || !std) {
     throw new CritmapError(
       'ERR_MODEL',
       `${model.file.path}: the metadata has critmap.${mean ? 'mean' : 'std'} without critmap.${mean ? 'std' : 'mean'}; set both or neither`,
     );
   }
-  return { shape, normalization: { mean, std } };
+  return { shape, ...outputs, normalization: { mean, std } };
 }
 
 function numbers(model: Model, key: string): number[] | undefined {

@@ -27,6 +27,10 @@ export interface SweepJob extends Optional<Pick<SweepOptions, Forwarded>> {
   std?: readonly number[] | undefined;
   resize?: number | undefined;
   crop?: number | undefined;
+  /** A folder, `auto` or `off`; default `auto`. */
+  cache?: string | undefined;
+  cacheBytes?: number | undefined;
+  skipBadImages?: boolean | undefined;
   name?: string | undefined;
   device?: string | undefined;
   json?: boolean | undefined;
@@ -75,6 +79,9 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     ...modelInput(model, job.crop),
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
     ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
+    ...given({ cache: cacheOf(job), cacheBytes: job.cacheBytes, skipBadImages: job.skipBadImages }),
+    onProgress: (done, total) => line.checked(done, total),
+    signal,
   });
   try {
     return await sweep(model, images, {
@@ -89,6 +96,9 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     await images.close();
   }
 }
+
+/** On unless it is off: all images are decoded before the first is used, and then need not be a second time. */
+const cacheOf = ({ cache = 'auto' }: SweepJob) => (cache === 'off' ? undefined : cache);
 
 function print({ summary }: SweepResult, { json, out }: SweepJob): void {
   if (json) {
