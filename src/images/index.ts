@@ -1,6 +1,6 @@
 /**
- * Images for a model: `openImages` turns a folder, a .npy or .npz file or `synthetic:N` into a
- * reproducible sample that is read as normalised float32 batches.
+ * Images for a model: `openImages` turns a folder, tar shards, Parquet files, a .npy or .npz file or `synthetic:N`
+ * into a reproducible sample that is read as normalised float32 batches.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -10,15 +10,18 @@ import { defaultCacheDirectory, type ImageCache, openImageCache } from './cache/
 import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
 import { openFolder } from './folder.js';
-import { IMAGE_EXTENSIONS } from './folder-listing.js';
+import { holdsImages, IMAGE_EXTENSIONS } from './folder-listing.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
 import { checkOptions, type ImageOptions } from './options.js';
+import { openParquet } from './parquet.js';
 import { fitOf, pipelineMark } from './pipeline.js';
 import { sampleIndices } from './sample.js';
-import { labelSample } from './sample-labels.js';
+import { COLUMN, labelSample } from './sample-labels.js';
+import { isPattern, type Shards, shardsIn, shardsOf } from './shards.js';
 import type { ImageSource } from './source.js';
 import { isSynthetic, openSynthetic } from './synthetic.js';
+import { openTar } from './tar.js';
 import { type ImageTransform, planTransform } from './transform.js';
 
 export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
@@ -33,7 +36,8 @@ const MAX_TOTAL = 100_000_000;
 
 /**
  * Opens a source of images and draws the sample.
- * @param source - a folder (class subfolders give labels), a .npy file or an .npz file with `images` and
+ * @param source - a folder (class subfolders give labels), .tar files as webdataset writes them or .parquet files
+ *   with a column of images (one, a pattern such as `shard-{000..009}.tar`, or a folder of them), a .npy file or an .npz file with `images` and
  *   optionally `labels` (uint8 N x H x W [x C], or float32 N x C x H x W taken as they are), or `synthetic:N`
  * @returns the sample; to be closed by the caller
  * @throws CritmapError ERR_IMAGES when images or labels are missing, damaged or do not fit the model,
@@ -109,21 +113,55 @@ async function openSource(source: string, { shape, labels }: ImageOptions): Prom
     refuseFolderLabels(source, labels);
     return openSynthetic(source, shape);
   }
-  const info = await stat(source).catch((thrown: unknown) => Promise.reject(notFound(source, thrown)));
+  const info = await stat(source).catch((thrown: unknown) => thrown as Error);
+  if (info instanceof Error) {
+    const shards = isPattern(source) ? await shardsOf(source) : null;
+    if (!shards) throw notFound(source, info);
+    return openShards(source, shards, shape, labels);
+  }
   if (info.isDirectory()) {
+    const shards = await shardsIn(source);
+    if (shards && !(await holdsImages(source))) return openShards(source, shards, shape, labels);
+    refuseColumn(source, labels);
     const use = labels === undefined ? 'if-any' : labels === 'folder' ? 'classes' : 'ignore';
     return openFolder(source, shape.channels, use);
   }
   if (info.isFile() && isArrayPath(source)) {
     refuseFolderLabels(source, labels);
+    refuseColumn(source, labels);
     return openArray(source, shape, labels === undefined);
   }
+  const shards = info.isFile() ? await shardsOf(source) : null;
+  if (shards) return openShards(source, shards, shape, labels);
   const isImage = IMAGE_EXTENSIONS.some((extension) => source.toLowerCase().endsWith(extension));
   throw imageError(
     source,
     isImage ? 'is a single image' : 'is no kind of file that images are read from',
-    isImage ? 'give the folder it is in' : 'give a folder, a .npy or .npz file, or synthetic:N',
+    isImage ? 'give the folder it is in' : GIVE,
   );
+}
+
+const GIVE = 'give a folder, .tar or .parquet files, a .npy or .npz file, or synthetic:N';
+
+function openShards(
+  source: string,
+  { kind, files }: Shards,
+  { channels }: ImageOptions['shape'],
+  labels: string | undefined,
+): Promise<ImageSource> {
+  refuseFolderLabels(source, labels);
+  if (kind === 'tar') {
+    refuseColumn(source, labels);
+    return openTar(source, files, channels, labels === undefined);
+  }
+  const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;
+  return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'));
+}
+
+function refuseColumn(source: string, labels: string | undefined): void {
+  if (labels?.startsWith(COLUMN)) {
+    throw optionError(`--labels ${labels} does not go with ${source}, which is not a Parquet file`);
+  }
 }
 
 function refuseFolderLabels(source: string, labels: string | undefined): void {
@@ -133,9 +171,5 @@ function refuseFolderLabels(source: string, labels: string | undefined): void {
 
 function notFound(source: string, thrown: unknown): Error {
   if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') return fileError(source, thrown);
-  return imageError(
-    source,
-    `does not exist (looked for ${resolve(source)})`,
-    'give a folder, a .npy or .npz file, or synthetic:N',
-  );
+  return imageError(source, `does not exist (looked for ${resolve(source)})`, GIVE);
 }

@@ -29,8 +29,8 @@ export interface ImageOptions {
   /** Side of the centre crop in pixels. It is the model's size by default and can be no other. */
   crop?: number;
   /**
-   * `folder`: class subfolders; `none`; else a file of labels. Default: class subfolders if there are
-   * any, an .npz file's array `labels` if there is one.
+   * `folder`: class subfolders; `none`; `column:NAME` of a Parquet file; else a file of labels. Default: what the
+   * source has: class subfolders, an .npz file's array `labels`, .cls or .json files in a tar file, a column `label`.
    */
   labels?: 'folder' | 'none' | (string & {});
   /** Outputs of the model: class folders that do not fit them are warned of, ImageNet's get ImageNet's indices. */

@@ -12,6 +12,9 @@ export interface SampleLabels {
   readonly classNames: readonly string[] | null;
 }
 
+/** `--labels column:NAME` names a column of a Parquet file. */
+export const COLUMN = 'column:';
+
 /** @throws CritmapError ERR_IMAGES when a file of labels does not fit the images */
 export async function labelSample(
   source: ImageSource,
@@ -21,7 +24,7 @@ export async function labelSample(
   warn: (message: string) => void,
 ): Promise<SampleLabels> {
   if (option === 'none') return { labels: null, classNames: null };
-  if (option !== undefined && option !== 'folder') {
+  if (option !== undefined && option !== 'folder' && !option.startsWith(COLUMN)) {
     const labels = await readLabelFile(option, source, indices);
     refuseCountedFromOne(option, labels, classes);
     return { labels, classNames: null };
