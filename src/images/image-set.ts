@@ -67,6 +67,12 @@ export interface ImageSet {
    * @throws CritmapError ERR_IMAGES as `read`; TypeError for tensors, which are no pixels
    */
   crop(at: number): Promise<Pixels>;
+  /**
+   * One image's file as it is stored; null when images are stored as pixels.
+   * @param at - position in the sample
+   * @throws CritmapError ERR_IMAGES when it cannot be read
+   */
+  encoded(at: number): Promise<Uint8Array | null>;
   /** Releases the source; reading after it fails. */
   close(): Promise<void>;
 }
@@ -148,15 +154,18 @@ export class SampledImages implements ImageSet {
 
   async crop(at: number): Promise<Pixels> {
     if (this.transform.kind === 'tensors') throw new TypeError('tensors are not pixels');
-    if (!(Number.isInteger(at) && at >= 0 && at < this.count)) {
-      throw new RangeError(`image ${at} is not within the sample of ${this.count}`);
-    }
-    this.#checkOpen();
+    this.#checkPosition(at);
     let copy: Pixels | undefined;
     await this.#crops.with(this.indices[at]!, this.#digestOf(at), (crop) => {
       copy = { ...crop, data: crop.data.slice() };
     });
     return copy!;
+  }
+
+  async encoded(at: number): Promise<Uint8Array | null> {
+    this.#checkPosition(at);
+    const { source } = this.#crops;
+    return source.content === 'files' ? source.raw(this.indices[at]!) : null;
   }
 
   async fingerprint(signal?: AbortSignal): Promise<string> {
@@ -202,6 +211,13 @@ export class SampledImages implements ImageSet {
     const table = normalizeTable(mean, std);
     return (at: number, out: Float32Array, start: number): Promise<void> =>
       this.#crops.with(this.indices[at]!, this.#digestOf(at), (crop) => normalize(crop, table, out, start));
+  }
+
+  #checkPosition(at: number): void {
+    if (!(Number.isInteger(at) && at >= 0 && at < this.count)) {
+      throw new RangeError(`image ${at} is not within the sample of ${this.count}`);
+    }
+    this.#checkOpen();
   }
 
   #checkOpen(): void {
