@@ -1,8 +1,9 @@
-"""Writes test/fixtures/images: Parquet files as the Hugging Face hub has them and tar files as webdataset writes them.
+"""Writes test/fixtures/images: Parquet files as the Hugging Face hub has them, tar files as webdataset writes them, and
+NumPy arrays to be damaged.
 
     python test/oracle/make_image_shards.py
 
-Made with pyarrow 25.0.1, Pillow 12.3.0 and Python's tarfile. Image i of every file is 10 x 8 pixels of one colour,
+Made with pyarrow 25.0.1, NumPy 2.4.6, Pillow 12.3.0 and Python's tarfile. Image i of every file is 10 x 8 pixels of one colour,
 (20 * i, 255 - 20 * i, 7), as PNG, so that decoding is exact.
 """
 
@@ -11,6 +12,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -78,6 +80,10 @@ def main() -> None:
     shard("pax-000000.tar", range(0, 4), tarfile.PAX_FORMAT, "cls")
     shard("pax-000001.tar", range(4, 6), tarfile.PAX_FORMAT, "cls")
     shard("gnu.tar", range(6, 8), tarfile.GNU_FORMAT, "json")
+    pixels = np.stack([np.full((10, 8, 3), (20 * i, 255 - 20 * i, 7), np.uint8) for i in range(4)])
+    np.save(OUT / "images.npy", pixels)
+    np.savez(OUT / "stored.npz", images=pixels, labels=np.arange(4))
+    np.savez_compressed(OUT / "deflated.npz", images=pixels, labels=np.arange(4))
 
 
 main()
