@@ -48,6 +48,7 @@ export class ChunksAhead {
   readonly #reading: Promise<Chunk>[] = [];
   readonly #spare: Float32Array[];
   readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
   #inUse: Float32Array | null = null;
   #started = 0;
 
@@ -61,11 +62,9 @@ export class ChunksAhead {
     const { channels, height, width } = images.shape;
     const floats = Math.min(size, images.count) * channels * height * width;
     this.#spare = Array.from({ length: Math.min(BUFFERS, wanted.length) }, () => new Float32Array(floats));
-    this.signal = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    this.#signal = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
     this.#readMore();
   }
-
-  private readonly signal: AbortSignal;
 
   /**
    * The next of the wanted chunks, whose memory is good until the next call; null after the last.
@@ -99,7 +98,7 @@ export class ChunksAhead {
       const space = this.#spare.pop()!;
       const index = this.wanted[this.#started++]!;
       const before = this.#reading.at(-1);
-      const read = () => readChunk(this.images, index, this.size, this.signal, space);
+      const read = () => readChunk(this.images, index, this.size, this.#signal, space);
       const reading = before ? before.then(read) : read();
       // A failure is met when its chunk is asked for; until then it must not count as unhandled.
       reading.catch(() => {});

@@ -129,3 +129,22 @@ export function groupRows(metadata: FileMetaData, byteLength: number, name: stri
   }
   return rows;
 }
+
+/**
+ * The same file as if it had one leaf only. What is not wanted is then not read, and the library has a single promise
+ * a row group: of several that fail it leaves all but the first unhandled, which would end the process.
+ */
+export function onlyLeaf(metadata: FileMetaData, path: readonly string[]): FileMetaData {
+  const column = parquetSchema(metadata).children.find(({ element }) => element.name === path[0])!;
+  const inner = column.children.find(({ element }) => element.name === path[1]);
+  const root = { ...metadata.schema[0]!, num_children: 1 };
+  const schema = inner
+    ? [root, { ...column.element, num_children: 1 }, inner.element]
+    : [root, column.element];
+  const wanted = path.join('\0');
+  const row_groups = metadata.row_groups.map((group) => ({
+    ...group,
+    columns: group.columns.filter(({ meta_data }) => meta_data?.path_in_schema.join('\0') === wanted),
+  }));
+  return { ...metadata, schema, row_groups };
+}

@@ -19,7 +19,7 @@ import { fileStamp } from './cache/stamps.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
 import { fileError, imageError } from './input-error.js';
 import { MAX_LABEL } from './label-array.js';
-import { findColumns, groupRows, type ParquetColumns } from './parquet-schema.js';
+import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './parquet-schema.js';
 import type { ImageSource } from './source.js';
 
 /** In flight are a few neighbours, so two groups at a time are wanted at most. */
@@ -126,14 +126,16 @@ const bounded: Compressors = Object.fromEntries(
   ]),
 );
 
+/** @param path - of a leaf: the column, and the field in it */
 async function readColumn(
-  shard: Shard,
-  column: string,
+  { file, metadata: whole, range }: Shard,
+  path: readonly string[],
   rowStart: number,
   rowEnd: number,
 ): Promise<unknown[]> {
-  const { file, metadata, range } = shard;
+  const column = path[0]!;
   return guarded(range.name, async () => {
+    const metadata = onlyLeaf(whole, path);
     let values: unknown[] = [];
     await parquetRead({
       file,
@@ -218,7 +220,7 @@ async function labelsOf(shards: readonly Shard[], total: number): Promise<Int32A
       throw imageError(shard.range.name, problem, 'give files that have the same columns');
     }
     if (label === null) continue;
-    for (const value of await readColumn(shard, label, 0, shard.rows)) {
+    for (const value of await readColumn(shard, [label], 0, shard.rows)) {
       const number = typeof value === 'bigint' ? Number(value) : value;
       if (!(typeof number === 'number' && number >= 0 && number <= MAX_LABEL)) {
         const problem = `the column ${label} has ${String(value)} at row ${at}`;
@@ -242,7 +244,8 @@ class GroupReader {
     const key = `${group} ${range.name}`;
     let values = this.#groups.get(key);
     if (!values) {
-      values = readColumn(shard, columns.image, start, starts[group + 1] ?? rows);
+      const path = columns.nested ? ([columns.image, 'bytes'] as const) : ([columns.image] as const);
+      values = readColumn(shard, path, start, starts[group + 1] ?? rows);
       this.#groups.set(key, values);
       // A failure belongs to who awaits it, and is not kept.
       values.catch(() => this.#groups.delete(key));
