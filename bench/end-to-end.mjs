@@ -28,7 +28,36 @@ export function endToEndCases() {
       const result = await inChild('./end-to-end.mjs', 'endToEnd', { graph, data, out: folder, rounds });
       return { result, text: describe(result) };
     },
+    async 'end-to-end waiting'() {
+      const folder = temporaryFolder();
+      const [graph, data] = [join(folder, 'model.onnx'), join(folder, 'images')];
+      await writeFile(graph, resnet({ blocks: [3, 4, 6, 3] }));
+      await writeJpegs(data, 2 * COUNT);
+      const result = await inChild('./end-to-end.mjs', 'waiting', { graph, data, out: folder });
+      const text = result.map(
+        ({ cache, seconds, waitedSeconds, checkSeconds }) =>
+          `  ${cache} cache: images checked in ${checkSeconds.toFixed(2)} s; of ${seconds.toFixed(2)} s of computing ${waitedSeconds.toFixed(3)} s waiting for images, ${((100 * waitedSeconds) / seconds).toFixed(2)} %`,
+      );
+      return { result, text: text.join('\n') };
+    },
   };
+}
+
+/** ResNet-50, first on a cold cache, then on a warm one: what the engine waits for images. */
+export async function waiting({ graph, data, out }) {
+  const results = [];
+  for (const cache of ['cold', 'warm']) {
+    const model = await loadModel(graph);
+    const options = { ...modelInput(model), images: 'all', cache: join(out, 'cache') };
+    const images = await openImages(data, options);
+    const { seconds: checkSeconds } = await timed(() => images.fingerprint());
+    const directory = join(out, `waiting-${cache}`);
+    await sweep(model, images, { ...ASKED, out: directory });
+    await images.close();
+    const { seconds, waitedSeconds } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8'));
+    results.push({ cache, seconds, waitedSeconds, checkSeconds });
+  }
+  return results;
 }
 
 /** @param task `graph`, `data` (the folder of images), `out` (folder for the runs), `rounds` */

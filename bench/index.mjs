@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { native } from '../dist/native.js';
 import { decodeCases } from './decode.mjs';
 import { endToEndCases } from './end-to-end.mjs';
+import { imageCases } from './images.mjs';
 import { machine, measure, table } from './measure.mjs';
 import { metricsCases } from './metrics.mjs';
 import { resetCases } from './reset.mjs';
@@ -35,6 +36,7 @@ const about = machine({ path, version });
 const all = {
   ...inOneThread({ ...resetCases(), ...metricsCases() }),
   ...decodeCases(),
+  ...imageCases(),
   ...endToEndCases(),
   ...sweepCases(),
   ...soakCases(),

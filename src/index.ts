@@ -11,7 +11,14 @@
 export { type BuildOptions, buildModel } from './architectures/build.js';
 export { type Architecture, architectures } from './architectures/registry.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
-export { type ImageOptions, type ImageSet, type InputShape, openImages } from './images/index.js';
+export {
+  defaultCacheDirectory,
+  type ImageOptions,
+  type ImageSet,
+  type InputShape,
+  openImages,
+  type SkippedImage,
+} from './images/index.js';
 export { type InitScheme, initSchemes } from './initialisers.js';
 export { loadModel, type Model, type ModelOptions, withWeights } from './model.js';
 export { modelInput } from './model-input.js';

@@ -11,6 +11,8 @@ export interface ModelInput {
   /** Absent when the file does not say. */
   normalization?: Normalization;
   resizing?: Resizing;
+  /** Outputs; absent when the graph does not say. */
+  classes?: number;
 }
 
 const side = z.int().min(1).max(65536);
@@ -41,7 +43,7 @@ const preprocessSchema = z
  * @throws CritmapError (ERR_MODEL) when the metadata is not of that form
  */
 export function modelInput(model: Model, size?: number): ModelInput {
-  const { channels, height, width } = model.io;
+  const { channels, classes, height, width } = model.io;
   const { mean, std, resize, crop_pct, crop, interpolation } = preprocess(model);
   const any = size ?? crop ?? 224;
   const shape = { channels, height: height ?? any, width: width ?? any };
@@ -55,6 +57,7 @@ export function modelInput(model: Model, size?: number): ModelInput {
   };
   return {
     shape,
+    ...(classes === null ? {} : { classes }),
     ...(mean && std ? { normalization: { mean, std } } : {}),
     ...(Object.keys(resizing).length > 0 ? { resizing } : {}),
   };

@@ -2,13 +2,14 @@
  * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
  * from it. Whole files are replaced atomically; one process at a time writes to a run.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CritmapError, messageOf } from './errors.js';
 import { type Finished, Journal } from './journal.js';
+import { makeDirectory } from './make-directory.js';
 
 const identity = z.object({
   model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
@@ -29,13 +30,21 @@ export const runInfoSchema = identity.extend({
   cells: z.number(),
   environment: z.record(z.string(), z.unknown()),
   warnings: z.array(z.string()),
-  /** Paths (folders) or positions (arrays) of the images, in order. */
-  sample: z.array(z.union([z.string(), z.number()])),
+  /** Of `seconds`, what the engine has waited for images. */
+  waitedSeconds: z.number().default(0),
+  /** Which of the source's images were drawn; they are listed in `file`, but for those that were left out. */
+  sample: z.object({
+    file: z.string(),
+    seed: z.number(),
+    total: z.number(),
+    skipped: z.array(z.object({ image: z.union([z.string(), z.number()]), problem: z.string() })),
+  }),
 });
 export type RunInfo = z.infer<typeof runInfoSchema>;
 
 export const files = {
   info: 'run.json',
+  images: 'images.csv',
   journal: 'cells.ndjson',
   summary: 'summary.json',
   table: 'summary.csv',
@@ -98,29 +107,6 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
     throw error instanceof CritmapError ? error : cannotWrite(directory, error);
   }
 }
-
-/**
- * Makes a directory and its parents. Not mkdir's `recursive`: that never returns where a parent exists and yet
- * cannot take a directory (/proc answers ENOENT for ever).
- */
-export async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    const parent = dirname(path);
-    if (code !== 'ENOENT' || parent === path || (await exists(parent))) throw error;
-    await makeDirectory(parent);
-    await mkdir(path);
-  }
-}
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** What counts as there: not the traces of a run that was killed before it had begun. */
 async function contents(directory: string): Promise<string[]> {

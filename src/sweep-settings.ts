@@ -8,7 +8,7 @@ import type { Model } from './model.js';
 import { native } from './native.js';
 import type { Progress } from './progress.js';
 import type { Reset } from './reset.js';
-import type { RunIdentity, RunInfo } from './run.js';
+import { files, type RunIdentity, type RunInfo } from './run.js';
 import { onnxruntimeVersion, version } from './version.js';
 
 export interface SweepOptions {
@@ -209,9 +209,14 @@ export function infoOf(
       device: settings.card === undefined ? 'cpu' : `cuda:${settings.card}`,
       path: native().info().path,
       threads: settings.threads,
-      totalImages: images.total,
     },
+    waitedSeconds: earlier?.waitedSeconds ?? 0,
     warnings: earlier?.warnings ?? [],
-    sample: images.names ? [...images.names] : [...images.indices],
+    sample: {
+      file: files.images,
+      seed: images.dataSeed,
+      total: images.total,
+      skipped: [...images.skipped],
+    },
   };
 }

@@ -4,7 +4,7 @@
  * was and ends with the same bytes.
  */
 import { cellsCsv } from './cells-csv.js';
-import { chunkSize, readChunk } from './chunks.js';
+import { ChunksAhead, chunkSize } from './chunks.js';
 import type { Engine } from './engine.js';
 import { CritmapError } from './errors.js';
 import { openFastEngine } from './fast.js';
@@ -17,6 +17,7 @@ import { proveCells } from './prove.js';
 import { openReferenceEngine } from './reference.js';
 import { summaryCsv } from './report/csv.js';
 import { files, type OpenRun, openRun, type RunInfo } from './run.js';
+import { imagesCsv } from './sample-csv.js';
 import { type ProvenCell, summarise } from './summarise.js';
 import type { Summary } from './summary.js';
 import { identityOf, infoOf, type SweepOptions, withDefaults } from './sweep-settings.js';
@@ -56,12 +57,14 @@ export async function sweep(
   const log = new Log(run, run?.earlier?.warnings ?? [], options.onWarning);
   const started = Date.now();
   const info = infoOf(model, images, identity, cells.length, settings, run?.earlier ?? null);
+  const waited = { seconds: run?.earlier?.waitedSeconds ?? 0 };
   const save = async (status: RunInfo['status']) => {
     const seconds = (run?.earlier?.seconds ?? 0) + (Date.now() - started) / 1000;
     await run?.writeInfo({
       ...info,
       status,
       seconds,
+      waitedSeconds: waited.seconds,
       updated: new Date().toISOString(),
       warnings: log.warnings,
     });
@@ -77,17 +80,32 @@ export async function sweep(
     );
 
   try {
-    for (const warning of model.warnings) log.warn(warning);
+    log.tell([...model.warnings, ...images.warnings]);
     refuseOtherChunks(run, cells, finished, images, settings.engine);
     await save('running');
+    await run?.write(files.images, await imagesCsv(images));
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
     const { batch, threads, card: device } = settings;
     const size = images.shape;
-    const engine = await open(model, { cells, context: settings, size, batch, threads, device, signal });
+    const todo = lackingChunks(cells, finished, images, settings.engine);
+    // Before the engine is opened, which takes seconds: the first images are there when it is.
+    const ahead = new ChunksAhead(
+      images,
+      chunkSize(images, settings.engine),
+      todo.map(({ index }) => index),
+      signal,
+    );
     try {
-      await computeChunks({ model, images, cells, engine, finished, log, options });
+      const engine = await open(model, { cells, context: settings, size, batch, threads, device, signal });
+      try {
+        await computeChunks({ model, images, cells, engine, todo, ahead, finished, log, options });
+      } finally {
+        await engine.close();
+      }
     } finally {
-      await engine.close();
+      await ahead.close();
+      waited.seconds += ahead.waitedMs / 1000;
+      log.tell(images.warnings);
     }
     const summary = results();
     await writeResults(run, summary);
@@ -126,80 +144,92 @@ function refuseOtherChunks(
   }
 }
 
+/** A chunk, and the cells that have no result for it. */
+interface Lacking {
+  index: number;
+  cells: ProvenCell[];
+}
+
+function lackingChunks(
+  cells: readonly ProvenCell[],
+  finished: Finished,
+  images: ImageSet,
+  engine: Engine['name'],
+): Lacking[] {
+  const todo: Lacking[] = [];
+  for (let index = 0; index * chunkSize(images, engine) < images.count; index++) {
+    const lacking = cells.filter(
+      (cell) => !finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial).has(index),
+    );
+    if (lacking.length > 0 || !finished.original.has(index)) todo.push({ index, cells: lacking });
+  }
+  return todo;
+}
+
 interface Work {
   model: Model;
   images: ImageSet;
   cells: readonly ProvenCell[];
   engine: Engine;
+  todo: readonly Lacking[];
+  /** Reads the images of `todo`. */
+  ahead: ChunksAhead;
   finished: Finished;
   log: Log;
   options: SweepOptions;
 }
 
 /** Every chunk that lacks a result, the next one being read while the engine works on this one. */
-async function computeChunks({ model, images, cells, engine, finished, log, options }: Work): Promise<void> {
+async function computeChunks(work: Work): Promise<void> {
+  const { model, images, cells, engine, todo, ahead, finished, log, options } = work;
   const { signal } = options;
   const chunkImages = chunkSize(images, engine.name);
-  const chunks = Math.ceil(images.count / chunkImages);
-  const todo: { index: number; cells: ProvenCell[] }[] = [];
   const progress = new ProgressCount(cells, images.count, options.onProgress);
-  for (let index = 0; index < chunks; index++) {
-    const lacking = cells.filter(
-      (cell) => !finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial).has(index),
-    );
-    const count = Math.min(chunkImages, images.count - index * chunkImages);
-    progress.resume((cells.length - lacking.length) * count);
-    if (lacking.length > 0 || !finished.original.has(index)) todo.push({ index, cells: lacking });
-  }
-
-  const read = (index: number) => readChunk(images, index, chunkImages, signal);
-  let next = todo[0] ? read(todo[0].index) : undefined;
-  try {
-    for (const [position, { index, cells: lacking }] of todo.entries()) {
-      const chunk = await next;
-      const following = todo[position + 1];
-      next = following && read(following.index);
-      // Its failure is met when it is awaited; until then it must not count as unhandled.
-      next?.catch(() => {});
-      if (!chunk) break;
-      await engine.evaluate(
-        chunk,
-        lacking,
-        {
-          async original(comparison) {
-            if (comparison.invalid > 0) {
-              log.warn(
-                `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,
-              );
-            }
-            if (!finished.original.has(index)) {
-              await log.finish(finished, { type: 'original', ...sumsOf(index, comparison) });
-            }
-          },
-          async cell(cell, comparison) {
-            const { layer, reset, trial } = cell;
-            await log.finish(finished, {
-              type: 'cell',
-              layer: layer.name,
-              reset: reset.label,
-              trial,
-              ...sumsOf(index, comparison),
-            });
-            progress.add(chunk.count, layer.name);
-          },
-          computed: (units) => progress.within(units),
+  const wanted = todo.reduce(
+    (sum, { index, cells }) => sum + cells.length * Math.min(chunkImages, images.count - index * chunkImages),
+    0,
+  );
+  progress.resume(cells.length * images.count - wanted);
+  for (const { index, cells: lacking } of todo) {
+    const chunk = await ahead.next();
+    if (!chunk) break;
+    log.tell(images.warnings);
+    await engine.evaluate(
+      chunk,
+      lacking,
+      {
+        async original(comparison) {
+          if (comparison.invalid > 0) {
+            log.warn(
+              `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,
+            );
+          }
+          if (!finished.original.has(index)) {
+            await log.finish(finished, { type: 'original', ...sumsOf(index, comparison) });
+          }
         },
-        signal,
-      );
-    }
-  } finally {
-    await next?.catch(() => {});
+        async cell(cell, comparison) {
+          const { layer, reset, trial } = cell;
+          await log.finish(finished, {
+            type: 'cell',
+            layer: layer.name,
+            reset: reset.label,
+            trial,
+            ...sumsOf(index, comparison),
+          });
+          progress.add(chunk.count, layer.name);
+        },
+        computed: (units) => progress.within(units),
+      },
+      signal,
+    );
   }
 }
 
 /** Warnings, and results going to disk before they count. */
 class Log {
   readonly warnings: string[];
+  readonly #told = new Set<string>();
 
   constructor(
     private readonly run: OpenRun | null,
@@ -211,7 +241,13 @@ class Log {
 
   warn(message: string): void {
     if (!this.warnings.includes(message)) this.warnings.push(message);
+    this.#told.add(message);
     this.onWarning?.(message);
+  }
+
+  /** Those of the warnings that have not been told yet. */
+  tell(messages: readonly string[]): void {
+    for (const message of messages) if (!this.#told.has(message)) this.warn(message);
   }
 
   async finish(finished: Finished, line: JournalLine): Promise<void> {

@@ -20,7 +20,13 @@ const info = {
   cells: 3,
   environment: {},
   warnings: [],
-  sample: [0, 1],
+  waitedSeconds: 0,
+  sample: {
+    file: 'images.csv',
+    seed: 0,
+    total: 20,
+    skipped: [{ image: 'a.jpg', problem: 'does not exist' }],
+  },
 };
 
 t.test('a run directory is made with its parents, and its info reads back', async (t) => {

@@ -53,6 +53,7 @@ t.test('a sweep gives every layer its numbers and writes a run', async (t) => {
   t.equal(summary.baseline, null, 'no labels, no accuracy');
   t.strictSame(readdirSync(out).sort(), [
     'cells.ndjson',
+    'images.csv',
     'results.csv',
     'run.json',
     'summary.csv',

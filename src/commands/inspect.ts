@@ -1,27 +1,65 @@
 /** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
-import type { Argv, CommandModule, InferredOptionTypes } from 'yargs';
+import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
+import { CritmapError } from '../errors.js';
 import type { Model } from '../model.js';
 import { modelInput } from '../model-input.js';
+import { RESAMPLE_FILTERS } from '../native.js';
+import { inspectData } from './inspect-data.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import { modelOptions, openModel } from './model-options.js';
+import { count, imageCount, text as textValue } from './option-values.js';
+import { ProgressLine } from './progress.js';
 import { weightsText } from './weights-options.js';
 
-type InspectArguments = InferredOptionTypes<typeof modelOptions> & {
+const inspectOptions = {
+  data: { ...textValue('data'), describe: 'Images to look at, as for sweep; a model is then optional' },
+  images: {
+    type: 'string',
+    default: '1000',
+    requiresArg: true,
+    coerce: imageCount,
+    describe: 'Of --data: how many are decoded, or all',
+  },
+  'data-seed': { ...count('data-seed', 0), default: 0, describe: 'Which sample of the images' },
+  labels: { ...textValue('labels'), describe: 'As for sweep' },
+  resize: { ...count('resize', 1), describe: 'Short side before the crop, in pixels' },
+  crop: { ...count('crop', 1), describe: 'Centre crop, in pixels, of a model that takes any size' },
+  interpolation: { choices: RESAMPLE_FILTERS, describe: 'As for sweep' },
+  preview: { ...textValue('preview'), describe: 'PNG file: what the model will see of the first 48 images' },
+  json: { type: 'boolean', default: false, describe: 'As JSON' },
+} as const satisfies Record<string, Options>;
+
+type InspectArguments = InferredOptionTypes<typeof inspectOptions & typeof modelOptions> & {
   model: string | undefined;
-  json: boolean;
 };
 
 export const inspectCommand: CommandModule<object, InspectArguments> = {
   command: 'inspect [model]',
-  describe: 'Layers, shapes and parameters of a model, and the plan of a sweep',
+  describe: 'Layers, shapes and parameters of a model, and the plan of a sweep; or images',
   builder: (yargs) =>
     (yargs as Argv<object>)
       .positional('model', { type: 'string', describe: 'An ONNX file' })
       .options(modelOptions)
+      .options(inspectOptions)
       .group(Object.keys(modelOptions), 'Model:')
-      .option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
+      .group(
+        ['data', 'images', 'data-seed', 'labels', 'resize', 'crop', 'interpolation', 'preview'],
+        'Images:',
+      )
+      .example('$0 inspect resnet50.onnx', 'layers and plan')
+      .example('$0 inspect resnet50.onnx --weights resnet50.pth', 'which tensor becomes which parameter')
+      .example('$0 inspect resnet50.onnx --data val/ --preview seen.png', 'images as that model sees them'),
   handler: async (argv) => {
-    const model = await openModel({ ...argv, allowPartial: argv['allow-partial'] });
+    const choice = { ...argv, allowPartial: argv['allow-partial'] };
+    if (argv.data !== undefined) {
+      await inspectData(
+        { ...choice, data: argv.data, dataSeed: argv['data-seed'] },
+        new ProgressLine(argv.json),
+      );
+      return;
+    }
+    if (argv.preview !== undefined) throw new CritmapError('ERR_OPTION', '--preview goes with --data SRC');
+    const model = await openModel(choice);
     const plan = await summarisePlan(model);
     process.stdout.write(
       argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),

@@ -16,12 +16,23 @@ export class ProgressLine {
   ) {}
 
   update(progress: Progress): void {
+    this.#show(progress, () => describe(progress));
+  }
+
+  /** Before a sweep's own progress: how many images have been checked. A quick check is not worth a line. */
+  checked(done: number, total: number): void {
+    if (done === 1) this.#last = Date.now();
+    if (done < total)
+      this.#show({ done, total }, () => `checking images  ${bar(done / total)}  ${done} of ${total}`);
+  }
+
+  #show({ done, total }: { done: number; total: number }, describe: () => string): void {
     if (this.quiet) return;
     const now = Date.now();
-    const finished = progress.done >= progress.total;
+    const finished = done >= total;
     if (now - this.#last < (this.stream.isTTY ? TTY_MS : LOG_MS) && !finished) return;
     this.#last = now;
-    const text = describe(progress);
+    const text = describe();
     if (this.stream.isTTY) {
       const width = Math.max(20, (this.stream.columns ?? 80) - 1);
       this.stream.write(`\r\x1b[2K${text.slice(0, width)}`);

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { CritmapError, messageOf } from '../errors.js';
+import { makeDirectory } from '../make-directory.js';
 import { reportHtml } from '../report/html.js';
 import { readRun } from '../results.js';
-import { makeDirectory } from '../run.js';
 import type { Summary } from '../summary.js';
 import { text } from './option-values.js';
 

@@ -28,6 +28,10 @@ export interface SweepJob extends ModelChoice, Optional<Pick<SweepOptions, Forwa
   resize?: number | undefined;
   crop?: number | undefined;
   interpolation?: ResampleFilter | undefined;
+  /** A folder, `auto` or `off`; default `auto`. */
+  cache?: string | undefined;
+  cacheBytes?: number | undefined;
+  skipBadImages?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -77,6 +81,9 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     ...given({ images: job.images, dataSeed: job.dataSeed, labels: job.labels }),
     ...given({ mean: job.mean, std: job.std, resize: job.resize, crop: job.crop }),
     ...given({ interpolation: job.interpolation }),
+    ...given({ cache: cacheOf(job), cacheBytes: job.cacheBytes, skipBadImages: job.skipBadImages }),
+    onProgress: (done, total) => line.checked(done, total),
+    signal,
   });
   try {
     return await sweep(model, images, {
@@ -91,6 +98,9 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     await images.close();
   }
 }
+
+/** On unless it is off: all images are decoded before the first is used, and then need not be a second time. */
+const cacheOf = ({ cache = 'auto' }: SweepJob) => (cache === 'off' ? undefined : cache);
 
 function print({ summary }: SweepResult, { json, out }: SweepJob): void {
   if (json) {

@@ -1,5 +1,6 @@
 /** `critmap sweep`: the main job's options. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
+import { parseCacheSize } from '../images/index.js';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { RESAMPLE_FILTERS } from '../native.js';
 import { resetForms } from '../reset-spec.js';
@@ -11,7 +12,8 @@ export const sweepOptions = {
   data: {
     ...text('data'),
     demandOption: true,
-    describe: 'Images: a folder, a .npz or .npy file, or synthetic:N',
+    describe:
+      "Images: a folder, tar shards ('s-{000..009}.tar'), Parquet files, a .npz or .npy file, or synthetic:N",
   },
   out: { ...text('out'), demandOption: true, describe: 'Directory for the results' },
   images: {
@@ -24,7 +26,22 @@ export const sweepOptions = {
   'data-seed': { ...count('data-seed', 0), default: 0, describe: 'Which sample of the images' },
   labels: {
     ...text('labels'),
-    describe: 'folder, none, or a file of class indices; default: what the source has',
+    describe: 'folder, none, column:NAME (Parquet) or a file of classes; default: what the source has',
+  },
+  cache: {
+    ...text('cache'),
+    default: 'auto',
+    describe: "Folder for decoded images, or off; auto is the user's cache folder",
+  },
+  'cache-size': {
+    ...text('cache-size'),
+    default: '10GB',
+    describe: 'Most that the cache may hold; what was used longest ago goes first',
+  },
+  'skip-bad-images': {
+    type: 'boolean',
+    default: false,
+    describe: 'Leave out images that cannot be decoded, and record them',
   },
   batch: { ...count('batch', 1), describe: 'Images per inference call; default by their size, 8 at 224' },
   threads: { ...count('threads', 1), describe: 'Threads; default all cores' },
@@ -87,9 +104,13 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
       .options(sweepOptions)
       .group(Object.keys(modelOptions), 'Model:')
       .group(
-        ['data', 'images', 'data-seed', 'labels', 'mean', 'std', 'resize', 'crop', 'interpolation'],
+        [
+          ...['data', 'images', 'data-seed', 'labels', 'skip-bad-images'],
+          ...['mean', 'std', 'resize', 'crop', 'interpolation'],
+        ],
         'Images:',
       )
+      .group(['cache', 'cache-size'], 'Decoded images:')
       .group(
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
         'What is measured:',
@@ -112,6 +133,8 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
       allowPartial: argv['allow-partial'],
       dataSeed: argv['data-seed'],
       resets: argv.reset,
+      cacheBytes: parseCacheSize(argv['cache-size']),
+      skipBadImages: argv['skip-bad-images'],
     });
   },
 };

@@ -24,6 +24,14 @@ export interface FolderListing {
   readonly subfolderOf: Int32Array;
 }
 
+/** Whether there is an image anywhere below a folder. */
+export async function holdsImages(root: string): Promise<boolean> {
+  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] } };
+  const chain = [await realPathOf(root)];
+  for (const name of await listOne(walk, '', chain)) await descend(walk, name, chain);
+  return walk.folders.some(({ images }) => images.length > 0);
+}
+
 interface Walk {
   readonly root: string;
   readonly folders: { path: string; images: string[] }[];

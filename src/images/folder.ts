@@ -1,10 +1,10 @@
 /** Image files in a folder as a source: class subfolders give labels, files are decoded one by one. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CritmapError } from '../errors.js';
+import { fileStamp } from './cache/stamps.js';
+import { decodeNamed, encodedChannels } from './encoded.js';
 import { listFolder } from './folder-listing.js';
 import { fileError, imageError } from './input-error.js';
-import { readImage } from './read-image.js';
 import type { ImageSource } from './source.js';
 
 /**
@@ -19,13 +19,7 @@ export async function openFolder(
   channels: number,
   labels: 'classes' | 'if-any' | 'ignore',
 ): Promise<ImageSource> {
-  if (channels !== 1 && channels !== 3) {
-    throw imageError(
-      root,
-      `image files have 1 or 3 channels, the model takes ${channels}`,
-      'give the images as a .npy or .npz array',
-    );
-  }
+  const wanted = encodedChannels(root, channels);
   const { files, subfolders, subfolderOf } = await listFolder(root);
   const loose = subfolderOf.lastIndexOf(-1) + 1;
   if (labels !== 'ignore' && loose > 0 && loose < files.length) {
@@ -42,7 +36,7 @@ export async function openFolder(
   const nameOf = (index: number) => join(root, files[index]!);
   return {
     kind: 'folder',
-    content: 'pixels',
+    content: 'files',
     total: files.length,
     size: null,
     names: files,
@@ -50,22 +44,13 @@ export async function openFolder(
     classNames: labelled ? subfolders : null,
     layout: 'image files',
     nameOf,
-    raw: (index) =>
-      readFile(nameOf(index)).catch((thrown: unknown) => Promise.reject(fileError(nameOf(index), thrown))),
-    async decode(raw, index, fit) {
-      try {
-        return await readImage(raw, channels, fit);
-      } catch (thrown) {
-        if (thrown instanceof CritmapError) throw thrown;
-        const [reason] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
-        throw imageError(
-          nameOf(index),
-          `cannot be decoded (${reason})`,
-          'replace it or take it out of the folder',
-          thrown,
-        );
-      }
-    },
+    stamp: (index) => named(nameOf(index), fileStamp),
+    raw: (index) => named(nameOf(index), (path) => readFile(path)),
+    decode: (raw, index, fit) => decodeNamed(raw, wanted, fit, nameOf(index)),
     close: async () => {},
   };
+}
+
+function named<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
+  return work(path).catch((thrown: unknown) => Promise.reject(fileError(path, thrown)));
 }

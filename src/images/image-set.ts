@@ -3,14 +3,19 @@
  * read depends on the source and the options only, never on the order or size of the reads.
  */
 import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
-import { CritmapError, messageOf } from '../errors.js';
 import { forEachBounded } from './bounded.js';
-import type { Fit } from './fit.js';
-import { imageError } from './input-error.js';
+import { type BadImage, badImagesError, checkImages, IN_FLIGHT, type ProgressOf } from './check.js';
+import type { Crops } from './crops.js';
 import { normalize, normalizeTable } from './normalize.js';
-import type { ImageSource, InputShape } from './source.js';
+import type { InputShape, Pixels } from './source.js';
 import type { ImageTransform } from './transform.js';
+
+/** An image that was left out of the sample, because it cannot be read or decoded. */
+export interface SkippedImage {
+  /** Its relative path, for sources whose images have one; else its index. */
+  readonly image: string | number;
+  readonly problem: string;
+}
 
 /** A sample of images, opened for reading. */
 export interface ImageSet {
@@ -20,7 +25,7 @@ export interface ImageSet {
   readonly total: number;
   /** Images in the sample. */
   readonly count: number;
-  /** The sample's relative paths with `/`, for folders; null for arrays, whose images have indices only. */
+  /** The sample's relative paths with `/`; null for arrays, whose images have indices only. */
   readonly names: readonly string[] | null;
   /** The sample's indices into the source, ascending. */
   readonly indices: Uint32Array;
@@ -28,19 +33,27 @@ export interface ImageSet {
   readonly labels: Int32Array | null;
   /** The largest of `labels`, to be compared with the model's classes; null when there are none. */
   readonly maxLabel: number | null;
-  /** Names of all classes by index, for folders with class subfolders. */
+  /** Names of all classes by index, where the source has some. */
   readonly classNames: readonly string[] | null;
+  /** Which sample this is of the source's. */
+  readonly dataSeed: number;
+  /** What was drawn and left out, with `skipBadImages`. */
+  readonly skipped: readonly SkippedImage[];
+  /** What a person should know about these images, each one line; the cache may add to them later. */
+  readonly warnings: readonly string[];
   /** What each image is read as. */
   readonly shape: InputShape;
   /** What is done to the pixels; plain JSON. */
   readonly transform: ImageTransform;
   /**
    * SHA-256, in hex, over the sample's stored content and labels; not over paths, names or the transform.
-   * Reads all of the sample the first time.
+   * Reads and decodes all of the sample the first time, and fills the cache if there is one.
    * @param signal - stops before the next image
-   * @throws CritmapError ERR_IMAGES when an image cannot be read
+   * @throws CritmapError ERR_IMAGES that names all images that cannot be read or decoded
    */
   fingerprint(signal?: AbortSignal): Promise<string>;
+  /** SHA-256 of each image's stored content, in hex; as {@link fingerprint}, which also comes first. */
+  hashes(signal?: AbortSignal): Promise<string[]>;
   /**
    * Writes images [from, to) of the sample into `out` as float32 N x C x H x W, normalised.
    * @param out - (to - from) x C x H x W values; what it holds after a failure is undefined
@@ -48,24 +61,40 @@ export interface ImageSet {
    * @throws CritmapError ERR_IMAGES when an image cannot be read or decoded, RangeError on misuse
    */
   read(from: number, to: number, out: Float32Array, signal?: AbortSignal): Promise<void>;
+  /**
+   * One image as the model will see it, before normalisation: uint8 H x W x C.
+   * @param at - position in the sample
+   * @throws CritmapError ERR_IMAGES as `read`; TypeError for tensors, which are no pixels
+   */
+  crop(at: number): Promise<Pixels>;
+  /**
+   * One image's file as it is stored; null when images are stored as pixels.
+   * @param at - position in the sample
+   * @throws CritmapError ERR_IMAGES when it cannot be read
+   */
+  encoded(at: number): Promise<Uint8Array | null>;
   /** Releases the source; reading after it fails. */
   close(): Promise<void>;
 }
 
-/** Enough to keep libuv's threads busy with decoding while others wait for the disk. */
-const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);
-
 /** What `openImages` has settled on. */
 export interface ImageSetParts {
   readonly name: string;
-  readonly source: ImageSource;
+  readonly crops: Crops;
   readonly indices: Uint32Array;
   readonly labels: Int32Array | null;
+  readonly classNames: readonly string[] | null;
   readonly shape: InputShape;
   readonly transform: ImageTransform;
+  readonly dataSeed: number;
+  readonly bad: readonly BadImage[];
+  /** Of the sample, 32 bytes each, when it has been checked. */
+  readonly digests: Buffer | null;
+  readonly warnings: readonly string[];
+  readonly onProgress: ProgressOf | undefined;
 }
 
-/** The one implementation of `ImageSet`, over any source. Owns the source. */
+/** The one implementation of `ImageSet`, over any source. Owns the crops. */
 export class SampledImages implements ImageSet {
   readonly source: string;
   readonly total: number;
@@ -77,24 +106,35 @@ export class SampledImages implements ImageSet {
   readonly classNames: readonly string[] | null;
   readonly shape: InputShape;
   readonly transform: ImageTransform;
-  readonly #images: ImageSource;
-  readonly #write: (raw: Uint8Array, index: number, out: Float32Array, start: number) => Promise<void>;
-  #fingerprint: string | null = null;
+  readonly dataSeed: number;
+  readonly skipped: readonly SkippedImage[];
+  readonly warnings: readonly string[];
+  readonly #crops: Crops;
+  readonly #write: (at: number, out: Float32Array, start: number) => Promise<void>;
+  readonly #onProgress: ProgressOf | undefined;
+  #digests: Buffer | null;
   #closed = false;
 
-  constructor({ name, source, indices, labels, shape, transform }: ImageSetParts) {
-    this.source = name;
-    this.total = source.total;
+  constructor(parts: ImageSetParts) {
+    const { crops, indices, labels } = parts;
+    const { names } = crops.source;
+    this.source = parts.name;
+    this.total = crops.source.total;
     this.count = indices.length;
-    this.names = source.names && Array.from(indices, (index) => source.names![index]!);
+    this.names = names && Array.from(indices, (index) => names[index]!);
     this.indices = indices;
     this.labels = labels;
     this.maxLabel = labels?.reduce((largest, label) => Math.max(largest, label), 0) ?? null;
-    this.classNames = source.classNames;
-    this.shape = { ...shape };
-    this.transform = transform;
-    this.#images = source;
-    this.#write = transform.kind === 'tensors' ? copyTensor : pixelWriter(source, shape, transform);
+    this.classNames = parts.classNames;
+    this.shape = { ...parts.shape };
+    this.transform = parts.transform;
+    this.dataSeed = parts.dataSeed;
+    this.skipped = parts.bad.map(({ index, problem }) => ({ image: names?.[index] ?? index, problem }));
+    this.warnings = parts.warnings;
+    this.#crops = crops;
+    this.#digests = parts.digests;
+    this.#onProgress = parts.onProgress;
+    this.#write = parts.transform.kind === 'tensors' ? this.#copyTensor : this.#pixelWriter(parts.transform);
   }
 
   async read(from: number, to: number, out: Float32Array, signal?: AbortSignal): Promise<void> {
@@ -109,64 +149,78 @@ export class SampledImages implements ImageSet {
       );
     }
     this.#checkOpen();
-    await forEachBounded(from, to, IN_FLIGHT, (at) => this.#readOne(at, out, (at - from) * perImage), signal);
+    await forEachBounded(from, to, IN_FLIGHT, (at) => this.#write(at, out, (at - from) * perImage), signal);
+  }
+
+  async crop(at: number): Promise<Pixels> {
+    if (this.transform.kind === 'tensors') throw new TypeError('tensors are not pixels');
+    this.#checkPosition(at);
+    let copy: Pixels | undefined;
+    await this.#crops.with(this.indices[at]!, this.#digestOf(at), (crop) => {
+      copy = { ...crop, data: crop.data.slice() };
+    });
+    return copy!;
+  }
+
+  async encoded(at: number): Promise<Uint8Array | null> {
+    this.#checkPosition(at);
+    const { source } = this.#crops;
+    return source.content === 'files' ? source.raw(this.indices[at]!) : null;
   }
 
   async fingerprint(signal?: AbortSignal): Promise<string> {
-    this.#checkOpen();
-    this.#fingerprint ??= await this.#digest(signal);
-    return this.#fingerprint;
+    const digests = await this.#check(signal);
+    const labels = this.labels ? this.labels.join(',') : 'none';
+    const head = `critmap images 1\n${this.#crops.source.layout}\n${this.count}\nlabels ${labels}\n`;
+    return createHash('sha256').update(head).update(digests).digest('hex');
+  }
+
+  async hashes(signal?: AbortSignal): Promise<string[]> {
+    const digests = await this.#check(signal);
+    return Array.from({ length: this.count }, (_, at) => digests.toString('hex', at * 32, at * 32 + 32));
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#images.close();
+    await this.#crops.close();
   }
 
-  async #readOne(at: number, out: Float32Array, start: number): Promise<void> {
-    const index = this.indices[at]!;
-    try {
-      await this.#write(await this.#images.raw(index), index, out, start);
-    } catch (thrown) {
-      if (thrown instanceof CritmapError) throw thrown;
-      throw imageError(this.#images.nameOf(index), messageOf(thrown), 'take it out', thrown);
+  async #check(signal?: AbortSignal): Promise<Buffer> {
+    this.#checkOpen();
+    if (this.#digests) return this.#digests;
+    const { digests, bad } = await checkImages(this.#crops, this.indices, {
+      signal,
+      onProgress: this.#onProgress,
+    });
+    if (bad.length > 0) throw badImagesError(this.source, bad, this.count);
+    this.#digests = digests;
+    return digests;
+  }
+
+  #digestOf(at: number): Buffer | null {
+    return this.#digests?.subarray(at * 32, at * 32 + 32) ?? null;
+  }
+
+  readonly #copyTensor = async (at: number, out: Float32Array, start: number): Promise<void> => {
+    const raw = await this.#crops.source.raw(this.indices[at]!);
+    new Uint8Array(out.buffer, out.byteOffset + start * 4, raw.length).set(raw);
+  };
+
+  #pixelWriter({ mean, std }: Extract<ImageTransform, { kind: 'pixels' }>) {
+    const table = normalizeTable(mean, std);
+    return (at: number, out: Float32Array, start: number): Promise<void> =>
+      this.#crops.with(this.indices[at]!, this.#digestOf(at), (crop) => normalize(crop, table, out, start));
+  }
+
+  #checkPosition(at: number): void {
+    if (!(Number.isInteger(at) && at >= 0 && at < this.count)) {
+      throw new RangeError(`image ${at} is not within the sample of ${this.count}`);
     }
-  }
-
-  async #digest(signal?: AbortSignal): Promise<string> {
-    // A digest per image, so that images may be read at the same time and still be hashed in order.
-    const digests = Buffer.alloc(this.count * 32);
-    const digest = async (at: number) => {
-      const raw = await this.#images.raw(this.indices[at]!);
-      createHash('sha256')
-        .update(raw)
-        .digest()
-        .copy(digests, at * 32);
-    };
-    await forEachBounded(0, this.count, IN_FLIGHT, digest, signal);
-    const labels = this.labels ? this.labels.join(',') : 'none';
-    const head = `critmap images 1\n${this.#images.layout}\n${this.count}\nlabels ${labels}\n`;
-    return createHash('sha256').update(head).update(digests).digest('hex');
+    this.#checkOpen();
   }
 
   #checkOpen(): void {
     if (this.#closed) throw new TypeError(`the images of ${this.source} are closed`);
   }
-}
-
-async function copyTensor(raw: Uint8Array, _index: number, out: Float32Array, start: number): Promise<void> {
-  new Uint8Array(out.buffer, out.byteOffset + start * 4, raw.length).set(raw);
-}
-
-function pixelWriter(
-  source: ImageSource,
-  shape: InputShape,
-  { mean, std, resize, interpolation }: Extract<ImageTransform, { kind: 'pixels' }>,
-) {
-  const fit: Fit = { resize, interpolation: interpolation ?? 'bilinear', crop: shape };
-  const table = normalizeTable(mean, std);
-  return async (raw: Uint8Array, index: number, out: Float32Array, start: number): Promise<void> => {
-    normalize(await source.decode(raw, index, fit), table, out, start);
-  };
 }

@@ -1,22 +1,31 @@
 /**
- * Images for a model: `openImages` turns a folder, a .npy or .npz file or `synthetic:N` into a
- * reproducible sample that is read as normalised float32 batches.
+ * Images for a model: `openImages` turns a folder, tar shards, Parquet files, a .npy or .npz file or `synthetic:N`
+ * into a reproducible sample that is read as normalised float32 batches.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { messageOf } from '../errors.js';
 import { isArrayPath, openArray } from './array.js';
+import { defaultCacheDirectory, type ImageCache, openImageCache } from './cache/index.js';
+import { badImagesError, checkImages } from './check.js';
+import { Crops } from './crops.js';
 import { openFolder } from './folder.js';
-import { IMAGE_EXTENSIONS } from './folder-listing.js';
+import { holdsImages, IMAGE_EXTENSIONS } from './folder-listing.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
-import { readLabelFile } from './labels.js';
 import { checkOptions, type ImageOptions } from './options.js';
+import { openParquet } from './parquet.js';
+import { fitOf, pipelineMark } from './pipeline.js';
 import { sampleIndices } from './sample.js';
+import { COLUMN, labelSample } from './sample-labels.js';
+import { isPattern, type Shards, shardsIn, shardsOf } from './shards.js';
 import type { ImageSource } from './source.js';
 import { isSynthetic, openSynthetic } from './synthetic.js';
-import { planTransform } from './transform.js';
+import { openTar } from './tar.js';
+import { type ImageTransform, planTransform } from './transform.js';
 
-export type { ImageSet } from './image-set.js';
+export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
+export type { ImageSet, SkippedImage } from './image-set.js';
 export type { ImageOptions, Normalization, Resizing } from './options.js';
 export type { InputShape } from './source.js';
 export type { ImageTransform } from './transform.js';
@@ -27,7 +36,8 @@ const MAX_TOTAL = 100_000_000;
 
 /**
  * Opens a source of images and draws the sample.
- * @param source - a folder (class subfolders give labels), a .npy file or an .npz file with `images` and
+ * @param source - a folder (class subfolders give labels), .tar files as webdataset writes them or .parquet files
+ *   with a column of images (one, a pattern such as `shard-{000..009}.tar`, or a folder of them), a .npy file or an .npz file with `images` and
  *   optionally `labels` (uint8 N x H x W [x C], or float32 N x C x H x W taken as they are), or `synthetic:N`
  * @returns the sample; to be closed by the caller
  * @throws CritmapError ERR_IMAGES when images or labels are missing, damaged or do not fit the model,
@@ -36,19 +46,66 @@ const MAX_TOTAL = 100_000_000;
 export async function openImages(source: string, options: ImageOptions): Promise<ImageSet> {
   if (typeof source !== 'string' || source === '') throw new TypeError('source must be a non-empty string');
   checkOptions(options);
-  const { shape, images = DEFAULT_IMAGES, dataSeed = 0 } = options;
+  const { shape, images = DEFAULT_IMAGES, dataSeed = 0, signal, onProgress } = options;
+  const warnings: string[] = [];
+  const warn = (message: string) => {
+    warnings.push(message);
+    options.onWarning?.(message);
+  };
   const opened = await openSource(source, options);
+  let owned: { close(): Promise<void> } = opened;
   try {
     const { total } = opened;
     if (total > MAX_TOTAL) throw imageError(source, `holds ${total} images`, `give at most ${MAX_TOTAL}`);
     const transform = planTransform(opened, source, options);
-    const indices = sampleIndices(total, images === 'all' ? total : images, dataSeed);
-    const labels = await sampleLabels(opened, options.labels, indices);
-    return new SampledImages({ name: source, source: opened, indices, labels, shape, transform });
+    const drawn = sampleIndices(total, images === 'all' ? total : images, dataSeed);
+    const { labels, classNames } = await labelSample(opened, source, options, drawn, warn);
+    const cache = opened.content === 'files' ? await openCache(source, options, transform, warn) : null;
+    const crops = new Crops(opened, shape, fitOf(transform, shape), cache);
+    owned = crops;
+    const common = { name: source, crops, classNames, shape, transform, dataSeed, warnings, onProgress };
+    if (!options.skipBadImages) {
+      return new SampledImages({ ...common, indices: drawn, labels, bad: [], digests: null });
+    }
+    const { digests, bad } = await checkImages(crops, drawn, { signal, onProgress });
+    if (bad.length === drawn.length) throw badImagesError(source, bad, drawn.length);
+    if (bad.length > 0) warn(`${source}: ${bad.length} of ${drawn.length} images are left out, see skipped`);
+    const isBad = new Set(bad.map(({ index }) => index));
+    const good = [...drawn.keys()].filter((at) => !isBad.has(drawn[at]!));
+    return new SampledImages({
+      ...common,
+      indices: Uint32Array.from(good, (at) => drawn[at]!),
+      labels: labels && Int32Array.from(good, (at) => labels[at]!),
+      digests: Buffer.concat(good.map((at) => digests.subarray(at * 32, at * 32 + 32))),
+      bad,
+    });
   } catch (thrown) {
-    await opened.close();
+    await owned.close();
     throw thrown;
   }
+}
+
+async function openCache(
+  source: string,
+  { cache, cacheBytes, shape }: ImageOptions,
+  transform: ImageTransform,
+  onWarning: (message: string) => void,
+): Promise<ImageCache | null> {
+  if (cache === undefined || transform.kind !== 'pixels') return null;
+  const open = async (directory: string) =>
+    openImageCache({
+      directory,
+      limitBytes: cacheBytes,
+      source,
+      transform: await pipelineMark(transform, shape),
+      recordBytes: shape.channels * shape.height * shape.width,
+      onWarning,
+    });
+  if (cache !== 'auto') return open(cache);
+  return open(defaultCacheDirectory()).catch((error) => {
+    onWarning(messageOf(error));
+    return null;
+  });
 }
 
 async function openSource(source: string, { shape, labels }: ImageOptions): Promise<ImageSource> {
@@ -56,21 +113,55 @@ async function openSource(source: string, { shape, labels }: ImageOptions): Prom
     refuseFolderLabels(source, labels);
     return openSynthetic(source, shape);
   }
-  const info = await stat(source).catch((thrown: unknown) => Promise.reject(notFound(source, thrown)));
+  const info = await stat(source).catch((thrown: unknown) => thrown as Error);
+  if (info instanceof Error) {
+    const shards = isPattern(source) ? await shardsOf(source) : null;
+    if (!shards) throw notFound(source, info);
+    return openShards(source, shards, shape, labels);
+  }
   if (info.isDirectory()) {
+    const shards = await shardsIn(source);
+    if (shards && !(await holdsImages(source))) return openShards(source, shards, shape, labels);
+    refuseColumn(source, labels);
     const use = labels === undefined ? 'if-any' : labels === 'folder' ? 'classes' : 'ignore';
     return openFolder(source, shape.channels, use);
   }
   if (info.isFile() && isArrayPath(source)) {
     refuseFolderLabels(source, labels);
+    refuseColumn(source, labels);
     return openArray(source, shape, labels === undefined);
   }
+  const shards = info.isFile() ? await shardsOf(source) : null;
+  if (shards) return openShards(source, shards, shape, labels);
   const isImage = IMAGE_EXTENSIONS.some((extension) => source.toLowerCase().endsWith(extension));
   throw imageError(
     source,
     isImage ? 'is a single image' : 'is no kind of file that images are read from',
-    isImage ? 'give the folder it is in' : 'give a folder, a .npy or .npz file, or synthetic:N',
+    isImage ? 'give the folder it is in' : GIVE,
   );
+}
+
+const GIVE = 'give a folder, .tar or .parquet files, a .npy or .npz file, or synthetic:N';
+
+function openShards(
+  source: string,
+  { kind, files }: Shards,
+  { channels }: ImageOptions['shape'],
+  labels: string | undefined,
+): Promise<ImageSource> {
+  refuseFolderLabels(source, labels);
+  if (kind === 'tar') {
+    refuseColumn(source, labels);
+    return openTar(source, files, channels, labels === undefined);
+  }
+  const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;
+  return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'));
+}
+
+function refuseColumn(source: string, labels: string | undefined): void {
+  if (labels?.startsWith(COLUMN)) {
+    throw optionError(`--labels ${labels} does not go with ${source}, which is not a Parquet file`);
+  }
 }
 
 function refuseFolderLabels(source: string, labels: string | undefined): void {
@@ -80,20 +171,5 @@ function refuseFolderLabels(source: string, labels: string | undefined): void {
 
 function notFound(source: string, thrown: unknown): Error {
   if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') return fileError(source, thrown);
-  return imageError(
-    source,
-    `does not exist (looked for ${resolve(source)})`,
-    'give a folder, a .npy or .npz file, or synthetic:N',
-  );
-}
-
-async function sampleLabels(
-  source: ImageSource,
-  option: string | undefined,
-  indices: Uint32Array,
-): Promise<Int32Array | null> {
-  if (option === 'none') return null;
-  if (option !== undefined && option !== 'folder') return readLabelFile(option, source, indices);
-  const { labels } = source;
-  return labels && Int32Array.from(indices, (index) => labels[index]!);
+  return imageError(source, `does not exist (looked for ${resolve(source)})`, GIVE);
 }

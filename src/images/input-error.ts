@@ -1,19 +1,32 @@
 /** The sentences in which image files, arrays and labels are refused: what, what is wrong, what to do. */
 import { CritmapError, messageOf } from '../errors.js';
 
+/** The refusal of one file, whose problem can also be told in a list of many. */
+export class ImageError extends CritmapError {
+  /** What is wrong, without the file's name and what to do about it. */
+  readonly problem: string;
+
+  constructor(name: string, problem: string, remedy: string, cause?: unknown) {
+    const text = oneLine(`${name}: ${problem}; ${remedy}`);
+    super('ERR_IMAGES', text, cause === undefined ? undefined : { cause });
+    this.problem = oneLine(problem);
+  }
+}
+
 /**
  * @param name - the file, as the user can find it
  * @param problem - what is wrong with it
  * @param remedy - what to do
  */
-export function imageError(name: string, problem: string, remedy: string, cause?: unknown): CritmapError {
-  const text = `${name}: ${problem}; ${remedy}`.replace(/\p{Cc}+/gu, ' ');
-  return new CritmapError('ERR_IMAGES', text, cause === undefined ? undefined : { cause });
+export function imageError(name: string, problem: string, remedy: string, cause?: unknown): ImageError {
+  return new ImageError(name, problem, remedy, cause);
 }
+
+const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, ' ');
 
 /** An option that makes no sense, alone or with this source and this model. */
 export function optionError(message: string): CritmapError {
-  return new CritmapError('ERR_OPTION', message.replace(/\p{Cc}+/gu, ' '));
+  return new CritmapError('ERR_OPTION', oneLine(message));
 }
 
 const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
@@ -30,7 +43,7 @@ const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
 };
 
 /** The refusal for a failed file operation on `name`. */
-export function fileError(name: string, thrown: unknown): CritmapError {
+export function fileError(name: string, thrown: unknown): ImageError {
   return imageError(name, ...fileProblem(thrown), thrown);
 }
 

@@ -44,10 +44,27 @@ export interface ImageOptions {
   /** Side of the centre crop in pixels. It is the model's size by default and can be no other. */
   crop?: number;
   /**
-   * `folder`: class subfolders; `none`; else a file of labels. Default: class subfolders if there are
-   * any, an .npz file's array `labels` if there is one.
+   * `folder`: class subfolders; `none`; `column:NAME` of a Parquet file; else a file of labels. Default: what the
+   * source has: class subfolders, an .npz file's array `labels`, .cls or .json files in a tar file, a column `label`.
    */
   labels?: 'folder' | 'none' | (string & {});
+  /** Outputs of the model: class folders that do not fit them are warned of, ImageNet's get ImageNet's indices. */
+  classes?: number;
+  /** Leaves out images that cannot be read or decoded instead of refusing all; opening then checks the sample. */
+  skipBadImages?: boolean;
+  /**
+   * Folder to keep decoded images in, for this and every later use; `auto` is {@link defaultCacheDirectory}, and
+   * going without it where it cannot be used. Default: they are not kept.
+   */
+  cache?: 'auto' | (string & {});
+  /** What the cache's folder may hold in bytes, default 10 GB; what was used longest ago goes first. */
+  cacheBytes?: number;
+  /** How far the check of all images is, which decodes them. */
+  onProgress?: (done: number, total: number) => void;
+  /** Also gets what is in `warnings`, and what happens later. */
+  onWarning?: (message: string) => void;
+  /** Stops opening before the next image. */
+  signal?: AbortSignal;
 }
 
 /** 1 GiB of float32 per image. */

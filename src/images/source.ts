@@ -21,13 +21,16 @@ export interface InputShape {
 
 /** Images of one kind, indexed from 0 to `total - 1`. */
 export interface ImageSource {
-  readonly kind: 'folder' | 'array' | 'synthetic';
-  /** `pixels`: uint8, to be resized and normalised. `tensors`: float32 CHW, taken as they are. */
-  readonly content: 'pixels' | 'tensors';
+  readonly kind: 'folder' | 'tar' | 'parquet' | 'array' | 'synthetic';
+  /**
+   * `files`: encoded images, any of which may be damaged. `pixels`: uint8, to be resized and normalised. `tensors`:
+   * float32 CHW, taken as they are.
+   */
+  readonly content: 'files' | 'pixels' | 'tensors';
   readonly total: number;
   /** Height and width when all images share them; null when each image has its own. */
   readonly size: { readonly height: number; readonly width: number } | null;
-  /** Paths relative to the folder, with `/`; null when images have no names. */
+  /** Paths relative to the folder, with `/`, or in a shard; null when images have no names. */
   readonly names: readonly string[] | null;
   /** The source's own labels, one per image; null when it has none. */
   readonly labels: Int32Array | null;
@@ -36,6 +39,8 @@ export interface ImageSource {
   readonly layout: string;
   /** What errors call image `index`. */
   nameOf(index: number): string;
+  /** What `raw` gives stays the same as long as this does; null, or left out, where that cannot be told. */
+  stamp?(index: number): Promise<string | null>;
   /** The content as stored: file bytes, or the elements. Not to be written to. */
   raw(index: number): Promise<Uint8Array>;
   /** Turns raw content into pixels of the size `fit.crop`; not called for tensors. */

@@ -36,7 +36,8 @@ const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) =>
   ['recovered', (layer) => layer.recovered],
 ];
 
-function csvField(value: Field): string {
+/** One field, quoted where RFC 4180 asks for it. */
+export function csvField(value: Field): string {
   if (value === null) return '';
   const text = String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

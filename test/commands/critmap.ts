@@ -1,5 +1,8 @@
 /** Runs the built command line as a person would, in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -10,8 +13,13 @@ export interface Outcome {
   stderr: string;
 }
 
+/** Not the user's own. */
+const cache = mkdtempSync(join(tmpdir(), 'critmap-test-cache-'));
+process.once('exit', () => rmSync(cache, { recursive: true, force: true }));
+
 export function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, XDG_CACHE_HOME: cache };
+  return spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 
 export function outcome(child: ChildProcess): Promise<Outcome> {

@@ -1,0 +1,45 @@
+/** The image cache of one source under one transform: what its files hold, and their pixels. */
+import { createHash } from 'node:crypto';
+import { imageError } from '../input-error.js';
+import { DEFAULT_CACHE_BYTES } from './location.js';
+import { PixelCache, reasonOf } from './pixel-cache.js';
+import { StampCache } from './stamps.js';
+
+export { DEFAULT_CACHE_BYTES, defaultCacheDirectory, parseCacheSize } from './location.js';
+
+export interface ImageCache {
+  readonly pixels: PixelCache;
+  readonly stamps: StampCache;
+}
+
+export interface ImageCacheOptions {
+  /** The cache's root folder, made if it is not there. */
+  directory: string;
+  /** Of the whole folder; default 10 GB. */
+  limitBytes?: number | undefined;
+  /** The images, as the user wrote them. */
+  source: string;
+  /** All that decides the pixels. */
+  transform: unknown;
+  /** Bytes of one crop. */
+  recordBytes: number;
+  onWarning: (message: string) => void;
+}
+
+/** @throws CritmapError ERR_IMAGES when the folder cannot be used */
+export async function openImageCache(options: ImageCacheOptions): Promise<ImageCache> {
+  const { directory: root, source, recordBytes, onWarning } = options;
+  const transform = createHash('sha256').update(JSON.stringify(options.transform)).digest('hex').slice(0, 32);
+  const limitBytes = options.limitBytes ?? DEFAULT_CACHE_BYTES;
+  try {
+    const pixels = await PixelCache.open({ root, transform, recordBytes, limitBytes, onWarning });
+    return { pixels, stamps: await StampCache.open(root, source) };
+  } catch (error) {
+    throw imageError(
+      root,
+      `cannot be the image cache (${reasonOf(error)})`,
+      'give another folder with --cache, or --cache off',
+      error,
+    );
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Decoded images on disk: uint8 crops of one size under the SHA-256 of the file they were decoded from, in a folder
+ * of its own for every transform. Any number of processes may use one cache at once: each writes segments of its own,
+ * and a segment that another has evicted is a miss. Every record is checked by CRC-32 when it is read, so a damaged
+ * one is a miss too. A failure to write is a warning and the end of writing, never the end of a sweep.
+ */
+import { type FileHandle, open, readdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { messageOf } from '../../errors.js';
+import { makeDirectory } from '../../make-directory.js';
+import { bytesText } from './location.js';
+import { makeRoom } from './room.js';
+import { keyText, readIndex, SEGMENT_ENDING, SegmentWriter, segmentBytes } from './segment.js';
+
+/** What is lost when a writer is killed, and what is evicted at once. */
+const SEGMENT_BYTES = 64 * 2 ** 20;
+/** A segment in use is an open file; of the largest caches the segments are larger instead. */
+const MOST_SEGMENTS = 256;
+
+export interface PixelCacheOptions {
+  /** The cache's root; other transforms and caches of stamps lie beside this one's folder. */
+  root: string;
+  /** Names the transform: what it does not say must not change the pixels. */
+  transform: string;
+  /** Bytes of one crop. */
+  recordBytes: number;
+  /** Of the whole root. */
+  limitBytes: number;
+  onWarning: (message: string) => void;
+}
+
+/** A segment that can be read: sealed, or still being written by this cache. */
+interface Readable {
+  path: string;
+  handle: Promise<FileHandle | null> | null;
+}
+
+interface Place {
+  segment: Readable;
+  slot: number;
+  crc: number;
+}
+
+export class PixelCache {
+  readonly #places = new Map<string, Place>();
+  readonly #used = new Set<string>();
+  readonly #segments = new Set<Readable>();
+  #writing: { writer: SegmentWriter; segment: Readable } | null = null;
+  #writable = true;
+  /** Appends happen one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly folder: string,
+    private readonly options: PixelCacheOptions,
+  ) {}
+
+  /** @throws the file system's error when the folder cannot be made or listed */
+  static async open(options: PixelCacheOptions): Promise<PixelCache> {
+    const folder = join(options.root, 'pixels', options.transform);
+    await makeDirectory(folder);
+    const cache = new PixelCache(folder, options);
+    for (const name of await readdir(folder)) {
+      if (!name.endsWith(SEGMENT_ENDING)) continue;
+      const path = join(folder, name);
+      // Evicted a moment ago, or damaged: nothing is found in it.
+      const entries = await readIndex(path, options.recordBytes).catch(() => null);
+      const segment = { path, handle: null };
+      for (const { key, slot, crc } of entries ?? []) cache.#places.set(key, { segment, slot, crc });
+    }
+    return cache;
+  }
+
+  has(digest: Buffer): boolean {
+    return this.#places.has(keyText(digest));
+  }
+
+  /**
+   * Reads a crop into `out`.
+   * @param out - as many bytes as a crop has; undefined after a miss
+   * @returns false when it is not there, any more or undamaged
+   */
+  async read(digest: Buffer, out: Uint8Array): Promise<boolean> {
+    const key = keyText(digest);
+    const place = this.#places.get(key);
+    if (!place) return false;
+    const { recordBytes } = this.options;
+    const handle = await this.#handleOf(place.segment);
+    const read = await handle?.read(out, 0, recordBytes, place.slot * recordBytes).catch(() => null);
+    if (read?.bytesRead === recordBytes && crc32(out) === place.crc) return true;
+    this.#places.delete(key);
+    return false;
+  }
+
+  /** Keeps a crop, if there is room. Never fails: what cannot be kept is warned of once. */
+  async write(digest: Buffer, pixels: Uint8Array): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#append(digest, pixels));
+    return this.#queue;
+  }
+
+  /** Makes all that was written readable for others, and releases the files. */
+  async close(): Promise<void> {
+    await this.flush();
+    this.#writable = false;
+    for (const { handle } of this.#segments) await (await handle)?.close().catch(() => {});
+    this.#segments.clear();
+    this.#places.clear();
+  }
+
+  /** Makes all that was written so far readable for others. */
+  flush(): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#seal());
+    return this.#queue;
+  }
+
+  async #append(digest: Buffer, pixels: Uint8Array): Promise<void> {
+    if (!this.#writable || this.has(digest)) return;
+    try {
+      const writing = this.#writing ?? (await this.#start());
+      if (!writing) return;
+      const { key, slot, crc } = await writing.writer.append(digest, pixels);
+      this.#places.set(key, { segment: writing.segment, slot, crc });
+      if (writing.writer.count >= this.#capacity) await this.#seal();
+    } catch (error) {
+      await this.#giveUp(error);
+    }
+  }
+
+  get #capacity(): number {
+    const { limitBytes, recordBytes } = this.options;
+    const bytes = Math.min(Math.max(SEGMENT_BYTES, limitBytes / MOST_SEGMENTS), limitBytes / 4);
+    return Math.max(1, Math.floor(bytes / recordBytes));
+  }
+
+  async #start(): Promise<{ writer: SegmentWriter; segment: Readable } | null> {
+    const { root, limitBytes, recordBytes, onWarning } = this.options;
+    const wanted = segmentBytes(this.#capacity, recordBytes);
+    if (!(await makeRoom(root, wanted, limitBytes, this.#used))) {
+      this.#writable = false;
+      onWarning(
+        `the image cache ${root} has no room for the rest of these images (${bytesText(limitBytes)}, or the disk is nearly full); they are decoded every time`,
+      );
+      return null;
+    }
+    const writer = await SegmentWriter.create(this.folder, recordBytes);
+    const segment = { path: writer.path, handle: Promise.resolve(writer.handle) };
+    this.#segments.add(segment);
+    this.#writing = { writer, segment };
+    return this.#writing;
+  }
+
+  async #seal(): Promise<void> {
+    const writing = this.#writing;
+    if (!writing) return;
+    try {
+      await writing.writer.seal();
+      this.#used.add(writing.segment.path);
+      this.#writing = null;
+    } catch (error) {
+      await this.#giveUp(error);
+    }
+  }
+
+  /** The images of the segment that was being written are decoded again when they are wanted. */
+  async #giveUp(error: unknown): Promise<void> {
+    const { root, onWarning } = this.options;
+    this.#writable = false;
+    onWarning(
+      `the image cache ${root} cannot be written (${reasonOf(error)}); going on without it, images that are not in it are decoded every time`,
+    );
+    const writing = this.#writing;
+    if (!writing) return;
+    this.#writing = null;
+    for (const [key, { segment }] of this.#places) {
+      if (segment === writing.segment) this.#places.delete(key);
+    }
+    this.#segments.delete(writing.segment);
+    await writing.writer.discard();
+  }
+
+  async #handleOf(segment: Readable): Promise<FileHandle | null> {
+    if (!segment.handle) {
+      this.#segments.add(segment);
+      this.#used.add(segment.path);
+      segment.handle = open(segment.path, 'r').catch(() => null);
+      // The time of use decides what is evicted; without it the cache still works.
+      const now = new Date();
+      await utimes(segment.path, now, now).catch(() => {});
+    }
+    return segment.handle;
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'files may not become that large here (ulimit -f)',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+};
+
+/** Why a file operation of the cache failed, in words. */
+export function reasonOf(error: unknown): string {
+  return REASONS[(error as NodeJS.ErrnoException | null)?.code ?? ''] ?? messageOf(error);
+}

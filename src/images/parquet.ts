@@ -1,0 +1,257 @@
+/**
+ * Parquet files with a column of encoded images as a source, as the Hugging Face hub has them. A row group is read
+ * as a whole and its images are handed out from memory; a few groups are kept, since reads ascend. Owns the files
+ * until `close`.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  type AsyncBuffer,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+} from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { CritmapError, messageOf } from '../errors.js';
+import { type ByteRange, fileRange } from './byte-range.js';
+import { fileStamp } from './cache/stamps.js';
+import { decodeNamed, encodedChannels } from './encoded.js';
+import { fileError, imageError } from './input-error.js';
+import { MAX_LABEL } from './label-array.js';
+import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './parquet-schema.js';
+import type { ImageSource } from './source.js';
+
+/** In flight are a few neighbours, so two groups at a time are wanted at most. */
+const GROUPS_KEPT = 2;
+const MOST_PAGE_BYTES = 2 ** 30;
+
+interface Shard {
+  range: ByteRange;
+  handle: FileHandle;
+  file: AsyncBuffer;
+  stamp: string | null;
+  metadata: FileMetaData;
+  columns: ParquetColumns;
+  /** First row of every row group, and the rows in all. */
+  starts: number[];
+  rows: number;
+}
+
+/**
+ * @param files - in order
+ * @param labels - the column of classes: `auto`, `none` or its name
+ * @throws CritmapError ERR_IMAGES when a file is damaged or has no images
+ */
+export async function openParquet(
+  source: string,
+  files: readonly string[],
+  channels: number,
+  labels: string,
+): Promise<ImageSource> {
+  const wanted = encodedChannels(source, channels);
+  const shards: Shard[] = [];
+  const close = async () => {
+    for (const { handle } of shards) await handle.close();
+  };
+  try {
+    for (const file of files) shards.push(await openShard(file, labels));
+    return await assemble(source, shards, wanted, close);
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+async function openShard(path: string, labels: string): Promise<Shard> {
+  const refuse = (thrown: unknown) => Promise.reject(fileError(path, thrown));
+  const handle = await open(path, 'r').catch(refuse);
+  try {
+    const range = fileRange(handle, path, 0, (await handle.stat()).size);
+    const stamp = await fileStamp(path).catch(refuse);
+    const file = bufferOf(range);
+    const metadata = await guarded(path, () => parquetMetadataAsync(file, { geoparquet: false }));
+    const columns = await guarded(path, async () => findColumns(metadata, labels, path));
+    const counts = groupRows(metadata, range.byteLength, path);
+    const starts: number[] = [];
+    let rows = 0;
+    for (const count of counts) {
+      starts.push(rows);
+      rows += count;
+    }
+    return { range, handle, file, stamp, metadata, columns, starts, rows };
+  } catch (thrown) {
+    await handle.close();
+    throw thrown;
+  }
+}
+
+/** What the library throws at a damaged file becomes one line with the file's name. */
+async function guarded<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof CritmapError) throw thrown;
+    // What the library stumbles over in its own objects says nothing about the file.
+    const reason = thrown instanceof TypeError ? 'its structure is damaged' : messageOf(thrown);
+    throw imageError(name, `is no readable Parquet file (${reason})`, 'copy it again', thrown);
+  }
+}
+
+function bufferOf(range: ByteRange): AsyncBuffer {
+  const { byteLength } = range;
+  return {
+    byteLength,
+    async slice(start: number, end = byteLength): Promise<ArrayBuffer> {
+      if (
+        !(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= byteLength)
+      ) {
+        throw new RangeError(`bytes ${start} to ${end} are outside the file`);
+      }
+      const bytes = await range.read(start, end - start);
+      // A small Buffer is a piece of a shared one.
+      return Uint8Array.prototype.slice.call(bytes).buffer as ArrayBuffer;
+    },
+  };
+}
+
+/** A damaged page may declare any size; nothing is allocated for one that cannot be. */
+const bounded: Compressors = Object.fromEntries(
+  Object.entries(compressors).map(([codec, unpack]) => [
+    codec,
+    (input: Uint8Array, length: number) => {
+      if (!(length >= 0 && length <= MOST_PAGE_BYTES)) throw new RangeError(`a page of ${length} bytes`);
+      return unpack(input, length);
+    },
+  ]),
+);
+
+/** @param path - of a leaf: the column, and the field in it */
+async function readColumn(
+  { file, metadata: whole, range }: Shard,
+  path: readonly string[],
+  rowStart: number,
+  rowEnd: number,
+): Promise<unknown[]> {
+  const column = path[0]!;
+  return guarded(range.name, async () => {
+    const metadata = onlyLeaf(whole, path);
+    let values: unknown[] = [];
+    await parquetRead({
+      file,
+      metadata,
+      columns: [column],
+      rowStart,
+      rowEnd,
+      utf8: false,
+      compressors: bounded,
+      onComplete: (rows) => {
+        values = rows.map(([value]) => value as unknown);
+      },
+    });
+    if (values.length !== rowEnd - rowStart) {
+      throw new RangeError(`${values.length} of ${rowEnd - rowStart} rows in the column ${column}`);
+    }
+    return values;
+  });
+}
+
+async function assemble(
+  source: string,
+  shards: readonly Shard[],
+  channels: 1 | 3,
+  close: () => Promise<void>,
+): Promise<ImageSource> {
+  const firsts: number[] = [];
+  let total = 0;
+  for (const { rows } of shards) {
+    firsts.push(total);
+    total += rows;
+  }
+  if (total === 0) throw imageError(source, 'has no rows', 'give a file with images');
+  const locate = (index: number) => {
+    let at = firsts.length - 1;
+    while (firsts[at]! > index || shards[at]!.rows === 0) at--;
+    return { shard: shards[at]!, row: index - firsts[at]! };
+  };
+  const nameOf = (index: number) => {
+    const { shard, row } = locate(index);
+    return `${shard.range.name} row ${row}`;
+  };
+  const groups = new GroupReader();
+  return {
+    kind: 'parquet',
+    content: 'files',
+    total,
+    size: null,
+    names: shards.flatMap(({ range, rows }) =>
+      Array.from({ length: rows }, (_, row) => `${basename(range.name)}/${row}`),
+    ),
+    labels: await labelsOf(shards, total),
+    classNames: shards[0]!.columns.classNames,
+    layout: 'image files',
+    nameOf,
+    stamp: async (index) => {
+      const { shard, row } = locate(index);
+      return shard.stamp && `${shard.stamp}:${shard.columns.image}:${row}`;
+    },
+    raw: async (index) => {
+      const { shard, row } = locate(index);
+      const bytes = await groups.read(shard, row);
+      if (bytes instanceof Uint8Array) return bytes;
+      throw imageError(
+        nameOf(index),
+        'has no image bytes in it',
+        'write the images themselves into the file',
+      );
+    },
+    decode: (raw, index, fit) => decodeNamed(raw, channels, fit, nameOf(index)),
+    close,
+  };
+}
+
+async function labelsOf(shards: readonly Shard[], total: number): Promise<Int32Array | null> {
+  const labels = new Int32Array(total);
+  let at = 0;
+  for (const shard of shards) {
+    const { label } = shard.columns;
+    if (label !== shards[0]!.columns.label) {
+      const problem = `classes are in the column ${label}, elsewhere in ${shards[0]!.columns.label}`;
+      throw imageError(shard.range.name, problem, 'give files that have the same columns');
+    }
+    if (label === null) continue;
+    for (const value of await readColumn(shard, [label], 0, shard.rows)) {
+      const number = typeof value === 'bigint' ? Number(value) : value;
+      if (!(typeof number === 'number' && number >= 0 && number <= MAX_LABEL)) {
+        const problem = `the column ${label} has ${String(value)} at row ${at}`;
+        throw imageError(shard.range.name, problem, 'give --labels FILE, or --labels none');
+      }
+      labels[at++] = number;
+    }
+  }
+  return shards[0]!.columns.label === null ? null : labels;
+}
+
+/** Whole row groups, the last few in memory. */
+class GroupReader {
+  readonly #groups = new Map<string, Promise<unknown[]>>();
+
+  async read(shard: Shard, row: number): Promise<unknown> {
+    const { starts, rows, columns, range } = shard;
+    let group = starts.length - 1;
+    while (starts[group]! > row) group--;
+    const start = starts[group]!;
+    const key = `${group} ${range.name}`;
+    let values = this.#groups.get(key);
+    if (!values) {
+      const path = columns.nested ? ([columns.image, 'bytes'] as const) : ([columns.image] as const);
+      values = readColumn(shard, path, start, starts[group + 1] ?? rows);
+      this.#groups.set(key, values);
+      // A failure belongs to who awaits it, and is not kept.
+      values.catch(() => this.#groups.delete(key));
+      if (this.#groups.size > GROUPS_KEPT) this.#groups.delete(this.#groups.keys().next().value!);
+    }
+    const value = (await values)[row - start];
+    return columns.nested ? (value as { bytes?: unknown } | null)?.bytes : value;
+  }
+}

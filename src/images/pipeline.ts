@@ -1,0 +1,41 @@
+/** From decoded pixels to the crop that is cached and normalised; and a mark of all that this depends on. */
+import { createHash } from 'node:crypto';
+import sharp from 'sharp';
+import { messageOf } from '../errors.js';
+import { native } from '../native.js';
+import type { Fit } from './fit.js';
+import { readImage } from './read-image.js';
+import type { InputShape } from './source.js';
+import type { ImageTransform } from './transform.js';
+
+/** What makes an image of any size the model's size. */
+export function fitOf(transform: ImageTransform, { height, width }: InputShape): Fit {
+  const { resize, interpolation } =
+    transform.kind === 'pixels' ? transform : { resize: null, interpolation: null };
+  return { resize, interpolation: interpolation ?? 'bilinear', crop: { height, width } };
+}
+
+const PROBE = { width: 97, height: 61, channels: 3 } as const;
+
+/**
+ * What cached pixels belong to: the transform without the normalisation, the decoder's version, and what becomes of
+ * one fixed picture, so that pixels never outlive a change of the decoder or the resampler.
+ */
+export async function pipelineMark(transform: ImageTransform, shape: InputShape): Promise<unknown> {
+  const geometry = { ...transform, mean: null, std: null };
+  const versions = { ...sharp.versions, jpeg: native().info().jpeg };
+  return { geometry, shape, versions, probe: await probe(fitOf(transform, shape), shape) };
+}
+
+async function probe(fit: Fit, { channels }: InputShape): Promise<string> {
+  const { width, height } = PROBE;
+  const raw = Uint8Array.from({ length: width * height * 3 }, (_, at) => (at * 37 + (at >> 5) * 11) & 255);
+  try {
+    const file = await sharp(raw, { raw: PROBE }).jpeg({ quality: 90 }).toBuffer();
+    const { data } = await readImage(file, channels as 1 | 3, fit);
+    return createHash('sha256').update(data).digest('hex');
+  } catch (error) {
+    // A crop that this picture cannot give: then its size is the mark.
+    return messageOf(error);
+  }
+}

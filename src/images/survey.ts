@@ -1,0 +1,53 @@
+/** What the encoded images of a sample are: formats and sizes, from their headers. */
+import sharp from 'sharp';
+import { forEachBounded } from './bounded.js';
+import { IN_FLIGHT } from './check.js';
+import type { ImageSet } from './image-set.js';
+
+interface Spread {
+  least: number;
+  median: number;
+  most: number;
+}
+
+export interface SourceSurvey {
+  /** Images by format and colour, such as `jpeg srgb`, most first; null when the images are not encoded. */
+  formats: Record<string, number> | null;
+  /** In pixels. */
+  sizes: { width: Spread; height: Spread } | null;
+}
+
+/**
+ * @param set - of which every image can be decoded, as after opening it with `skipBadImages`
+ * @throws CritmapError ERR_IMAGES when one cannot be read any more
+ */
+export async function surveyImages(set: ImageSet, signal?: AbortSignal): Promise<SourceSurvey> {
+  const formats = new Map<string, number>();
+  const widths: number[] = [];
+  const heights: number[] = [];
+  await forEachBounded(
+    0,
+    set.count,
+    IN_FLIGHT,
+    async (at) => {
+      const raw = await set.encoded(at);
+      if (raw === null) return;
+      const { format, space, width, height } = await sharp(raw).metadata();
+      const kind = `${format} ${space}`;
+      formats.set(kind, (formats.get(kind) ?? 0) + 1);
+      widths.push(width);
+      heights.push(height);
+    },
+    signal,
+  );
+  if (widths.length === 0) return { formats: null, sizes: null };
+  return {
+    formats: Object.fromEntries([...formats].sort(([, a], [, b]) => b - a)),
+    sizes: { width: spread(widths), height: spread(heights) },
+  };
+}
+
+function spread(values: number[]): Spread {
+  const sorted = values.sort((a, b) => a - b);
+  return { least: sorted[0]!, median: sorted[sorted.length >> 1]!, most: sorted.at(-1)! };
+}

@@ -1,0 +1,151 @@
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
+import t from 'tap';
+import { example, fixture } from '../fixtures.js';
+import { critmap } from './critmap.js';
+
+const model = example('resnet.onnx');
+const dir = t.testdir({ photos: { cat: {}, dog: {} }, bad: {} });
+const at = (...names: string[]) => join(dir, ...names);
+const picture = (red: number, width = 40) =>
+  sharp({ create: { width, height: 36, channels: 3, background: { r: red, g: 0, b: 0 } } });
+for (const [name, red] of [
+  ['cat/1.jpg', 10],
+  ['cat/2.jpg', 90],
+  ['dog/1.jpg', 200],
+] as const) {
+  writeFileSync(at('photos', name), await picture(red).jpeg().toBuffer());
+}
+writeFileSync(at('photos', 'dog/2.png'), await picture(250, 60).png().toBuffer());
+
+/** A PNG that says it is of this size, with next to nothing in it. */
+function bomb(side: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(side, 0);
+  head.writeUInt32BE(side, 4);
+  head.set([1, 0, 0, 0, 0], 8);
+  const rows = deflateSync(Buffer.alloc(1 << 16));
+  const parts = [chunk('IHDR', head), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))];
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts]);
+}
+
+const whole = await picture(77).jpeg().toBuffer();
+const bad: [name: string, content: Buffer | string, problem: RegExp][] = [
+  ['bomb.png', bomb(60_000), /bomb\.png: cannot be decoded \(.*pixel limit/],
+  ['empty.jpg', '', /empty\.jpg: cannot be decoded \(the file is empty\)/],
+  ['text.jpg', 'not an image', /text\.jpg: cannot be decoded \(/],
+  ['torn.jpg', whole.subarray(0, whole.length / 2), /torn\.jpg: cannot be decoded \(/],
+];
+for (const [name, content] of bad) writeFileSync(at('bad', name), content);
+symlinkSync('loop.jpg', at('bad', 'loop.jpg'));
+symlinkSync('nowhere.jpg', at('bad', 'broken.jpg'));
+// Another format than its name says is what it is, as for Pillow.
+writeFileSync(at('bad', 'really-png.jpg'), await picture(5).png().toBuffer());
+writeFileSync(at('bad', 'fine.jpg'), whole);
+
+t.test('inspect --data says what is there, without a model', async (t) => {
+  const { code, stdout, stderr } = await critmap('inspect', '--data', at('photos'));
+  t.equal(code, 0, stderr);
+  for (const line of [
+    /photos {2}4 images/,
+    /sample +4 with --data-seed 0: cat\/1\.jpg, cat\/2\.jpg, dog\/1\.jpg, \.\.\./,
+    /formats +3 jpeg srgb, 1 png srgb/,
+    /sizes +40 to 60 wide, 36 to 36 high; median 40 x 36/,
+    /labels +2 classes in the sample, of 2 \(cat, dog/,
+    /bad +0 of 4/,
+    /pixels +short side to 256, 224 x 224 at the centre/,
+  ]) {
+    t.match(stdout, line);
+  }
+});
+
+t.test('--preview shows what the model sees, --json is for machines', async (t) => {
+  const preview = at('seen.png');
+  const args = ['inspect', model, '--data', at('photos'), '--preview', preview, '--json', '--images', '3'];
+  const { code, stdout, stderr } = await critmap(...args);
+  t.equal(code, 0, stderr);
+  const found = JSON.parse(stdout);
+  t.match(found, { images: 4, formats: {}, skipped: [], sample: { seed: 0, count: 3 } });
+  t.equal(found.sample.images.length, 3);
+  t.match(found.warnings, [/2 classes \(cat, dog\), the model 10 outputs/]);
+  const { data, info } = await sharp(readFileSync(preview)).raw().toBuffer({ resolveWithObject: true });
+  const side = found.shape.height;
+  t.match(info, { width: 4 + 3 * (side + 4), height: 4 + side + 4 });
+  const red = data[((4 + side / 2) * info.width + 4 + side / 2) * info.channels]!;
+  t.ok(red < 60, 'the first one, grey for this model');
+  t.equal(data[0], 255, 'white between them');
+});
+
+t.test('every file that cannot be used is listed with its reason', async (t) => {
+  const { code, stdout, stderr } = await critmap('inspect', '--data', at('bad'));
+  t.equal(code, 0, stderr);
+  t.match(stdout, /bad {6}6 of 8/);
+  for (const [, , problem] of bad) t.match(stdout, problem);
+  t.match(stdout, /loop\.jpg: is a symbolic link to itself/);
+  t.match(stdout, /broken\.jpg: does not exist/);
+});
+
+const sweep = (out: string, ...more: string[]) =>
+  critmap(
+    'sweep',
+    model,
+    '--data',
+    at('bad'),
+    '--layers',
+    'fc',
+    '--trials',
+    '1',
+    '--out',
+    at(out),
+    '--quiet',
+    ...more,
+  );
+
+t.test('a sweep refuses them together on one line, before it computes anything', async (t) => {
+  const { code, stdout, stderr } = await sweep('refused');
+  t.equal(code, 1);
+  t.equal(stdout, '');
+  t.equal(stderr.trim().split('\n').length, 1, stderr);
+  t.match(stderr, /6 of 8 images cannot be used: .*; replace them, take them out or give --skip-bad-images/);
+  for (const [, , problem] of bad) t.match(stderr, problem);
+});
+
+t.test('--skip-bad-images leaves them out and records them, and the run lists what was used', async (t) => {
+  const { code, stderr } = await sweep('skipping', '--skip-bad-images');
+  t.equal(code, 0, stderr);
+  t.match(stderr, /warning: .*bad: 6 of 8 images are left out/);
+  const { sample, data, warnings } = JSON.parse(readFileSync(at('skipping', 'run.json'), 'utf8'));
+  t.equal(data.images, 2);
+  t.same(
+    sample.skipped.map(({ image }: { image: string }) => image),
+    ['bomb.png', 'broken.jpg', 'empty.jpg', 'loop.jpg', 'text.jpg', 'torn.jpg'],
+  );
+  t.match(sample, { file: 'images.csv', seed: 0, total: 8 });
+  t.match(warnings.join(), /6 of 8 images are left out/);
+  const rows = readFileSync(at('skipping', 'images.csv'), 'utf8').trim().split('\n');
+  t.equal(rows[0], 'image,label,sha256');
+  t.match(rows[1], /^fine\.jpg,,[0-9a-f]{64}$/);
+  t.match(rows[2], /^really-png\.jpg,,[0-9a-f]{64}$/);
+});
+
+t.test('what inspect cannot do is said in one line', async (t) => {
+  const refused: [string[], number, RegExp][] = [
+    [[], 2, /inspect takes a model, --data SRC or both/],
+    [['--data', fixture('images/text.parquet')], 1, /has no column of images/],
+  ];
+  for (const [args, exit, message] of refused) {
+    const { code, stderr } = await critmap('inspect', ...args);
+    t.equal(code, exit, stderr);
+    t.match(stderr, message);
+    t.equal(stderr.trim().split('\n').length, 1, stderr);
+  }
+});
