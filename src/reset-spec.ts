@@ -82,7 +82,7 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
 
 /** Of a checkpoint, without the layers that it has not. */
 async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
-  if (!(await isCheckpoint(path))) return loadModel(path, ends);
+  if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',

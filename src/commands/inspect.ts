@@ -59,6 +59,12 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
       return;
     }
     if (argv.preview !== undefined) throw new CritmapError('ERR_OPTION', '--preview goes with --data SRC');
+    if (argv.model === undefined && argv.arch === undefined) {
+      throw new CritmapError(
+        'ERR_OPTION',
+        'inspect takes a model (a file or --arch NAME), --data SRC or both',
+      );
+    }
     const model = await openModel(choice);
     const plan = await summarisePlan(model);
     process.stdout.write(

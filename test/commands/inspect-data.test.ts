@@ -40,7 +40,7 @@ function bomb(side: number): Buffer {
 
 const whole = await picture(77).jpeg().toBuffer();
 const bad: [name: string, content: Buffer | string, problem: RegExp][] = [
-  ['bomb.png', bomb(60_000), /bomb\.png: cannot be decoded \(.*pixel limit/],
+  ['bomb.png', bomb(60_000), /bomb\.png: cannot be decoded \(60000x60000 pixels are more than/],
   ['empty.jpg', '', /empty\.jpg: cannot be decoded \(the file is empty\)/],
   ['text.jpg', 'not an image', /text\.jpg: cannot be decoded \(/],
   ['torn.jpg', whole.subarray(0, whole.length / 2), /torn\.jpg: cannot be decoded \(/],
@@ -139,7 +139,7 @@ t.test('--skip-bad-images leaves them out and records them, and the run lists wh
 
 t.test('what inspect cannot do is said in one line', async (t) => {
   const refused: [string[], number, RegExp][] = [
-    [[], 2, /inspect takes a model, --data SRC or both/],
+    [[], 2, /inspect takes a model \(a file or --arch NAME\), --data SRC or both/],
     [['--data', fixture('images/text.parquet')], 1, /has no column of images/],
   ];
   for (const [args, exit, message] of refused) {

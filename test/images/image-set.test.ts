@@ -203,7 +203,7 @@ t.test('sources that are none are refused', async (t) => {
   const refused: [string, RegExp | string][] = [
     [
       missing,
-      `${missing}: does not exist (looked for ${missing}); give a folder, a .npy or .npz file, or synthetic:N`,
+      `${missing}: does not exist (looked for ${missing}); give a folder, .tar or .parquet files, a .npy or .npz file, or synthetic:N`,
     ],
     [join(root, 'a.png'), /a\.png: is a single image; give the folder it is in/],
     [join(root, 'data.zip'), /data\.zip: is no kind of file that images are read from; give a folder/],
