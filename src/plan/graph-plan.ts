@@ -1,4 +1,5 @@
 /** The plan of a model's graph: its data flow, shapes, cuts and parts, and what they come to in MACs. */
+import { setImmediate } from 'node:timers/promises';
 import { attributeInt } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import { elementCount } from '../onnx/tensors.js';
@@ -37,6 +38,7 @@ export async function planGraph(source: Source, options: GraphPlanOptions): Prom
   const { size, batch, layers, parametersOf } = options;
   const flow = dataflowOf(source.graph, source.input, source.output);
   const shapes = await shapesOf(source, flow, size, batch);
+  await setImmediate();
   const stored = new Map(source.graph.initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]));
   // Blocked convolutions use weights as they are, and sessions share them; other kernels make copies for
   // themselves.
@@ -56,6 +58,7 @@ export async function planGraph(source: Source, options: GraphPlanOptions): Prom
     keep: KEPT_BYTES / batch,
   };
   const cuts = options.choose ? options.choose(candidateCuts(problem)) : chooseCuts(problem);
+  await setImmediate();
   const parts = partsOf(flow, cuts, layers, parametersOf);
   return { flow, shapes, cuts, parts, macs: countMacs(flow, shapes, parts, cuts, batch) };
 }

@@ -50,7 +50,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   await setImmediate();
   return {
     ...plan,
-    ...compile({ model, source, ...plan, cells, context }),
+    ...(await compile({ model, source, ...plan, cells, context })),
     source,
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,

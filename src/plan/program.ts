@@ -3,6 +3,7 @@
  * the steps of one batch. Segments go in order, so only one segment's activations are alive; a cell is its
  * resets, its layer's part, the plain segments after it, and its logits.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../model.js';
 import type { EngineProgram, EngineStep } from '../native-engine.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
@@ -13,7 +14,7 @@ import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type TensorShape } from './extract.js';
 import type { LayerPart, Parts } from './parts.js';
 import { nodesOf, type Place, type PlacedLayer, type Source } from './source.js';
-import { shareStorage } from './storage.js';
+import { aligned, type Life, shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */
 export interface SessionGraph {
@@ -40,9 +41,10 @@ export interface CompileInput {
 }
 
 /** Above this, all cells' logits are not kept until the original's are there; those are computed ahead instead. */
-const KEPT_LOGITS = 128 * 2 ** 20;
+const KEPT_LOGITS = 32 * 2 ** 20;
 
-export function compile(input: CompileInput): Compiled {
+/** With turns of the event loop in between: hundreds of cells take some tens of milliseconds. */
+export function compile(input: CompileInput): Promise<Compiled> {
   return new Compiler(input).compile();
 }
 
@@ -58,7 +60,7 @@ class Compiler {
 
   constructor(private readonly input: CompileInput) {}
 
-  compile(): Compiled {
+  async compile(): Promise<Compiled> {
     const { source, parts, cells } = this.input;
     const logitsName = this.input.source.output;
     const ahead = cells.length * this.#bytes(this.#shape(logitsName)) > KEPT_LOGITS;
@@ -70,6 +72,7 @@ class Compiler {
       ? new Map([[source.input, slotOf(this.#original, source.input)]])
       : this.#original;
     for (const [i, segment] of parts.segments.entries()) {
+      await setImmediate();
       const made = [...segment.outputs, ...segment.taps];
       this.#run(this.#originalSession(i), segment.inputs, made, segmentSlots);
       for (const part of parts.layers.filter((part) => part.segment === i)) {
@@ -90,6 +93,7 @@ class Compiler {
       cells: cells.length,
       steps: this.#steps,
     };
+    await setImmediate();
     const { slots, bytes } = this.#layOut(program);
     return { sessions: this.#sessions, program: { ...program, slots }, workerBytes: bytes };
   }
@@ -258,7 +262,22 @@ class Compiler {
     }
     // The logits are read by every comparison.
     use(logits, steps.length);
-    const { offsets, bytes } = shareStorage(lives);
+    // What is kept until the end lies together: nothing is gained from placing hundreds of them one by one.
+    const kept = new Map<number, number>();
+    let keptBytes = 0;
+    for (const step of steps.slice(steps.findLastIndex(({ kind }) => kind === 'run') + 1)) {
+      if (step.kind !== 'compare' || step.slot === logits || kept.has(step.slot)) continue;
+      kept.set(step.slot, keptBytes);
+      keptBytes += aligned(lives[step.slot]?.bytes ?? 0);
+    }
+    const keptLives = [...kept.keys()].map((slot) => lives[slot]?.first ?? 0);
+    const block = { bytes: keptBytes, first: Math.min(...keptLives, steps.length), last: steps.length };
+    const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot));
+    const places = shareStorage([block, ...apart.map((slot) => lives[slot] as Life)]);
+    const { bytes } = places;
+    const offsets = lives.map(() => 0);
+    for (const [i, slot] of apart.entries()) offsets[slot] = places.offsets[i + 1] ?? 0;
+    for (const [slot, offset] of kept) offsets[slot] = (places.offsets[0] ?? 0) + offset;
     const slots = this.#slots.map(({ type, dims }, i) => ({
       type,
       dims: [...dims],

@@ -43,6 +43,6 @@ export function shareStorage(lives: readonly Life[]): { offsets: number[]; bytes
   return { offsets, bytes: aligned(bytes) };
 }
 
-function aligned(bytes: number): number {
+export function aligned(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
