@@ -5,17 +5,9 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
+import { channelsFirst, hasChannelsLast } from './channels.js';
 import { type GraphIndex, indexGraph, readsOf } from './graph.js';
-import {
-  AttributeSchema,
-  type Graph,
-  NodeSchema,
-  type Tensor,
-  TensorSchema,
-  TypeSchema,
-  type ValueInfo,
-  ValueInfoSchema,
-} from './onnx_pb.js';
+import { type Graph, type Tensor, TensorSchema, type ValueInfo, ValueInfoSchema } from './onnx_pb.js';
 import { elementCount, typeName } from './tensors.js';
 
 /** What a person names; by rule otherwise. */
@@ -53,34 +45,53 @@ export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): 
   const needed = inputs.filter(({ name }) => behind.has(name));
   const images = chooseInput(inputs, needed, output, choice.input, refuse);
   const others = needed.filter((input) => input !== images);
-  graph.initializer = [...graph.initializer, ...others.map((input) => zeros(input, refuse))];
-  keepOnly(graph, index, images, output, new Set(inputs.filter((input) => !needed.includes(input))));
+  graph.initializer = [...graph.initializer, ...zeroed(others, refuse)];
+  keepOnly(graph, index, images, output, behind);
   const shape = shapeOf(images);
-  const channelsLast = shape?.length === 4 && isChannels(shape[3]) && !isChannels(shape[1]);
+  const channelsLast = shape?.length === 4 && hasChannelsLast(index, images.name, shape);
   const input = channelsLast ? channelsFirst(graph, images, shape) : images.name;
   return { input, output, channelsLast, zeroed: others.map(({ name }) => name) };
 }
+
+/** Outputs whose layers are counted, each by a walk through the graph; no model that is exported has as many. */
+const MOST_OUTPUTS = 1000;
+const MOST_LISTED = 12;
 
 type Refuse = (why: string) => CritmapError;
 
 function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Refuse): string {
   const described = index.graph.output.map((output) => ({ name: output.name, shape: shapeOf(output) }));
-  const shapes = described
-    .map(({ name, shape }) => `${name} ${shape ? shapeText(shape) : ''}`.trim())
-    .join(', ');
+  const shapes = listed(
+    described.map(({ name, shape }) => `${name} ${shape ? shapeText(shape) : ''}`.trim()),
+  );
   if (wanted !== undefined) {
     if (index.producer.has(wanted)) return wanted;
-    throw refuse(`it has no output or tensor ${wanted}; its outputs are ${shapes || 'none'}`);
+    throw refuse(`it has no output or tensor ${wanted}; its outputs are ${shapes}`);
   }
   const flat = described.filter(({ shape }) => shape?.length === 2);
   const candidates = flat.length > 0 ? flat : described.filter(({ shape }) => !shape);
+  if (candidates.length > MOST_OUTPUTS) {
+    throw refuse(
+      `any of its ${candidates.length} outputs could be the logits (${shapes}); name the one that is with --output`,
+    );
+  }
   // Features and auxiliary heads leave layers behind them unused.
-  const counts = candidates.map(({ name }) => layersBehind(index, name));
-  const found = candidates[counts.indexOf(Math.max(...counts))];
+  let found: { name: string; layers: number } | undefined;
+  for (const { name } of candidates) {
+    const layers = layersBehind(index, name);
+    if (!found || layers > found.layers) found = { name, layers };
+  }
   if (found) return found.name;
   throw refuse(
-    `no output is N x classes (${shapes || 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output`,
+    `no output is N x classes (${described.length > 0 ? shapes : 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output`,
   );
+}
+
+/** A message stays one that a person reads. */
+function listed(descriptions: readonly string[]): string {
+  const more = descriptions.length - MOST_LISTED;
+  const shown = descriptions.slice(0, MOST_LISTED).join(', ') || 'none';
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 function layersBehind(index: GraphIndex, name: string): number {
@@ -100,7 +111,7 @@ function chooseInput(
   wanted: string | undefined,
   refuse: Refuse,
 ): ValueInfo {
-  const list = (values: readonly ValueInfo[]) => values.map(describe).join(', ') || 'none';
+  const list = (values: readonly ValueInfo[]) => listed(values.map(describe));
   if (wanted !== undefined) {
     const found = inputs.find(({ name }) => name === wanted);
     if (!found) throw refuse(`it has no input ${wanted}; its inputs are ${list(inputs)}`);
@@ -115,75 +126,45 @@ function chooseInput(
   );
 }
 
-/** An input that nobody feeds, as a stored tensor. */
-function zeros(input: ValueInfo, refuse: Refuse): Tensor {
-  const shape = shapeOf(input);
-  // The first open dimension is the batch's, and one row serves all images where it is broadcast.
-  const dims = shape?.map((size, axis) => (axis === 0 ? (size ?? 1) : size));
-  const type = input.type?.tensorType?.elemType ?? 0;
-  const bytes = { 1: 4, 6: 4, 7: 8, 9: 1 }[type];
-  const known = dims?.every((size) => size !== null) ? (dims as number[]) : undefined;
-  if (!known || !bytes || elementCount(known) > 2 ** 24) {
-    throw refuse(
-      `it also needs the input ${describe(input)}, which critmap cannot fill with zeros; export the model with the images as its one input`,
-    );
-  }
-  const rawData = new Uint8Array(bytes * elementCount(known));
-  return create(TensorSchema, { name: input.name, dims: known.map(BigInt), dataType: type, rawData });
+/** Values of all inputs that get zeros: what tells a model's mode or shifts its features is far smaller. */
+const MOST_ZEROS = 2 ** 20;
+
+/** Inputs that nobody feeds, as stored tensors. */
+function zeroed(inputs: readonly ValueInfo[], refuse: Refuse): Tensor[] {
+  let total = 0;
+  return inputs.map((input) => {
+    const shape = shapeOf(input);
+    // The first open dimension is the batch's, and one row serves all images where it is broadcast.
+    const dims = shape?.map((size, axis) => (axis === 0 ? (size ?? 1) : size));
+    const type = input.type?.tensorType?.elemType ?? 0;
+    const bytes = { 1: 4, 6: 4, 7: 8, 9: 1 }[type];
+    const known = dims?.every((size) => size !== null) ? (dims as number[]) : undefined;
+    total += elementCount(known ?? []);
+    if (!known || !bytes || total > MOST_ZEROS) {
+      throw refuse(
+        `it also needs the input ${describe(input)}, which critmap cannot fill with zeros; export the model with the images as its one input`,
+      );
+    }
+    const rawData = new Uint8Array(bytes * elementCount(known));
+    return create(TensorSchema, { name: input.name, dims: known.map(BigInt), dataType: type, rawData });
+  });
 }
 
-/** Takes out other inputs and what is computed from them, and all outputs but one. */
+/**
+ * Takes out all outputs but one, and other inputs and layers that do not lead to it. Stored tensors stay: a
+ * checkpoint of the whole network still fits.
+ */
 function keepOnly(
   graph: Graph,
   { tensors }: GraphIndex,
   images: ValueInfo,
   output: string,
-  unused: ReadonlySet<ValueInfo>,
+  behind: ReadonlySet<string>,
 ): void {
-  const gone = new Set([...unused].map(({ name }) => name));
-  // Once through is enough where nodes are in order, which ONNX asks for.
-  for (let before = -1; gone.size > 0 && before !== graph.node.length; ) {
-    before = graph.node.length;
-    graph.node = graph.node.filter((node) => {
-      if (!readsOf(node).some((name) => gone.has(name))) return true;
-      for (const name of node.output) gone.add(name);
-      return false;
-    });
-  }
+  graph.node = graph.node.filter((node) => node.output.some((name) => behind.has(name)));
   graph.input = graph.input.filter((input) => input === images || tensors.has(input.name));
   const known = graph.output.find(({ name }) => name === output);
   graph.output = [known ?? create(ValueInfoSchema, { name: output })];
-}
-
-const isChannels = (size: Size | undefined) => size === 1 || size === 3 || size === 4;
-
-/** Puts a Transpose in front of a graph that takes N x height x width x channels. */
-function channelsFirst(
-  graph: Graph,
-  images: ValueInfo,
-  [batch, height, width, channels]: readonly Size[],
-): string {
-  const name = `${images.name} channels first`;
-  const perm = create(AttributeSchema, { name: 'perm', ints: [0n, 2n, 3n, 1n], type: 7 });
-  graph.node = [
-    create(NodeSchema, {
-      opType: 'Transpose',
-      name,
-      input: [name],
-      output: [images.name],
-      attribute: [perm],
-    }),
-    ...graph.node,
-  ];
-  const dims = [batch, channels, height, width].map((size, i) =>
-    size ? { dimValue: BigInt(size) } : { dimParam: ['batch', 'channels', 'height', 'width'][i] as string },
-  );
-  const elemType = images.type?.tensorType?.elemType ?? 0;
-  const type = create(TypeSchema, { tensorType: { elemType, shape: { dim: dims } } });
-  graph.input = graph.input.map((input) =>
-    input === images ? create(ValueInfoSchema, { name, type }) : input,
-  );
-  return name;
 }
 
 /** Names of all tensors that lead to one, stored ones included. */

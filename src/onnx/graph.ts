@@ -86,13 +86,16 @@ export function attributeInts(node: Node, name: string): number[] | undefined {
 
 /** Node inputs and the outer names that its subgraphs use, each once. */
 export function readsOf(node: Node): string[] {
-  const names = new Set(node.input.filter((name) => name !== ''));
-  for (const attribute of node.attribute) {
-    for (const graph of attribute.g ? [attribute.g, ...attribute.graphs] : attribute.graphs) {
-      for (const name of outerNames(graph)) names.add(name);
-    }
-  }
-  return [...names];
+  return [...new Set([...node.input.filter((name) => name !== ''), ...capturedBy(node)])];
+}
+
+/** Tensors that graphs inside of nodes read by name. */
+export function capturedNames(graph: Graph): Set<string> {
+  return new Set(graph.node.flatMap(capturedBy));
+}
+
+function capturedBy({ attribute }: Node): string[] {
+  return attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs).flatMap(outerNames));
 }
 
 function outerNames(graph: Graph): string[] {

@@ -4,18 +4,20 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
+import { isCheckpoint } from '../weights/checkpoint.js';
 import { alignTensors } from './align.js';
 import { chooseEnds, type EndChoice, type Ends } from './ends.js';
+import { inlineExternal } from './external.js';
+import { fill } from './fill.js';
 import { indexGraph } from './graph.js';
 import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
 import { toFloat32 } from './precision.js';
 import { refuseUnsupported } from './refuse.js';
 import { storeAsUsed } from './restore.js';
 import { type ComputedWeight, computedWeights } from './standardised.js';
-import { isExternal, withBytes, withFloats } from './tensors.js';
+import { withFloats } from './tensors.js';
 import { sliceSequences } from './unsequence.js';
 import { unshare } from './unshare.js';
 
@@ -40,9 +42,6 @@ export interface OnnxFile {
 /** protobuf itself cannot hold more; such models keep their weights in external files. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** Read and hashed at a time, a few milliseconds' worth: between two pieces the event loop goes on. */
-const PIECE = 4 * 2 ** 20;
-
 /**
  * Reads a model file, and brings its graph into the form that critmap works on: float32, parameters stored as their
  * layers use them and each its own, one input, one output.
@@ -51,18 +50,12 @@ const PIECE = 4 * 2 ** 20;
 export async function readOnnx(path: string, choice: EndChoice = {}): Promise<OnnxFile> {
   const hash = createHash('sha256');
   const bytes = await readBytes(path, hash);
-  const proto = parse(path, bytes);
-  const graph = proto.graph;
-  if (!graph || graph.node.length === 0) {
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${path} is not an ONNX model: it holds no graph. Export the model with torch.onnx.export`,
-    );
-  }
+  const proto = await parse(path, bytes);
+  const graph = proto.graph as Graph;
   await alignTensors(graph);
-  graph.initializer = await inlineExternal(path, graph.initializer, hash);
+  graph.initializer = await naming(path, () => inlineExternal(path, graph.initializer, hash));
   refuseUnsupported(path, proto);
-  const converted = await prepare(path, graph);
+  const converted = await naming(path, () => prepare(graph));
   const ends = chooseEnds(path, graph, choice);
   return {
     path,
@@ -72,17 +65,22 @@ export async function readOnnx(path: string, choice: EndChoice = {}): Promise<On
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
     converted,
     ends,
-    computed: await computedWeights(proto, indexGraph(graph)),
+    computed: await naming(path, () => computedWeights(indexGraph(graph))),
   };
 }
 
-async function prepare(path: string, graph: Graph): Promise<string[]> {
+async function prepare(graph: Graph): Promise<string[]> {
+  const converted = await toFloat32(graph);
+  sliceSequences(graph);
+  await storeAsUsed(graph);
+  unshare(graph);
+  return converted;
+}
+
+/** What reads a graph's tensors does not know the file that they are from. */
+async function naming<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
-    const converted = await toFloat32(graph);
-    sliceSequences(graph);
-    await storeAsUsed(graph);
-    unshare(graph);
-    return converted;
+    return await work();
   } catch (cause) {
     throw new CritmapError('ERR_MODEL', `${path}: ${messageOf(cause)}`, { cause });
   }
@@ -157,9 +155,9 @@ async function readBytes(path: string, hash: Hash): Promise<Uint8Array> {
 
 async function readFile(path: string, handle: FileHandle, size: number, hash: Hash): Promise<Uint8Array> {
   if (size > MAX_BYTES) {
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${path} has ${size} bytes; ONNX files end below 2 GB, larger models keep their weights in external data`,
+    throw await notAModel(
+      path,
+      `has ${size} bytes; ONNX files end below 2 GB, larger models keep their weights in external data`,
     );
   }
   const bytes = new Uint8Array(size);
@@ -176,79 +174,26 @@ async function readStream(handle: FileHandle, hash: Hash): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Reads and hashes, each piece while the next one is read; false if the file ends early. */
-async function fill(bytes: Uint8Array, handle: FileHandle, offset: number, hash: Hash): Promise<boolean> {
-  let hashed = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const reading = handle.read(bytes, at, Math.min(bytes.length - at, PIECE), offset + at);
-    hash.update(bytes.subarray(hashed, at));
-    hashed = at;
-    const { bytesRead } = await reading;
-    if (bytesRead === 0) return false;
-    at += bytesRead;
-  }
-  hash.update(bytes.subarray(hashed));
-  return true;
-}
-
-function parse(path: string, bytes: Uint8Array): Proto {
+async function parse(path: string, bytes: Uint8Array): Promise<Proto> {
   if (bytes.byteLength === 0) throw new CritmapError('ERR_MODEL', `${path} is empty`);
   try {
-    return fromBinary(ModelSchema, bytes);
+    const proto = fromBinary(ModelSchema, bytes);
+    if (proto.graph && proto.graph.node.length > 0) return proto;
   } catch (error) {
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${path} is not an ONNX model, or it is cut off or damaged (${messageOf(error)})`,
-      { cause: error },
-    );
+    const why = `is not an ONNX model, or it is cut off or damaged (${messageOf(error)})`;
+    throw await notAModel(path, why, error);
   }
+  throw await notAModel(
+    path,
+    'is not an ONNX model: it holds no graph. Export the model with torch.onnx.export',
+  );
 }
 
-/** Brings the bytes of external tensors in, reading just their ranges. */
-async function inlineExternal(path: string, tensors: readonly Tensor[], hash: Hash): Promise<Tensor[]> {
-  const done: Tensor[] = [];
-  for (const tensor of tensors) {
-    if (!isExternal(tensor)) {
-      done.push(tensor);
-      continue;
-    }
-    done.push(withBytes(tensor, await readExternal(path, tensor, hash)));
-  }
-  return done;
-}
-
-async function readExternal(path: string, tensor: Tensor, hash: Hash): Promise<Uint8Array> {
-  const entries = new Map(tensor.externalData.map((entry) => [entry.key, entry.value]));
-  const location = normalize(entries.get('location') ?? '');
-  const fail = (why: string, cause?: unknown) =>
-    new CritmapError('ERR_MODEL', `${path}: the external data of ${tensor.name} ${why}`, { cause });
-  // A model from elsewhere must not make us read any other file of this machine.
-  if (location === '.' || isAbsolute(location) || location === '..' || location.startsWith(`..${sep}`)) {
-    throw fail(
-      `is at ${JSON.stringify(location)}, outside the model's folder; move it beside ${basename(path)}`,
-    );
-  }
-  const file = resolve(dirname(path), location);
-  const handle = await open(file).catch((error) => {
-    throw fail(`should be in ${location} beside the model: ${messageOf(error)}`, error);
-  });
-  try {
-    const { size } = await handle.stat();
-    const offset = Number(entries.get('offset') ?? 0);
-    const length = Number(entries.get('length') ?? size - offset);
-    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
-      throw fail('has an impossible offset or length: the file is damaged');
-    }
-    if (offset + length > size) {
-      throw fail(`needs ${offset + length} bytes of ${location}, which has ${size}: the file is cut off`);
-    }
-    // A fresh buffer starts aligned, so the floats in it can be viewed in place.
-    const bytes = new Uint8Array(length);
-    if (!(await fill(bytes, handle, offset, hash))) {
-      throw fail(`ends early in ${location}: the file is cut off`);
-    }
-    return bytes;
-  } finally {
-    await handle.close();
-  }
+async function notAModel(path: string, why: string, cause?: unknown): Promise<CritmapError> {
+  // A pipe would be waited for.
+  const checkpoint = (await stat(path)).isFile() && (await isCheckpoint(path).catch(() => false));
+  const what = checkpoint
+    ? 'is a checkpoint; give it with --weights, and the network with --arch NAME or an ONNX file'
+    : why;
+  return new CritmapError('ERR_MODEL', `${path} ${what}`, { cause });
 }

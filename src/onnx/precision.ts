@@ -5,6 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { CritmapError } from '../errors.js';
+import { fromBfloat16, fromFloat16 } from '../half-floats.js';
 import type { Attribute, Graph, Tensor, ValueInfo } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName, withFloats } from './tensors.js';
 
@@ -73,39 +74,12 @@ async function widened(tensor: Tensor): Promise<Tensor> {
       const at = (i: number) => (raw.byteLength > 0 ? view.getFloat64(8 * i, true) : tensor.doubleData[i]!);
       for (let i = from; i < to; i++) values[i] = at(i);
     } else {
-      const bits = new Uint32Array(to - from);
-      const at = (i: number) =>
-        raw.byteLength > 0 ? view.getUint16(2 * i, true) : tensor.int32Data[i]! & 0xffff;
+      const bits = new Uint16Array(to - from);
+      const at = (i: number) => (raw.byteLength > 0 ? view.getUint16(2 * i, true) : tensor.int32Data[i]!);
       for (let i = from; i < to; i++) bits[i - from] = at(i);
-      values.set(dataType === BFLOAT16 ? fromBfloat16(bits) : fromFloat16(bits), from);
+      (dataType === BFLOAT16 ? fromBfloat16 : fromFloat16)(bits, values.subarray(from, to));
     }
     if (to < count) await setImmediate();
   }
   return withFloats(tensor, values);
-}
-
-/** A bfloat16 is a float32's upper half. */
-function fromBfloat16(bits: Uint32Array): Float32Array {
-  for (let i = 0; i < bits.length; i++) bits[i] = bits[i]! << 16;
-  return new Float32Array(bits.buffer);
-}
-
-/**
- * The fields of a float16 put where float32 has them, its exponent's bias mended by a product that is exact, for
- * subnormal numbers too; infinities and NaN have the highest exponent in both.
- */
-function fromFloat16(bits: Uint32Array): Float32Array {
-  const values = new Float32Array(bits.buffer);
-  for (let i = 0; i < bits.length; i++) {
-    const half = bits[i]!;
-    const sign = (half & 0x8000) << 16;
-    if ((half & 0x7c00) === 0x7c00) {
-      bits[i] = sign | 0x7f800000 | ((half & 0x3ff) << 13);
-      continue;
-    }
-    bits[i] = (half & 0x7fff) << 13;
-    values[i] = values[i]! * 2 ** 112;
-    bits[i] = bits[i]! | sign;
-  }
-  return values;
 }

@@ -4,8 +4,9 @@
  * they leave a stored tensor under its own name. What computes something else (a standardised weight) stays.
  */
 import { setImmediate } from 'node:timers/promises';
-import { attributeInt, attributeInts, type GraphIndex, indexGraph } from './graph.js';
+import { attributeInt, attributeInts, capturedNames, type GraphIndex, indexGraph } from './graph.js';
 import type { Graph, Node, Tensor } from './onnx_pb.js';
+import { shapeAfter } from './shapes.js';
 import { changed, dimensions, elementCount, FLOAT, floats, integers, withFloats } from './tensors.js';
 import { expandIdentities } from './unshare.js';
 
@@ -39,18 +40,19 @@ function liftConstants(graph: Graph): void {
 
 async function restoreOnce(graph: Graph): Promise<boolean> {
   const index = indexGraph(graph);
-  const outputs = new Set(graph.output.map(({ name }) => name));
+  // What other graphs read too, or a person sees, stays what it is.
+  const seen = new Set([...graph.output.map(({ name }) => name), ...capturedNames(graph)]);
   const renamed = new Map<string, string>();
   const reshapedNames = new Set<string>();
   const done = new Set<Node>();
   for (const [i, tensor] of graph.initializer.entries()) {
-    if (tensor.dataType !== FLOAT) continue;
+    if (tensor.dataType !== FLOAT || seen.has(tensor.name)) continue;
     const readers = index.consumers.get(tensor.name) ?? [];
     const views = readers.map((node) => viewOf(index, node, tensor));
     const [view] = views;
     // Read in two ways, the tensor may be tied: it stays as it is.
     if (!view || views.some((other) => other?.key !== view.key)) continue;
-    if (readers.some((node) => outputs.has(node.output[0] ?? '') || !leadsToLayers(index, node))) continue;
+    if (readers.some((node) => seen.has(node.output[0] ?? '') || !leadsToLayers(index, node))) continue;
     graph.initializer[i] = view.restored();
     reshapedNames.add(tensor.name);
     for (const node of readers) {
@@ -92,44 +94,14 @@ function viewOf(index: GraphIndex, node: Node, tensor: Tensor): View | undefined
       return;
     return { key: `Transpose ${perm}`, restored: () => transposed(tensor, dims, perm) };
   }
-  const shape = shapeAfter(index, node, dims);
+  const second = index.tensors.get(node.input[1] ?? '');
+  const shape = shapeAfter(node, dims, second && integers(second));
   if (!shape?.every(Number.isSafeInteger) || elementCount(shape) !== elementCount(dims)) return undefined;
   return reshaped(tensor, shape);
 }
 
 function reshaped(tensor: Tensor, shape: readonly number[]): View {
   return { key: `Reshape ${shape}`, restored: () => changed(tensor, { dims: shape.map(BigInt) }) };
-}
-
-function shapeAfter(index: GraphIndex, node: Node, dims: readonly number[]): number[] | undefined {
-  const second = index.tensors.get(node.input[1] ?? '');
-  const given = second && integers(second);
-  switch (node.opType) {
-    case 'Reshape': {
-      if (!given || attributeInt(node, 'allowzero', 0) !== 0) return undefined;
-      const kept = given.map((size, axis) => (size === 0 ? (dims[axis] ?? 0) : size));
-      const rest = kept.reduce((product, size) => (size < 0 ? product : product * size), 1);
-      return kept.map((size) => (size < 0 ? elementCount(dims) / rest : size));
-    }
-    case 'Flatten': {
-      const axis = attributeInt(node, 'axis', 1);
-      const split = axis < 0 ? axis + dims.length : axis;
-      return [elementCount(dims.slice(0, split)), elementCount(dims.slice(split))];
-    }
-    default: {
-      // Their axes are an attribute before opset 13.
-      const axes = attributeInts(node, 'axes') ?? given;
-      if (node.opType === 'Squeeze') {
-        const out = axes?.map((axis) => (axis < 0 ? axis + dims.length : axis));
-        return dims.filter((size, axis) => (out ? !out.includes(axis) : size !== 1));
-      }
-      if (!axes) return undefined;
-      const rank = dims.length + axes.length;
-      const added = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
-      const old = dims[Symbol.iterator]();
-      return Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (old.next().value ?? 0)));
-    }
-  }
 }
 
 function transposed(tensor: Tensor, dims: readonly number[], perm: readonly number[]): Tensor {

@@ -4,17 +4,9 @@
  * arXiv:1602.07868). A reset replaces the trained tensor and the graph standardises what it is given, as PyTorch's
  * module does; gains are the module's own and stay.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
-import { InferenceSession } from 'onnxruntime-node';
-import type { GraphIndex } from './graph.js';
-import {
-  GraphSchema,
-  ModelSchema,
-  type Node,
-  type Model as Proto,
-  type Tensor,
-  ValueInfoSchema,
-} from './onnx_pb.js';
+import { attributeInts, type GraphIndex } from './graph.js';
+import type { Node, Tensor } from './onnx_pb.js';
+import { integersAfter, integersOf, type KnownIntegers, shapeAfter } from './shapes.js';
 import { dimensions, elementCount, FLOAT } from './tensors.js';
 
 export interface ComputedWeight {
@@ -32,30 +24,36 @@ const elementwise = new Set(
 );
 
 /**
- * The computed weights of convolutions, by the name that the convolution reads.
- * Those whose trained tensor cannot be told are left out.
+ * The computed weights of convolutions, by the name that the convolution reads. Nothing is computed for it: what a
+ * graph makes of a stored tensor may be of any size, and take any time.
+ * Those whose trained tensor or shape cannot be told are left out.
  */
-export async function computedWeights(proto: Proto, index: GraphIndex): Promise<Map<string, ComputedWeight>> {
+export function computedWeights(index: GraphIndex): Map<string, ComputedWeight> {
   const found = new Map<string, ComputedWeight>();
-  const candidates = new Map<string, Ancestry>();
+  const seen = new Set<string>();
   for (const node of index.graph.node) {
     const name = node.opType === 'Conv' ? (node.input[1] ?? '') : '';
-    if (!name || index.tensors.has(name) || candidates.has(name)) continue;
+    if (!name || index.tensors.has(name) || seen.has(name)) continue;
+    seen.add(name);
     const ancestry = ancestryOf(index, name);
-    if (ancestry) candidates.set(name, ancestry);
-  }
-  if (candidates.size === 0) return found;
-  const shapes = await shapesOf(proto, candidates).catch(() => new Map<string, readonly number[]>());
-  for (const [name, { stored, nodes }] of candidates) {
-    const dims = shapes.get(name);
-    if (!dims || dims.length < 3) continue;
-    const [tensor, ...rest] = [...stored].sort((a, b) => sizeOf(b) - sizeOf(a));
-    // Gains and the like have one number per output channel at most.
-    if (!tensor || sizeOf(tensor) !== elementCount(dims)) continue;
-    if (rest.some((other) => sizeOf(other) > (dims[0] ?? 0))) continue;
-    if (leavesOrder(nodes, tensor.name, name)) found.set(name, { tensor: tensor.name, dims: [...dims] });
+    const weight = ancestry && computedWeight(index, ancestry, name);
+    const kernel = attributeInts(node, 'kernel_shape');
+    if (weight && (!kernel || kernel.join() === weight.dims.slice(2).join())) found.set(name, weight);
   }
   return found;
+}
+
+function computedWeight(
+  index: GraphIndex,
+  { nodes, stored }: Ancestry,
+  name: string,
+): ComputedWeight | undefined {
+  const [tensor, ...rest] = [...stored].sort((a, b) => sizeOf(b) - sizeOf(a));
+  const dims = tensor && shapeInOrder(index, nodes, tensor, name);
+  if (!dims || dims.length < 3 || sizeOf(tensor) !== elementCount(dims)) return undefined;
+  // Gains and the like have one number per output channel at most.
+  if (rest.some((other) => sizeOf(other) > (dims[0] ?? 0))) return undefined;
+  return { tensor: tensor.name, dims: [...dims] };
 }
 
 const sizeOf = (tensor: Tensor) => elementCount(dimensions(tensor));
@@ -63,78 +61,90 @@ const sizeOf = (tensor: Tensor) => elementCount(dimensions(tensor));
 /** What a tensor is computed from, when that is not the image. */
 interface Ancestry {
   /** Producers before consumers. */
-  nodes: Node[];
+  nodes: Set<Node>;
   /** Floats. */
   stored: Set<Tensor>;
-  /** Of other types: shapes, axes. */
-  others: Set<Tensor>;
 }
 
 /** Nodes that lead to a weight; a damaged file's endless ones must not hold us up. */
 const MOST = 200;
 
 function ancestryOf(index: GraphIndex, name: string): Ancestry | undefined {
-  const found: Ancestry = { nodes: [], stored: new Set(), others: new Set() };
-  const visit = (current: string, visiting: readonly Node[]): boolean => {
+  const found: Ancestry = { nodes: new Set(), stored: new Set() };
+  const visiting = new Set<Node>();
+  const visit = (current: string): boolean => {
     const tensor = index.tensors.get(current);
     const node = index.producer.get(current);
     if (tensor && node?.opType !== 'Constant') {
-      (tensor.dataType === FLOAT ? found.stored : found.others).add(tensor);
+      if (tensor.dataType === FLOAT) found.stored.add(tensor);
       return true;
     }
-    if (!node || visiting.includes(node) || visiting.length + found.nodes.length > MOST) return false;
-    if (found.nodes.includes(node)) return true;
-    if (!node.input.every((input) => input === '' || visit(input, [...visiting, node]))) return false;
-    found.nodes.push(node);
+    if (!node || visiting.has(node) || visiting.size + found.nodes.size > MOST) return false;
+    if (found.nodes.has(node)) return true;
+    // What makes something of nothing is random; what holds a graph may read, and do, anything.
+    const known = node.opType === 'Constant' || node.input.length > 0;
+    if (!known || node.attribute.some(({ g, graphs }) => g || graphs.length > 0)) return false;
+    visiting.add(node);
+    if (!node.input.every((input) => input === '' || visit(input))) return false;
+    visiting.delete(node);
+    found.nodes.add(node);
     return true;
   };
-  return visit(name, []) && found.nodes.length > 0 ? found : undefined;
+  return visit(name) && found.nodes.size > 0 ? found : undefined;
+}
+
+/** A tensor on the way to the weight. */
+interface Stage {
+  /** Has the trained tensor's elements in their places, or has moved them, or tells something of them only. */
+  state: 'own' | 'moved' | 'measured';
+  /** Of what is not measured, where the graph tells it. */
+  shape?: readonly number[] | undefined;
 }
 
 /**
- * Whether the weight has the tensor's elements in their places: apart from means and the like of them, which may be
- * taken in any order, they are treated one by one.
+ * The weight's shape if it has the tensor's elements in their places: apart from means and the like of them, which
+ * may be taken in any order, they are treated one by one.
  */
-function leavesOrder(nodes: readonly Node[], tensor: string, weight: string): boolean {
-  const states = new Map<string, 'own' | 'moved' | 'measured'>([[tensor, 'own']]);
+function shapeInOrder(
+  index: GraphIndex,
+  nodes: Iterable<Node>,
+  tensor: Tensor,
+  weight: string,
+): readonly number[] | undefined {
+  const stages = new Map<string, Stage>([[tensor.name, { state: 'own', shape: dimensions(tensor) }]]);
+  const known: KnownIntegers = new Map();
+  const shapeOf = (name: string) => {
+    const stored = index.tensors.get(name);
+    return stages.get(name)?.shape ?? (stored && dimensions(stored));
+  };
   for (const node of nodes) {
+    const values = integersAfter(index, node, known, shapeOf);
+    if (values) known.set(node.output[0] ?? '', values);
     // CastLike looks at its second input's type only.
     const inputs = node.opType === 'CastLike' ? node.input.slice(0, 1) : node.input;
-    const found = new Set(inputs.flatMap((name) => states.get(name) ?? []));
-    if (found.size === 0) continue;
-    let state: 'own' | 'moved' | 'measured';
-    if (/^(Reduce|Shape$|Size$)/.test(node.opType) || (found.size === 1 && found.has('measured'))) {
-      state = 'measured';
-    } else if (node.opType === 'Transpose') {
-      state = 'moved';
-    } else if (elementwise.has(node.opType) && !(found.has('own') && found.has('moved'))) {
-      state = found.has('own') ? 'own' : 'moved';
-    } else {
-      return false;
-    }
-    for (const name of node.output) states.set(name, state);
+    const found = inputs.flatMap((name) => stages.get(name) ?? []);
+    if (found.length === 0) continue;
+    const stage = stageAfter(node, found, integersOf(index, known, node.input[1]));
+    if (!stage) return undefined;
+    for (const name of node.output) stages.set(name, stage);
   }
-  return states.get(weight) === 'own';
+  const last = stages.get(weight);
+  return last?.state === 'own' ? last.shape : undefined;
 }
 
-/** Shapes of the candidates, by computing them: shapes may be computed too. */
-async function shapesOf(
-  proto: Proto,
-  candidates: ReadonlyMap<string, Ancestry>,
-): Promise<Map<string, readonly number[]>> {
-  const all = [...candidates.values()];
-  const graph = create(GraphSchema, {
-    name: 'weights',
-    node: [...new Set(all.flatMap(({ nodes }) => nodes))],
-    initializer: [...new Set(all.flatMap(({ stored, others }) => [...stored, ...others]))],
-    output: [...candidates.keys()].map((name) => create(ValueInfoSchema, { name })),
-  });
-  const bytes = toBinary(ModelSchema, { ...proto, metadataProps: [], graph });
-  const session = await InferenceSession.create(bytes, {
-    graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 3,
-  });
-  const made = await session.run({});
-  await session.release();
-  return new Map(Object.entries(made).map(([name, { dims }]) => [name, dims]));
+/** @param given the node's second input where it is known */
+function stageAfter(
+  node: Node,
+  found: readonly Stage[],
+  given: readonly number[] | undefined,
+): Stage | undefined {
+  const own = found.find(({ state }) => state === 'own');
+  const moved = found.find(({ state }) => state === 'moved');
+  if (/^(Reduce|Shape$|Size$)/.test(node.opType) || !(own || moved)) return { state: 'measured' };
+  if (node.opType === 'Transpose') return { state: 'moved' };
+  if (!elementwise.has(node.opType) || (own && moved)) return undefined;
+  if (!own) return { state: 'moved' };
+  // What is measured, and a gain, is at most as large.
+  const arranges = /^(Reshape|Squeeze|Unsqueeze|Flatten)$/.test(node.opType);
+  return { state: 'own', shape: arranges ? own.shape && shapeAfter(node, own.shape, given) : own.shape };
 }

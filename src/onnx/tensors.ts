@@ -40,6 +40,27 @@ export function dimensions(tensor: Tensor): number[] {
   return dims;
 }
 
+/** Bits of an element, by TensorProto.DataType; strings have no size of their own. */
+const elementBits: Record<number, number> = {
+  ...{ 1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128 },
+  ...{ 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2 },
+};
+
+/**
+ * Bytes that a tensor's elements take, stored raw.
+ * @throws CritmapError (ERR_MODEL) for types that are not stored so, and impossible dimensions
+ */
+export function byteLength(tensor: Tensor): number {
+  const bits = elementBits[tensor.dataType];
+  if (bits === undefined) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `tensor ${tensor.name} is ${typeName(tensor.dataType)}, whose size critmap does not know`,
+    );
+  }
+  return Math.ceil((elementCount(dimensions(tensor)) * bits) / 8);
+}
+
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, d) => product * d, 1);
 }

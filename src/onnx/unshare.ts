@@ -4,6 +4,8 @@
  * so every bias and every BatchNorm statistic becomes a tensor of its own again. A weight that several nodes use
  * stays shared, and copies of one become one: it is tied, and one parameter.
  */
+import { createHash } from 'node:crypto';
+import { capturedNames } from './graph.js';
 import type { Graph, Node, Tensor } from './onnx_pb.js';
 import { changed } from './tensors.js';
 
@@ -25,20 +27,38 @@ function tieCopies(graph: Graph): void {
   const weights = new Set(
     graph.node.flatMap(({ opType, input }) => (/^(Conv|Gemm|MatMul)$/.test(opType) ? [input[1]] : [])),
   );
-  const groups = new Map<string, Tensor[]>();
+  const captured = capturedNames(graph);
+  const anonymous = graph.initializer.filter(
+    ({ name, rawData }) => computed.test(name) && weights.has(name) && !captured.has(name) && varies(rawData),
+  );
   const tied = new Map<string, string>();
-  for (const tensor of graph.initializer) {
-    if (!computed.test(tensor.name) || !weights.has(tensor.name) || !varies(tensor.rawData)) continue;
-    const key = `${tensor.dataType} ${tensor.dims}`;
-    const group = groups.get(key) ?? [];
-    const first = group.find(({ rawData }) => Buffer.compare(rawData, tensor.rawData) === 0);
-    if (first) tied.set(tensor.name, first.name);
-    else groups.set(key, [...group, tensor]);
+  for (const group of alike(anonymous, beginning)) {
+    for (const [first, ...copies] of alike(group, whole)) {
+      for (const { name } of copies) tied.set(name, first?.name ?? name);
+    }
   }
   if (tied.size === 0) return;
   for (const node of graph.node) node.input = node.input.map((name) => tied.get(name) ?? name);
   graph.initializer = graph.initializer.filter(({ name }) => !tied.has(name));
 }
+
+/** Groups of tensors with the same key, without those that are alone. */
+function alike(tensors: readonly Tensor[], keyOf: (tensor: Tensor) => string): Tensor[][] {
+  const groups = new Map<string, Tensor[]>();
+  for (const tensor of tensors) {
+    const key = keyOf(tensor);
+    const group = groups.get(key);
+    if (group) group.push(tensor);
+    else groups.set(key, [tensor]);
+  }
+  return [...groups.values()].filter(({ length }) => length > 1);
+}
+
+/** Tells almost all weights apart without reading them. */
+const beginning = ({ dataType, dims, rawData }: Tensor) =>
+  `${dataType} ${dims} ${rawData.byteLength} ${Buffer.from(rawData.subarray(0, 64)).toString('hex')}`;
+
+const whole = ({ rawData }: Tensor) => createHash('sha256').update(rawData).digest('hex');
 
 /** Weights that are all the same number are equal to others without being theirs. */
 function varies(bytes: Uint8Array): boolean {
@@ -75,6 +95,7 @@ function separateOwned(graph: Graph): void {
 
   const makers = new Map(graph.node.map((node) => [node.output[0] ?? '', node]));
   const owners = new Map<string, Map<string, string>>();
+  const added: Tensor[] = [];
   for (const node of graph.node) {
     const module = ownerOf(node, makers);
     for (const slot of ownedSlots(node)) {
@@ -90,11 +111,12 @@ function separateOwned(graph: Graph): void {
       if (!stored.has(own)) {
         const copy = changed(tensor, { name: own });
         stored.set(own, copy);
-        graph.initializer = [...graph.initializer, copy];
+        added.push(copy);
       }
       node.input[slot] = own;
     }
   }
+  graph.initializer = [...graph.initializer, ...added];
 }
 
 /** Inputs that belong to the node's module alone: a bias, a norm's scale, shift and statistics. */

@@ -3,6 +3,7 @@
  * that is read. float16, bfloat16 and float32 keep their value; float64 is rounded to the nearest.
  */
 import { endianness } from 'node:os';
+import { fromBfloat16, fromFloat16 } from '../half-floats.js';
 
 export interface ElementType {
   /** PyTorch's name, `float32`. */
@@ -64,19 +65,12 @@ export function toFloat32(bytes: Uint8Array, { name }: ElementType, target: Floa
     case 'float64':
       target.set(new Float64Array(aligned(bytes, 8)));
       return;
-    case 'float16': {
-      halves ??= halfTable();
-      const values = new Uint16Array(aligned(bytes, 2));
-      for (let i = 0; i < values.length; i++) target[i] = halves[values[i]!]!;
+    case 'float16':
+      fromFloat16(new Uint16Array(aligned(bytes, 2)), target);
       return;
-    }
-    case 'bfloat16': {
-      // The upper half of a float32.
-      const values = new Uint16Array(aligned(bytes, 2));
-      const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);
-      for (let i = 0; i < values.length; i++) bits[i] = values[i]! << 16;
+    case 'bfloat16':
+      fromBfloat16(new Uint16Array(aligned(bytes, 2)), target);
       return;
-    }
     default:
       throw new RangeError(`${name} is not converted to float32`);
   }
@@ -93,18 +87,4 @@ function aligned(bytes: Uint8Array, size: 2 | 4 | 8): ArrayBuffer {
     else swapped.swap64();
   }
   return own.buffer as ArrayBuffer;
-}
-
-/** The value of every float16, by its bits: 1 sign, 5 exponent (bias 15), 10 fraction. */
-let halves: Float32Array | undefined;
-
-function halfTable(): Float32Array {
-  return Float32Array.from({ length: 2 ** 16 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
 }

@@ -145,6 +145,17 @@ t.test('bad model files get one line that names the file', async (t) => {
   }
 });
 
+t.test('a checkpoint in place of a model is named as one, with what to do', async (t) => {
+  for (const name of ['mlp.float16.pth', 'bottleneck.legacy.pth', 'bottleneck.safetensors']) {
+    const path = fixture(`weights/${name}`);
+    const message = await messageOf(loadModel(path));
+    t.equal(
+      message,
+      `${path} is a checkpoint; give it with --weights, and the network with --arch NAME or an ONNX file`,
+    );
+  }
+});
+
 t.test('external data that is cut off or outside the model folder is refused', async (t) => {
   const dir = t.testdir({ outside: {}, inside: {} });
   const inside = join(dir, 'inside', 'm.onnx');

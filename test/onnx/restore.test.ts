@@ -152,3 +152,19 @@ t.test('what a graph computes with, or gives, is left alone', async (t) => {
     t.strictSame(graph.node, nodes, nodes.map(({ opType }) => opType).join());
   }
 });
+
+t.test('what a graph inside of a node reads as well keeps its shape', async (t) => {
+  for (const captured of ['w', 'v']) {
+    const inner = create(GraphSchema, { node: [node('Identity', [captured], 'i')] });
+    const branch = node('If', ['yes'], 'other');
+    branch.attribute = [create(AttributeSchema, { name: 'then_branch', g: inner })];
+    const graph = graphOf({ w: [2, 3, 4] }, { s: [0, -1] }, [
+      node('Reshape', ['w', 's'], 'v'),
+      node('Conv', ['x', 'v'], 'logits'),
+      branch,
+    ]);
+    await storeAsUsed(graph);
+    t.strictSame(opsOf(graph), ['Reshape', 'Conv', 'If'], captured);
+    t.strictSame(dimensions(tensor(graph, 'w')), [2, 3, 4]);
+  }
+});

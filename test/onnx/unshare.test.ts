@@ -6,8 +6,10 @@ import t from 'tap';
 import { loadModel } from '../../src/model.js';
 import { writeOnnx } from '../../src/onnx/model.js';
 import { type Graph, type Model, ModelSchema, NodeSchema } from '../../src/onnx/onnx_pb.js';
+import { unshare } from '../../src/onnx/unshare.js';
 import { fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';
+import { graph, node, value, weight } from './graphs.js';
 
 /** What torch.onnx.export does to parameters of equal value: one is stored, the others are its Identities. */
 function merge(proto: Model, kept: string, merged: string): void {
@@ -65,4 +67,46 @@ t.test('a bias that two layers point at becomes two, and a tied module keeps its
   t.equal(a?.bias?.tensor, bias);
   t.not(b?.bias?.tensor, bias);
   t.strictSame(apart.values(b?.bias?.tensor as string), apart.values(bias));
+});
+
+t.test('copies of a weight become one unless a graph inside of a node reads them', async (t) => {
+  const inner = graph({ node: [node('Identity', ['onnx::3'], 'i')], output: [value('i', [])] });
+  const made = graph({
+    node: [
+      ...[0, 1, 2, 3].map((i) => node('MatMul', ['x', `onnx::${i}`], `y${i}`)),
+      node('If', ['yes'], 'z', { then_branch: inner }),
+    ],
+    initializer: [
+      weight('onnx::0', [8, 8]),
+      weight('onnx::1', [8, 8], 2),
+      weight('onnx::2', [8, 8]),
+      weight('onnx::3', [8, 8]),
+    ],
+  });
+  unshare(made);
+  t.strictSame(
+    made.node.slice(0, 4).map(({ input }) => input[1]),
+    ['onnx::0', 'onnx::1', 'onnx::0', 'onnx::3'],
+  );
+});
+
+// A comparison of each with each takes minutes.
+t.test('a hundred thousand weights of one shape, and owners of one bias, take seconds', async (t) => {
+  const count = 100_000;
+  const names = Array.from({ length: count }, (_, i) => `onnx::${i}`);
+  // They differ at their ends.
+  const initializer = names.map((name, i) => {
+    const tensor = weight(name, [5, 5]);
+    new Float32Array(tensor.rawData.buffer)[24] = i >> 1;
+    return tensor;
+  });
+  const made = graph({
+    node: names.map((name, i) => node('Gemm', ['x', name, 'bias'], `y${i}`)),
+    initializer: [...initializer, weight('bias', [5])],
+  });
+  const began = performance.now();
+  unshare(made);
+  t.ok(performance.now() - began < 60_000);
+  t.equal(made.initializer.filter(({ name }) => name.startsWith('onnx::')).length, count / 2);
+  t.equal(made.initializer.filter(({ name }) => name.startsWith('bias')).length, count / 2);
 });
