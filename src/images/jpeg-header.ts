@@ -39,7 +39,11 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   for (;;) {
     // Fill bytes before a marker, and what decoders skip: anything that is no marker.
     while (at < bytes.length && !(bytes[at] === 0xff && bytes[at + 1] !== 0xff && bytes[at + 1] !== 0)) at++;
-    if (at + 4 > bytes.length) throw new Error('the file ends before the picture');
+    // What is wrong after the frame's header the decoder tells.
+    if (at + 4 > bytes.length) {
+      if (found) return { ...found, scans: 'several' };
+      throw new Error('the file ends before the picture');
+    }
     const marker = bytes[at + 1]!;
     at += 2;
     // Restart, start and temporary markers have no content.
@@ -50,7 +54,10 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
       const inOne = !progressive && marker === 0xda && bytes[at + 2] === found.components;
       return { ...found, scans: inOne ? 'one' : 'several' };
     }
-    if (length < 2 || at + length > bytes.length) throw new Error('its header is damaged or cut off');
+    if (length < 2 || at + length > bytes.length) {
+      if (found) return { ...found, scans: 'several' };
+      throw new Error('its header is damaged or cut off');
+    }
     if (isFrame(marker) && !found) {
       found = frame(bytes, at, marker & 15);
       progressive = (marker & 3) === 2;
