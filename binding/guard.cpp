@@ -8,10 +8,11 @@ namespace {
 
 using Create = napi_status (*)(napi_env, napi_value, napi_value, napi_value*);
 
-napi_value make_error(napi_env env, Create create, const char* text) {
-  napi_value message, error;
+napi_value make_error(napi_env env, Create create, const char* text, const char* code = nullptr) {
+  napi_value message, error, code_text = nullptr;
   if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) != napi_ok) return nullptr;
-  return create(env, nullptr, message, &error) == napi_ok ? error : nullptr;
+  if (code && napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &code_text) != napi_ok) return nullptr;
+  return create(env, code_text, message, &error) == napi_ok ? error : nullptr;
 }
 
 }  // namespace
@@ -23,7 +24,7 @@ napi_value current_error(napi_env env) noexcept {
     } catch (const Napi::Error& error) {
       return error.Value();
     } catch (const std::bad_alloc&) {
-      return make_error(env, napi_create_range_error, "not enough memory for this call");
+      return make_error(env, napi_create_range_error, no_memory_text, no_memory_code);
     } catch (const std::out_of_range& error) {
       return make_error(env, napi_create_range_error, error.what());
     } catch (const std::exception& error) {

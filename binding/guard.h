@@ -11,6 +11,9 @@ using Call = Napi::Value (*)(const Napi::CallbackInfo&);
 
 // Inside a catch block: the exception as a JavaScript error, or null if the environment refuses.
 napi_value current_error(napi_env env) noexcept;
+// What JavaScript reads when memory ran out, for it is nobody's mistake.
+inline constexpr const char* no_memory_code = "ERR_MEMORY";
+inline constexpr const char* no_memory_text = "not enough memory for this call";
 // A promise that is rejected with `error`, or null.
 napi_value rejected(napi_env env, napi_value error) noexcept;
 

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "guard.h"
+
 namespace critmap::binding {
 
 Napi::Value PromiseWorker::start(Napi::Env env, std::unique_ptr<PromiseWorker> worker) {
@@ -26,7 +28,8 @@ void PromiseWorker::run(napi_env, void* data) {
     self->execute();
   } catch (const std::bad_alloc&) {
     self->failure_ = Failure::range;
-    self->message_ = "not enough memory for this call";
+    self->message_ = no_memory_text;
+    self->code_ = no_memory_code;
   } catch (const std::exception& error) {
     self->failure_ = Failure::other;
     self->message_ = error.what();
@@ -42,7 +45,7 @@ void PromiseWorker::settle(napi_env env, napi_status status, void* data) {
   } else {
     const bool cancelled = self->failure_ == Failure::none;
     self->deferred_.reject(env, cancelled ? Failure::other : self->failure_,
-                           cancelled ? "the work was cancelled" : self->message_, nullptr);
+                           cancelled ? "the work was cancelled" : self->message_, self->code_);
   }
   napi_delete_async_work(env, self->work_);
 }

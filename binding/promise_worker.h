@@ -37,6 +37,8 @@ class PromiseWorker {
 
   Failure failure_ = Failure::none;
   std::string message_;
+  // Of the error; null for none.
+  const char* code_ = nullptr;
   napi_async_work work_ = nullptr;
   Deferred deferred_;
 };

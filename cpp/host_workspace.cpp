@@ -127,19 +127,6 @@ class HostDevice : public Device {
 
 }  // namespace
 
-void Workspace::prepare(const Program& program) {
-  storages_.clear();
-  program_ = nullptr;
-  release();
-  storages_ = take(program);
-  program_ = &program;
-}
-
-std::byte* Workspace::address(size_t slot) const {
-  const TensorSlot& found = program_->slots[slot];
-  return storages_[found.storage] + found.offset;
-}
-
 std::unique_ptr<Device> make_host_device(const ort::Library& library) {
   return std::make_unique<HostDevice>(library);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <new>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,10 @@ namespace {
 #define CRITMAP_TEXT_OF(x) CRITMAP_TEXT(x)
 constexpr const char* library = "libjpeg-turbo " CRITMAP_TEXT_OF(LIBJPEG_TURBO_VERSION);
 
-// Progressive files say how many scans they have, each a pass over the whole picture; real ones have about
-// ten.
+// Progressive files have as many scans as they like, each a pass over the whole picture; real ones have about
+// ten. The second is of scans times pixels: some seconds of work.
 constexpr int most_scans = 500;
+constexpr double most_scanned = 4e9;
 // Progressive files are held as coefficients.
 constexpr long most_memory = 1L << 30;
 
@@ -34,10 +36,16 @@ class Decoder {
   explicit Decoder(std::span<const uint8_t> file) : file_(file) {
     state_.err = jpeg_std_error(&errors_);
     state_.client_data = this;
-    errors_.error_exit = [](j_common_ptr state) { fail(state, nullptr); };
+    errors_.error_exit = [](j_common_ptr state) {
+      // What it cannot hold it would keep on disk, which Debian's library has no code for.
+      const bool too_large = state->err->msg_code == JERR_NO_BACKING_STORE;
+      fail(state, too_large ? "it is too large for a progressive JPEG" : nullptr);
+    };
     errors_.output_message = [](j_common_ptr) {};
     progress_.progress_monitor = [](j_common_ptr state) {
-      if (reinterpret_cast<j_decompress_ptr>(state)->input_scan_number > most_scans) {
+      const auto* const file = reinterpret_cast<j_decompress_ptr>(state);
+      const int scans = file->input_scan_number;
+      if (scans > most_scans || double(scans) * file->image_width * file->image_height > most_scanned) {
         fail(state, "it has too many scans");
       }
     };
@@ -56,7 +64,7 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
 
   void read_header() {
-    if (setjmp(jump_)) throw JpegError(message_);
+    if (setjmp(jump_)) give_up();
     jpeg_create_decompress(&state_);
     state_.mem->max_memory_to_use = most_memory;
     state_.progress = &progress_;
@@ -66,17 +74,17 @@ class Decoder {
     jpeg_read_header(&state_, TRUE);
   }
   void start(J_COLOR_SPACE colours) {
-    if (setjmp(jump_)) throw JpegError(message_);
+    if (setjmp(jump_)) give_up();
     state_.out_color_space = colours;
     jpeg_start_decompress(&state_);
   }
   void read_row(uint8_t* row) {
-    if (setjmp(jump_)) throw JpegError(message_);
+    if (setjmp(jump_)) give_up();
     jpeg_read_scanlines(&state_, &row, 1);
   }
   // To the marker at the end of the file, so that a file without it is refused.
   void finish() {
-    if (setjmp(jump_)) throw JpegError(message_);
+    if (setjmp(jump_)) give_up();
     jpeg_finish_decompress(&state_);
   }
 
@@ -93,6 +101,13 @@ class Decoder {
       state->err->format_message(state, self.message_);
     }
     longjmp(self.jump_, 1);
+  }
+
+  // After the jump.
+  [[noreturn]] void give_up() const {
+    // This machine's fault, not the file's.
+    if (errors_.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
+    throw JpegError(message_);
   }
 
   [[noreturn]] static void ends_early(j_decompress_ptr state) {

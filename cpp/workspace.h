@@ -54,7 +54,7 @@ class Device {
 
 std::unique_ptr<Device> make_host_device(const ort::Library& library);
 // `index`: CUDA's number of the card. Throws cuda::Error, or ort::Error when this ONNX Runtime has no CUDA
-// provider. cuda_none.cpp where there is no CUDA code.
+// provider. cuda_workspace_none.cpp where there is no CUDA code.
 std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index);
 
 }  // namespace critmap

@@ -132,7 +132,6 @@ function refuseMisuse(options: SweepOptions): void {
   }
 }
 
-/** As many images as fit 4.8 MB: activations of a batch then stay near the caches. */
 /**
  * Images per inference call. On a ResNet-50 at 224 pixels 4, 8 and 24 took the same time an image (39, 40 and 40
  * ms of one core); smaller images need more of them to fill the processor.

@@ -11,8 +11,11 @@ include(CheckLanguage)
 
 set(CRITMAP_CUDA AUTO CACHE STRING "CUDA code: AUTO, ON, OFF, or EMULATE for tests")
 set_property(CACHE CRITMAP_CUDA PROPERTY STRINGS AUTO ON OFF EMULATE)
-set(CRITMAP_CUDA_ARCHITECTURES "$ENV{CRITMAP_CUDA_ARCHITECTURES}" CACHE STRING
-  "Kinds of cards to compile for; empty: all that are supported")
+set(CRITMAP_CUDA_ARCHITECTURES "" CACHE STRING "Kinds of cards to compile for; empty: all that are supported")
+if(NOT "$ENV{CRITMAP_CUDA_ARCHITECTURES}" STREQUAL "")
+  # Whatever an earlier configuration was for; make's own runs, without the variable, keep to this.
+  set_property(CACHE CRITMAP_CUDA_ARCHITECTURES PROPERTY VALUE "$ENV{CRITMAP_CUDA_ARCHITECTURES}")
+endif()
 
 set(critmap_cuda FALSE)
 set(critmap_cuda_reason "CRITMAP_CUDA=${CRITMAP_CUDA}")

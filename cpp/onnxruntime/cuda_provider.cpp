@@ -9,12 +9,14 @@ using CudaOptions = Owned<OrtCUDAProviderOptionsV2, &Api::ReleaseCUDAProviderOpt
 using SessionOptions = Owned<OrtSessionOptions, &Api::ReleaseSessionOptions>;
 
 [[noreturn]] void refuse(const Library& library, const std::string& why, int code) {
-  throw Error(
-      "ONNX Runtime " + library.version + " in " + library.path + " cannot use a GPU: " + why +
-          ". Let CRITMAP_ONNXRUNTIME name the folder of an ONNX Runtime for GPUs, with its "
-          "libonnxruntime_providers_shared and libonnxruntime_providers_cuda, and install the CUDA and "
-          "cuDNN that it was built for",
-      code);
+  throw Error("ONNX Runtime " + library.version + " in " + library.path + " cannot use a GPU: " + why +
+                  ". On Linux x64 `npm run setup:cuda` in critmap's folder fetches the provider for CUDA 12; "
+                  "else let "
+                  "CRITMAP_ONNXRUNTIME name the folder of an ONNX Runtime for GPUs, with its "
+                  "libonnxruntime_providers_shared and libonnxruntime_providers_cuda. Install the CUDA and "
+                  "cuDNN that "
+                  "it was built for; see docs/gpu.md",
+              code);
 }
 
 OrtMemoryInfo* make_memory(const Library& library, int device) {

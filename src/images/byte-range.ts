@@ -20,7 +20,7 @@ export interface ByteRange {
 /** `byteLength` bytes of an open file from `start`. */
 export function fileRange(handle: FileHandle, name: string, start: number, byteLength: number): ByteRange {
   const read = async (position: number, length: number): Promise<Buffer> => {
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = allocate(length, name);
     for (let filled = 0; filled < length; ) {
       const { bytesRead } = await handle
         .read(bytes, filled, length - filled, start + position + filled)
@@ -33,6 +33,14 @@ export function fileRange(handle: FileHandle, name: string, start: number, byteL
     return bytes;
   };
   return { name, byteLength, read };
+}
+
+function allocate(length: number, name: string): Buffer {
+  try {
+    return Buffer.allocUnsafe(length);
+  } catch (thrown) {
+    throw fileError(name, thrown);
+  }
 }
 
 /** Bytes in memory; reads are views. */

@@ -6,14 +6,14 @@ import { availableParallelism } from 'node:os';
 import { CritmapError } from '../errors.js';
 import { forEachBounded } from './bounded.js';
 import type { Crops } from './crops.js';
-import { ImageError } from './input-error.js';
+import { ImageError, lacksMemory } from './input-error.js';
 
 /** Enough to keep libuv's threads busy with decoding while others wait for the disk. */
 export const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);
 
 const MOST_NAMED = 50;
 /** These are the machine's, whatever image was being read. */
-const NOT_THE_IMAGE = ['EMFILE', 'ENFILE', 'ENOMEM'];
+const NOT_THE_IMAGE = ['EMFILE', 'ENFILE'];
 
 /** An image that cannot be used. */
 export interface BadImage {
@@ -50,7 +50,7 @@ export async function checkImages(
     try {
       (await crops.check(index)).copy(digests, at * 32);
     } catch (thrown) {
-      if (!(thrown instanceof ImageError) || NOT_THE_IMAGE.includes(codeOf(thrown.cause))) throw thrown;
+      if (!(thrown instanceof ImageError) || isTheMachines(thrown.cause)) throw thrown;
       bad.push({ index, name: crops.source.nameOf(index), problem: thrown.problem });
     }
     onProgress?.(++done, indices.length);
@@ -74,6 +74,7 @@ export function badImagesError(source: string, bad: readonly BadImage[], total: 
   return new CritmapError('ERR_IMAGES', text);
 }
 
-function codeOf(cause: unknown): string {
-  return (cause as NodeJS.ErrnoException | null | undefined)?.code ?? '';
+function isTheMachines(cause: unknown): boolean {
+  const code = (cause as NodeJS.ErrnoException | null | undefined)?.code ?? '';
+  return NOT_THE_IMAGE.includes(code) || lacksMemory(cause);
 }

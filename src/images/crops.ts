@@ -3,10 +3,10 @@
  * there. Owns the source and the cache.
  */
 import { createHash } from 'node:crypto';
-import { CritmapError, messageOf } from '../errors.js';
+import { CritmapError } from '../errors.js';
 import type { ImageCache } from './cache/index.js';
 import type { Fit } from './fit.js';
-import { imageError } from './input-error.js';
+import { decodingError, imageError } from './input-error.js';
 import type { ImageSource, InputShape, Pixels } from './source.js';
 
 export class Crops {
@@ -30,7 +30,7 @@ export class Crops {
     const stamp = (cache && (await this.#named(index, () => source.stamp?.(index)))) ?? null;
     const remembered = stamp === null ? null : cache!.stamps.get(stamp);
     if (remembered && cache!.pixels.has(remembered)) return remembered;
-    const raw = await source.raw(index);
+    const raw = await this.#named(index, () => source.raw(index));
     const digest = sha256(raw);
     if (source.content === 'files' && !cache?.pixels.has(digest)) {
       const { data } = await this.#decode(raw, index);
@@ -75,7 +75,7 @@ export class Crops {
   async #read(index: number, checked: Buffer | null, kept: Uint8Array): Promise<Uint8Array> {
     const { source, cache } = this;
     if (cache && checked && (await cache.pixels.read(checked, kept))) return kept;
-    const raw = await source.raw(index);
+    const raw = await this.#named(index, () => source.raw(index));
     const digest = cache || checked ? sha256(raw) : null;
     if (checked && digest && !digest.equals(checked)) {
       throw imageError(
@@ -100,12 +100,7 @@ export class Crops {
       return await work();
     } catch (thrown) {
       if (thrown instanceof CritmapError) throw thrown;
-      throw imageError(
-        this.source.nameOf(index),
-        messageOf(thrown),
-        'take it out or give --skip-bad-images',
-        thrown,
-      );
+      throw decodingError(this.source.nameOf(index), (reason) => reason, thrown);
     }
   }
 }

@@ -25,13 +25,40 @@ const UNREADABLE: readonly [begins: string, name: string][] = [
 ];
 
 /**
- * @param bytes - a whole image file
- * @param channels - 3 for RGB, 1 for Pillow's `L`
- * @throws Error with the decoder's reason, for anything that is not a whole, undamaged image
+ * The revision of what this file and `colour.ts` make of a picture. To be raised with every change of any pixel of any
+ * kind of file: cached pixels of other revisions are not used.
  */
-export async function decodeImage(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
+export const DECODING_REVISION = 1;
+
+/** An image file whose header has been read. */
+export interface Picture extends Size {
+  /** What decoding takes at most, the pixels that come out of it and a copy of them together. */
+  readonly memoryBytes: number;
+  /**
+   * @param channels - 3 for RGB, 1 for Pillow's `L`
+   * @throws Error with the decoder's reason when the file is cut off or damaged
+   */
+  decode(channels: 1 | 3): Promise<Pixels>;
+}
+
+/**
+ * @param bytes - a whole image file
+ * @throws Error with the reason, for anything that is not an image of a kind that is read
+ */
+export async function openPicture(bytes: Uint8Array): Promise<Picture> {
+  const { image, metadata } = await reasoned(() => open(bytes));
+  const { height, width, channels: stored, depth } = metadata;
+  return {
+    height,
+    width,
+    memoryBytes: height * width * Math.max(3, stored) * (depth === 'ushort' ? 2 : 1) * 2,
+    decode: (channels) => reasoned(() => decode(bytes, image, metadata, channels)),
+  };
+}
+
+async function reasoned<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await decode(bytes, channels);
+    return await work();
   } catch (thrown) {
     throw new Error(reasonOf(thrown), { cause: thrown });
   }
@@ -43,8 +70,7 @@ function reasonOf(thrown: unknown): string {
   return message === 'Unknown error' || message === '' ? 'its data is damaged' : message;
 }
 
-async function decode(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
-  const { image, metadata } = await open(bytes);
+async function decode(bytes: Uint8Array, image: Sharp, metadata: Metadata, channels: 1 | 3): Promise<Pixels> {
   const { height, width } = metadata;
   const of = (data: Uint8Array, stored: 1 | 3): Pixels => ({
     data: inChannels(data, stored, channels),

@@ -1,7 +1,7 @@
 /** What all sources of encoded images share: decoding with the image's name in every refusal. */
 import { CritmapError } from '../errors.js';
 import type { Fit } from './fit.js';
-import { imageError } from './input-error.js';
+import { decodingError, imageError } from './input-error.js';
 import { readImage } from './read-image.js';
 import type { Pixels } from './source.js';
 
@@ -25,12 +25,6 @@ export async function decodeNamed(raw: Uint8Array, channels: 1 | 3, fit: Fit, na
     return await readImage(raw, channels, fit);
   } catch (thrown) {
     if (thrown instanceof CritmapError) throw thrown;
-    const [reason] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
-    throw imageError(
-      name,
-      `cannot be decoded (${reason})`,
-      'replace it, take it out or give --skip-bad-images',
-      thrown,
-    );
+    throw decodingError(name, (reason) => `cannot be decoded (${reason})`, thrown);
   }
 }

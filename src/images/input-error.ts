@@ -29,6 +29,9 @@ export function optionError(message: string): CritmapError {
   return new CritmapError('ERR_OPTION', oneLine(message));
 }
 
+const NEEDS_MEMORY = 'close other programs or give the machine more memory';
+const NO_MEMORY_CODES = ['ENOMEM', 'ERR_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED'];
+
 const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
   ENOENT: ['does not exist', 'check the path'],
   ENOTDIR: ['does not exist (part of the path is a file)', 'check the path'],
@@ -39,6 +42,7 @@ const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
   ENAMETOOLONG: ['has too long a path', 'check the path'],
   EMFILE: ['too many files are open', 'raise the limit (ulimit -n)'],
   ENFILE: ['too many files are open', 'close other programs'],
+  ENOMEM: ['there is not enough memory', NEEDS_MEMORY],
   EIO: ['the disk reports an error', 'copy it elsewhere and check the disk'],
 };
 
@@ -49,6 +53,32 @@ export function fileError(name: string, thrown: unknown): ImageError {
 
 /** Why a file operation failed, and what to do. */
 export function fileProblem(thrown: unknown): [problem: string, remedy: string] {
+  if (lacksMemory(thrown)) return FILE_ERRORS.ENOMEM!;
   const code = (thrown as NodeJS.ErrnoException | null)?.code ?? '';
   return FILE_ERRORS[code] ?? [`cannot be read (${messageOf(thrown)})`, 'check the file and try again'];
+}
+
+/**
+ * The refusal of an image that could not be decoded.
+ * @param problem - of the reason
+ */
+export function decodingError(
+  name: string,
+  problem: (reason: string) => string,
+  thrown: unknown,
+): ImageError {
+  if (lacksMemory(thrown)) return fileError(name, thrown);
+  const remedy = 'replace it, take it out or give --skip-bad-images';
+  const [reason] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n');
+  return imageError(name, problem(reason!), remedy, thrown);
+}
+
+/** Whether something failed because the machine had no more memory, which is not the image's fault. */
+export function lacksMemory(thrown: unknown): boolean {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (NO_MEMORY_CODES.includes((error as NodeJS.ErrnoException).code ?? '')) return true;
+    // V8's and libvips' own, which have no code.
+    if (/^Array buffer allocation failed|\bout of memory\b/i.test(error.message)) return true;
+  }
+  return false;
 }

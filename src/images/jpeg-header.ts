@@ -6,8 +6,8 @@ export interface JpegHeader {
   readonly width: number;
   /** 1: grey, 3: YCbCr or RGB, 4: CMYK or YCCK. */
   readonly components: 1 | 3 | 4;
-  /** Whether there is an Adobe segment, which some readers take for a sign of inverted inks. */
-  readonly adobe: boolean;
+  /** Whether the picture comes in several scans, so that all of it must be held while it is decoded. */
+  readonly scans: 'one' | 'several';
 }
 
 /** By the low four bits of a start-of-frame marker: what the decoder has no code for. */
@@ -32,27 +32,41 @@ export function isJpeg(bytes: Uint8Array): boolean {
  * @throws Error with the reason for a header that is cut off or damaged, and for kinds of JPEG that are not read
  */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader {
-  let adobe = false;
+  let found: Omit<JpegHeader, 'scans'> | undefined;
+  let progressive = false;
   let at = 2;
   const word = (from: number) => (bytes[from]! << 8) | bytes[from + 1]!;
   for (;;) {
     // Fill bytes before a marker, and what decoders skip: anything that is no marker.
     while (at < bytes.length && !(bytes[at] === 0xff && bytes[at + 1] !== 0xff && bytes[at + 1] !== 0)) at++;
-    if (at + 4 > bytes.length) throw new Error('the file ends before the picture');
+    // What is wrong after the frame's header the decoder tells.
+    if (at + 4 > bytes.length) {
+      if (found) return { ...found, scans: 'several' };
+      throw new Error('the file ends before the picture');
+    }
     const marker = bytes[at + 1]!;
     at += 2;
     // Restart, start and temporary markers have no content.
     if ((marker >= 0xd0 && marker <= 0xd8) || marker === 0x01) continue;
     const length = word(at);
-    if (marker === 0xd9 || marker === 0xda) throw new Error('it has no frame header');
-    if (length < 2 || at + length > bytes.length) throw new Error('its header is damaged or cut off');
-    if (marker === 0xee && length >= 14 && isAdobe(bytes, at + 2)) adobe = true;
-    if (isFrame(marker)) return frame(bytes, at, marker & 15, adobe);
+    if (marker === 0xd9 || marker === 0xda) {
+      if (!found) throw new Error('it has no frame header');
+      const inOne = !progressive && marker === 0xda && bytes[at + 2] === found.components;
+      return { ...found, scans: inOne ? 'one' : 'several' };
+    }
+    if (length < 2 || at + length > bytes.length) {
+      if (found) return { ...found, scans: 'several' };
+      throw new Error('its header is damaged or cut off');
+    }
+    if (isFrame(marker) && !found) {
+      found = frame(bytes, at, marker & 15);
+      progressive = (marker & 3) === 2;
+    }
     at += length;
   }
 }
 
-function frame(bytes: Uint8Array, at: number, kind: number, adobe: boolean): JpegHeader {
+function frame(bytes: Uint8Array, at: number, kind: number): Omit<JpegHeader, 'scans'> {
   const [precision = 0, high = 0, low = 0, wide = 0, narrow = 0, components = 0] = bytes.subarray(
     at + 2,
     at + 8,
@@ -66,14 +80,10 @@ function frame(bytes: Uint8Array, at: number, kind: number, adobe: boolean): Jpe
   if (components !== 1 && components !== 3 && components !== 4) {
     throw new Error(`it has ${components} colour components`);
   }
-  return { height, width, components, adobe };
+  return { height, width, components };
 }
 
 /** Among the start-of-frame markers are two for tables and one that is reserved. */
 function isFrame(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-}
-
-function isAdobe(bytes: Uint8Array, at: number): boolean {
-  return String.fromCharCode(...bytes.subarray(at, at + 5)) === 'Adobe';
 }

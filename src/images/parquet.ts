@@ -4,7 +4,6 @@
  * until `close`.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { basename } from 'node:path';
 import {
   type AsyncBuffer,
   type Compressors,
@@ -14,19 +13,24 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { CritmapError, messageOf } from '../errors.js';
+import { Budget } from './budget.js';
 import { type ByteRange, fileRange } from './byte-range.js';
-import { fileStamp } from './cache/stamps.js';
+import { stampOf } from './cache/stamps.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
 import { fileError, imageError } from './input-error.js';
 import { MAX_LABEL } from './label-array.js';
 import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './parquet-schema.js';
+import { shardNames } from './shards.js';
 import type { ImageSource } from './source.js';
 
-/** In flight are a few neighbours, so two groups at a time are wanted at most. */
+/** Neighbours are wanted together, so that two groups serve them; each may take a gigabyte. */
+const GROUPS_READ_AT_ONCE = 2;
 const GROUPS_KEPT = 2;
 const MOST_PAGE_BYTES = 2 ** 30;
 
 interface Shard {
+  /** What its images' names begin with. */
+  name: string;
   range: ByteRange;
   handle: FileHandle;
   file: AsyncBuffer;
@@ -55,7 +59,8 @@ export async function openParquet(
     for (const { handle } of shards) await handle.close();
   };
   try {
-    for (const file of files) shards.push(await openShard(file, labels));
+    const names = shardNames(files);
+    for (const [at, file] of files.entries()) shards.push(await openShard(file, names[at]!, labels));
     return await assemble(source, shards, wanted, close);
   } catch (thrown) {
     await close();
@@ -63,12 +68,13 @@ export async function openParquet(
   }
 }
 
-async function openShard(path: string, labels: string): Promise<Shard> {
+async function openShard(path: string, name: string, labels: string): Promise<Shard> {
   const refuse = (thrown: unknown) => Promise.reject(fileError(path, thrown));
   const handle = await open(path, 'r').catch(refuse);
   try {
-    const range = fileRange(handle, path, 0, (await handle.stat()).size);
-    const stamp = await fileStamp(path).catch(refuse);
+    const info = await handle.stat({ bigint: true }).catch(refuse);
+    const range = fileRange(handle, path, 0, Number(info.size));
+    const stamp = stampOf(info);
     const file = bufferOf(range);
     const metadata = await guarded(path, () => parquetMetadataAsync(file, { geoparquet: false }));
     const columns = await guarded(path, async () => findColumns(metadata, labels, path));
@@ -79,7 +85,7 @@ async function openShard(path: string, labels: string): Promise<Shard> {
       starts.push(rows);
       rows += count;
     }
-    return { range, handle, file, stamp, metadata, columns, starts, rows };
+    return { name, range, handle, file, stamp, metadata, columns, starts, rows };
   } catch (thrown) {
     await handle.close();
     throw thrown;
@@ -184,9 +190,7 @@ async function assemble(
     content: 'files',
     total,
     size: null,
-    names: shards.flatMap(({ range, rows }) =>
-      Array.from({ length: rows }, (_, row) => `${basename(range.name)}/${row}`),
-    ),
+    names: shards.flatMap(({ name, rows }) => Array.from({ length: rows }, (_, row) => `${name}/${row}`)),
     labels: await labelsOf(shards, total),
     classNames: shards[0]!.columns.classNames,
     layout: 'image files',
@@ -211,31 +215,38 @@ async function assemble(
 }
 
 async function labelsOf(shards: readonly Shard[], total: number): Promise<Int32Array | null> {
+  const { label: expected, classNames } = shards[0]!.columns;
+  const most = classNames ? classNames.length - 1 : MAX_LABEL;
   const labels = new Int32Array(total);
   let at = 0;
   for (const shard of shards) {
     const { label } = shard.columns;
-    if (label !== shards[0]!.columns.label) {
-      const problem = `classes are in the column ${label}, elsewhere in ${shards[0]!.columns.label}`;
+    if (label !== expected) {
+      const problem = `classes are in the column ${label}, elsewhere in ${expected}`;
       throw imageError(shard.range.name, problem, 'give files that have the same columns');
     }
     if (label === null) continue;
-    for (const value of await readColumn(shard, [label], 0, shard.rows)) {
+    for (const [row, value] of (await readColumn(shard, [label], 0, shard.rows)).entries()) {
       const number = typeof value === 'bigint' ? Number(value) : value;
-      if (!(typeof number === 'number' && number >= 0 && number <= MAX_LABEL)) {
-        const problem = `the column ${label} has ${String(value)} at row ${at}`;
+      if (!(typeof number === 'number' && number >= 0 && number <= most)) {
+        const named = classNames ? `, and there are names for ${classNames.length} classes` : '';
+        const problem = `the column ${label} has ${String(value)} at row ${row}${named}`;
         throw imageError(shard.range.name, problem, 'give --labels FILE, or --labels none');
       }
       labels[at++] = number;
     }
   }
-  return shards[0]!.columns.label === null ? null : labels;
+  return expected === null ? null : labels;
 }
 
 /** Whole row groups, the last few in memory. */
 class GroupReader {
   readonly #groups = new Map<string, Promise<unknown[]>>();
+  /** Those of them that have been read, in that order. */
+  readonly #kept: string[] = [];
+  readonly #reading = new Budget(GROUPS_READ_AT_ONCE);
 
+  /** A copy of a row's value, which does not keep its group in memory. */
   async read(shard: Shard, row: number): Promise<unknown> {
     const { starts, rows, columns, range } = shard;
     let group = starts.length - 1;
@@ -245,13 +256,21 @@ class GroupReader {
     let values = this.#groups.get(key);
     if (!values) {
       const path = columns.nested ? ([columns.image, 'bytes'] as const) : ([columns.image] as const);
-      values = readColumn(shard, path, start, starts[group + 1] ?? rows);
+      values = this.#reading.run(1, () => readColumn(shard, path, start, starts[group + 1] ?? rows));
       this.#groups.set(key, values);
-      // A failure belongs to who awaits it, and is not kept.
-      values.catch(() => this.#groups.delete(key));
-      if (this.#groups.size > GROUPS_KEPT) this.#groups.delete(this.#groups.keys().next().value!);
+      values.then(
+        () => this.#keep(key),
+        // A failure belongs to who awaits it, and is not kept.
+        () => this.#groups.delete(key),
+      );
     }
     const value = (await values)[row - start];
-    return columns.nested ? (value as { bytes?: unknown } | null)?.bytes : value;
+    const bytes = columns.nested ? (value as { bytes?: unknown } | null)?.bytes : value;
+    return bytes instanceof Uint8Array ? new Uint8Array(bytes) : bytes;
+  }
+
+  #keep(key: string): void {
+    this.#kept.push(key);
+    if (this.#kept.length > GROUPS_KEPT) this.#groups.delete(this.#kept.shift()!);
   }
 }

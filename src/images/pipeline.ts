@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { native } from '../native.js';
+import { version } from '../version.js';
+import { DECODING_REVISION } from './decode.js';
 import type { Fit } from './fit.js';
 import { readImage } from './read-image.js';
 import type { InputShape } from './source.js';
@@ -18,12 +20,18 @@ export function fitOf(transform: ImageTransform, { height, width }: InputShape):
 const PROBE = { width: 97, height: 61, channels: 3 } as const;
 
 /**
- * What cached pixels belong to: the transform without the normalisation, the decoder's version, and what becomes of
- * one fixed picture, so that pixels never outlive a change of the decoder or the resampler.
+ * What cached pixels belong to: the transform without the normalisation, the versions of all that decodes, and what
+ * becomes of one fixed picture. That one is a colour JPEG and shows a change of its decoder or the resampler that no
+ * version tells of; of what is done to other kinds of files only the versions tell.
  */
 export async function pipelineMark(transform: ImageTransform, shape: InputShape): Promise<unknown> {
   const geometry = { ...transform, mean: null, std: null };
-  const versions = { ...sharp.versions, jpeg: native().info().jpeg };
+  const versions = {
+    ...sharp.versions,
+    jpeg: native().info().jpeg,
+    critmap: version,
+    decoding: DECODING_REVISION,
+  };
   return { geometry, shape, versions, probe: await probe(fitOf(transform, shape), shape) };
 }
 

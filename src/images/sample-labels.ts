@@ -31,6 +31,7 @@ export async function labelSample(
   }
   const { classNames } = source;
   const labels = source.labels && Int32Array.from(indices, (index) => source.labels![index]!);
+  if (labels && classNames) refuseNameless(source, labels, classNames, indices);
   if (!labels || !classNames || classes === undefined) return { labels, classNames };
   if (
     classes === imagenetSynsets.length &&
@@ -41,6 +42,21 @@ export async function labelSample(
   }
   warnOfOtherClasses(name, classNames, classes, warn);
   return { labels, classNames };
+}
+
+function refuseNameless(
+  source: ImageSource,
+  labels: Int32Array,
+  classNames: readonly string[],
+  indices: Uint32Array,
+): void {
+  const at = labels.findIndex((label) => label >= classNames.length);
+  if (at === -1) return;
+  throw imageError(
+    source.nameOf(indices[at]!),
+    `is of class ${labels[at]}, and there are names for ${classNames.length} classes`,
+    'correct its class, or give --labels FILE or --labels none',
+  );
 }
 
 function warnOfOtherClasses(

@@ -3,7 +3,7 @@
  * one file is all. Files come in the pattern's order, those of a `*` or a folder in code-point order.
  */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { expand } from 'brace-expansion';
 import picomatch from 'picomatch';
 import { compareCodePoints } from './folder-listing.js';
@@ -83,10 +83,30 @@ function checked(source: string, files: readonly string[]): Shards {
   if (kinds.size !== 1 || (kind !== 'tar' && kind !== 'parquet')) {
     throw imageError(source, 'names tar and Parquet files at once', 'give files of one kind');
   }
-  const twice = files.find((file, at) => files.indexOf(file) !== at);
-  if (twice !== undefined && files.length < 1000)
-    throw imageError(source, `names ${twice} twice`, 'name it once');
+  const seen = new Set<string>();
+  for (const file of files) {
+    const path = resolve(file);
+    if (seen.has(path)) throw imageError(source, `names ${file} twice`, 'name it once');
+    seen.add(path);
+  }
   return { kind, files };
+}
+
+/**
+ * What the images' names begin with: the shards' own names or, where these repeat (`{train,val}/000.tar`), their
+ * paths in the folder that holds all of them.
+ */
+export function shardNames(files: readonly string[]): string[] {
+  const names = files.map((file) => basename(file));
+  if (new Set(names).size === names.length) return names;
+  const paths = files.map((file) => resolve(file));
+  let common = dirname(paths[0]!);
+  while (!paths.every((path) => path.startsWith(join(common, sep)))) {
+    // Windows has several roots.
+    if (dirname(common) === common) return paths;
+    common = dirname(common);
+  }
+  return paths.map((path) => relative(common, path).replaceAll(sep, '/'));
 }
 
 const exists = (path: string) =>

@@ -11,9 +11,9 @@ interface Spread {
 }
 
 export interface SourceSurvey {
-  /** Images by format and colour, such as `jpeg srgb`, most first; null when the images are not encoded. */
+  /** Images by format and colour, such as `jpeg srgb`, most first, or `unknown`; null when the images are not encoded. */
   formats: Record<string, number> | null;
-  /** In pixels. */
+  /** In pixels, of those whose header could be read; null when there are none. */
   sizes: { width: Spread; height: Spread } | null;
 }
 
@@ -32,18 +32,22 @@ export async function surveyImages(set: ImageSet, signal?: AbortSignal): Promise
     async (at) => {
       const raw = await set.encoded(at);
       if (raw === null) return;
-      const { format, space, width, height } = await sharp(raw).metadata();
-      const kind = `${format} ${space}`;
+      // What critmap reads and sharp does not, such as some JPEG files, is in the sample all the same.
+      const header = await sharp(raw)
+        .metadata()
+        .catch(() => null);
+      const kind = header ? `${header.format} ${header.space}` : 'unknown';
       formats.set(kind, (formats.get(kind) ?? 0) + 1);
-      widths.push(width);
-      heights.push(height);
+      if (!header) return;
+      widths.push(header.width);
+      heights.push(header.height);
     },
     signal,
   );
-  if (widths.length === 0) return { formats: null, sizes: null };
+  if (formats.size === 0) return { formats: null, sizes: null };
   return {
     formats: Object.fromEntries([...formats].sort(([, a], [, b]) => b - a)),
-    sizes: { width: spread(widths), height: spread(heights) },
+    sizes: widths.length === 0 ? null : { width: spread(widths), height: spread(heights) },
   };
 }
 

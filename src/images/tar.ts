@@ -7,10 +7,11 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { forEachBounded } from './bounded.js';
 import { type ByteRange, fileRange } from './byte-range.js';
-import { fileStamp } from './cache/stamps.js';
+import { stampOf } from './cache/stamps.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
 import { IMAGE_EXTENSIONS } from './folder-listing.js';
 import { fileError, imageError } from './input-error.js';
+import { shardNames } from './shards.js';
 import type { ImageSource } from './source.js';
 import { indexTar, type TarMember } from './tar-index.js';
 import { labelOfText } from './tar-labels.js';
@@ -19,6 +20,8 @@ const SHARDS_AT_ONCE = 8;
 /** Each stays open; a shard is hundreds of megabytes, so this is more than a disk holds. */
 const MOST_SHARDS = 10_000;
 const MOST_LABEL_BYTES = 2 ** 20;
+/** It is read as a whole, and a sparse file may declare any size. */
+const MOST_IMAGE_BYTES = 2 ** 30;
 
 interface Shard {
   name: string;
@@ -45,13 +48,14 @@ export async function openTar(
 ): Promise<ImageSource> {
   const wanted = encodedChannels(source, channels);
   if (files.length > MOST_SHARDS) throw imageError(source, `${files.length} shards`, `give ${MOST_SHARDS}`);
+  const names = shardNames(files);
   const shards = new Array<Shard>(files.length);
   const close = async () => {
     for (const shard of shards) await shard?.handle.close();
   };
   try {
     await forEachBounded(0, files.length, SHARDS_AT_ONCE, async (at) => {
-      shards[at] = await openShard(files[at]!, withLabels);
+      shards[at] = await openShard(files[at]!, names[at]!, withLabels);
     });
     return assemble(source, shards, wanted, withLabels, close);
   } catch (thrown) {
@@ -60,14 +64,15 @@ export async function openTar(
   }
 }
 
-async function openShard(path: string, withLabels: boolean): Promise<Shard> {
+async function openShard(path: string, name: string, withLabels: boolean): Promise<Shard> {
   const refuse = (thrown: unknown) => Promise.reject(fileError(path, thrown));
   const handle = await open(path, 'r').catch(refuse);
   try {
-    const range = fileRange(handle, path, 0, (await handle.stat()).size);
-    const stamp = await fileStamp(path).catch(refuse);
+    const info = await handle.stat({ bigint: true }).catch(refuse);
+    const range = fileRange(handle, path, 0, Number(info.size));
+    const stamp = stampOf(info);
     const shard: Shard = {
-      name: basename(path),
+      name,
       range,
       stamp,
       handle,
@@ -175,7 +180,15 @@ function assemble(
     },
     raw: async (index) => {
       const { shard, at } = locate(index);
-      return shard.range.read(shard.positions[at]!, shard.lengths[at]!);
+      const byteLength = shard.lengths[at]!;
+      if (byteLength > MOST_IMAGE_BYTES) {
+        throw imageError(
+          nameOf(index),
+          `is ${byteLength} bytes, too large for an image`,
+          'take it out or give --skip-bad-images',
+        );
+      }
+      return shard.range.read(shard.positions[at]!, byteLength);
     },
     decode: (raw, index, fit) => decodeNamed(raw, channels, fit, nameOf(index)),
     close,

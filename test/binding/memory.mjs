@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 
 const addon = createRequire(import.meta.url)(process.argv[2]);
 const values = new Float32Array(1 << 24);
-const settle = (error) => String(error);
+const settle = (error) => (error.code ? `${error} (${error.code})` : String(error));
 const attempt = (call) => {
   try {
     call();

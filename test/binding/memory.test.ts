@@ -14,8 +14,8 @@ t.test(
     const run = spawnSync(process.execPath, [child, path], { encoding: 'utf8' });
     t.equal(run.status, 0, run.stderr.slice(-2000));
     t.strictSame(JSON.parse(run.stdout), {
-      shuffle: 'RangeError: not enough memory for this call',
-      shuffleAsync: 'RangeError: not enough memory for this call',
+      shuffle: 'RangeError: not enough memory for this call (ERR_MEMORY)',
+      shuffleAsync: 'RangeError: not enough memory for this call (ERR_MEMORY)',
       compare: 'RangeError: Array buffer allocation failed',
       afterwards: 'worked',
     });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import t from 'tap';
 import { native, RESAMPLE_FILTERS, type Resampling } from '../../src/native.js';
 
@@ -123,4 +124,17 @@ t.test('a progressive file of very many scans is refused', { skip: noJpeg }, asy
   await t.rejects(addon.resampleJpeg(bytes, { ...sampling([18, 24], [9, 12]), channels: 1 }), {
     message: 'it has too many scans',
   });
+});
+
+t.test('of a large picture fewer scans are read', { skip: noJpeg }, async (t) => {
+  const side = 4000;
+  const grey = sharp(Buffer.alloc(side * side, 9), { raw: { width: side, height: side, channels: 1 } });
+  const progressive = await grey.toColourspace('b-w').jpeg({ progressive: true }).toBuffer();
+  const resize = { ...sampling([side, side], [9, 12]), channels: 1 } as const;
+  await addon.resampleJpeg(progressive, resize);
+  const end = progressive.length - 2;
+  const scan = progressive.lastIndexOf(Buffer.from([0xff, 0xda]));
+  const repeated = new Array<Buffer>(300).fill(progressive.subarray(scan, end));
+  const bytes = Buffer.concat([progressive.subarray(0, end), ...repeated, progressive.subarray(end)]);
+  await t.rejects(addon.resampleJpeg(bytes, resize), { message: 'it has too many scans' });
 });

@@ -6,18 +6,21 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { mock } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import t from 'tap';
 import { defaultCacheDirectory, parseCacheSize } from '../../src/images/cache/index.js';
 import { PixelCache } from '../../src/images/cache/pixel-cache.js';
+import { makeRoom } from '../../src/images/cache/room.js';
 import { fileStamp, StampCache } from '../../src/images/cache/stamps.js';
 import { type ImageOptions, openImages } from '../../src/images/index.js';
 
@@ -52,6 +55,19 @@ const segments = (cache: string) =>
   readdirSync(join(cache, 'pixels'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.segment'))
     .map((name) => join(cache, 'pixels', name));
+
+/** Nothing for a file that has been closed meanwhile. */
+const readlink = (path: string): string => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+};
+
+/** The folder of a transform, as the cache calls it. */
+const named = (transform: string) => createHash('sha256').update(transform).digest('hex').slice(0, 32);
+const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /** Everything below a folder, as far as it is files. */
 function bytesIn(folder: string): number {
@@ -145,8 +161,13 @@ t.test('the limit holds: what was used longest ago goes first, what is in use st
   const warnings: string[] = [];
   const recordBytes = 1000;
   const open = (transform: string, limitBytes: number) =>
-    PixelCache.open({ root, transform, recordBytes, limitBytes, onWarning: (text) => warnings.push(text) });
-  const digest = (text: string) => createHash('sha256').update(text).digest();
+    PixelCache.open({
+      root,
+      transform: named(transform),
+      recordBytes,
+      limitBytes,
+      onWarning: (text) => warnings.push(text),
+    });
   const fill = async (transform: string, count: number, limit: number) => {
     const cache = await open(transform, limit);
     for (let i = 0; i < count; i++)
@@ -156,7 +177,7 @@ t.test('the limit holds: what was used longest ago goes first, what is in use st
   await fill('old', 20, 100_000);
   await fill('middle', 20, 100_000);
   const aged = (transform: string, seconds: number) => {
-    const folder = join(root, 'pixels', transform);
+    const folder = join(root, 'pixels', named(transform));
     for (const name of readdirSync(folder)) utimesSync(join(folder, name), seconds, seconds);
   };
   aged('old', 1000);
@@ -169,8 +190,8 @@ t.test('the limit holds: what was used longest ago goes first, what is in use st
   await used.close();
   await fill('new', 40, 80_000);
   t.ok(bytesIn(root) <= 80_000, `${bytesIn(root)} bytes`);
-  t.equal(readdirSync(join(root, 'pixels', 'middle')).length, 0, 'the oldest went');
-  t.equal(readdirSync(join(root, 'pixels', 'old')).length, 1);
+  t.equal(readdirSync(join(root, 'pixels', named('middle'))).length, 0, 'the oldest went');
+  t.equal(readdirSync(join(root, 'pixels', named('old'))).length, 1);
   t.same(warnings, []);
   await fill('large', 300, 80_000);
   t.ok(bytesIn(root) <= 80_000, `${bytesIn(root)} bytes`);
@@ -262,6 +283,139 @@ t.test('a folder that cannot be the cache is refused when it was asked for', asy
   t.equal(defaultCacheDirectory(), join(dir, 'elsewhere', 'critmap'));
   process.env.XDG_CACHE_HOME = 'relative';
   t.match(defaultCacheDirectory(), /\/\.cache\/critmap$/);
+});
+
+t.test('only files of its own are ever deleted', async (t) => {
+  const own = '0123456789abcdef0123456789abcdef';
+  const name = 'abc-0123456789ab';
+  const pixels = {
+    [own]: {
+      [`${name}.segment`]: 'x',
+      [`${name}.tmp`]: 'x',
+      'notes.segment': 'x',
+      'thesis.txt': 'x',
+      deeper: { a: 'x' },
+    },
+    other: { [`${name}.segment`]: 'x' },
+  };
+  const stamps = { [own]: 'x', [`${own}-0123456789ab.tmp`]: 'x', 'mine.tmp': 'x' };
+  const root = t.testdir({ pixels, stamps, 'photo.jpg': 'x', album: { 'photo.jpg': 'x' } });
+  const files = () =>
+    readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      statSync(join(root, name)).isFile(),
+    );
+  for (const file of files()) utimesSync(join(root, file), 1000, 1000);
+  t.notOk(await makeRoom(root, 10, 0, new Set()), 'a limit that nothing fits into');
+  t.same(files().sort(), [
+    'album/photo.jpg',
+    'photo.jpg',
+    `pixels/${own}/deeper/a`,
+    `pixels/${own}/notes.segment`,
+    `pixels/${own}/thesis.txt`,
+    `pixels/other/${name}.segment`,
+    'stamps/mine.tmp',
+  ]);
+});
+
+t.test('a folder that holds other things is no cache, nor is one among the images', async (t) => {
+  const dir = t.testdir({
+    album: { 'holiday.jpg': 'x' },
+    made: {},
+    tagged: { 'CACHEDIR.TAG': 'of others', a: 'x' },
+  });
+  const root = await photos(join(dir, 'photos'), 2);
+  const open = (cache: string) => readAll(root, { cache });
+  const holds =
+    /album: is no image cache, it holds other things \(holiday\.jpg\); give a new or empty folder/;
+  await t.rejects(open(join(dir, 'album')), { code: 'ERR_IMAGES', message: holds });
+  t.same(readdirSync(join(dir, 'album')), ['holiday.jpg'], 'which is left as it is');
+  await t.rejects(open(join(dir, 'tagged')), { message: /tagged: is no image cache/ });
+  const within =
+    /photos\/cache: cannot be the image cache: it lies in the folder of images .*photos; give a folder/;
+  await t.rejects(open(join(root, 'cache')), { code: 'ERR_IMAGES', message: within });
+  await t.rejects(open(root), { message: /lies in the folder of images/ });
+  t.same(readdirSync(root), ['0000.jpg', '0001.jpg']);
+  await open(join(dir, 'made'));
+  t.match(
+    readFileSync(join(dir, 'made', 'CACHEDIR.TAG'), 'utf8'),
+    /^Signature: 8a477f597d28d172789f06886806bc55\n/,
+  );
+  writeFileSync(join(dir, 'made', 'note.txt'), 'x');
+  await open(join(dir, 'made'));
+  t.pass('what was put into a cache later does no harm');
+});
+
+const POOL = { recordBytes: 1000, limitBytes: 1e8, onWarning: () => {} };
+
+t.test('a writer that takes hours is not taken for one that is gone', async (t) => {
+  const root = t.testdir({});
+  mock.timers.enable({ apis: ['setInterval'] });
+  t.teardown(() => mock.timers.reset());
+  const cache = await PixelCache.open({ ...POOL, root, transform: named('a') });
+  await cache.write(digest('1'), Buffer.alloc(1000, 1));
+  const folder = join(root, 'pixels', named('a'));
+  const [temporary] = readdirSync(folder);
+  t.match(temporary, /\.tmp$/);
+  const path = join(folder, temporary!);
+  const seconds = Date.now() / 1000 - 7200;
+  utimesSync(path, seconds, seconds);
+  mock.timers.tick(600_000);
+  for (let waits = 0; statSync(path).mtimeMs < Date.now() - 3_600_000 && waits < 1000; waits++)
+    await setTimeout(10);
+  await makeRoom(root, 0, 1e8, new Set());
+  t.ok(existsSync(path));
+  await cache.close();
+  t.match(readdirSync(folder), [/\.segment$/], 'and it ends well');
+  writeFileSync(path, 'x');
+  utimesSync(path, seconds, seconds);
+  await makeRoom(root, 0, 1e8, new Set());
+  t.notOk(existsSync(path), 'one that is gone is cleared away');
+});
+
+t.test('a cache of very many small segments keeps few files, and few of them open', async (t) => {
+  const root = t.testdir({});
+  const options = { ...POOL, root, transform: named('a') };
+  const folder = join(root, 'pixels', named('a'));
+  const cache = await PixelCache.open(options);
+  for (let i = 0; i < 300; i++) {
+    await cache.write(digest(`${i}`), Buffer.alloc(1000, i));
+    await cache.flush();
+  }
+  const opened = () =>
+    existsSync('/proc/self/fd') &&
+    readdirSync('/proc/self/fd').filter((fd) => readlink(`/proc/self/fd/${fd}`).startsWith(root)).length;
+  const read = async (i: number) => {
+    const out = Buffer.alloc(1000);
+    return (await reading.read(digest(`${i}`), out)) && out.every((byte) => byte === (i & 255));
+  };
+  let reading = cache;
+  const order = Array.from({ length: 300 }, (_, i) => (i * 7) % 300);
+  t.ok((await Promise.all(order.map(read))).every(Boolean), 'all at once');
+  for (const i of order.slice(0, 100)) await read(i);
+  t.ok(opened() === false || Number(opened()) <= 65, `${opened()} files are open`);
+  await cache.close();
+  t.equal(readdirSync(folder).length, 300);
+  for (const [at, name] of readdirSync(folder).sort().entries())
+    utimesSync(join(folder, name), 1000 + at, 1000 + at);
+  const young = readdirSync(folder).sort().slice(44);
+  reading = await PixelCache.open(options);
+  t.same(readdirSync(folder).sort(), young, 'those used longest ago went');
+  t.equal((await Promise.all(order.map(read))).filter(Boolean).length, 256);
+  await reading.close();
+});
+
+t.test('what was found in the cache is not evicted to make room for the rest', async (t) => {
+  const root = t.testdir({});
+  const options = { ...POOL, root, transform: named('a'), limitBytes: 20_000 };
+  const first = await PixelCache.open(options);
+  for (let i = 0; i < 8; i++) await first.write(digest(`${i}`), Buffer.alloc(1000, i));
+  await first.close();
+  const second = await PixelCache.open(options);
+  for (let i = 0; i < 8; i++) t.ok(second.has(digest(`${i}`)));
+  for (let i = 8; i < 40; i++) await second.write(digest(`${i}`), Buffer.alloc(1000, i));
+  const out = Buffer.alloc(1000);
+  for (let i = 0; i < 8; i++) t.ok(await second.read(digest(`${i}`), out));
+  await second.close();
 });
 
 t.test('sizes are numbers with a unit', (t) => {

@@ -1,7 +1,9 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { decodeImage } from '../../src/images/decode.js';
+import { openPicture } from '../../src/images/decode.js';
 import { bytesOf, pattern } from './build-files.js';
+
+const decodeImage = async (bytes: Uint8Array, channels: 1 | 3) => (await openPicture(bytes)).decode(channels);
 
 const SIZE = { width: 6, height: 4 };
 const RGB = pattern(6 * 4 * 3);

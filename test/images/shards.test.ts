@@ -1,5 +1,5 @@
 /** Tar and Parquet files as sources; the fixtures are of `oracle/make_image_shards.py`. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Header } from 'tar';
@@ -207,4 +207,58 @@ t.test('a synset is a class, and JSON about other things is none', async (t) => 
   t.same([...(await open(t, file)).labels!], [1, 7]);
   writeFileSync(file, Buffer.concat([member('a.png', 'x'), member('a.json', '{"caption": "a dog"}'), END]));
   t.equal((await open(t, file)).labels, null);
+});
+
+t.test('shards of equal names are told apart by their folders', async (t) => {
+  const dir = t.testdir({ train: {}, val: {} });
+  for (const [folder, at] of [
+    ['train', 0],
+    ['val', 1],
+  ]) {
+    copyFileSync(shard(`pax-00000${at}.tar`), join(dir, `${folder}`, '000.tar'));
+    copyFileSync(shard(`hub-0000${at}-of-00002.parquet`), join(dir, `${folder}`, '0.parquet'));
+  }
+  const tar = await open(t, join(dir, '{train,val}', '000.tar'));
+  t.equal(new Set(tar.names).size, 6);
+  t.match([tar.names![0], tar.names![5]], [/^train\/000\.tar\//, /^val\/000\.tar\//]);
+  const parquet = await open(t, join(dir, '{train,val}', '0.parquet'));
+  t.match([parquet.names![0], parquet.names![11]], ['train/0.parquet/0', 'val/0.parquet/3']);
+  await t.rejects(open(t, join(dir, '{train,train}', '000.tar')), {
+    message: /names .*train.000\.tar twice/,
+  });
+});
+
+t.test('a member that is too large for an image is a bad image', async (t) => {
+  const file = join(t.testdir({}), 'sparse.tar');
+  const size = 2 ** 30 + 512;
+  const first = member('a.png', readFileSync(shard('rgb.png')));
+  const head = member('b.png', '', { size });
+  writeFileSync(file, Buffer.concat([first, head]));
+  // Nothing of it takes room on the disk.
+  truncateSync(file, first.length + 512 + size + 1024);
+  const set = await open(t, file, { skipBadImages: true });
+  t.match(set.skipped, [
+    { image: 'sparse.tar/b.png', problem: /is 1073742336 bytes, too large for an image/ },
+  ]);
+  await t.rejects((await open(t, file)).fingerprint(), {
+    message: /sparse\.tar \(b\.png\): is 1073742336 bytes/,
+  });
+});
+
+t.test('a class that has no name is refused, with its row', async (t) => {
+  const whole = readFileSync(shard('hub-00000-of-00002.parquet'));
+  const file = join(t.testdir({}), 'few.parquet');
+  // Fewer names for the classes 0, 1 and 2: as many bytes, so that the footer stays whole.
+  const names = Buffer.from('["ant", "bee", "cow"]');
+  const fewer = Buffer.from('["ant", "bee-or-cow"]');
+  t.equal(names.length, fewer.length);
+  const text = whole.toString('latin1');
+  t.ok(text.includes(names.toString()), text.slice(text.indexOf('"names"'), text.indexOf('"names"') + 40));
+  writeFileSync(file, Buffer.from(text.replaceAll(names.toString(), fewer.toString()), 'latin1'));
+  await t.rejects(open(t, file), {
+    code: 'ERR_IMAGES',
+    message:
+      /few\.parquet: the column label has 2 at row 2, and there are names for 2 classes; give --labels FILE/,
+  });
+  t.equal((await open(t, file, { labels: 'none' })).count, 8);
 });

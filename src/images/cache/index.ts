@@ -1,7 +1,9 @@
 /** The image cache of one source under one transform: what its files hold, and their pixels. */
 import { createHash } from 'node:crypto';
+import { CritmapError } from '../../errors.js';
 import { imageError } from '../input-error.js';
 import { DEFAULT_CACHE_BYTES } from './location.js';
+import { claimFolder } from './own-folder.js';
 import { PixelCache, reasonOf } from './pixel-cache.js';
 import { StampCache } from './stamps.js';
 
@@ -13,7 +15,7 @@ export interface ImageCache {
 }
 
 export interface ImageCacheOptions {
-  /** The cache's root folder, made if it is not there. */
+  /** The cache's root folder, made if it is not there; it may hold nothing else and not lie among the images. */
   directory: string;
   /** Of the whole folder; default 10 GB. */
   limitBytes?: number | undefined;
@@ -32,9 +34,11 @@ export async function openImageCache(options: ImageCacheOptions): Promise<ImageC
   const transform = createHash('sha256').update(JSON.stringify(options.transform)).digest('hex').slice(0, 32);
   const limitBytes = options.limitBytes ?? DEFAULT_CACHE_BYTES;
   try {
+    await claimFolder(root, source);
     const pixels = await PixelCache.open({ root, transform, recordBytes, limitBytes, onWarning });
     return { pixels, stamps: await StampCache.open(root, source) };
   } catch (error) {
+    if (error instanceof CritmapError) throw error;
     throw imageError(
       root,
       `cannot be the image cache (${reasonOf(error)})`,

@@ -10,13 +10,15 @@ import { crc32 } from 'node:zlib';
 import { messageOf } from '../../errors.js';
 import { makeDirectory } from '../../make-directory.js';
 import { bytesText } from './location.js';
-import { makeRoom } from './room.js';
+import { dropOldest, makeRoom } from './room.js';
 import { keyText, readIndex, SEGMENT_ENDING, SegmentWriter, segmentBytes } from './segment.js';
 
 /** What is lost when a writer is killed, and what is evicted at once. */
 const SEGMENT_BYTES = 64 * 2 ** 20;
-/** A segment in use is an open file; of the largest caches the segments are larger instead. */
+/** Each is listed when the cache is opened; of the largest caches the segments are larger instead. */
 const MOST_SEGMENTS = 256;
+/** Files open at once for reading, of a limit that is often 1024. */
+const MOST_OPEN = 64;
 
 export interface PixelCacheOptions {
   /** The cache's root; other transforms and caches of stamps lie beside this one's folder. */
@@ -33,7 +35,10 @@ export interface PixelCacheOptions {
 /** A segment that can be read: sealed, or still being written by this cache. */
 interface Readable {
   path: string;
+  /** Null while the file is not open. */
   handle: Promise<FileHandle | null> | null;
+  /** Reads in flight. */
+  readers: number;
 }
 
 interface Place {
@@ -45,7 +50,8 @@ interface Place {
 export class PixelCache {
   readonly #places = new Map<string, Place>();
   readonly #used = new Set<string>();
-  readonly #segments = new Set<Readable>();
+  /** Those that are open to be read, in the order of use; not the one that is being written. */
+  readonly #open = new Set<Readable>();
   #writing: { writer: SegmentWriter; segment: Readable } | null = null;
   #writable = true;
   /** Appends happen one after the other. */
@@ -60,20 +66,24 @@ export class PixelCache {
   static async open(options: PixelCacheOptions): Promise<PixelCache> {
     const folder = join(options.root, 'pixels', options.transform);
     await makeDirectory(folder);
+    await dropOldest(folder, MOST_SEGMENTS);
     const cache = new PixelCache(folder, options);
     for (const name of await readdir(folder)) {
       if (!name.endsWith(SEGMENT_ENDING)) continue;
       const path = join(folder, name);
       // Evicted a moment ago, or damaged: nothing is found in it.
       const entries = await readIndex(path, options.recordBytes).catch(() => null);
-      const segment = { path, handle: null };
+      const segment = { path, handle: null, readers: 0 };
       for (const { key, slot, crc } of entries ?? []) cache.#places.set(key, { segment, slot, crc });
     }
     return cache;
   }
 
+  /** Whether it is there; then it is in use, and this cache does not make room of it. */
   has(digest: Buffer): boolean {
-    return this.#places.has(keyText(digest));
+    const place = this.#places.get(keyText(digest));
+    if (place) this.#used.add(place.segment.path);
+    return place !== undefined;
   }
 
   /**
@@ -86,8 +96,11 @@ export class PixelCache {
     const place = this.#places.get(key);
     if (!place) return false;
     const { recordBytes } = this.options;
-    const handle = await this.#handleOf(place.segment);
-    const read = await handle?.read(out, 0, recordBytes, place.slot * recordBytes).catch(() => null);
+    const { segment, slot } = place;
+    segment.readers++;
+    const handle = await this.#handleOf(segment);
+    const read = await handle?.read(out, 0, recordBytes, slot * recordBytes).catch(() => null);
+    segment.readers--;
     if (read?.bytesRead === recordBytes && crc32(out) === place.crc) return true;
     this.#places.delete(key);
     return false;
@@ -103,8 +116,8 @@ export class PixelCache {
   async close(): Promise<void> {
     await this.flush();
     this.#writable = false;
-    for (const { handle } of this.#segments) await (await handle)?.close().catch(() => {});
-    this.#segments.clear();
+    for (const segment of this.#open) await release(segment);
+    this.#open.clear();
     this.#places.clear();
   }
 
@@ -144,8 +157,7 @@ export class PixelCache {
       return null;
     }
     const writer = await SegmentWriter.create(this.folder, recordBytes);
-    const segment = { path: writer.path, handle: Promise.resolve(writer.handle) };
-    this.#segments.add(segment);
+    const segment = { path: writer.path, handle: Promise.resolve(writer.handle), readers: 0 };
     this.#writing = { writer, segment };
     return this.#writing;
   }
@@ -157,6 +169,7 @@ export class PixelCache {
       await writing.writer.seal();
       this.#used.add(writing.segment.path);
       this.#writing = null;
+      this.#opened(writing.segment);
     } catch (error) {
       await this.#giveUp(error);
     }
@@ -175,21 +188,40 @@ export class PixelCache {
     for (const [key, { segment }] of this.#places) {
       if (segment === writing.segment) this.#places.delete(key);
     }
-    this.#segments.delete(writing.segment);
     await writing.writer.discard();
   }
 
   async #handleOf(segment: Readable): Promise<FileHandle | null> {
-    if (!segment.handle) {
-      this.#segments.add(segment);
+    if (segment === this.#writing?.segment) return segment.handle;
+    const opening = segment.handle === null;
+    segment.handle ??= open(segment.path, 'r').catch(() => null);
+    this.#opened(segment);
+    if (opening) {
       this.#used.add(segment.path);
-      segment.handle = open(segment.path, 'r').catch(() => null);
       // The time of use decides what is evicted; without it the cache still works.
       const now = new Date();
       await utimes(segment.path, now, now).catch(() => {});
     }
     return segment.handle;
   }
+
+  /** Makes it the last used one, and closes those that were used longest ago. */
+  #opened(segment: Readable): void {
+    this.#open.delete(segment);
+    this.#open.add(segment);
+    for (const oldest of this.#open) {
+      if (this.#open.size <= MOST_OPEN) return;
+      if (oldest.readers > 0 || oldest === segment) continue;
+      this.#open.delete(oldest);
+      void release(oldest);
+    }
+  }
+}
+
+async function release(segment: Readable): Promise<void> {
+  const { handle } = segment;
+  segment.handle = null;
+  await (await handle)?.close().catch(() => {});
 }
 
 const REASONS: Record<string, string> = {

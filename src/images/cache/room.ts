@@ -5,11 +5,14 @@
  */
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TEMPORARY_ENDING } from './segment.js';
+import { isSegment, SEGMENT_ENDING, TEMPORARY_ENDING, TOUCH_MS } from './segment.js';
+import { isStamps } from './stamps.js';
 
-/** A writer touches its file every few seconds at most: this one is gone. */
-const ABANDONED_MS = 3_600_000;
+/** A writer touches its file more often: this one is gone. */
+const ABANDONED_MS = 6 * TOUCH_MS;
 const LEAST_FREE_BYTES = 2 ** 30;
+/** The folder of one transform. */
+const TRANSFORM = /^[0-9a-f]{32}$/;
 
 interface Held {
   path: string;
@@ -19,7 +22,7 @@ interface Held {
 
 /**
  * Frees space until `wanted` more bytes fit.
- * @param root - the cache; all files in its subfolders count
+ * @param root - the cache; only files that one wrote count, and only they are deleted
  * @param keep - paths that must stay
  * @returns whether they fit now: within `limit`, and with some of the disk left for others
  */
@@ -45,16 +48,34 @@ export async function makeRoom(
   return fits();
 }
 
-async function listFiles(folder: string): Promise<Held[]> {
+/** Deletes the segments of one transform that were used longest ago, so that `most` are left. */
+export async function dropOldest(folder: string, most: number): Promise<void> {
+  const held = await heldIn(folder, (name) => name.endsWith(SEGMENT_ENDING) && isSegment(name));
+  held.sort((a, b) => b.usedMs - a.usedMs);
+  for (const { path } of held.slice(most)) await rm(path, { force: true }).catch(() => {});
+}
+
+/** Of the files, the ones that this cache wrote and nothing else. */
+async function listFiles(root: string): Promise<Held[]> {
+  const found: Held[] = [];
+  const pixels = join(root, 'pixels');
+  const transforms = await readdir(pixels, { withFileTypes: true }).catch(() => []);
+  for (const entry of transforms) {
+    if (!entry.isDirectory() || !TRANSFORM.test(entry.name)) continue;
+    found.push(...(await heldIn(join(pixels, entry.name), isSegment)));
+  }
+  found.push(...(await heldIn(join(root, 'stamps'), isStamps)));
+  return found;
+}
+
+async function heldIn(folder: string, isOwn: (name: string) => boolean): Promise<Held[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const found: Held[] = [];
   for (const entry of entries) {
+    if (!entry.isFile() || !isOwn(entry.name)) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) found.push(...(await listFiles(path)));
-    else if (entry.isFile()) {
-      const info = await stat(path).catch(() => null);
-      if (info) found.push({ path, bytes: info.size, usedMs: info.mtimeMs });
-    }
+    const info = await stat(path).catch(() => null);
+    if (info) found.push({ path, bytes: info.size, usedMs: info.mtimeMs });
   }
   return found;
 }

@@ -11,6 +11,12 @@ import { crc32 } from 'node:zlib';
 export const SEGMENT_ENDING = '.segment';
 export const TEMPORARY_ENDING = '.tmp';
 
+/** How often a writer says that it is still there, by its file's time of modification. */
+export const TOUCH_MS = 600_000;
+
+/** Whether a file in a transform's folder has a name of this cache's. */
+export const isSegment = (name: string): boolean => /^[0-9a-z]+-[0-9a-f]{12}\.(?:segment|tmp)$/.test(name);
+
 const MAGIC = 'CRITPIX1';
 const KEY_BYTES = 32;
 const ENTRY_BYTES = KEY_BYTES + 4;
@@ -69,6 +75,7 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
 /** A segment being written, by this process alone. Owns the file until `seal` or `discard`. */
 export class SegmentWriter {
   readonly #index: Buffer[] = [];
+  readonly #touching: NodeJS.Timeout;
   #written = 0;
 
   private constructor(
@@ -76,7 +83,13 @@ export class SegmentWriter {
     private readonly temporary: string,
     readonly path: string,
     private readonly recordBytes: number,
-  ) {}
+  ) {
+    this.#touching = setInterval(() => {
+      const now = new Date();
+      handle.utimes(now, now).catch(() => {});
+    }, TOUCH_MS);
+    this.#touching.unref();
+  }
 
   /** @throws the file system's error */
   static async create(directory: string, recordBytes: number): Promise<SegmentWriter> {
@@ -111,9 +124,11 @@ export class SegmentWriter {
     footer.writeUInt32LE(crc32(index), 16);
     await this.#write(Buffer.concat([index, footer]), this.#written * this.recordBytes);
     await rename(this.temporary, this.path);
+    clearInterval(this.#touching);
   }
 
   async discard(): Promise<void> {
+    clearInterval(this.#touching);
     await this.handle.close().catch(() => {});
     await rm(this.temporary, { force: true }).catch(() => {});
   }

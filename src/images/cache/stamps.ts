@@ -4,6 +4,7 @@
  * last seconds is not remembered: the clock could not tell its next change from this one.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -19,10 +20,16 @@ const MOST_ENTRIES = 2_000_000;
 /** The coarsest clock of a file system in use, FAT's, ticks every two seconds. */
 const SETTLED_MS = 3000;
 
+/** Whether a file in the folder of stamps has a name of this cache's. */
+export const isStamps = (name: string): boolean => /^[0-9a-f]{32}(?:-[0-9a-f]{12}\.tmp)?$/.test(name);
+
 /** What a file is as long as nobody has written to it; null while it is too young to tell. */
 export async function fileStamp(path: string): Promise<string | null> {
-  const info = await stat(path, { bigint: true });
-  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs, mtimeMs } = info;
+  return stampOf(await stat(path, { bigint: true }));
+}
+
+/** The same of a file that is open, whatever its path has come to name. */
+export function stampOf({ dev, ino, size, mtimeNs, ctimeNs, ctimeMs, mtimeMs }: BigIntStats): string | null {
   const youngest = Number(ctimeMs > mtimeMs ? ctimeMs : mtimeMs);
   return Date.now() - youngest < SETTLED_MS ? null : `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
