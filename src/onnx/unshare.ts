@@ -4,6 +4,7 @@
  * so every bias and every BatchNorm statistic becomes a tensor of its own again. A weight that several nodes use
  * stays shared, and copies of one become one: it is tied, and one parameter.
  */
+import { madeUp } from './names.js';
 import type { Graph, Node, Tensor } from './onnx_pb.js';
 import { changed } from './tensors.js';
 
@@ -13,9 +14,6 @@ export function unshare(graph: Graph): void {
   tieCopies(graph);
   separateOwned(graph);
 }
-
-/** What exporters call a constant that they computed. */
-const computed = /^(onnx::|_?val_\d)/;
 
 /**
  * A module that is called several times has one weight; folding its transpose at every call stores as many copies.
@@ -28,7 +26,7 @@ function tieCopies(graph: Graph): void {
   const groups = new Map<string, Tensor[]>();
   const tied = new Map<string, string>();
   for (const tensor of graph.initializer) {
-    if (!computed.test(tensor.name) || !weights.has(tensor.name) || !varies(tensor.rawData)) continue;
+    if (!madeUp.test(tensor.name) || !weights.has(tensor.name) || !varies(tensor.rawData)) continue;
     const key = `${tensor.dataType} ${tensor.dims}`;
     const group = groups.get(key) ?? [];
     const first = group.find(({ rawData }) => Buffer.compare(rawData, tensor.rawData) === 0);
