@@ -90,9 +90,14 @@ const baseName = (path: string) =>
   basename(path).replace(/(?<=.)(\.(pth|pt|ckpt|bin|tar|th|pkl|safetensors))+$/i, '');
 
 /** Said of a built-in architecture as long as some of its parameters are random draws. */
-export function randomWarning({ file, builtIn, weights }: Pick<Model, 'file' | 'builtIn' | 'weights'>): string[] {
+export function randomWarning({
+  file,
+  builtIn,
+  weights,
+}: Pick<Model, 'file' | 'builtIn' | 'weights'>): string[] {
   if (!builtIn || builtIn.random.size === 0) return [];
-  const which = weights === null ? 'its weights' : `the weights that are missing (${some([...builtIn.random])})`;
+  const which =
+    weights === null ? 'its weights' : `the weights that are missing (${some([...builtIn.random])})`;
   return [
     `${file.path}: ${which} are random (seed ${builtIn.seed}), which is good for benchmarks and tests; nothing in its results speaks of a trained model`,
   ];

@@ -44,10 +44,7 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
       .options(modelOptions)
       .options(inspectOptions)
       .group(Object.keys(modelOptions), 'Model:')
-      .group(
-        ['data', ...imageOptions],
-        'Images:',
-      )
+      .group(['data', ...imageOptions], 'Images:')
       .example('$0 inspect resnet50.onnx', 'layers and plan')
       .example('$0 inspect resnet50.onnx --weights resnet50.pth', 'which tensor becomes which parameter')
       .example('$0 inspect resnet50.onnx --data val/ --preview seen.png', 'images as that model sees them'),

@@ -114,8 +114,7 @@ function refuseFolded(model: Model, files: readonly Checkpoint[], found: Matched
   );
   const widthOf = (one: Unexpected) => found.scopes[one.file]?.table.tensors.get(one.key)?.shape.join();
   const norm = found.unexpected.find(
-    (one) =>
-      one.key.endsWith('running_var') && plain.some(({ bias }) => bias?.shape.join() === widthOf(one)),
+    (one) => one.key.endsWith('running_var') && plain.some(({ bias }) => bias?.shape.join() === widthOf(one)),
   );
   if (!norm) return;
   const folded = plain.filter(({ bias }) => bias?.shape.join() === widthOf(norm));
