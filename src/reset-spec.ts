@@ -92,7 +92,9 @@ async function loadDonor(path: string, model: Model | undefined, ends: EndChoice
     );
   }
   const donor = await withWeights(model, [path], { allowPartial: true });
-  const given = new Set(donor.weights?.mapping.map(({ tensor }) => tensor));
+  // What the model has from checkpoints of its own comes first.
+  const own = model.weights?.files.length ?? 0;
+  const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));
   const stale = new Set([...model.warnings, ...randomWarning(donor)]);
   return {
     ...donor,

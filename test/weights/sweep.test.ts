@@ -95,13 +95,15 @@ t.test('interpolating with a checkpoint weighs its values and the own ones', asy
 });
 
 t.test('a donor without some layers serves the others', async (t) => {
-  const model = await loadModel(fixture('mlp.onnx'));
-  const text = `donor=${weights('mlp.backbone.pth')}`;
-  t.strictSame(Object.keys(await reset(t, model, text, ['fc1'])).sort(), ['fc1.bias', 'fc1.weight']);
-  await t.rejects(reset(t, model, text, ['fc2']), {
-    code: 'ERR_RESET',
-    message: /the donor .*mlp\.backbone\.pth does not fit fc2: it has no weight of that layer/,
-  });
+  const options = { weights: [weights('mlp.float16.safetensors')] };
+  for (const model of [await loadModel(fixture('mlp.onnx')), await loadModel(fixture('mlp.onnx'), options)]) {
+    const text = `donor=${weights('mlp.backbone.pth')}`;
+    t.strictSame(Object.keys(await reset(t, model, text, ['fc1'])).sort(), ['fc1.bias', 'fc1.weight']);
+    await t.rejects(reset(t, model, text, ['fc2']), {
+      code: 'ERR_RESET',
+      message: /the donor .*mlp\.backbone\.pth does not fit fc2: it has no weight of that layer/,
+    });
+  }
 });
 
 t.test('a checkpoint donor needs the model, and one whose BatchNorm is not folded', async (t) => {
