@@ -10,15 +10,18 @@ import { type OnnxFile, readOnnx } from './onnx/model.js';
 import type { Tensor } from './onnx/onnx_pb.js';
 import { floats } from './onnx/tensors.js';
 import { type LoadedWeights, overlay } from './weights/overlay.js';
+import { some } from './weights/weights-error.js';
 
 export interface Model {
-  /** File name without its ending, or the name given. */
+  /** The name given, else that of the first checkpoint or of the file without its ending, or the architecture's. */
   name: string;
   file: OnnxFile;
   /** Of everything that decides its numbers, in hex: the file's, or over it and the weights' files. */
   sha256: string;
   /** Where its weights are from, when not from its file. */
   weights: LoadedWeights | null;
+  /** Of a built-in architecture: its name, and the parameters (stored tensors) that are still random draws. */
+  builtIn: { architecture: string; seed: number; random: ReadonlySet<string> } | null;
   io: ModelIo;
   /** In graph order. */
   layers: readonly Layer[];
@@ -49,15 +52,55 @@ export async function loadModel(path: string, options: ModelOptions = {}): Promi
   return options.weights?.length ? withWeights(model, options.weights, options) : model;
 }
 
-/** The same graph with the weights of checkpoints. The model given keeps its own. */
+/**
+ * The same graph with the weights of checkpoints. The model given keeps its own; what is told of it, its name if it
+ * was given one, and the weights that it has from earlier checkpoints, where these files have none, stay.
+ *
+ * @throws CritmapError (ERR_WEIGHTS) when a checkpoint cannot be read, or does not fit the model
+ */
 export async function withWeights(
   model: Model,
   paths: readonly string[],
-  options: Pick<ModelOptions, 'allowPartial'> = {},
+  options: Pick<ModelOptions, 'allowPartial' | 'name'> = {},
 ): Promise<Model> {
   const { file, weights, sha256, warnings } = await overlay(model, paths, options);
-  const made = modelOf(file, model.name);
-  return { ...made, sha256, weights, warnings: [...made.warnings, ...warnings] };
+  const isNamed = model.weights !== null || model.name !== defaultName(model);
+  const name = options.name ?? (isNamed ? model.name : baseName(paths[0]!));
+  const loaded = new Set(weights.mapping.map(({ tensor }) => tensor));
+  const builtIn = model.builtIn && { ...model.builtIn, random: without(model.builtIn.random, loaded) };
+  const made = { ...modelOf(file, name), sha256, weights, builtIn };
+  const stale = randomWarning(model);
+  const told = [
+    ...randomWarning(made),
+    ...model.warnings.filter((warning) => !stale.includes(warning)),
+    ...made.warnings,
+    ...warnings,
+  ];
+  return { ...made, warnings: [...new Set(told)] };
+}
+
+const without = (all: ReadonlySet<string>, some: ReadonlySet<string>) =>
+  new Set([...all].filter((one) => !some.has(one)));
+
+const defaultName = ({ file, builtIn }: Pick<Model, 'file' | 'builtIn'>) =>
+  builtIn?.architecture ?? basename(file.path).replace(/\.onnx$/i, '');
+
+/** Of a checkpoint, without `.pth.tar` and the like. */
+const baseName = (path: string) =>
+  basename(path).replace(/(?<=.)(\.(pth|pt|ckpt|bin|tar|th|pkl|safetensors))+$/i, '');
+
+/** Said of a built-in architecture as long as some of its parameters are random draws. */
+export function randomWarning({
+  file,
+  builtIn,
+  weights,
+}: Pick<Model, 'file' | 'builtIn' | 'weights'>): string[] {
+  if (!builtIn || builtIn.random.size === 0) return [];
+  const which =
+    weights === null ? 'its weights' : `the weights that are missing (${some([...builtIn.random])})`;
+  return [
+    `${file.path}: ${which} are random (seed ${builtIn.seed}), which is good for benchmarks and tests; nothing in its results speaks of a trained model`,
+  ];
 }
 
 /**
@@ -80,10 +123,11 @@ export function modelOf(file: OnnxFile, name?: string): Model {
     }
   }
   return {
-    name: name ?? basename(path).replace(/\.onnx$/i, ''),
+    name: name ?? defaultName({ file, builtIn: null }),
     file,
     sha256: file.sha256,
     weights: null,
+    builtIn: null,
     io,
     layers,
     warnings: doubtsOf({ file, index, io, ends, layers }),

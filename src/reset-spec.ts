@@ -1,6 +1,6 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from './errors.js';
-import { loadModel, type Model, withWeights } from './model.js';
+import { loadModel, type Model, randomWarning, withWeights } from './model.js';
 import type { EndChoice } from './onnx/ends.js';
 import type { Reset } from './reset.js';
 import { isCheckpoint } from './weights/checkpoint.js';
@@ -18,7 +18,9 @@ export const resetForms =
  * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
  * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
  *
- * @throws CritmapError (ERR_OPTION) for an unknown form or a bad number; ERR_MODEL when the donor cannot be read
+ * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
+ *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
+ *   model that critmap reads
  */
 export function parseReset(text: string): Promise<Reset> {
   return parse(text);
@@ -29,7 +31,7 @@ export function parseReset(text: string): Promise<Reset> {
  * they become the model's own graph with the checkpoint's weights.
  *
  * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
- * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that cannot be read or does not fit
+ * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
  */
 export function parseResets(
   texts: readonly string[],
@@ -90,10 +92,15 @@ async function loadDonor(path: string, model: Model | undefined, ends: EndChoice
     );
   }
   const donor = await withWeights(model, [path], { allowPartial: true });
-  const given = new Set(donor.weights?.mapping.map(({ tensor }) => tensor));
+  // What the model has from checkpoints of its own comes first.
+  const own = model.weights?.files.length ?? 0;
+  const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));
+  const stale = new Set([...model.warnings, ...randomWarning(donor)]);
   return {
     ...donor,
     file: { ...donor.file, path },
+    // What it has of its own: the graph's were told of the model, and what is missing is not reset.
+    warnings: donor.warnings.filter((warning) => !stale.has(warning)),
     layers: donor.layers.filter(
       ({ weight, bias }) => given.has(weight.tensor) && (!bias || given.has(bias.tensor)),
     ),

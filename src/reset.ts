@@ -15,6 +15,7 @@ import type { Model } from './model.js';
 import { native, type ResetRule } from './native.js';
 import type { Layer, Norm, Parameter } from './onnx/layers.js';
 import type { Cell } from './plan/cells.js';
+import { transpose } from './transpose.js';
 
 /** A reset as asked for, with its donor loaded. */
 export type Reset =
@@ -43,6 +44,8 @@ export interface Patch {
  */
 const matchFactors = new WeakMap<Float32Array, Float32Array>();
 const norms = new WeakMap<Float32Array, number>();
+/** A donor's matrices as the model stores them, where its export turned them round. */
+const transposedDonors = new WeakMap<Float32Array, Float32Array>();
 
 /** Whether a reset has several independent trials. */
 export function isRandom(reset: Reset): boolean {
@@ -228,10 +231,12 @@ function donorValues(donor: Model, layer: Layer, role: 'weight' | 'bias', wanted
   if ((twin?.bias === null) !== (layer.bias === null) || (twin?.norm === null) !== (layer.norm === null)) {
     throw refuse('one of the two was exported with BatchNorm folded into the convolution, the other without');
   }
-  if (there.stored.join() !== wanted.stored.join() || there.layout.transposed !== wanted.layout.transposed) {
+  if (there.shape.join() !== wanted.shape.join()) {
     throw refuse(
-      `its ${role} is [${there.stored.join(', ')}] where the model's is [${wanted.stored.join(', ')}]`,
+      `its ${role} is [${there.shape.join(', ')}] where the model's is [${wanted.shape.join(', ')}]`,
     );
   }
-  return donor.values(there.tensor);
+  const values = donor.values(there.tensor);
+  if ((there.layout.transposed ?? false) === (wanted.layout.transposed ?? false)) return values;
+  return measured(transposedDonors, values, () => transpose(values, there.stored));
 }

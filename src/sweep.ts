@@ -16,6 +16,7 @@ import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { openReferenceEngine } from './reference.js';
 import { summaryCsv } from './report/csv.js';
+import type { Reset } from './reset.js';
 import { files, type OpenRun, openRun, type RunInfo } from './run.js';
 import { imagesCsv } from './sample-csv.js';
 import { type ProvenCell, summarise } from './summarise.js';
@@ -80,7 +81,7 @@ export async function sweep(
     );
 
   try {
-    log.tell([...model.warnings, ...images.warnings]);
+    log.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);
     refuseOtherChunks(run, cells, finished, images, settings.engine);
     await save('running');
     await run?.write(files.images, await imagesCsv(images));
@@ -254,6 +255,17 @@ class Log {
     await this.run?.journal.append([line]);
     finished.add(line);
   }
+}
+
+/** What was noticed of the donors' files, which each name their file. */
+function donorWarnings(resets: readonly Reset[]): string[] {
+  return resets.flatMap((reset) => {
+    if (reset.kind !== 'interpolate') return [];
+    const { file, warnings } = reset.donor;
+    return warnings.map((warning) =>
+      warning.startsWith(file.path) ? `the donor ${warning}` : `the donor ${file.path}: ${warning}`,
+    );
+  });
 }
 
 function checkLabels(model: Model, images: ImageSet): void {

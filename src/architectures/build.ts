@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
-import { type Model, modelOf } from '../model.js';
+import { type Model, modelOf, randomWarning } from '../model.js';
 import { encodedParts } from '../onnx/encode.js';
 import type { OnnxFile } from '../onnx/model.js';
 import { EntrySchema, type Model as Proto } from '../onnx/onnx_pb.js';
+import { parametersOf } from '../weights/parameters.js';
 import { drawWeights, type Network, sizeOf } from './network.js';
 import { type Blueprint, blueprintOf } from './registry.js';
 
@@ -43,9 +44,15 @@ const PIECE = 4 * 2 ** 20;
  */
 export async function buildModel(name: string, options: BuildOptions = {}): Promise<Model> {
   const file = await buildFile(name, options);
-  const model = modelOf(file, options.name ?? blueprintOf(name).name);
-  const random = `${file.path}: its weights are random (seed ${options.seed ?? 0}), which is good for benchmarks and tests; nothing in its results speaks of a trained model`;
-  return { ...model, warnings: [random, ...model.warnings] };
+  const architecture = blueprintOf(name).name;
+  const model = modelOf(file, options.name ?? architecture);
+  const random = new Set(
+    parametersOf(model)
+      .filter(({ required }) => required)
+      .map(({ tensor }) => tensor),
+  );
+  const built = { ...model, builtIn: { architecture, seed: options.seed ?? 0, random } };
+  return { ...built, warnings: [...randomWarning(built), ...model.warnings] };
 }
 
 /** The same as a file that was never written: its hash is that of the file that it would be. */
@@ -120,14 +127,10 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
   return network;
 }
 
-/** The image readers take the first two; the others are for people. The means are those of colour images. */
-function metadataOf({ mean, std, cropPct, interpolation }: Blueprint, channels: number) {
-  const normalization = { 'critmap.mean': JSON.stringify(mean), 'critmap.std': JSON.stringify(std) };
-  return {
-    ...(channels === mean.length && normalization),
-    'critmap.crop_pct': String(cropPct),
-    'critmap.interpolation': interpolation,
-  };
+/** How images are normalised; the means are those of colour images. */
+function metadataOf({ mean, std }: Blueprint, channels: number): Record<string, string> {
+  if (channels !== mean.length) return {};
+  return { 'critmap.mean': JSON.stringify(mean), 'critmap.std': JSON.stringify(std) };
 }
 
 async function hashOf(proto: Proto): Promise<string> {

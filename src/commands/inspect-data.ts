@@ -11,8 +11,8 @@ import type { ProgressLine } from './progress.js';
 
 export interface InspectData extends ModelChoice {
   data: string;
-  images: number | 'all';
-  dataSeed: number;
+  images: number | 'all' | undefined;
+  dataSeed: number | undefined;
   labels: string | undefined;
   resize: number | undefined;
   crop: number | undefined;
@@ -21,8 +21,8 @@ export interface InspectData extends ModelChoice {
   json: boolean;
 }
 
-/** What a published model of ImageNet takes. */
-const USUAL: ModelInput = { shape: { channels: 3, height: 224, width: 224 } };
+/** What a published model of ImageNet takes, or one of another size. */
+const usualInput = (size = 224): ModelInput => ({ shape: { channels: 3, height: size, width: size } });
 
 /** @throws CritmapError when the images cannot be listed, or the preview not written */
 export async function inspectData(job: InspectData, line: ProgressLine): Promise<void> {
@@ -31,15 +31,14 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
   if (!hasModel && /\.np[yz]$/i.test(data)) {
     throw new CritmapError('ERR_OPTION', `${data} has images of one model's size; give the MODEL too`);
   }
-  const input = hasModel ? modelInput(await openModel(job), crop) : USUAL;
+  const input = hasModel ? modelInput(await openModel(job), crop) : usualInput(crop);
   const set = await openImages(data, {
     ...input,
-    images,
-    dataSeed,
+    ...(images === undefined ? {} : { images }),
+    ...(dataSeed === undefined ? {} : { dataSeed }),
     ...(labels === undefined ? {} : { labels }),
     ...(resize === undefined ? {} : { resize }),
-    // Without a model the usual size is only an assumption.
-    ...(crop === undefined || !hasModel ? {} : { crop }),
+    ...(crop === undefined ? {} : { crop }),
     ...(interpolation === undefined ? {} : { interpolation }),
     skipBadImages: true,
     onProgress: (done, total) => line.checked(done, total),

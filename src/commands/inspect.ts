@@ -15,19 +15,21 @@ const inspectOptions = {
   data: { ...textValue('data'), describe: 'Images to look at, as for sweep; a model is then optional' },
   images: {
     type: 'string',
-    default: '1000',
     requiresArg: true,
     coerce: imageCount,
-    describe: 'Of --data: how many are decoded, or all',
+    describe: 'Of --data: how many are decoded, or all; default 1000',
   },
-  'data-seed': { ...count('data-seed', 0), default: 0, describe: 'Which sample of the images' },
+  'data-seed': { ...count('data-seed', 0), describe: 'Which sample of the images; default 0' },
   labels: { ...textValue('labels'), describe: 'As for sweep' },
   resize: { ...count('resize', 1), describe: 'Short side before the crop, in pixels' },
-  crop: { ...count('crop', 1), describe: 'Centre crop, in pixels, of a model that takes any size' },
+  crop: { ...count('crop', 1), describe: 'Centre crop, in pixels; also the size of a model that takes any' },
   interpolation: { choices: RESAMPLE_FILTERS, describe: 'As for sweep' },
   preview: { ...textValue('preview'), describe: 'PNG file: what the model will see of the first 48 images' },
   json: { type: 'boolean', default: false, describe: 'As JSON' },
 } as const satisfies Record<string, Options>;
+
+/** Those that say nothing without --data. */
+const imageOptions = ['images', 'data-seed', 'labels', 'resize', 'crop', 'interpolation', 'preview'] as const;
 
 type InspectArguments = InferredOptionTypes<typeof inspectOptions & typeof modelOptions> & {
   model: string | undefined;
@@ -42,24 +44,23 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
       .options(modelOptions)
       .options(inspectOptions)
       .group(Object.keys(modelOptions), 'Model:')
-      .group(
-        ['data', 'images', 'data-seed', 'labels', 'resize', 'crop', 'interpolation', 'preview'],
-        'Images:',
-      )
+      .group(['data', ...imageOptions], 'Images:')
       .example('$0 inspect resnet50.onnx', 'layers and plan')
       .example('$0 inspect resnet50.onnx --weights resnet50.pth', 'which tensor becomes which parameter')
       .example('$0 inspect resnet50.onnx --data val/ --preview seen.png', 'images as that model sees them'),
   handler: async (argv) => {
     const choice = { ...argv, allowPartial: argv['allow-partial'] };
+    const isModelGiven = argv.model !== undefined || argv.arch !== undefined;
     if (argv.data !== undefined) {
+      if (!isModelGiven) refuse(argv, Object.keys(modelOptions), 'a model (a file or --arch NAME)');
       await inspectData(
         { ...choice, data: argv.data, dataSeed: argv['data-seed'] },
         new ProgressLine(argv.json),
       );
       return;
     }
-    if (argv.preview !== undefined) throw new CritmapError('ERR_OPTION', '--preview goes with --data SRC');
-    if (argv.model === undefined && argv.arch === undefined) {
+    refuse(argv, imageOptions, '--data SRC');
+    if (!isModelGiven) {
       throw new CritmapError(
         'ERR_OPTION',
         'inspect takes a model (a file or --arch NAME), --data SRC or both',
@@ -72,6 +73,13 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
     );
   },
 };
+
+/** An option that nothing would read is a mistake. */
+function refuse(argv: object, options: readonly string[], companion: string): void {
+  const given = new Map<string, unknown>(Object.entries(argv));
+  const alone = options.find((option) => given.get(option) !== undefined);
+  if (alone !== undefined) throw new CritmapError('ERR_OPTION', `--${alone} goes with ${companion}`);
+}
 
 /** Everything `inspect` knows, as plain JSON. */
 export function describe(model: Model) {

@@ -39,9 +39,13 @@ export interface ModelChoice extends EndChoice {
  *   a file cannot be read or does not fit
  */
 export async function openModel(choice: ModelChoice): Promise<Model> {
-  const { weights, allowPartial = false } = choice;
+  const { weights, allowPartial = false, name } = choice;
+  if (allowPartial && !weights?.length) {
+    throw new CritmapError('ERR_OPTION', '--allow-partial goes with --weights FILE');
+  }
   const model = await openGraph(choice);
-  return weights?.length ? withWeights(model, weights, { allowPartial }) : model;
+  if (!weights?.length) return model;
+  return withWeights(model, weights, { allowPartial, ...(name === undefined ? {} : { name }) });
 }
 
 async function openGraph(choice: ModelChoice): Promise<Model> {

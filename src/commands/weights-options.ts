@@ -17,7 +17,6 @@ export const weightsOptions = {
   },
   'allow-partial': {
     type: 'boolean',
-    default: false,
     describe: 'Load what fits of --weights, where all parameters must be there',
   },
 } as const satisfies Record<string, Options>;

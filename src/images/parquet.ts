@@ -1,17 +1,10 @@
 /**
  * Parquet files with a column of encoded images as a source, as the Hugging Face hub has them. A row group is read
- * as a whole and its images are handed out from memory; a few groups are kept, since reads ascend. Owns the files
- * until `close`.
+ * as a whole, in a process of its own, and its images are handed out from memory; a few groups are kept, since reads
+ * ascend.
  */
-import { type FileHandle, open } from 'node:fs/promises';
-import {
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetRead,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import { open } from 'node:fs/promises';
+import { type FileMetaData, parquetMetadataAsync } from 'hyparquet';
 import { CritmapError, messageOf } from '../errors.js';
 import { Budget } from './budget.js';
 import { type ByteRange, fileRange } from './byte-range.js';
@@ -19,6 +12,8 @@ import { stampOf } from './cache/stamps.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
 import { fileError, imageError } from './input-error.js';
 import { MAX_LABEL } from './label-array.js';
+import { ColumnReader } from './parquet-columns.js';
+import { bufferOf } from './parquet-file.js';
 import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './parquet-schema.js';
 import { shardNames } from './shards.js';
 import type { ImageSource } from './source.js';
@@ -26,14 +21,12 @@ import type { ImageSource } from './source.js';
 /** Neighbours are wanted together, so that two groups serve them; each may take a gigabyte. */
 const GROUPS_READ_AT_ONCE = 2;
 const GROUPS_KEPT = 2;
-const MOST_PAGE_BYTES = 2 ** 30;
 
 interface Shard {
   /** What its images' names begin with. */
   name: string;
   range: ByteRange;
-  handle: FileHandle;
-  file: AsyncBuffer;
+  reader: ColumnReader;
   stamp: string | null;
   metadata: FileMetaData;
   columns: ParquetColumns;
@@ -55,12 +48,11 @@ export async function openParquet(
 ): Promise<ImageSource> {
   const wanted = encodedChannels(source, channels);
   const shards: Shard[] = [];
-  const close = async () => {
-    for (const { handle } of shards) await handle.close();
-  };
+  const reader = new ColumnReader();
+  const close = async () => reader.close();
   try {
     const names = shardNames(files);
-    for (const [at, file] of files.entries()) shards.push(await openShard(file, names[at]!, labels));
+    for (const [at, file] of files.entries()) shards.push(await openShard(file, names[at]!, labels, reader));
     return await assemble(source, shards, wanted, close);
   } catch (thrown) {
     await close();
@@ -68,7 +60,7 @@ export async function openParquet(
   }
 }
 
-async function openShard(path: string, name: string, labels: string): Promise<Shard> {
+async function openShard(path: string, name: string, labels: string, reader: ColumnReader): Promise<Shard> {
   const refuse = (thrown: unknown) => Promise.reject(fileError(path, thrown));
   const handle = await open(path, 'r').catch(refuse);
   try {
@@ -85,10 +77,9 @@ async function openShard(path: string, name: string, labels: string): Promise<Sh
       starts.push(rows);
       rows += count;
     }
-    return { name, range, handle, file, stamp, metadata, columns, starts, rows };
-  } catch (thrown) {
+    return { name, range, reader, stamp, metadata, columns, starts, rows };
+  } finally {
     await handle.close();
-    throw thrown;
   }
 }
 
@@ -104,59 +95,18 @@ async function guarded<T>(name: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function bufferOf(range: ByteRange): AsyncBuffer {
-  const { byteLength } = range;
-  return {
-    byteLength,
-    async slice(start: number, end = byteLength): Promise<ArrayBuffer> {
-      if (
-        !(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= byteLength)
-      ) {
-        throw new RangeError(`bytes ${start} to ${end} are outside the file`);
-      }
-      const bytes = await range.read(start, end - start);
-      // A small Buffer is a piece of a shared one.
-      return Uint8Array.prototype.slice.call(bytes).buffer as ArrayBuffer;
-    },
-  };
-}
-
-/** A damaged page may declare any size; nothing is allocated for one that cannot be. */
-const bounded: Compressors = Object.fromEntries(
-  Object.entries(compressors).map(([codec, unpack]) => [
-    codec,
-    (input: Uint8Array, length: number) => {
-      if (!(length >= 0 && length <= MOST_PAGE_BYTES)) throw new RangeError(`a page of ${length} bytes`);
-      return unpack(input, length);
-    },
-  ]),
-);
-
 /** @param path - of a leaf: the column, and the field in it */
 async function readColumn(
-  { file, metadata: whole, range }: Shard,
+  { metadata: whole, range, reader }: Shard,
   path: readonly string[],
   rowStart: number,
   rowEnd: number,
 ): Promise<unknown[]> {
-  const column = path[0]!;
   return guarded(range.name, async () => {
     const metadata = onlyLeaf(whole, path);
-    let values: unknown[] = [];
-    await parquetRead({
-      file,
-      metadata,
-      columns: [column],
-      rowStart,
-      rowEnd,
-      utf8: false,
-      compressors: bounded,
-      onComplete: (rows) => {
-        values = rows.map(([value]) => value as unknown);
-      },
-    });
+    const values = await reader.read({ path: range.name, metadata, column: path[0]!, rowStart, rowEnd });
     if (values.length !== rowEnd - rowStart) {
-      throw new RangeError(`${values.length} of ${rowEnd - rowStart} rows in the column ${column}`);
+      throw new RangeError(`${values.length} of ${rowEnd - rowStart} rows in the column ${path[0]}`);
     }
     return values;
   });

@@ -4,8 +4,12 @@
  */
 import type { Node } from './onnx_pb.js';
 
-/** Exporters name a folded or shared constant like this; it says nothing about a module. */
-const anonymous = /^(onnx::|_?val_|_?v_|const|transpose|mul|t_|\d+$|\/)|^[A-Za-z]*_?\d+$/i;
+/**
+ * Exporters make such a name up for a constant that they computed or share: `onnx::Conv_12`, `val_3`, `mul_12`,
+ * `/fc/Transpose_output_0`. It says nothing about a module, and no parameter has it.
+ */
+export const madeUp =
+  /^(onnx::|\/|_?val_|_?v_\d|const|(transpose|mul|t)(_*\d|$)|\d+$)|^[a-z]*_?\d+$|_output_\d+$/i;
 
 /** What parameters are called in their module, after TensorFlow's `:0` is gone. */
 const parameter = [
@@ -27,10 +31,9 @@ const parameter = [
 export function moduleName(node: Node, tensors: readonly string[], taken: ReadonlySet<string>): string {
   const name =
     first(tensors, ofParameter) ??
-    pathInName(node) ??
-    pathInMetadata(node) ??
+    modulePath(node) ??
     first([...tensors, node.name], ofTensorflow) ??
-    (tensors.find((tensor) => !anonymous.test(tensor)) || node.name || node.output[0] || node.opType);
+    (tensors.find((tensor) => !madeUp.test(tensor)) || node.name || node.output[0] || node.opType);
   if (!taken.has(name)) return name;
   for (let n = 2; ; n++) if (!taken.has(`${name}#${n}`)) return `${name}#${n}`;
 }
@@ -64,6 +67,11 @@ function ofTensorflow(text: string): string | undefined {
 
 /** A saved model's functions call each other under this name. */
 const withoutCall = (name: string) => name.replace(/^(StatefulPartitionedCall(_\d+)?\/)+/, '');
+
+/** The path of modules that an exporter wrote down with a node, `layer1.0.bn1`. */
+export function modulePath(node: Node): string | undefined {
+  return pathInName(node) ?? pathInMetadata(node);
+}
 
 /**
  * The module path in a TorchScript node name: `/layer1/layer1.0/conv1/Conv` is `layer1.0.conv1`. A child of a

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { capturedNames } from './graph.js';
+import { madeUp } from './names.js';
 import type { Graph, Node, Tensor } from './onnx_pb.js';
 import { changed } from './tensors.js';
 
@@ -15,9 +16,6 @@ export function unshare(graph: Graph): void {
   tieCopies(graph);
   separateOwned(graph);
 }
-
-/** What exporters call a constant that they computed. */
-const computed = /^(onnx::|_?val_\d)/;
 
 /**
  * A module that is called several times has one weight; folding its transpose at every call stores as many copies.
@@ -29,7 +27,7 @@ function tieCopies(graph: Graph): void {
   );
   const captured = capturedNames(graph);
   const anonymous = graph.initializer.filter(
-    ({ name, rawData }) => computed.test(name) && weights.has(name) && !captured.has(name) && varies(rawData),
+    ({ name, rawData }) => madeUp.test(name) && weights.has(name) && !captured.has(name) && varies(rawData),
   );
   const tied = new Map<string, string>();
   for (const group of alike(anonymous, beginning)) {

@@ -3,7 +3,7 @@
  * it.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { fileProblem } from '../images/input-error.js';
 import { weightsError } from './weights-error.js';
 
@@ -35,11 +35,12 @@ export class ByteFile implements ByteSource {
   static async open(path: string): Promise<ByteFile> {
     let handle: FileHandle | undefined;
     try {
-      handle = await open(path);
-      const info = await handle.stat();
+      // First, since opening a named pipe waits for whoever writes to it.
+      const info = await stat(path);
       if (info.isDirectory()) throw weightsError(path, 'is a folder', 'give the checkpoint file in it');
       if (!info.isFile()) throw weightsError(path, 'is not a regular file', 'save it to disk first');
-      return new ByteFile(path, handle, info.size);
+      handle = await open(path);
+      return new ByteFile(path, handle, (await handle.stat()).size);
     } catch (thrown) {
       await handle?.close();
       if ((thrown as Error).name === 'CritmapError') throw thrown;

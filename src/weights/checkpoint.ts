@@ -2,6 +2,7 @@
  * A checkpoint: safetensors, or what torch.save writes. The format is told by a file's first bytes; its ending says
  * nothing. Opening one reads names, types and shapes; values are read when they are asked for.
  */
+import { stat } from 'node:fs/promises';
 import { ByteFile, type ByteSource } from './byte-file.js';
 import type { Contents, FormatReader } from './checkpoint-file.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
@@ -56,11 +57,21 @@ export async function readContents(file: ByteSource): Promise<Contents> {
   return (await readerOf(file))(file);
 }
 
-/** Whether the file begins as a checkpoint does; a reset's donor may also be an ONNX model. */
+/**
+ * Whether the file begins as a checkpoint does; a reset's donor may also be an ONNX model.
+ * @throws CritmapError (ERR_WEIGHTS): no such file, or what is known to be neither
+ */
 export async function isCheckpoint(path: string): Promise<boolean> {
+  // A pipe can be read only once.
+  const info = await stat(path).catch(() => undefined);
+  if (info && !info.isFile()) return false;
   const file = await ByteFile.open(path);
   try {
-    return readerFor(await start(file)) !== undefined;
+    const bytes = await start(file);
+    if (readerFor(bytes)) return true;
+    const other = otherOf(bytes);
+    if (other) throw weightsError(path, ...other);
+    return false;
   } finally {
     await file.close();
   }
@@ -78,12 +89,17 @@ async function readerOf(file: ByteSource): Promise<FormatReader> {
   const bytes = await start(file);
   const reader = readerFor(bytes);
   if (reader) return reader;
-  if (bytes.length === 0) throw weightsError(file.path, 'is empty', 'download or copy it again');
+  const [what, remedy] = otherOf(bytes) ?? [
+    'is no checkpoint that critmap reads',
+    'give one of torch.save (.pth, .pt, .ckpt, .bin) or .safetensors',
+  ];
+  throw weightsError(file.path, what, remedy);
+}
+
+/** What a file is that is known not to be a checkpoint, and what to do with it. */
+function otherOf(bytes: Buffer): [what: string, remedy: string] | undefined {
+  if (bytes.length === 0) return ['is empty', 'download or copy it again'];
   const text = bytes.toString('latin1');
   const [, , what, remedy] = others.find(([start, at]) => text.startsWith(start, at)) ?? [];
-  throw weightsError(
-    file.path,
-    what ?? 'is no checkpoint that critmap reads',
-    remedy ?? 'give one of torch.save (.pth, .pt, .ckpt, .bin) or .safetensors',
-  );
+  return what && remedy ? [what, remedy] : undefined;
 }

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import type { Model } from '../model.js';
 import { type OnnxFile, replaceTensors } from '../onnx/model.js';
+import { transpose } from '../transpose.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
-import { type Matched, match, placeText } from './match.js';
-import { parametersOf } from './parameters.js';
+import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
+import { type ModelParameter, parametersOf } from './parameters.js';
 import { readFloats } from './stored-tensor.js';
 import { some, weightsError } from './weights-error.js';
 
-/** What was loaded from where. */
+/** What was loaded from where; of a model that had weights of checkpoints before, also what is left of those. */
 export interface LoadedWeights {
   files: {
     path: string;
@@ -42,6 +43,8 @@ export interface LoadedWeights {
   misfit: readonly string[];
 }
 
+type Mapping = LoadedWeights['mapping'][number];
+
 export interface Overlaid {
   file: OnnxFile;
   weights: LoadedWeights;
@@ -72,14 +75,15 @@ export async function overlay(
     const values = new Map<string, Float32Array>();
     for (const { parameter, tensor } of matched.matches) {
       const read = await readFloats(tensor);
-      values.set(parameter.tensor, parameter.transposed ? transpose(read, parameter.shape) : read);
+      const stored = parameter.transposed ? transpose(read, parameter.shape) : read;
+      for (const name of [parameter.tensor, ...parameter.copies]) values.set(name, stored);
     }
     const graph = replaceTensors(model.file, values);
     const hashes: string[] = [];
     for (const file of files) hashes.push(await file.sha256());
     return {
       file: { ...model.file, graph, proto: { ...model.file.proto, graph } },
-      weights: describe(files, hashes, matched),
+      weights: describe(model.weights, parameters, files, hashes, matched),
       sha256: createHash('sha256')
         .update([model.sha256, ...hashes].join())
         .digest('hex'),
@@ -97,21 +101,30 @@ function headOf({ layers, io }: Model): { weight: string; bias: string | null } 
   return { weight: last.weight.tensor, bias: last.bias?.tensor ?? null };
 }
 
-/** Where BatchNorm was folded into a convolution, its weight in the graph is not the checkpoint's. */
-function refuseFolded({ file, layers }: Model, files: readonly Checkpoint[], found: Matched): void {
-  const given = new Set(found.matches.map(({ parameter }) => parameter.tensor));
-  const folded = layers.filter(
-    ({ op, bias, norm }) => op === 'Conv' && norm === null && bias !== null && !given.has(bias.tensor),
+/**
+ * Where BatchNorm was folded into a layer, its weight in the graph is not the checkpoint's, nor is its bias, if it had
+ * one. The checkpoint then has a norm of the layer's width that the graph has not; norms of other widths may be those
+ * of a head that was only trained with.
+ */
+function refuseFolded(model: Model, files: readonly Checkpoint[], found: Matched): void {
+  const { file, layers, builtIn } = model;
+  if (builtIn) return;
+  const plain = layers.filter(
+    ({ op, bias, norm }) => /^(Conv|ConvTranspose|Gemm)$/.test(op) && norm === null && bias !== null,
   );
-  const norm = found.unexpected.find(({ key }) => key.endsWith('running_var'));
-  if (folded.length === 0 || !norm) return;
+  const widthOf = (one: Unexpected) => found.scopes[one.file]?.table.tensors.get(one.key)?.shape.join();
+  const norm = found.unexpected.find(
+    (one) => one.key.endsWith('running_var') && plain.some(({ bias }) => bias?.shape.join() === widthOf(one)),
+  );
+  if (!norm) return;
+  const folded = plain.filter(({ bias }) => bias?.shape.join() === widthOf(norm));
   throw weightsError(
     files[norm.file]?.path ?? '',
     `has BatchNorm (${norm.key}) that ${file.path} has not: it was folded into the convolutions at export (${some(
       folded.map(({ name }) => name),
       3,
     )}), whose weights are others then`,
-    'export the model again with BatchNorm kept (see the README)',
+    'export the model again with BatchNorm kept (docs/export.md says how)',
   );
 }
 
@@ -127,42 +140,57 @@ function judge(model: Model, files: readonly Checkpoint[], found: Matched, allow
   const paths = files.map(({ path }) => path).join(', ');
   const text = `${matches.length} parameters of ${model.file.path} are there, ${problems.join('; ')}`;
   if (allowPartial && matches.length > 0) return [`${paths}: ${text}`];
-  throw weightsError(
-    paths,
-    text,
-    'give the checkpoint of this model, export it without constant folding, or load just what fits with --allow-partial',
-  );
+  const remedy = model.builtIn
+    ? `give a checkpoint of ${model.builtIn.architecture} with these classes, channels and size`
+    : 'give the checkpoint of this model, export it without constant folding';
+  throw weightsError(paths, text, `${remedy}, or load just what fits with --allow-partial`);
 }
 
-/** A row-major [out, in] matrix as [in, out]. */
-function transpose(values: Float32Array, shape: readonly number[]): Float32Array {
-  const [rows = 1, columns = 1] = shape;
-  const result = new Float32Array(values.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) result[j * rows + i] = values[i * columns + j]!;
+/** @param earlier where the model's weights were from before */
+function describe(
+  earlier: LoadedWeights | null,
+  parameters: readonly ModelParameter[],
+  files: readonly Checkpoint[],
+  hashes: readonly string[],
+  found: Matched,
+): LoadedWeights {
+  const before = earlier?.files.length ?? 0;
+  const mapping: Mapping[] = [];
+  for (const parameter of parameters) {
+    const match = found.matches.find((one) => one.parameter === parameter);
+    const kept = earlier?.mapping.find(({ tensor }) => tensor === parameter.tensor);
+    if (match) mapping.push(mappingOf(match, before));
+    else if (kept) mapping.push(kept);
   }
-  return result;
+  const loaded = new Set(mapping.map(({ parameter }) => parameter));
+  return {
+    files: [
+      ...(earlier?.files ?? []),
+      ...files.map(({ path, format }, i) => ({
+        path,
+        format,
+        sha256: hashes[i] ?? '',
+        place: placeText(found.scopes[i]!),
+      })),
+    ],
+    mapping,
+    missing: found.missing.filter((name) => !loaded.has(name)),
+    unexpected: [
+      ...(earlier?.unexpected ?? []),
+      ...found.unexpected.map(({ file, key }) => ({ file: before + file, key })),
+    ],
+    misfit: [...(earlier?.misfit ?? []), ...found.misfit],
+  };
 }
 
-function describe(files: readonly Checkpoint[], hashes: readonly string[], found: Matched): LoadedWeights {
+function mappingOf({ parameter, file, key, tensor }: Match, filesBefore: number): Mapping {
   return {
-    files: files.map(({ path, format }, i) => ({
-      path,
-      format,
-      sha256: hashes[i] ?? '',
-      place: placeText(found.scopes[i]!),
-    })),
-    mapping: found.matches.map(({ parameter, file, key, tensor }) => ({
-      parameter: parameter.names[0] ?? parameter.tensor,
-      tensor: parameter.tensor,
-      shape: parameter.shape,
-      file,
-      key,
-      type: tensor.type.name,
-      transposed: parameter.transposed,
-    })),
-    missing: found.missing,
-    unexpected: found.unexpected,
-    misfit: found.misfit,
+    parameter: parameter.names[0] ?? parameter.tensor,
+    tensor: parameter.tensor,
+    shape: parameter.shape,
+    file: filesBefore + file,
+    key,
+    type: tensor.type.name,
+    transposed: parameter.transposed,
   };
 }

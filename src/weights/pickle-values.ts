@@ -83,3 +83,8 @@ export class PickleError extends Error {
 
 export const damaged = (what: string) =>
   new PickleError(`its pickle is damaged (${what})`, 'download or copy it again');
+
+/** A number where it is exact. */
+export function plain(value: bigint): number | bigint {
+  return BigInt.asIntN(54, value) === value ? Number(value) : value;
+}

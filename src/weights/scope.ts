@@ -108,7 +108,8 @@ function scopesOf(table: Table, modelPrefix: string, byName: ReadonlyMap<string,
 /** Prefixes that most of the model's own names have, and none: `model.` of a wrapper. */
 function wrappers(parameters: readonly ModelParameter[]): string[] {
   const counts = new Map<string, number>();
-  for (const { names } of parameters) {
+  const required = parameters.filter((parameter) => parameter.required);
+  for (const { names } of required) {
     const name = names[0] ?? '';
     let prefix = '';
     for (const part of name.split('.').slice(0, -1).slice(0, 3)) {
@@ -116,6 +117,6 @@ function wrappers(parameters: readonly ModelParameter[]): string[] {
       counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
     }
   }
-  const most = [...counts].filter(([, count]) => count > parameters.length / 2).map(([prefix]) => prefix);
+  const most = [...counts].filter(([, count]) => count > required.length / 2).map(([prefix]) => prefix);
   return ['', ...most];
 }

@@ -57,7 +57,7 @@ function pickles(bytes: Buffer, host: PickleHost, whole: boolean) {
   try {
     const next = (from: number) => readPickle(bytes, from, host);
     const version = next(LEGACY_MAGIC.length);
-    if (version.value !== 1001) throw damaged(`version ${String(version.value)}`);
+    if (version.value !== 1001) throw damaged(`version ${textOf(version.value)}`);
     const machine = next(version.end);
     if (machine.value instanceof Map && machine.value.get('little_endian') === false) {
       throw new PickleError('it was saved on a big-endian machine', 'save it again on a little-endian one');
@@ -71,6 +71,11 @@ function pickles(bytes: Buffer, host: PickleHost, whole: boolean) {
   }
 }
 
+/** A list may be nested too deep to be written. */
+function textOf(value: PickleValue): string {
+  return typeof value === 'string' ? quoted(value) : typeof value === 'number' ? String(value) : 'of no name';
+}
+
 /** Finds where every storage begins: each has its number of elements before it, in 8 bytes. */
 async function place(
   file: ByteSource,
@@ -82,11 +87,11 @@ async function place(
   let at = from;
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
-    if (!storage || storage.start >= 0) throw damaged(`a storage ${quoted(String(key))} that is not used`);
+    if (!storage || storage.start >= 0) throw damaged(`a storage ${textOf(key)} that is not used`);
     if (at + 8 > file.byteLength) throw cutOff(file.path);
     const elements = (await file.read(at, 8)).readBigInt64LE();
     if (elements !== BigInt(storage.elements)) {
-      throw damaged(`the storage ${quoted(String(key))} has ${elements} elements, not ${storage.elements}`);
+      throw damaged(`the storage ${textOf(key)} has ${elements} elements, not ${storage.elements}`);
     }
     storage.start = at + 8;
     at = storage.start + storage.byteLength;

@@ -62,6 +62,7 @@ export async function readTorchZip(file: ByteSource): Promise<Contents> {
       'save it again on a little-endian one',
     );
   }
+  const inflated: Inflated = {};
   const host = storageHost(file, (key, byteLength) => {
     const entry = entries.get(`${folder}data/${key}`);
     if (!entry)
@@ -72,7 +73,7 @@ export async function readTorchZip(file: ByteSource): Promise<Contents> {
         'download or copy it again',
       );
     }
-    return storageOf(file, entry);
+    return storageOf(file, entry, inflated);
   });
   try {
     const { value } = readPickle(await readEntry(file, pickle), 0, host);
@@ -119,8 +120,14 @@ function notTorch(file: ByteSource, entries: ReadonlyMap<string, Entry>): Critma
   );
 }
 
+/** The entry of a file that was inflated last: whoever reads a tensor piece by piece asks for it again and again. */
+interface Inflated {
+  entry?: Entry;
+  bytes?: Promise<Buffer>;
+}
+
 /** Bytes of an entry where they are, or inflated once they are asked for. */
-function storageOf(file: ByteSource, entry: Entry): Storage {
+function storageOf(file: ByteSource, entry: Entry, last: Inflated): Storage {
   let start: Promise<number> | undefined;
   if (entry.method === STORED) {
     return {
@@ -131,13 +138,11 @@ function storageOf(file: ByteSource, entry: Entry): Storage {
       },
     };
   }
-  // Whoever reads a tensor piece by piece must not inflate it for every piece; nor is it kept for ever.
-  let inflated: WeakRef<Buffer> | undefined;
   return {
     byteLength: entry.byteLength,
     async readInto(target, position) {
-      const bytes = inflated?.deref() ?? (await readEntry(file, entry));
-      inflated = new WeakRef(bytes);
+      if (last.entry !== entry || !last.bytes) Object.assign(last, { entry, bytes: readEntry(file, entry) });
+      const bytes = await last.bytes!;
       target.set(bytes.subarray(position, position + target.length));
     },
   };

@@ -3,10 +3,19 @@ import { join } from 'node:path';
 import t from 'tap';
 import { bytesOf } from '../../src/architectures/network.js';
 import { resnetNetwork } from '../../src/architectures/resnet.js';
-import { architectures, buildModel, loadModel, modelInput } from '../../src/index.js';
+import {
+  architectures,
+  buildModel,
+  loadModel,
+  modelInput,
+  parseResets,
+  withWeights,
+} from '../../src/index.js';
 import { writeModel } from '../../src/onnx/encode.js';
 import { writeOnnx } from '../../src/onnx/model.js';
 import { floats } from '../../src/onnx/tensors.js';
+import { parametersOf } from '../../src/weights/parameters.js';
+import { safetensors } from '../weights/build-checkpoints.js';
 import { logitsOf } from './inspect.js';
 
 const few = { classes: 7, size: 32 };
@@ -67,8 +76,7 @@ t.test('it says how its images are normalised, and that its weights are random',
     shape: { channels: 3, height: 32, width: 32 },
     normalization: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   });
-  t.equal(model.file.metadata.get('critmap.crop_pct'), '0.9');
-  t.equal(model.file.metadata.get('critmap.interpolation'), 'bicubic');
+  t.strictSame([...model.file.metadata.keys()], ['critmap.mean', 'critmap.std'], 'what is read, no more');
   t.match(model.warnings, [/vit_tiny_patch16_224: its weights are random \(seed 0\)/]);
   // A colour image's means say nothing about one channel.
   const grey = await buildModel('vit_tiny_patch16_224', { ...few, channels: 1 });
@@ -113,4 +121,51 @@ t.test('a name that is none names the nearest; impossible options are refused', 
     message: /"clases"/,
   });
   await t.rejects(buildModel(undefined as never), { name: 'TypeError', message: /must be a string/ });
+});
+
+/** A checkpoint of float16 zeros. */
+function zeros(path: string, shapes: readonly (readonly [name: string, shape: readonly number[]])[]): string {
+  let at = 0;
+  const header = shapes.map(([name, shape]) => {
+    const from = at;
+    at += 2 * shape.reduce((product, size) => product * size, 1);
+    return [name, { dtype: 'F16', shape, data_offsets: [from, at] }];
+  });
+  writeFileSync(path, safetensors(Object.fromEntries(header), Buffer.alloc(at)));
+  return path;
+}
+
+t.test('the warning of random weights stays until a checkpoint has them all', async (t) => {
+  const dir = t.testdir({});
+  const built = await buildModel('convnext_atto', few);
+  const all = parametersOf(built).map(({ names, shape }) => [names[0]!, shape] as const);
+  const isHead = (name: string) => name.startsWith('head.fc.');
+  const head = zeros(
+    join(dir, 'head.safetensors'),
+    all.filter(([name]) => isHead(name)),
+  );
+  const trunk = zeros(
+    join(dir, 'trunk.safetensors'),
+    all.filter(([name]) => !isHead(name)),
+  );
+  const partial = { allowPartial: true };
+  const random = /the weights that are missing \(stem\.0\.weight, .* more\) are random \(seed 0\)/;
+  const some = await withWeights(built, [head], partial);
+  t.match(some.warnings, [random, /head\.safetensors: 2 parameters .* are there, missing stem/]);
+  t.strictSame((await withWeights(built, [head, trunk])).warnings, []);
+  const whole = await withWeights(some, [trunk], partial);
+  t.notOk(
+    whole.warnings.some((warning) => /are random/.test(warning)),
+    'in two steps as well',
+  );
+  t.strictSame(whole.weights?.missing, []);
+  t.equal(whole.name, 'head');
+
+  const [reset] = await parseResets([`donor=${head}`], built);
+  const donor = reset?.kind === 'interpolate' ? reset.donor : undefined;
+  t.match(donor?.warnings, [/head\.safetensors: 2 parameters/], 'a donor is not asked for what it has not');
+  t.equal(donor?.warnings.length, 1);
+
+  const error = await withWeights(built, [head]).catch((thrown) => thrown);
+  t.match(error.message, /give a checkpoint of convnext_atto with these classes, channels and size, or load/);
 });

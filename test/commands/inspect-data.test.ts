@@ -149,3 +149,51 @@ t.test('what inspect cannot do is said in one line', async (t) => {
     t.equal(stderr.trim().split('\n').length, 1, stderr);
   }
 });
+
+t.test('--crop without a model is the size of what is looked at', async (t) => {
+  const preview = at('small.png');
+  const args = ['inspect', '--data', at('photos'), '--crop', '32', '--preview', preview, '--json'];
+  const { code, stdout, stderr } = await critmap(...args);
+  t.equal(code, 0, stderr);
+  t.match(JSON.parse(stdout), { shape: { height: 32, width: 32 }, sample: { seed: 0, count: 4 } });
+  t.match(await sharp(readFileSync(preview)).metadata(), { height: 4 + 32 + 4 });
+});
+
+t.test('an option that nothing would read is refused', async (t) => {
+  const checks: Promise<void>[] = [];
+  const refused = (args: string[], message: string) => {
+    const check = critmap('inspect', ...args).then(({ code, stdout, stderr }) => {
+      t.equal(code, 2, stderr);
+      t.equal(stdout, '');
+      t.equal(stderr, `critmap: ${message}\n`);
+    });
+    checks.push(check);
+    return checks.length % 4 === 0 ? Promise.all(checks) : undefined;
+  };
+  const forModels = [
+    ['--weights', 'any.pth'],
+    ['--allow-partial'],
+    ['--input', 'images'],
+    ['--output', 'logits'],
+    ['--classes', '10'],
+    ['--channels', '1'],
+    ['--size', '32'],
+  ];
+  for (const words of forModels) {
+    await refused(
+      ['--data', at('photos'), ...words],
+      `${words[0]} goes with a model (a file or --arch NAME)`,
+    );
+  }
+  const forImages = [
+    ['--images', '1000'],
+    ['--data-seed', '0'],
+    ['--labels', 'none'],
+    ['--resize', '256'],
+    ['--crop', '224'],
+    ['--interpolation', 'bicubic'],
+    ['--preview', 'never.png'],
+  ];
+  for (const words of forImages) await refused([model, ...words], `${words[0]} goes with --data SRC`);
+  await Promise.all(checks);
+});

@@ -70,3 +70,42 @@ for (const [title, code, args, message] of [
     t.match(stderr, message);
   });
 }
+
+const arch = ['--arch', 'resnet18', '--size', '32', '--classes', '10'];
+for (const args of [
+  ['inspect', model],
+  ['inspect', ...arch],
+  ['sweep', model, '--data', 'synthetic:4', '--out', 'never-written'],
+]) {
+  t.test(`${args.slice(0, 2).join(' ')} --allow-partial needs --weights`, async (t) => {
+    const { code, stdout, stderr } = await critmap(...args, '--allow-partial');
+    t.equal(code, 2, stderr);
+    t.equal(stdout, '');
+    t.match(stderr, /--allow-partial goes with --weights FILE/);
+  });
+}
+
+t.test('results have the name of the checkpoint, unless --name gives one', async (t) => {
+  const named = async (...more: string[]) => {
+    const out = join(t.testdir({}), 'run');
+    const args = [
+      'sweep',
+      model,
+      '--data',
+      'synthetic:4',
+      '--trials',
+      '1',
+      '--out',
+      out,
+      '--quiet',
+      '--json',
+    ];
+    const { code, stdout, stderr } = await critmap(...args, ...weights('mlp.pth.tar'), ...more);
+    t.equal(code, 0, stderr);
+    return JSON.parse(stdout).model.name;
+  };
+  t.equal(await named(...weights('mlp.linear.pth')), 'mlp');
+  t.equal(await named('--name', 'mine'), 'mine');
+  const { stdout } = await critmap('inspect', model, ...weights('mlp.float16.safetensors'), '--json');
+  t.equal(JSON.parse(stdout).name, 'mlp.float16');
+});

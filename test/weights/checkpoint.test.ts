@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
-import { openCheckpoint } from '../../src/weights/checkpoint.js';
+import { openCheckpoint, readContents } from '../../src/weights/checkpoint.js';
 import { readFloats } from '../../src/weights/stored-tensor.js';
 import { fixture } from '../fixtures.js';
-import { zip64 } from '../images/build-files.js';
+import { zip, zip64 } from '../images/build-files.js';
 import { dict, floats, op, pickle, safetensors, tensor, torchLegacy, torchZip } from './build-checkpoints.js';
 
 /** Every tensor that can be read, as `path.name`: shape and values. */
@@ -169,4 +172,38 @@ t.test("the hash is the file's, also of one that is longer than what is read at 
   const checkpoint = await openCheckpoint(path);
   t.equal(await checkpoint.sha256(), createHash('sha256').update(readFileSync(path)).digest('hex'));
   await checkpoint.close();
+});
+
+t.test('a compressed storage that is read piece by piece is inflated once', async (t) => {
+  const values = floats(...Array.from({ length: 64 }, (_, i) => i));
+  const words = { count: 64, shape: [64] };
+  const bytes = zip([
+    { name: 'a/data.pkl', data: pickle(dict({ a: tensor(words) })) },
+    { name: 'a/data/0', data: values, method: 'deflated' },
+  ]);
+  let reads = 0;
+  const { tables } = await readContents({
+    path: 'deflated.pth',
+    byteLength: bytes.length,
+    read: async (position, length) => {
+      reads++;
+      return Buffer.from(bytes.subarray(position, position + length));
+    },
+    readInto: async (target, position) => void target.set(bytes.subarray(position, position + target.length)),
+  });
+  const storage = tables[0]?.tensors.get('a')?.storage;
+  const readsOf = async (position: number) => {
+    const before = reads;
+    const target = new Uint8Array(128);
+    await storage?.readInto(target, position);
+    t.strictSame(Buffer.from(target), values.subarray(position, position + 128));
+    return reads - before;
+  };
+  t.ok((await readsOf(0)) > 0);
+  // Memory that nobody holds is gone after this.
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  await setImmediate();
+  collect();
+  t.equal(await readsOf(128), 0);
 });

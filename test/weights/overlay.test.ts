@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
-import { loadModel, type Model } from '../../src/model.js';
+import { loadModel, type Model, withWeights } from '../../src/model.js';
 import { writeOnnx } from '../../src/onnx/model.js';
+import { type Graph, ModelSchema, NodeSchema, TensorSchema } from '../../src/onnx/onnx_pb.js';
 import { fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';
 
@@ -207,4 +209,124 @@ t.test('a head is not guessed where two have its shape', async (t) => {
   };
   const file = zeros(t, { 'fc1.weight': weight, 'fc1.bias': bias, ...heads });
   await t.rejects(loadModel(fixture('mlp.onnx'), { weights: [file] }), { message: /missing fc2\.weight/ });
+});
+
+t.test('BatchNorm that was folded into a convolution with a bias of its own is refused', async (t) => {
+  const graph = fixture('bottleneck.folded.onnx');
+  const { layers } = await loadModel(graph);
+  // As VGG with BatchNorm: every weight and bias that the graph has, and norms besides.
+  const shapes: Record<string, number[]> = {};
+  for (const { name, weight, bias } of layers) {
+    shapes[`${name}.weight`] = weight.shape;
+    if (bias) shapes[`${name}.bias`] = bias.shape;
+  }
+  const [width = 0] = layers[0]?.weight.shape ?? [];
+  for (const allowPartial of [false, true]) {
+    const file = zeros(t, { ...shapes, 'bn1.running_var': [width] });
+    await t.rejects(loadModel(graph, { weights: [file], allowPartial }), {
+      code: 'ERR_WEIGHTS',
+      message: /has BatchNorm \(bn1\.running_var\) .*folded.*\(conv1.*docs\/export\.md/,
+    });
+  }
+  const head = zeros(t, { ...shapes, 'projector.1.running_var': [1000] });
+  const model = await loadModel(graph, { weights: [head], allowPartial: true });
+  t.match(
+    model.warnings.join(),
+    /unexpected projector\.1\.running_var/,
+    "a norm of no layer's width is not one",
+  );
+});
+
+/** A fixture with its graph changed. */
+function edited(t: Test, name: string, edit: (graph: Graph) => void): string {
+  const proto = fromBinary(ModelSchema, readFileSync(fixture(name)));
+  if (!proto.graph) throw new Error(`${name} has no graph`);
+  edit(proto.graph);
+  const path = join(t.testdir(), name);
+  writeFileSync(path, toBinary(ModelSchema, proto));
+  return path;
+}
+
+t.test('norms that were stored once for two modules get the weights of each', async (t) => {
+  const path = edited(t, 'bottleneck.onnx', (graph) => {
+    // Under the name of the second one, as an exporter that goes by value may leave it.
+    const first = graph.node.find(({ name }) => name === '/layer1/layer1.0/bn1/BatchNormalization');
+    for (const i of [1, 4]) {
+      const kept = first?.input[i]?.replace('bn1', 'bn2') ?? '';
+      if (!first || !graph.initializer.some(({ name }) => name === kept)) throw new Error(`no ${kept}`);
+      graph.initializer = graph.initializer.filter(({ name }) => name !== first.input[i]);
+      first.input[i] = kept;
+    }
+  });
+  const model = await loadModel(path, { weights: [weights('bottleneck.safetensors')] });
+  t.ok((await distance(model, 'bottleneck', answers.bottleneck)) < 1e-4);
+});
+
+t.test('a parameter that several operations read is replaced for all of them', async (t) => {
+  const path = edited(t, 'vit.onnx', (graph) => {
+    const add = graph.node.find(({ input }) => input.includes('pos_embed'));
+    const [output = ''] = add?.output ?? [];
+    for (const node of graph.node) node.input = node.input.map((name) => (name === output ? 'twice' : name));
+    const again = { opType: 'Add', name: 'again', input: [output, 'pos_embed'], output: ['twice'] };
+    graph.node.splice(graph.node.indexOf(add!) + 1, 0, create(NodeSchema, again));
+  });
+  const file = weights('vit.strided.legacy.pth');
+  const given = await loadModel(fixture('vit.onnx'), { weights: [file] });
+  const model = await loadModel(path, { weights: [file] });
+  const places = model.file.graph.node.flatMap(({ input }) => input.filter((one) => /^pos_embed/.test(one)));
+  t.equal(new Set(places).size, 2, 'the fixture has it twice');
+  for (const place of places) t.strictSame(model.values(place), given.values('pos_embed'), place);
+});
+
+t.test('a constant that an exporter folded is not missed in a checkpoint, a parameter is', async (t) => {
+  const scaled = (name: string) =>
+    edited(t, 'mlp.onnx', (graph) => {
+      const at = graph.node.findIndex(({ opType }) => opType === 'Relu');
+      const relu = graph.node[at]!;
+      const ones = new Uint8Array(Float32Array.from({ length: 16 }, () => 1).buffer);
+      graph.initializer.push(create(TensorSchema, { name, dataType: 1, dims: [16n], rawData: ones }));
+      const mul = { opType: 'Mul', name: 'scale', input: [relu.input[0]!, name], output: ['scaled'] };
+      relu.input[0] = 'scaled';
+      graph.node.splice(at, 0, create(NodeSchema, mul));
+    });
+  const options = { weights: [weights('mlp.protocol4.pth')] };
+  for (const name of ['mul_12', 'val_3', 'Mul__12', 'expand', '/Constant_output_0']) {
+    const model = await loadModel(scaled(name), options);
+    t.ok((await distance(model, 'mlp', answers.mlp)) < 1e-4, name);
+  }
+  for (const name of ['block.gamma', 'layer_scale']) {
+    await t.rejects(loadModel(scaled(name), options), { message: new RegExp(`missing ${name}`) });
+  }
+});
+
+t.test('weights in two steps: both files are told of, and what the first step warned of', async (t) => {
+  const plain = await loadModel(fixture('mlp.onnx'));
+  const partial = { allowPartial: true };
+  const backbone = await withWeights(plain, [weights('mlp.backbone.pth')], partial);
+  t.equal(backbone.name, 'mlp.backbone', 'a checkpoint gives the name');
+  const model = await withWeights(backbone, [weights('mlp.linear.pth')], partial);
+  t.ok((await distance(model, 'mlp', answers.mlp)) < 1e-4);
+  t.equal(model.name, 'mlp.backbone');
+  t.strictSame(
+    model.weights?.mapping.map(({ parameter, file }) => [parameter, file]),
+    [
+      ['fc1.weight', 0],
+      ['fc1.bias', 0],
+      ['fc2.weight', 1],
+      ['fc2.bias', 1],
+    ],
+  );
+  t.match(model.weights?.files, [{ path: /backbone/ }, { path: /linear/ }]);
+  t.strictSame(model.weights?.missing, []);
+  t.match(model.warnings, [/mlp\.backbone\.pth: 2 parameters/, /mlp\.linear\.pth: 2 parameters/]);
+});
+
+t.test('a model is called after its first checkpoint, unless it was given a name', async (t) => {
+  const file = weights('mlp.pth.tar');
+  t.equal((await loadModel(fixture('mlp.onnx'), { weights: [file] })).name, 'mlp');
+  const float16 = weights('mlp.float16.safetensors');
+  t.equal((await loadModel(fixture('mlp.onnx'), { weights: [float16, file] })).name, 'mlp.float16');
+  t.equal((await loadModel(fixture('mlp.onnx'), { weights: [float16], name: 'mine' })).name, 'mine');
+  const named = await loadModel(fixture('mlp.onnx'), { name: 'mine' });
+  t.equal((await withWeights(named, [float16])).name, 'mine');
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -294,4 +295,64 @@ t.test('millions of objects in a small pickle are refused before they fill the m
   const message = await refusal(t, torchZip(pickle(Buffer.alloc(4 * 2 ** 20, op.emptyDict))));
   t.match(message, /more objects than a checkpoint of its size can need/);
   t.ok(process.memoryUsage().rss - before < 104 * 2 ** 20);
+});
+
+t.test(
+  'a named pipe that nobody writes to is refused at once',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const pipe = join(t.testdir({}), 'pipe.pth');
+    execFileSync('mkfifo', [pipe]);
+    await t.rejects(openCheckpoint(pipe), { code: 'ERR_WEIGHTS', message: /is not a regular file; save it/ });
+  },
+);
+
+t.test('records that are nested without end are passed over', async (t) => {
+  const namespace = Buffer.concat([op.global('argparse', 'Namespace'), op.emptyTuple, op.newObject]);
+  const depth = 50_000;
+  const nested = Buffer.concat([
+    ...Array.from({ length: depth }, () => namespace),
+    op.none,
+    ...Array.from({ length: depth }, () => op.build),
+  ]);
+  const path = join(t.testdir(), 'deep.pth');
+  writeFileSync(path, torchZip(pickle(dict({ args: nested, model: dict({ weight: tensor() }) }))));
+  const checkpoint = await openCheckpoint(path);
+  t.strictSame(
+    checkpoint.tables.map(({ path }) => path),
+    [['model']],
+  );
+  await checkpoint.close();
+});
+
+t.test('a list nested without end in place of a number is refused', async (t) => {
+  const nested = Buffer.concat([
+    Buffer.alloc(50_000, op.emptyList),
+    ...Array.from({ length: 49_999 }, () => Buffer.from('a')),
+  ]);
+  const magic = torchLegacy(pickle(op.none)).subarray(0, 15);
+  t.match(await refusal(t, Buffer.concat([magic, pickle(nested)])), /its pickle is damaged \(version/);
+});
+
+t.test('objects of bytes and tensors of many dimensions count for what they take', async (t) => {
+  const more = /more objects than a checkpoint of its size can need/;
+  // Five bytes of the file each, 300 in memory.
+  const empty = Buffer.from('C\0', 'latin1');
+  t.match(await refusal(t, torchZip(pickle(Buffer.alloc(2 ** 19, empty)))), more);
+  // The same 64 dimensions again and again.
+  const ones = Buffer.concat([op.mark, ...Array.from({ length: 64 }, () => op.int(1)), Buffer.from('t')]);
+  const storage = Buffer.concat([
+    ...[op.mark, op.text('storage'), op.global('torch', 'FloatStorage'), op.text('0'), op.text('cpu')],
+    ...[op.int(4), Buffer.from('t'), op.persistentId],
+  ]);
+  const build = op.global('torch._utils', '_rebuild_tensor_v2');
+  const one = Buffer.concat([
+    ...[op.get(1), op.mark, op.get(2), op.int(0), op.get(3), op.get(3), op.false, op.none],
+    ...[Buffer.from('t'), op.reduce],
+  ]);
+  const many = pickle(
+    ...[build, op.put(1), storage, op.put(2), ones, op.put(3)],
+    ...Array.from({ length: 25_000 }, () => one),
+  );
+  t.match(await refusal(t, torchZip(many)), more);
 });

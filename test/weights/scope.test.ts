@@ -23,6 +23,7 @@ const parameter = (name: string, ...shape: number[]): ModelParameter => ({
   shape,
   transposed: false,
   required: true,
+  copies: [],
 });
 
 /** A network of two convolutions and a classifier, as a model and under a prefix in a file. */

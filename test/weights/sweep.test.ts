@@ -1,4 +1,6 @@
-import { copyFileSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openImages } from '../../src/images/index.js';
@@ -54,7 +56,7 @@ t.test('a run of other weights is not continued', async (t) => {
   };
   await go('mlp.protocol4.pth');
   await go('mlp.protocol4.pth');
-  await t.rejects(go('mlp.float16.pth'), { code: 'ERR_RUN', message: /another run \(model mlp/ });
+  await t.rejects(go('mlp.float16.pth'), { code: 'ERR_RUN', message: /another run \(model w\)/ });
 });
 
 /** The new weights of the layers named, or of all. */
@@ -93,13 +95,15 @@ t.test('interpolating with a checkpoint weighs its values and the own ones', asy
 });
 
 t.test('a donor without some layers serves the others', async (t) => {
-  const model = await loadModel(fixture('mlp.onnx'));
-  const text = `donor=${weights('mlp.backbone.pth')}`;
-  t.strictSame(Object.keys(await reset(t, model, text, ['fc1'])).sort(), ['fc1.bias', 'fc1.weight']);
-  await t.rejects(reset(t, model, text, ['fc2']), {
-    code: 'ERR_RESET',
-    message: /the donor .*mlp\.backbone\.pth does not fit fc2: it has no weight of that layer/,
-  });
+  const options = { weights: [weights('mlp.float16.safetensors')] };
+  for (const model of [await loadModel(fixture('mlp.onnx')), await loadModel(fixture('mlp.onnx'), options)]) {
+    const text = `donor=${weights('mlp.backbone.pth')}`;
+    t.strictSame(Object.keys(await reset(t, model, text, ['fc1'])).sort(), ['fc1.bias', 'fc1.weight']);
+    await t.rejects(reset(t, model, text, ['fc2']), {
+      code: 'ERR_RESET',
+      message: /the donor .*mlp\.backbone\.pth does not fit fc2: it has no weight of that layer/,
+    });
+  }
 });
 
 t.test('a checkpoint donor needs the model, and one whose BatchNorm is not folded', async (t) => {
@@ -122,4 +126,67 @@ t.test('the file of a donor is read, not written', async (t) => {
   const before = readFileSync(weights('mlp.pth.tar'));
   await reset(t, await loadModel(fixture('mlp.onnx')), `donor=${weights('mlp.pth.tar')}`);
   t.strictSame(readFileSync(weights('mlp.pth.tar')), before);
+});
+
+t.test('what is doubtful of a donor is told with the sweep, and kept in its run', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const model = await loadModel(fixture('mlp.onnx'));
+  const resets = await parseResets(
+    [`donor=${weights('mlp.ema.ckpt')}`, `donor=${weights('mlp.backbone.pth')}`],
+    model,
+  );
+  const told: string[] = [];
+  const onWarning = (message: string) => told.push(message);
+  await sweepOf(model, { resets, layers: ['fc1'], out, onWarning });
+  t.match(told, [
+    /^the donor .*mlp\.ema\.ckpt holds the model more than once: state_dict_ema is taken/,
+    /^the donor .*mlp\.backbone\.pth: 2 parameters .* are there, missing fc2/,
+  ]);
+  t.strictSame((await readRun(out)).info.warnings, told);
+});
+
+t.test('a donor may be an ONNX model that stores its matrices the other way round', async (t) => {
+  const model = await loadModel(fixture('vit.onnx'), { weights: [weights('vit.strided.legacy.pth')] });
+  // The folded export stores [in, out] of the weights that the plain one stores as [out, in].
+  const donor = await loadModel(fixture('vit.folded.onnx'));
+  t.ok(donor.layers.some(({ weight }) => weight.layout.transposed));
+  const given = await reset(t, model, `donor=${fixture('vit.folded.onnx')}`);
+  t.strictSame(given, await reset(t, model, `donor=${fixture('vit.onnx')}`));
+  // And back.
+  const other = await loadModel(fixture('vit.folded.onnx'), { weights: [weights('vit.strided.legacy.pth')] });
+  const back = await reset(t, other, `donor=${fixture('vit.onnx')}`);
+  for (const [tensor, values] of Object.entries(back))
+    t.strictSame(values, [...donor.values(tensor)], tensor);
+});
+
+t.test('a donor that is neither model nor checkpoint is refused for what it is', async (t) => {
+  const model = await loadModel(fixture('mlp.onnx'));
+  const path = join(t.testdir({}), 'donor.pth');
+  const refused: [bytes: string, message: RegExp][] = [
+    ['\x1f\x8b\x08', /donor\.pth: is compressed \(gzip\); unpack it first/],
+    ['\x89HDF\r\n', /is an HDF5 file/],
+    ['version https://git-lfs.github.com/spec/v1\n', /git lfs pull/],
+    ['\x80\x02N.', /is a plain pickle/],
+    ['', /is empty/],
+  ];
+  for (const [bytes, message] of refused) {
+    writeFileSync(path, bytes, 'latin1');
+    await t.rejects(parseResets([`donor=${path}`], model), { code: 'ERR_WEIGHTS', message });
+  }
+  writeFileSync(path, 'weights\n'.repeat(9));
+  await t.rejects(parseResets([`donor=${path}`], model), { code: 'ERR_MODEL', message: /ONNX/ });
+});
+
+t.test('a donor model may come through a pipe', { skip: process.platform === 'win32' }, async (t) => {
+  const pipe = join(t.testdir({}), 'donor');
+  execFileSync('mkfifo', [pipe]);
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  const path = fixture('bottleneck-donor.onnx');
+  const [[through], [plain]] = await Promise.all([
+    parseResets([`donor=${pipe}`], model),
+    parseResets([`donor=${path}`], model),
+    writeFile(pipe, readFileSync(path)),
+  ]);
+  const hashOf = (one: typeof plain) => (one?.kind === 'interpolate' ? one.donor.sha256 : 'none');
+  t.equal(hashOf(through), hashOf(plain));
 });
