@@ -122,7 +122,7 @@ export interface ExternalInitializer {
 }
 
 export interface SessionOptions {
-  /** Fuse operators and lay out weights first; not for parts of a model that has been optimised. */
+  /** Fuse operators first; not for parts of a model that has been optimised. */
   optimise: boolean;
   externals?: readonly ExternalInitializer[];
 }

@@ -46,7 +46,7 @@ using PathChar = char;
 
 // Values of the ABI's enumerations, which are passed as int.
 constexpr int log_warning = 2, log_fatal = 4, execution_sequential = 0;
-constexpr int optimization_none = 0, optimization_all = 99;
+constexpr int optimization_none = 0, optimization_extended = 2, optimization_all = 99;
 constexpr int device_allocator = 0, arena_allocator = 1, default_memory = 0;
 
 template <size_t slot, class Function>

@@ -11,7 +11,14 @@ Owned<T, release> owned(const Library& library, T* pointer) {
   return Owned<T, release>(pointer, Release<T, release>{&library});
 }
 
-SessionOptions make_options(const Library& library, Optimise optimise) {
+// Not the layouts of the processor's kernels: where a convolution's output is also an output of the graph,
+// ONNX Runtime 1.30 may add the next sum into that output in place (a part of BiT's graph gave wrong values,
+// or ended the process). A whole model has only its logits.
+int level_of(Optimise optimise) {
+  return optimise == Optimise::yes ? optimization_extended : optimization_none;
+}
+
+SessionOptions make_options(const Library& library, int level) {
   const Api& api = library.api;
   OrtSessionOptions* made = nullptr;
   library.check(api.CreateSessionOptions(&made));
@@ -19,8 +26,7 @@ SessionOptions make_options(const Library& library, Optimise optimise) {
   library.check(api.SetIntraOpNumThreads(made, 1));
   library.check(api.SetInterOpNumThreads(made, 1));
   library.check(api.SetSessionExecutionMode(made, execution_sequential));
-  library.check(api.SetSessionGraphOptimizationLevel(
-      made, optimise == Optimise::yes ? optimization_all : optimization_none));
+  library.check(api.SetSessionGraphOptimizationLevel(made, level));
   // A pattern takes one block for a whole run, another size for every session: in one arena that many
   // sessions share, those blocks leave holes (0.7 GB more on a ResNet-50 sweep of 2 workers, no faster).
   library.check(api.DisableMemPattern(made));
@@ -78,7 +84,7 @@ Session::Session(const Library& library, std::span<const uint8_t> model, Optimis
                  std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked,
                  const Provider* provider)
     : library_(library), session_(nullptr, {&library}) {
-  const SessionOptions options = make_options(library, optimise);
+  const SessionOptions options = make_options(library, level_of(optimise));
   if (provider) provider->append(options.get());
   std::vector<const char*> names;
   std::vector<const OrtValue*> values;
@@ -101,7 +107,7 @@ Session::Session(const Library& library, std::span<const uint8_t> model, Optimis
 }
 
 void save_optimised(const Library& library, const std::string& from, const std::string& to) {
-  const SessionOptions options = make_options(library, Optimise::yes);
+  const SessionOptions options = make_options(library, optimization_all);
   library.check(library.api.SetOptimizedModelFilePath(options.get(), system_path(to).c_str()));
   OrtSession* made = nullptr;
   library.check(library.api.CreateSession(library.env, system_path(from).c_str(), options.get(), &made));

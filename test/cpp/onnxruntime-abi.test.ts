@@ -46,6 +46,7 @@ static_assert(critmap::ort::log_warning == ORT_LOGGING_LEVEL_WARNING);
 static_assert(critmap::ort::log_fatal == ORT_LOGGING_LEVEL_FATAL);
 static_assert(critmap::ort::execution_sequential == ORT_SEQUENTIAL);
 static_assert(critmap::ort::optimization_all == ORT_ENABLE_ALL);
+static_assert(critmap::ort::optimization_extended == ORT_ENABLE_EXTENDED);
 static_assert(critmap::ort::arena_allocator == OrtArenaAllocator);
 static_assert(critmap::ort::default_memory == OrtMemTypeDefault);
 static_assert(offsetof(OrtApiBase, GetApi) == offsetof(critmap::ort::ApiBase, get_api));
