@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../make-directory.js';
-import { reportHtml } from '../report/html.js';
 import { readRun } from '../results.js';
 import type { Summary } from '../summary.js';
 import { text } from './option-values.js';
@@ -37,6 +36,8 @@ export async function writeReport(
   path: string,
   title?: string,
 ): Promise<void> {
+  // Figures take a quarter of a second to load, which no other command should wait for.
+  const { reportHtml } = await import('../report/html.js');
   const html = await reportHtml(summaries, title === undefined ? {} : { title });
   try {
     await makeDirectory(dirname(resolve(path)));

@@ -5,13 +5,13 @@ import t from 'tap';
 
 t.test('damaged npy, npz, tar and Parquet files never crash, hang or fill the memory', (t) => {
   const script = fileURLToPath(new URL('fuzz-arrays.mjs', import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, '500', '1'], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, '250', '1'], { encoding: 'utf8' });
   t.equal(status, 0, stderr);
   const { read, refused, reasons } = JSON.parse(stdout);
-  t.equal(read + refused, 500);
-  t.ok(read > 20, `${read} are still images`);
-  t.ok(refused > 200, `${refused} are refused`);
-  t.ok(reasons > 12, `for ${reasons} different reasons`);
+  t.equal(read + refused, 250);
+  t.ok(read > 10, `${read} are still images`);
+  t.ok(refused > 100, `${refused} are refused`);
+  t.ok(reasons > 8, `for ${reasons} different reasons`);
   t.end();
 });
 
