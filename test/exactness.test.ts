@@ -17,11 +17,12 @@ import { modelInput } from '../src/model-input.js';
 import type { Comparison } from '../src/native.js';
 import { attributeInts } from '../src/onnx/graph.js';
 import { type Cell, planCells } from '../src/plan/cells.js';
+import { planSweep } from '../src/plan/plan-sweep.js';
 import { openReferenceEngine } from '../src/reference.js';
 import type { ResetContext } from '../src/reset.js';
 import { parseReset } from '../src/reset-spec.js';
 import { example } from './fixtures.js';
-import { inception, mobilenet, storedTransposed, tied, vgg } from './networks.js';
+import { inception, mobilenet, preActivation, storedTransposed, tied, vgg } from './networks.js';
 
 const IMAGES = 12;
 /** 5, 5 and 2 images. */
@@ -67,6 +68,7 @@ const networks = {
   'depthwise convolutions with squeeze-excite': mobilenet(lively),
   'a VGG with biases before BatchNorm and a grouped convolution': vgg(lively),
   'tied weights': tied(calm),
+  'a ResNet with pre-activation whose own graph is cut': preActivation(lively),
 };
 
 for (const [name, bytes] of Object.entries(networks)) {
@@ -108,6 +110,14 @@ t.test('the networks have what they are here for', async (t) => {
     (await layersOf('a vision transformer')).slice(1, -1).every(({ op, bias }) => op === 'MatMul' && bias),
     'Linears as MatMul and Add',
   );
+  const own = await modelOf(t, networks['a ResNet with pre-activation whose own graph is cut']);
+  const { why } = await planSweep(own, {
+    cells: planCells(own.layers, resets, 1),
+    context: { seed: 0, init: 'auto', norm: 'keep' },
+    size: { channels: 3, height: 32, width: 32 },
+    batch: 1,
+  });
+  t.match(why, /twin1/, "the runtime's graph does not serve");
   const stored = await layersOf('a vision transformer stored transposed');
   t.equal(stored.filter(({ weight }) => weight.layout.transposed).length, 4);
 });

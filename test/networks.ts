@@ -134,6 +134,40 @@ export function tied(options: NetworkOptions = {}): Uint8Array<ArrayBuffer> {
   return builder.model('tied', images, size, classes);
 }
 
+/**
+ * As a ResNet with pre-activation (He et al., 2016, arXiv:1603.05027) without norms: the shortcut's convolution goes
+ * straight into the sum, and is wanted again by every layer beside it. `twin2` has the values of `twin1`, so that which
+ * is which cannot be told in the graph that the runtime makes, and the model's own graph is cut.
+ */
+export function preActivation(options: NetworkOptions = {}): Uint8Array<ArrayBuffer> {
+  const { size = 32, classes = 10 } = options;
+  const builder = new GraphBuilder(options);
+  let x = builder.conv('stem', images, 16, 3, { stride: 2 });
+  for (const [name, channels] of [
+    ['block1', 32],
+    ['block2', 64],
+  ] as const) {
+    const active = builder.relu(`${name}.relu1`, x);
+    const shortcut = builder.conv(`${name}.downsample`, active, channels, 1);
+    const hidden = builder.conv(`${name}.conv1`, active, channels, 3);
+    x = builder.add(
+      name,
+      builder.conv(`${name}.conv2`, builder.relu(`${name}.relu2`, hidden), channels, 1),
+      shortcut,
+    );
+  }
+  for (const name of ['twin1', 'twin2']) x = builder.conv(name, builder.relu(`${name}.relu`, x), 64, 1);
+  builder.head('fc', x, classes);
+  const proto: Model = fromBinary(ModelSchema, builder.model('pre-activation', images, size, classes));
+  const tensors = proto.graph?.initializer ?? [];
+  const [first, second] = ['twin1', 'twin2'].map((name) =>
+    tensors.find((one) => one.name === `${name}.weight`),
+  );
+  if (!first || !second) throw new Error('there are no twins');
+  second.rawData = first.rawData.slice();
+  return toBinary(ModelSchema, proto);
+}
+
 /** With the matrices that a Transpose turns stored as it leaves them: what an exporter's constant folding does. */
 export function storedTransposed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const proto: Model = fromBinary(ModelSchema, bytes);
