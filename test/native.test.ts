@@ -4,6 +4,11 @@ import t from 'tap';
 import { CritmapError } from '../src/errors.js';
 import { native } from '../src/native.js';
 
+let imports = 0;
+
+/** The module as another process would find it, with nothing loaded yet. */
+const freshly = (): Promise<typeof import('../src/native.js')> => import(`../src/native.js?${imports++}`);
+
 t.test('the addon is found from the sources and loaded once', async (t) => {
   t.equal(native(), native());
   const { version, path, paths } = native().info();
@@ -17,16 +22,15 @@ t.test('CRITMAP_ADDON names another file, and a failure says what was tried and 
     if (before === undefined) delete process.env.CRITMAP_ADDON;
     else process.env.CRITMAP_ADDON = before;
   });
-  const thrown = (file: string) => {
+  const thrown = async (file: string) => {
     process.env.CRITMAP_ADDON = file;
-    return t.mockImport<typeof import('../src/native.js')>('../src/native.js', {}).then((fresh) => {
-      try {
-        fresh.native();
-        return undefined;
-      } catch (error) {
-        return error as CritmapError;
-      }
-    });
+    const fresh = await freshly();
+    try {
+      fresh.native();
+      return undefined;
+    } catch (error) {
+      return error as CritmapError;
+    }
   };
   const missing = await thrown('/nowhere/critmap.node');
   t.equal(missing?.name, 'CritmapError');
@@ -43,7 +47,7 @@ t.test('a file that is no addon is reported with the reason', async (t) => {
   const dir = t.testdir({ 'critmap.node': 'not a library' });
   process.env.CRITMAP_ADDON = `${dir}/critmap.node`;
   t.teardown(() => delete process.env.CRITMAP_ADDON);
-  const fresh = await t.mockImport<typeof import('../src/native.js')>('../src/native.js', {});
+  const fresh = await freshly();
   t.throws(() => fresh.native(), { code: 'ERR_NATIVE', message: /critmap\.node \((?!not there)/ });
 });
 
