@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: wires the commands, turns failures into one line and an exit code. */
+/**
+ * The command line: wires the commands, turns failures into one line and an exit code. Handlers import what they
+ * compute with when they run, so that help and a mistyped option are answered at once.
+ */
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { architecturesCommand } from './commands/architectures.js';

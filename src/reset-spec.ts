@@ -2,11 +2,8 @@
 import { CritmapError } from './errors.js';
 import { loadModel, type Model, randomWarning, withWeights } from './model.js';
 import type { EndChoice } from './onnx/ends.js';
-import type { Reset } from './reset.js';
+import { type Reset, resetForms } from './reset.js';
 import { isCheckpoint } from './weights/checkpoint.js';
-
-export const resetForms =
-  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE, interpolate=FILE@ALPHA';
 
 /**
  * Parses one reset and loads its donor.

@@ -17,6 +17,10 @@ import type { Layer, Norm, Parameter } from './onnx/layers.js';
 import type { Cell } from './plan/cells.js';
 import { transpose } from './transpose.js';
 
+/** What `--reset` takes. */
+export const resetForms =
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE, interpolate=FILE@ALPHA';
+
 /** A reset as asked for, with its donor loaded. */
 export type Reset =
   | { kind: 'random' | 'zero' | 'shuffle'; label: string }

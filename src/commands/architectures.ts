@@ -1,26 +1,26 @@
 /** `critmap architectures`: what `--arch` takes. */
 import type { CommandModule } from 'yargs';
-import { parameterCount } from '../architectures/build.js';
-import { blueprints } from '../architectures/registry.js';
 
 export const architecturesCommand: CommandModule<object, { json: boolean }> = {
   command: 'architectures',
   describe: 'The built-in architectures that --arch takes',
   builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
-  handler: ({ json }) => {
-    const listed = list();
+  handler: async ({ json }) => {
+    const listed = await list();
     process.stdout.write(json ? `${JSON.stringify(listed, null, 1)}\n` : text(listed));
   },
 };
 
-function list() {
+async function list() {
+  const { parameterCount } = await import('../architectures/build.js');
+  const { blueprints } = await import('../architectures/registry.js');
   return blueprints.map(({ describe, ...known }) => ({
     ...known,
     parameters: parameterCount(describe({ size: known.size })),
   }));
 }
 
-function text(listed: ReturnType<typeof list>): string {
+function text(listed: Awaited<ReturnType<typeof list>>): string {
   const rows = listed.map(({ name, parameters, size, mean, std, cropPct }) => [
     name,
     `${(parameters / 1e6).toFixed(1)} M`,

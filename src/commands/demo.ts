@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
-import { runSweep } from './sweep-job.js';
 
 const example = (name: string) =>
   relative(process.cwd(), fileURLToPath(new URL(`../../examples/fashion/${name}`, import.meta.url)));
@@ -40,6 +39,7 @@ export const demoCommand: CommandModule<object, { out: string | undefined; quiet
         '',
       ].join('\n'),
     );
+    const { runSweep } = await import('./sweep-job.js');
     await runSweep({ model, data, out, quiet, images: 'all', trials: 3 });
   },
 };

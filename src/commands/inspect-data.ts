@@ -6,7 +6,7 @@ import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
 import { type ModelInput, modelInput } from '../model-input.js';
 import type { ResampleFilter } from '../native.js';
-import { type ModelChoice, openModel } from './model-options.js';
+import { type ModelChoice, openModel } from './open-model.js';
 import type { ProgressLine } from './progress.js';
 
 export interface InspectData extends ModelChoice {

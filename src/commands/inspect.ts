@@ -1,15 +1,10 @@
 /** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { CritmapError } from '../errors.js';
-import type { Model } from '../model.js';
-import { modelInput } from '../model-input.js';
 import { RESAMPLE_FILTERS } from '../native.js';
-import { inspectData } from './inspect-data.js';
-import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
-import { modelOptions, openModel } from './model-options.js';
+import { modelOptions } from './model-options.js';
 import { count, imageCount, text as textValue } from './option-values.js';
 import { ProgressLine } from './progress.js';
-import { weightsText } from './weights-options.js';
 
 const inspectOptions = {
   data: { ...textValue('data'), describe: 'Images to look at, as for sweep; a model is then optional' },
@@ -53,6 +48,7 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
     const isModelGiven = argv.model !== undefined || argv.arch !== undefined;
     if (argv.data !== undefined) {
       if (!isModelGiven) refuse(argv, Object.keys(modelOptions), 'a model (a file or --arch NAME)');
+      const { inspectData } = await import('./inspect-data.js');
       await inspectData(
         { ...choice, data: argv.data, dataSeed: argv['data-seed'] },
         new ProgressLine(argv.json),
@@ -66,11 +62,8 @@ export const inspectCommand: CommandModule<object, InspectArguments> = {
         'inspect takes a model (a file or --arch NAME), --data SRC or both',
       );
     }
-    const model = await openModel(choice);
-    const plan = await summarisePlan(model);
-    process.stdout.write(
-      argv.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
-    );
+    const { inspectModel } = await import('./inspect-model.js');
+    await inspectModel(choice);
   },
 };
 
@@ -79,89 +72,4 @@ function refuse(argv: object, options: readonly string[], companion: string): vo
   const given = new Map<string, unknown>(Object.entries(argv));
   const alone = options.find((option) => given.get(option) !== undefined);
   if (alone !== undefined) throw new CritmapError('ERR_OPTION', `--${alone} goes with ${companion}`);
-}
-
-/** Everything `inspect` knows, as plain JSON. */
-export function describe(model: Model) {
-  const { name, file, io, layers, sha256, weights } = model;
-  const { normalization } = modelInput(model);
-  return {
-    name,
-    path: file.path,
-    sha256,
-    producer: [file.proto.producerName, file.proto.producerVersion].filter(Boolean).join(' '),
-    opset: Number(file.proto.opsetImport.find(({ domain }) => !domain)?.version ?? 0),
-    input: {
-      name: io.input,
-      batch: io.batch,
-      channels: io.channels,
-      height: io.height,
-      width: io.width,
-      channelsLast: file.ends?.channelsLast ?? false,
-      mean: normalization?.mean ?? null,
-      std: normalization?.std ?? null,
-    },
-    output: { name: io.output, classes: io.classes },
-    parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
-    ...(weights && { weights }),
-    warnings: model.warnings,
-    layers: layers.map((layer) => ({
-      name: layer.name,
-      op: layer.op,
-      shape: layer.weight.shape,
-      parameters: layer.parameters,
-      bias: layer.bias !== null,
-      norm: layer.norm !== null,
-      groups: layer.groups,
-      fanIn: layer.fanIn,
-      fanOut: layer.fanOut,
-      uses: layer.uses,
-      weight: layer.weight.tensor,
-    })),
-  };
-}
-
-function text(model: Model, plan: PlanSummary): string {
-  const about = describe(model);
-  const { input, output } = about;
-  const any = (size: number | null) => size ?? 'any';
-  const rows = about.layers.map((layer) => [
-    layer.name,
-    layer.op,
-    layer.shape.join('x'),
-    layer.parameters.toLocaleString('en'),
-    [
-      layer.bias && 'bias',
-      layer.norm && 'BatchNorm',
-      layer.groups > 1 && `${layer.groups} groups`,
-      layer.uses > 1 && `used ${layer.uses} times`,
-    ]
-      .filter(Boolean)
-      .join(', '),
-  ]);
-  const table = [['layer', 'op', 'shape', 'parameters', ''], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
-  return [
-    `${about.name}  opset ${about.opset}${about.producer ? `, made by ${about.producer}` : ''}`,
-    `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
-      (input.channelsLast ? ", transposed from the file's channels last" : '') +
-      (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
-    `output  ${output.name}: ${output.classes ?? 'any number of'} classes`,
-    `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
-    '',
-    ...lines,
-    '',
-    ...(model.weights ? [...weightsText(model.weights), ''] : []),
-    ...planText(plan),
-    ...about.warnings.map((warning) => `\nwarning: ${warning}`),
-    '',
-  ].join('\n');
 }

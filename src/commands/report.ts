@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../make-directory.js';
-import { readRun } from '../results.js';
 import type { Summary } from '../summary.js';
 import { text } from './option-values.js';
 
@@ -20,6 +19,7 @@ export const reportCommand: CommandModule<
       .option('out', { ...text('out'), demandOption: true, describe: 'The HTML file' })
       .option('title', { ...text('title'), describe: 'Its title' }),
   handler: async ({ runs, out, title }) => {
+    const { readRun } = await import('../results.js');
     const read = await Promise.all(runs.map(readRun));
     await writeReport(
       read.map((run) => run.summary),

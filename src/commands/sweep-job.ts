@@ -10,7 +10,7 @@ import { files } from '../run.js';
 import { type SweepResult, sweep } from '../sweep.js';
 import type { SweepOptions } from '../sweep-settings.js';
 import { Interrupted, interruptible } from './interrupt.js';
-import { type ModelChoice, openModel } from './model-options.js';
+import { type ModelChoice, openModel } from './open-model.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
 

@@ -1,12 +1,11 @@
 /** `critmap sweep`: the main job's options. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
-import { parseCacheSize } from '../images/index.js';
+import { parseCacheSize } from '../images/cache/location.js';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { RESAMPLE_FILTERS } from '../native.js';
-import { resetForms } from '../reset-spec.js';
+import { resetForms } from '../reset.js';
 import { modelOptions } from './model-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
-import { runSweep } from './sweep-job.js';
 
 export const sweepOptions = {
   data: {
@@ -128,6 +127,7 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
       )
       .example('$0 sweep m.onnx --data val/ --reset donor=init.pth --out r', 'rewind to another checkpoint'),
   handler: async (argv) => {
+    const { runSweep } = await import('./sweep-job.js');
     await runSweep({
       ...argv,
       allowPartial: argv['allow-partial'],

@@ -1,0 +1,100 @@
+/** What `critmap inspect` says of a model. */
+import type { Model } from '../model.js';
+import { modelInput } from '../model-input.js';
+import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
+import { type ModelChoice, openModel } from './open-model.js';
+import { weightsText } from './weights-options.js';
+
+/** @throws CritmapError as {@link openModel} */
+export async function inspectModel(choice: ModelChoice & { json: boolean }): Promise<void> {
+  const model = await openModel(choice);
+  const plan = await summarisePlan(model);
+  process.stdout.write(
+    choice.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
+  );
+}
+
+/** Everything `inspect` knows, as plain JSON. */
+function describe(model: Model) {
+  const { name, file, io, layers, sha256, weights } = model;
+  const { normalization } = modelInput(model);
+  return {
+    name,
+    path: file.path,
+    sha256,
+    producer: [file.proto.producerName, file.proto.producerVersion].filter(Boolean).join(' '),
+    opset: Number(file.proto.opsetImport.find(({ domain }) => !domain)?.version ?? 0),
+    input: {
+      name: io.input,
+      batch: io.batch,
+      channels: io.channels,
+      height: io.height,
+      width: io.width,
+      channelsLast: file.ends?.channelsLast ?? false,
+      mean: normalization?.mean ?? null,
+      std: normalization?.std ?? null,
+    },
+    output: { name: io.output, classes: io.classes },
+    parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    ...(weights && { weights }),
+    warnings: model.warnings,
+    layers: layers.map((layer) => ({
+      name: layer.name,
+      op: layer.op,
+      shape: layer.weight.shape,
+      parameters: layer.parameters,
+      bias: layer.bias !== null,
+      norm: layer.norm !== null,
+      groups: layer.groups,
+      fanIn: layer.fanIn,
+      fanOut: layer.fanOut,
+      uses: layer.uses,
+      weight: layer.weight.tensor,
+    })),
+  };
+}
+
+function text(model: Model, plan: PlanSummary): string {
+  const about = describe(model);
+  const { input, output } = about;
+  const any = (size: number | null) => size ?? 'any';
+  const rows = about.layers.map((layer) => [
+    layer.name,
+    layer.op,
+    layer.shape.join('x'),
+    layer.parameters.toLocaleString('en'),
+    [
+      layer.bias && 'bias',
+      layer.norm && 'BatchNorm',
+      layer.groups > 1 && `${layer.groups} groups`,
+      layer.uses > 1 && `used ${layer.uses} times`,
+    ]
+      .filter(Boolean)
+      .join(', '),
+  ]);
+  const table = [['layer', 'op', 'shape', 'parameters', ''], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  const lines = table.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+  return [
+    `${about.name}  opset ${about.opset}${about.producer ? `, made by ${about.producer}` : ''}`,
+    `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
+      (input.channelsLast ? ", transposed from the file's channels last" : '') +
+      (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
+    `output  ${output.name}: ${output.classes ?? 'any number of'} classes`,
+    `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
+    '',
+    ...lines,
+    '',
+    ...(model.weights ? [...weightsText(model.weights), ''] : []),
+    ...planText(plan),
+    ...about.warnings.map((warning) => `\nwarning: ${warning}`),
+    '',
+  ].join('\n');
+}
