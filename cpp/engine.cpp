@@ -89,7 +89,7 @@ void Engine::load(Program program) {
   const std::lock_guard lock(mutex_);
   require_open();
   bool busy = !queue_.empty();
-  for (const auto& worker : workers_) busy = busy || worker->job;
+  for (const auto& worker : workers_) busy = busy || !worker->jobs.empty();
   if (busy) throw std::logic_error("a program cannot be loaded while batches are running");
   program_ = loaded;
 }
@@ -104,7 +104,7 @@ void Engine::submit(std::unique_ptr<Job> job) {
     const std::lock_guard lock(mutex_);
     require_open();
     size_t busy = queue_.size() + 1;
-    for (const auto& worker : workers_) busy += worker->job != nullptr;
+    for (const auto& worker : workers_) busy += worker->jobs.size();
     // Threads, and their tensors, come with the work for them.
     if (workers_.size() < std::min(threads_, busy)) {
       Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
@@ -124,38 +124,58 @@ void Engine::work(Worker& worker) {
   std::unique_ptr<Machine> machine;
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [&] { return closed_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    std::unique_ptr<Job> job = std::move(queue_.front());
-    queue_.pop_front();
-    worker.job = job.get();
-    lock.unlock();
-    try {
-      if (!machine) machine = std::make_unique<Machine>(library_, *device_, computed_);
-      lock.lock();
-      // Jobs cancelled before this are seen by their flag.
-      worker.run_options = machine->run_options();
-      library_.check(library_.api.RunOptionsUnsetTerminate(worker.run_options));
+    wake_.wait(lock, [&] { return closed_ || !queue_.empty() || !worker.jobs.empty(); });
+    std::unique_ptr<Job> ended;
+    // The next job begins before the last one is waited for, so that a card never lacks work.
+    if (!queue_.empty() && worker.jobs.size() < (machine ? machine->depth() : 1)) {
+      worker.jobs.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+      if (begin(worker, machine, lock)) continue;
+      ended = std::move(worker.jobs.back());
+      worker.jobs.pop_back();
+    } else if (!worker.jobs.empty()) {
+      Job& oldest = *worker.jobs.front();
       lock.unlock();
-      machine->run(*job);
-    } catch (const std::exception& error) {
-      job->error = error.what();
+      machine->finish(oldest);
+      lock.lock();
+      ended = std::move(worker.jobs.front());
+      worker.jobs.pop_front();
+    } else {
+      return;
     }
-    if (!lock.owns_lock()) lock.lock();
-    worker.job = nullptr;
-    worker.run_options = nullptr;
     lock.unlock();
     // Out of the lock, since it may call back.
-    const auto done = std::move(job->done);
-    done(std::move(job));
+    const auto done = std::move(ended->done);
+    done(std::move(ended));
     lock.lock();
   }
+}
+
+// Begins the newest of the worker's jobs, out of the lock; false if it ended with that.
+bool Engine::begin(Worker& worker, std::unique_ptr<Machine>& machine, std::unique_lock<std::mutex>& lock) {
+  Job& job = *worker.jobs.back();
+  bool begun = false;
+  lock.unlock();
+  try {
+    if (!machine) machine = std::make_unique<Machine>(library_, *device_, computed_);
+    lock.lock();
+    // Jobs cancelled before this are seen by their flag.
+    worker.run_options = machine->run_options();
+    library_.check(library_.api.RunOptionsUnsetTerminate(worker.run_options));
+    lock.unlock();
+    begun = machine->begin(job);
+  } catch (const std::exception& error) {
+    job.error = error.what();
+  }
+  if (!lock.owns_lock()) lock.lock();
+  worker.run_options = nullptr;
+  return begun;
 }
 
 // Under the lock, so that no worker takes another job meanwhile.
 void Engine::stop_running() {
   for (const auto& worker : workers_) {
-    if (worker->job) worker->job->cancelled = true;
+    for (const auto& job : worker->jobs) job->cancelled = true;
     if (worker->run_options) {
       OrtStatus* const status = library_.api.RunOptionsSetTerminate(worker->run_options);
       if (status) library_.api.ReleaseStatus(status);
@@ -199,7 +219,7 @@ EngineStats Engine::stats() const {
                     queue_.size(), 0, computed_, closed_};
   for (const auto& session : sessions_) stats.sessions += session != nullptr;
   for (const auto& constant : constants_) stats.constant_bytes += constant->values.size() * sizeof(float);
-  for (const auto& worker : workers_) stats.running += worker->job != nullptr;
+  for (const auto& worker : workers_) stats.running += worker->jobs.size();
   return stats;
 }
 

@@ -13,6 +13,8 @@
 
 namespace critmap {
 
+class Machine;
+
 struct EngineStats {
   size_t threads, sessions, constant_bytes;
   // Of one worker.
@@ -64,12 +66,14 @@ class Engine {
  private:
   struct Worker {
     std::thread thread;
-    // While it runs a job.
-    Job* job = nullptr;
+    // Those that it has taken, oldest first.
+    std::deque<std::unique_ptr<Job>> jobs;
+    // While it begins one.
     OrtRunOptions* run_options = nullptr;
   };
 
   void work(Worker& worker);
+  bool begin(Worker& worker, std::unique_ptr<Machine>& machine, std::unique_lock<std::mutex>& lock);
   void stop_running();
   void require_open() const;
 

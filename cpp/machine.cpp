@@ -54,21 +54,37 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
   program_ = std::move(program);
 }
 
-void Machine::run(Job& job) {
+bool Machine::begin(Job& job) {
   try {
     prepare(job.program);
     run_program(job);
-    job.outcome = Job::Outcome::rows;
+    return true;
   } catch (const Cancelled&) {
     job.outcome = Job::Outcome::cancelled;
   } catch (const std::bad_alloc&) {
     job.outcome = Job::Outcome::failed;
     job.error = "not enough memory for this program";
   } catch (const std::exception& error) {
-    // A session that was stopped from outside fails too.
-    job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::failed;
-    job.error = error.what();
+    fail(job, error.what());
   }
+  workspace_->abandon(job);
+  return false;
+}
+
+void Machine::finish(Job& job) {
+  try {
+    workspace_->finish(job);
+    job.outcome = Job::Outcome::rows;
+  } catch (const std::exception& error) {
+    fail(job, error.what());
+    workspace_->abandon(job);
+  }
+}
+
+// A session that was stopped from outside fails too.
+void Machine::fail(Job& job, const char* why) {
+  job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::failed;
+  job.error = why;
 }
 
 void Machine::run_program(Job& job) {
@@ -81,7 +97,7 @@ void Machine::run_program(Job& job) {
     if (is_active(step, job)) run_step(job, step, i);
   }
   if (!original_compared_) workspace_->compare(job, 0, program_->logits);
-  workspace_->finish(job);
+  workspace_->send_rows(job);
 }
 
 void Machine::run_step(Job& job, const Step& step, size_t index) {

@@ -87,6 +87,7 @@ struct Program {
 
   size_t slot_bytes() const;
   size_t image_elements() const { return slots[input].elements / batch; }
+  size_t channels() const { return size_t(slots[input].dims[1]); }
 };
 
 // Checks everything and fills in what is derived. Throws std::out_of_range that names the entry.

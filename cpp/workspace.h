@@ -20,13 +20,20 @@ class Workspace {
   std::byte* address(size_t slot) const;
   float* floats(size_t slot) const { return reinterpret_cast<float*>(address(slot)); }
 
-  // The job's images into the program's input; what a short batch leaves is zero.
+  // The job's images into the program's input, normalised; what a short batch leaves is zero.
   virtual void load_images(const Job& job) = 0;
   virtual void reset(const Job& job, const Step& step) = 0;
   // The logits in `slot` with the original ones: row 0 of the job's rows is the original's.
   virtual void compare(Job& job, size_t row, size_t slot) = 0;
+  // After the last step.
+  virtual void send_rows(Job& job) = 0;
   // Until the job's rows are there.
   virtual void finish(Job& job) = 0;
+  // Instead, for a job that goes no further: until its work is done. Throws nothing.
+  virtual void abandon(Job& job) = 0;
+  // How many jobs may be between `load_images` and `finish`. With more than one, the next job's work is
+  // queued while the device computes, and nothing but `finish` waits for it.
+  virtual size_t depth() const = 0;
 
  protected:
   // Takes zeroed storage of these bytes and whatever else `program_` needs.

@@ -3,16 +3,17 @@
  * still need it; the engine answers with one comparison per cell and one of the original with itself.
  */
 import type { Comparison } from './native.js';
+import type { EngineImages } from './native-engine.js';
 import type { Cell } from './plan/cells.js';
 import type { ResetContext } from './reset.js';
 
-/** Consecutive images of the sample, decoded and normalised. */
+/** Consecutive images of the sample, decoded. */
 export interface Chunk {
   /** Position among the sample's chunks. */
   index: number;
   count: number;
-  /** count x C x H x W, row-major. */
-  images: Float32Array;
+  /** count x C x H x W floats, or pixels; row-major. */
+  images: EngineImages;
   height: number;
   width: number;
   /** One class index per image, when there are labels. */

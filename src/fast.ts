@@ -3,6 +3,7 @@
  * machine run the plan, several batches at a time. What it computes is what the reference engine computes.
  */
 import { setImmediate } from 'node:timers/promises';
+import { imagesOf } from './chunks.js';
 import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
 import { CritmapError, messageOf } from './errors.js';
 import type { Model } from './model.js';
@@ -151,11 +152,10 @@ async function runBatches(
   batch: number,
   active: Uint8Array,
 ): Promise<BatchRows[]> {
-  const imageLength = chunk.images.length / chunk.count;
   const batches: Promise<BatchRows>[] = [];
   for (let from = 0; from < chunk.count; from += batch) {
     const count = Math.min(batch, chunk.count - from);
-    const images = chunk.images.subarray(from * imageLength, (from + count) * imageLength);
+    const images = imagesOf(chunk, from, from + count);
     const labels = chunk.labels?.subarray(from, from + count);
     batches.push(engine.execute(images, count, labels, active).then((rows) => ({ from, count, rows })));
   }

@@ -22,6 +22,17 @@ export const ElementType = {
   uint64: 13,
 } as const;
 
+/** Pixels, which the engine's workers normalise. */
+export interface EnginePixels {
+  /** Uint8, images x height x width x channels. */
+  pixels: Uint8Array;
+  /** What they become: 256 values per channel, channel after channel, by a pixel's value. */
+  table: Float32Array;
+}
+
+/** Images as the engine takes them: images x channels x height x width floats, normalised, or else pixels. */
+export type EngineImages = Float32Array | EnginePixels;
+
 /** A tensor that each worker owns. All dimensions are known, the batch included; a scalar has none. */
 export interface EngineSlot {
   /** ONNX TensorProto.DataType; see {@link ElementType}. */
@@ -174,7 +185,7 @@ export interface NativeEngine {
   /** Checks a program against the sessions and makes it the current one; not while batches are running. */
   load(engine: EngineHandle, program: NativeProgram): void;
   /**
-   * Takes `count` images (count x channels x height x width floats, copied by the call) through the program.
+   * Takes `count` images, copied by the call, through the program.
    * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
    * per cell. Resolves with (cells + 1) x count x {@link rowColumns} numbers: first the original logits
    * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
@@ -184,7 +195,7 @@ export interface NativeEngine {
    */
   execute(
     engine: EngineHandle,
-    images: Float32Array,
+    images: EngineImages,
     count: number,
     labels: Int32Array | undefined,
     active: Uint8Array,
@@ -246,7 +257,7 @@ export class OpenEngine {
   }
 
   execute(
-    images: Float32Array,
+    images: EngineImages,
     count: number,
     labels: Int32Array | undefined,
     active: Uint8Array,
