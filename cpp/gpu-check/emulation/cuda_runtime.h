@@ -1,7 +1,8 @@
 // A CUDA runtime without a card, for tests: the part that cpp/*.cu and cpp/device.cpp call, under the same
-// names. A kernel's threads take turns on one processor, a stream's work is done when someone waits for it,
-// and device memory can be touched by kernels and copies only: any other access, and any beyond an
-// allocation, ends the process. Linux; nothing here is part of critmap itself.
+// names. A kernel's threads take turns on one processor; a stream's work is done when someone waits for it,
+// and now and then before, so that streams overtake each other where no event holds them; device memory can
+// be touched by kernels and copies only: any other access, and any beyond an allocation, ends the process.
+// Linux; nothing here is part of critmap itself.
 #pragma once
 
 #include <stddef.h>

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -15,10 +16,14 @@
 #include "emulation.h"
 
 struct CUstream_st {
-  std::vector<std::function<void()>> work;
+  std::deque<std::function<void()>> work;
+  // Of what was ever queued, how much is done.
+  uint64_t done = 0;
 };
 struct CUevent_st {
+  // What was queued before it was recorded is done when the stream has done so much.
   cudaStream_t stream = nullptr;
+  uint64_t after = 0;
 };
 
 namespace {
@@ -32,6 +37,9 @@ struct Allocation {
 std::map<const char*, Allocation> allocations;
 std::set<cudaStream_t> streams;
 bool at_once = false;
+// Streams that are doing work, one waiting for the other.
+int working = 0;
+uint64_t random_state = 1;
 // Several workers may use the one card.
 std::recursive_mutex mutex;
 using Lock = std::lock_guard<std::recursive_mutex>;
@@ -60,21 +68,41 @@ void protect(int how) {
   }
 }
 
-void finish(cudaStream_t stream) {
+// Until it has done so much, or all.
+void finish(cudaStream_t stream, uint64_t until = UINT64_MAX) {
   const Lock lock(mutex);
   if (!streams.count(stream)) misuse("a stream that does not exist");
-  if (stream->work.empty()) return;
-  protect(PROT_READ | PROT_WRITE);
-  std::vector<std::function<void()>> work;
-  work.swap(stream->work);
-  for (const auto& task : work) task();
-  protect(PROT_NONE);
+  if (stream->work.empty() || stream->done >= until) return;
+  if (working++ == 0) protect(PROT_READ | PROT_WRITE);
+  while (!stream->work.empty() && stream->done < until) {
+    const std::function<void()> task = std::move(stream->work.front());
+    stream->work.pop_front();
+    task();
+    stream->done++;
+  }
+  if (--working == 0) protect(PROT_NONE);
+}
+
+uint64_t random_below(uint64_t limit) {
+  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+  return (random_state >> 33) % limit;
+}
+
+// Between any two calls a card may do some of its work, of any stream, or none.
+void do_some() {
+  if (streams.empty() || random_below(4) != 0) return;
+  const auto chosen = std::next(streams.begin(), ptrdiff_t(random_below(streams.size())));
+  finish(*chosen, (*chosen)->done + 1 + random_below(4));
 }
 
 void queue(cudaStream_t stream, std::function<void()> work) {
   const Lock lock(mutex);
   stream->work.push_back(std::move(work));
-  if (at_once) finish(stream);
+  if (at_once) {
+    finish(stream);
+  } else {
+    do_some();
+  }
 }
 
 }  // namespace
@@ -195,18 +223,22 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return finish(stream), cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
-  if (event->stream) finish(event->stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const Lock lock(mutex);
+  if (event->stream) queue(stream, [from = event->stream, after = event->after] { finish(from, after); });
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return *event = new CUevent_st, cudaSuccess; }
 cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const Lock lock(mutex);
   event->stream = stream;
+  event->after = stream->done + stream->work.size();
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  if (event->stream) finish(event->stream);
+  const Lock lock(mutex);
+  if (event->stream) finish(event->stream, event->after);
   return cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
