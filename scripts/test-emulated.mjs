@@ -27,4 +27,6 @@ run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
 const loader = join(dirname(resolve('@tapjs/typescript/package.json')), 'dist', 'esm', 'import.mjs');
 run([`--import=file://${loader}`, join('test', 'cuda-engine.test.ts')], {
   CRITMAP_ADDON: join(build, 'Release', 'critmap.node'),
+  // Seconds: the kernels' threads take turns.
+  TAP_TIMEOUT: '900',
 });
