@@ -156,6 +156,7 @@ t.test('no value crashes a call', async (t) => {
     proxy,
     handle,
     new Float32Array(8),
+    { pixels: new Uint8Array(8), table: new Float32Array(256) },
     Symbol('s'),
     () => 1,
   ];
