@@ -12,8 +12,8 @@ namespace critmap {
 
 class Machine {
  public:
-  // `computed` counts images of cells that have their logits.
-  Machine(const ort::Library& library, Device& device, std::atomic<uint64_t>& computed);
+  // `index`: of the device among the engine's. `computed` counts images of cells that have their logits.
+  Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed);
 
   // Fills in the job's outcome; throws nothing.
   void run(Job& job);
@@ -29,6 +29,7 @@ class Machine {
 
   const ort::Library& library_;
   const OrtMemoryInfo* memory_;
+  size_t device_;
   std::atomic<uint64_t>& computed_;
   ort::RunOptions run_options_;
   std::shared_ptr<const Program> program_;
