@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "calls.h"
+#include "engine_devices.h"
 #include "engine_handle.h"
 #include "engine_program.h"
 #include "environment.h"
@@ -12,7 +13,7 @@
 namespace critmap::binding {
 namespace {
 
-constexpr size_t most_threads = 1024, most_cards = 1 << 20;
+constexpr size_t most_threads = 1024;
 
 struct ExternalValue {
   std::string name;
@@ -107,15 +108,9 @@ Napi::Value engine_open(const Napi::CallbackInfo& info) {
   if (threads > most_threads) {
     throw_range(info.Env(), "options.threads must be at most " + std::to_string(most_threads));
   }
-  const Napi::Value card = options.Get("device");
-  const size_t card_number = card.IsUndefined() ? 0 : index_number(card, "options.device");
-  if (card_number > most_cards) {
-    throw_range(info.Env(), "options.device must be at most " + std::to_string(most_cards));
-  }
   const ort::Library& library = ort::Library::load(path);
-  std::shared_ptr<Device> device =
-      card.IsUndefined() ? make_host_device(library) : make_cuda_device(library, int(card_number));
-  return EngineHandle::wrap(info.Env(), std::make_shared<Engine>(library, threads, std::move(device)));
+  return EngineHandle::wrap(info.Env(),
+                            std::make_shared<Engine>(library, threads, open_devices(library, options)));
 }
 
 Napi::Value engine_add_constant(const Napi::CallbackInfo& info) {

@@ -186,11 +186,14 @@ class CudaWorkspace : public Workspace {
   std::vector<std::unique_ptr<Batch>> free_;
 };
 
+std::string name_of(int index) { return "cuda:" + std::to_string(index); }
+
 class CudaDevice : public Device {
  public:
-  CudaDevice(const ort::Library& library, int index)
-      : index_(use(library, index)), provider_(library, index, stream_.handle()) {}
+  CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
+      : index_(use(library, index)), provider_(library, index, stream_.handle(), options) {}
 
+  std::string name() const override { return name_of(index_); }
   std::unique_ptr<Workspace> make_workspace() override {
     return std::make_unique<CudaWorkspace>(stream_, index_);
   }
@@ -213,8 +216,16 @@ class CudaDevice : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index) {
-  return std::make_unique<CudaDevice>(library, index);
+std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
+                                         const ort::CudaOptions& options) {
+  const std::string context = name_of(index) + ": ";
+  try {
+    return std::make_unique<CudaDevice>(library, index, options);
+  } catch (const ort::Error& error) {
+    throw ort::Error(context + error.what(), error.code);
+  } catch (const cuda::Error& error) {
+    throw cuda::Error(context + error.what(), error.code);
+  }
 }
 
 }  // namespace critmap

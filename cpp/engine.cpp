@@ -6,11 +6,21 @@
 
 namespace critmap {
 
-Engine::Engine(const ort::Library& library, size_t threads, std::shared_ptr<Device> device)
+namespace {
+
+// What fails on one of several cards says on which.
+std::string named(const Device& device, const std::string& what) {
+  const std::string name = device.name();
+  return name.empty() ? what : name + ": " + what;
+}
+
+}  // namespace
+
+Engine::Engine(const ort::Library& library, size_t threads, std::vector<std::shared_ptr<Device>> devices)
     : library_(library),
-      device_(std::move(device)),
+      devices_(std::move(devices)),
       prepacked_(ort::make_prepacked_weights(library)),
-      threads_(std::min(threads, device_->most_workers())) {}
+      threads_(threads) {}
 
 Engine::~Engine() { close(); }
 
@@ -47,7 +57,6 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
   }
   const auto loaded = std::make_shared<LoadedSession>();
   loaded->name = std::move(name);
-  loaded->device = device_;
   std::vector<ort::Initializer> initializers;
   for (External& external : externals) {
     // The ABI has no read-only tensors; initialisers are only read.
@@ -57,13 +66,16 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
     loaded->constants.push_back(std::move(external.constant));
     initializers.push_back({std::move(external.name), loaded->values.back().get()});
   }
-  try {
-    // Weights that a provider's kernels repack are on its device.
-    const ort::Provider* const provider = device_->provider();
-    loaded->session = std::make_unique<ort::Session>(library_, model, optimise, initializers,
-                                                     provider ? nullptr : prepacked_.get(), provider);
-  } catch (const ort::Error& error) {
-    throw ort::Error("session " + loaded->name + ": " + error.what(), error.code);
+  for (const std::shared_ptr<Device>& device : devices_) {
+    try {
+      // Weights that a provider's kernels repack are on its device.
+      const ort::Provider* const provider = device->provider();
+      loaded->copies.push_back(
+          {device, std::make_unique<ort::Session>(library_, model, optimise, initializers,
+                                                  provider ? nullptr : prepacked_.get(), provider)});
+    } catch (const ort::Error& error) {
+      throw ort::Error(named(*device, "session " + loaded->name + ": " + error.what()), error.code);
+    }
   }
   const std::lock_guard lock(mutex_);
   require_open();
@@ -106,18 +118,35 @@ void Engine::submit(std::unique_ptr<Job> job) {
     size_t busy = queue_.size() + 1;
     for (const auto& worker : workers_) busy += worker->jobs.size();
     // Threads, and their tensors, come with the work for them.
-    if (workers_.size() < std::min(threads_, busy)) {
-      Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
-      try {
-        worker.thread = std::thread([this, &worker] { work(worker); });
-      } catch (...) {
-        workers_.pop_back();
-        throw;
-      }
-    }
+    if (workers_.size() < std::min(most_workers(), busy)) add_worker();
     queue_.push_back(std::move(job));
   }
   wake_.notify_one();
+}
+
+size_t Engine::most_workers() const {
+  size_t sum = 0;
+  for (const auto& device : devices_) sum += std::min(threads_, device->most_workers());
+  return sum;
+}
+
+// For the device that has the fewest of those that can use one more.
+void Engine::add_worker() {
+  std::vector<size_t> counts(devices_.size());
+  for (const auto& worker : workers_) counts[worker->device]++;
+  size_t chosen = devices_.size();
+  for (size_t i = 0; i < devices_.size(); i++) {
+    const bool free = counts[i] < std::min(threads_, devices_[i]->most_workers());
+    if (free && (chosen == devices_.size() || counts[i] < counts[chosen])) chosen = i;
+  }
+  Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+  worker.device = chosen;
+  try {
+    worker.thread = std::thread([this, &worker] { work(worker); });
+  } catch (...) {
+    workers_.pop_back();
+    throw;
+  }
 }
 
 void Engine::work(Worker& worker) {
@@ -143,6 +172,7 @@ void Engine::work(Worker& worker) {
     } else {
       return;
     }
+    if (ended->outcome == Job::Outcome::failed) ended->error = named(*devices_[worker.device], ended->error);
     lock.unlock();
     // Out of the lock, since it may call back.
     const auto done = std::move(ended->done);
@@ -157,7 +187,8 @@ bool Engine::begin(Worker& worker, std::unique_ptr<Machine>& machine, std::uniqu
   bool begun = false;
   lock.unlock();
   try {
-    if (!machine) machine = std::make_unique<Machine>(library_, *device_, computed_);
+    if (!machine)
+      machine = std::make_unique<Machine>(library_, *devices_[worker.device], worker.device, computed_);
     lock.lock();
     // Jobs cancelled before this are seen by their flag.
     worker.run_options = machine->run_options();
@@ -215,8 +246,8 @@ void Engine::close() {
 
 EngineStats Engine::stats() const {
   const std::lock_guard lock(mutex_);
-  EngineStats stats{threads_,      0, 0,         program_ ? program_->slot_bytes() : 0,
-                    queue_.size(), 0, computed_, closed_};
+  EngineStats stats{most_workers(), 0, 0,         program_ ? program_->slot_bytes() : 0,
+                    queue_.size(),  0, computed_, closed_};
   for (const auto& session : sessions_) stats.sessions += session != nullptr;
   for (const auto& constant : constants_) stats.constant_bytes += constant->values.size() * sizeof(float);
   for (const auto& worker : workers_) stats.running += worker->jobs.size();

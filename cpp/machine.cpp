@@ -21,9 +21,10 @@ bool is_active(const Step& step, const Job& job) {
 
 }  // namespace
 
-Machine::Machine(const ort::Library& library, Device& device, std::atomic<uint64_t>& computed)
+Machine::Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed)
     : library_(library),
       memory_(device.memory()),
+      device_(index),
       computed_(computed),
       run_options_(ort::make_run_options(library, device.provider())),
       workspace_(device.make_workspace()) {}
@@ -49,7 +50,7 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
     std::vector<const OrtValue*> inputs, outputs;
     for (const size_t slot : step.inputs) inputs.push_back(values_[slot].get());
     for (const size_t slot : step.outputs) outputs.push_back(values_[slot].get());
-    binding = program->sessions[step.session]->session->bind(inputs, outputs);
+    binding = program->sessions[step.session]->on(device_).bind(inputs, outputs);
   }
   program_ = std::move(program);
 }
@@ -104,7 +105,7 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
   switch (step.kind) {
     case StepKind::run:
       try {
-        program_->sessions[step.session]->session->run(run_options_.get(), bindings_[index].get());
+        program_->sessions[step.session]->on(device_).run(run_options_.get(), bindings_[index].get());
       } catch (const ort::Error& error) {
         throw ort::Error(describe(step) + ": " + error.what(), error.code);
       }

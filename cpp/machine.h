@@ -12,8 +12,8 @@ namespace critmap {
 
 class Machine {
  public:
-  // `computed` counts images of cells that have their logits.
-  Machine(const ort::Library& library, Device& device, std::atomic<uint64_t>& computed);
+  // `index`: of the device among the engine's. `computed` counts images of cells that have their logits.
+  Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed);
 
   // Takes a job through its program, or on a card queues that. False if the job ended with it, its outcome
   // filled in; otherwise `finish` must follow, before other jobs' in the order of `begin`. Throws nothing.
@@ -35,6 +35,7 @@ class Machine {
 
   const ort::Library& library_;
   const OrtMemoryInfo* memory_;
+  size_t device_;
   std::atomic<uint64_t>& computed_;
   ort::RunOptions run_options_;
   std::shared_ptr<const Program> program_;

@@ -1,12 +1,13 @@
 // Where tensors are and what computes on them besides ONNX Runtime: the seam between a program's interpreter
-// (machine.h) and the kind of device. An engine has one Device; each of its workers has one Workspace of it,
-// which belongs to the worker's thread.
+// (machine.h) and the kind of device. An engine has one Device or several; each of its workers has one
+// Workspace of one of them, which belongs to the worker's thread.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "job.h"
+#include "onnxruntime/cuda_options.h"
 
 namespace critmap {
 
@@ -49,6 +50,8 @@ class Workspace {
 class Device {
  public:
   virtual ~Device() = default;
+  // In front of what fails on it; empty for the processor.
+  virtual std::string name() const { return {}; }
   // From the worker's thread.
   virtual std::unique_ptr<Workspace> make_workspace() = 0;
   // Null for ONNX Runtime's own kernels.
@@ -61,7 +64,8 @@ class Device {
 
 std::unique_ptr<Device> make_host_device(const ort::Library& library);
 // `index`: CUDA's number of the card. Throws cuda::Error, or ort::Error when this ONNX Runtime has no CUDA
-// provider. cuda_workspace_none.cpp where there is no CUDA code.
-std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index);
+// provider; either names the card. cuda_workspace_none.cpp where there is no CUDA code.
+std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
+                                         const ort::CudaOptions& options);
 
 }  // namespace critmap

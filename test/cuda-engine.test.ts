@@ -40,7 +40,7 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
     const context = { seed: 3, init: 'auto', norm } as const;
     const evaluate = async (
       open: (m: typeof model, o: EngineOptions) => Promise<Engine>,
-      device?: number,
+      cards?: readonly number[],
     ) => {
       const found = new Map<number, Comparison>();
       const engine = await open(model, {
@@ -49,7 +49,7 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
         size: set.shape,
         batch: 5,
         threads: 2,
-        device,
+        cards,
       });
       try {
         for (const part of [cells, cells.filter((_, i) => i % 3 === 1)]) {
@@ -64,7 +64,7 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
       return found;
     };
     const wanted = await evaluate(openReferenceEngine);
-    const found = await evaluate(openFastEngine, 0);
+    const found = await evaluate(openFastEngine, [0]);
     t.equal(found.size, cells.length + 1);
     const wrong: string[] = [];
     for (const [index, expected] of wanted) {
@@ -96,7 +96,7 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
     const active = Uint8Array.from({ length: cells }, (_, cell) => (i % 5 === 2 && cell % 2 === 0 ? 0 : 1));
     return { images, count, labels, active };
   });
-  const run = async (device: { device?: number }) => {
+  const run = async (device: { cards?: number[] }) => {
     const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, ...device });
     await engine.addSession(product(batch), 'product');
     await engine.load(products(batch, cells));
@@ -116,7 +116,7 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
     return { found, most };
   };
   const wanted = await run({});
-  const { found, most } = await run({ device: 0 });
+  const { found, most } = await run({ cards: [0] });
   t.strictSame([wanted.most, most], [1, 2], 'batches at a time, of one worker');
   for (const [i, rows] of found.entries()) {
     const expected = wanted.found[i]!;
@@ -134,7 +134,7 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
 
 t.test('on a card batches that are cancelled leave the later ones whole', { skip }, async (t) => {
   const [batch, cells] = [2, 300];
-  const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, device: 0 });
+  const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, cards: [0] });
   t.teardown(() => engine.close());
   await engine.addSession(product(batch), 'product');
   await engine.load(products(batch, cells));
