@@ -57,9 +57,9 @@ async function gpu({ device = 'cuda', precision = 'fp32', rounds = 3, images, ba
     }),
     'resnet-50': await agreement({ ...task, images: few, trials: 1 }),
   };
-  const sweeps = (size, how) => sweepSpeed({ ...task, out: folder, ...how }, size, rounds);
-  const onCard = await sweeps(most, { device, precision, batch: batch ?? (isCard ? 32 : undefined) });
-  const onProcessor = await sweeps(few, { device: 'cpu', batch: undefined });
+  const sweeps = (name, size, how) => sweepSpeed({ ...task, out: join(folder, name), ...how }, size, rounds);
+  const onCard = await sweeps('card', most, { device, precision, batch: batch ?? (isCard ? 32 : undefined) });
+  const onProcessor = await sweeps('processor', few, { device: 'cpu', batch: undefined });
   const torch = await inTorch({ cards, precision, batch: batch ?? 32, images: few, rounds });
 
   const contestants = { [deviceName(cards)]: onCard, 'cpu engine': onProcessor, ...torch.contestant };
@@ -107,7 +107,7 @@ async function sweepSpeed(task, images, rounds) {
   for (let round = 0; round < rounds; round++) {
     const seconds = [];
     for (const [i, count] of counts.entries()) {
-      const out = join(task.out, `${task.device.replace(/\W/g, '-')}-${round}-${i}`);
+      const out = join(task.out, `${round}-${i}`);
       const whole = { ...task, trials: STUDY.trials, images: count, out };
       const done = await inChild('./sweep-whole.mjs', 'wholeSweep', whole);
       seconds.push(done.loadSeconds + done.sweepSeconds);

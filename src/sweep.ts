@@ -97,8 +97,8 @@ export async function sweep(
       signal,
     );
     try {
-      const options = { cells, context: settings, size, batch, threads, cards, precision, signal };
-      const engine = await open(model, options);
+      const how = { cells, context: settings, size, batch, threads, cards, precision, signal };
+      const engine = await open(model, how);
       try {
         await computeChunks({ model, images, cells, engine, todo, ahead, finished, log, options });
       } finally {
