@@ -1,17 +1,20 @@
 /**
  * npm run bench [WORD ...] [-- --json --rounds N --images N --minutes N]: measures the case of that name, or those
- * whose name contains all words, or all but the soak.
+ * whose name contains all words, or all but those that run only when they are named.
  *
  * @typedef {{ contestants: Record<string, () => void>, work: number, unit: string, rounds?: number }} Case
  *   of one thread, see measure.mjs
- * @typedef {{ rounds?: number, images?: number, minutes?: number, everything: boolean }} Options as given; every
- *   case has its defaults, and may do less when everything is measured
- * @typedef {{ result: unknown, text: string }} Outcome for machines and for people
+ * @typedef {{ rounds?: number, images?: number, minutes?: number, batch?: number, device?: string,
+ *   precision?: string, results?: string, everything: boolean }} Options as given; every case has its defaults, and
+ *   may do less when everything is measured
+ * @typedef {{ result: unknown, text: string, failed?: boolean }} Outcome for machines and for people; the exit code is
+ *   1 where what was measured is wrong
  */
 import { parseArgs } from 'node:util';
 import { native } from '../dist/native.js';
 import { decodeCases } from './decode.mjs';
 import { endToEndCases } from './end-to-end.mjs';
+import { gpuCases } from './gpu.mjs';
 import { imageCases } from './images.mjs';
 import { machine, measure, table } from './measure.mjs';
 import { metricsCases } from './metrics.mjs';
@@ -20,13 +23,25 @@ import { soakCases } from './soak.mjs';
 import { sweepCases } from './sweep.mjs';
 
 const number = { type: 'string' };
+const text = { type: 'string' };
+const numbers = { rounds: number, images: number, minutes: number, batch: number };
+/** Cases that run only when they are named. */
+const apart = ['soak', 'gpu'];
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, rounds: number, images: number, minutes: number },
+  options: {
+    json: { type: 'boolean', default: false },
+    ...numbers,
+    device: text,
+    precision: text,
+    results: text,
+  },
 });
 const { json, ...given } = values;
 const options = {
-  ...Object.fromEntries(Object.entries(given).map(([name, text]) => [name, positive(name, text)])),
+  ...Object.fromEntries(
+    Object.entries(given).map(([name, text]) => [name, name in numbers ? positive(name, text) : text]),
+  ),
   everything: words.length === 0,
 };
 
@@ -40,6 +55,7 @@ const all = {
   ...endToEndCases(),
   ...sweepCases(),
   ...soakCases(),
+  ...gpuCases(),
 };
 const names = chosen(Object.keys(all));
 if (names.length === 0) {
@@ -56,8 +72,9 @@ if (!json)
   );
 const results = {};
 for (const name of names) {
-  const { result, text } = await all[name](options);
+  const { result, text, failed = false } = await all[name](options).catch(giveUp);
   results[name] = result;
+  if (failed) process.exitCode = 1;
   if (!json) console.log(`\n${name}\n${text}`);
 }
 if (json) console.log(JSON.stringify({ machine: about, results }, null, 2));
@@ -76,7 +93,14 @@ function inOneThread(cases) {
 /** A case's whole name means only that case, though it may be a part of another's. */
 function chosen(all) {
   if (all.includes(words.join(' '))) return [words.join(' ')];
-  return all.filter((name) => name !== 'soak' && words.every((word) => name.includes(word)));
+  return all.filter((name) => !apart.includes(name) && words.every((word) => name.includes(word)));
+}
+
+/** A case that cannot be measured here says why in one line. */
+function giveUp(error) {
+  if (error.exitCode === undefined) throw error;
+  console.error(error.message);
+  process.exit(error.exitCode);
 }
 
 function positive(name, text) {

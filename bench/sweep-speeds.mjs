@@ -2,7 +2,7 @@
  * How fast cells are computed, in one process and in turn: the plain session, the fast engine, the reference
  * engine. Engines are open and warm, images decoded: this is the speed in the middle of a long sweep.
  */
-import { readChunk } from '../dist/chunks.js';
+import { floatsOf, readChunk } from '../dist/chunks.js';
 import { openFastEngine } from '../dist/fast.js';
 import { openImages } from '../dist/images/index.js';
 import { loadModel } from '../dist/model.js';
@@ -34,7 +34,8 @@ export async function sweepSpeeds({ graph, data, images: wanted, rounds, ...aske
   const plain = await openPlain({ graph, threads, batch, shape: images.shape });
   const { value: fast, seconds: setUpSeconds } = await timed(() => openFastEngine(model, options));
   const reference = await openReference({ model, options, images, chunk, cells, few });
-  const runPlain = () => plain(chunk.images, chunk.count);
+  const floats = floatsOf(chunk, 0, chunk.count);
+  const runPlain = () => plain(floats, chunk.count);
   const runFast = (some) => fast.evaluate(chunk, some, nothing);
   const perSecond = async (work, run) => work / (await secondsPerCall(run, LEAST_SECONDS));
   const contestants = {

@@ -13,8 +13,8 @@ import { timed } from './wall.mjs';
 
 const RESOLUTION_MS = 2;
 
-/** @param task `graph`, `data`, `out`, `batch`, `trials`, `images` (count, or 'all') */
-export async function wholeSweep({ graph, data, out, batch, trials, images: wanted }) {
+/** @param task `graph`, `data`, `out`, `batch`, `trials`, `images` (count, or 'all'), `device`, `precision` */
+export async function wholeSweep({ graph, data, out, batch, trials, images: wanted, device, precision }) {
   const load = await watched(() => loadModel(graph));
   const model = load.value;
   const images = await openImages(data, { ...modelInput(model), images: wanted, labels: 'none' });
@@ -24,7 +24,8 @@ export async function wholeSweep({ graph, data, out, batch, trials, images: want
     const onProgress = () => {
       if (Number.isNaN(first)) first = (performance.now() - started) / 1000;
     };
-    return sweep(model, images, { out, trials, onProgress, ...(batch && { batch }) });
+    const where = { ...(device && { device }), ...(precision && { precision }) };
+    return sweep(model, images, { out, trials, onProgress, ...where, ...(batch && { batch }) });
   });
   await images.close();
   return {

@@ -12,7 +12,7 @@ import { table } from './measure.mjs';
 
 const SHAPE = { channels: 3, height: 224, width: 224 };
 const BATCH = 8;
-const fashion = (name) => fileURLToPath(new URL(`../examples/fashion/${name}`, import.meta.url));
+export const fashion = (name) => fileURLToPath(new URL(`../examples/fashion/${name}`, import.meta.url));
 
 /** @returns {Record<string, (options: import('./index.mjs').Options) => Promise<import('./index.mjs').Outcome>>} */
 export function sweepCases() {

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "calls.h"
+#include "engine_devices.h"
 #include "engine_handle.h"
 #include "engine_program.h"
 #include "environment.h"
@@ -12,7 +13,7 @@
 namespace critmap::binding {
 namespace {
 
-constexpr size_t most_threads = 1024, most_cards = 1 << 20;
+constexpr size_t most_threads = 1024;
 
 struct ExternalValue {
   std::string name;
@@ -107,15 +108,9 @@ Napi::Value engine_open(const Napi::CallbackInfo& info) {
   if (threads > most_threads) {
     throw_range(info.Env(), "options.threads must be at most " + std::to_string(most_threads));
   }
-  const Napi::Value card = options.Get("device");
-  const size_t card_number = card.IsUndefined() ? 0 : index_number(card, "options.device");
-  if (card_number > most_cards) {
-    throw_range(info.Env(), "options.device must be at most " + std::to_string(most_cards));
-  }
   const ort::Library& library = ort::Library::load(path);
-  std::shared_ptr<Device> device =
-      card.IsUndefined() ? make_host_device(library) : make_cuda_device(library, int(card_number));
-  return EngineHandle::wrap(info.Env(), std::make_shared<Engine>(library, threads, std::move(device)));
+  return EngineHandle::wrap(info.Env(),
+                            std::make_shared<Engine>(library, threads, open_devices(library, options)));
 }
 
 Napi::Value engine_add_constant(const Napi::CallbackInfo& info) {
@@ -151,7 +146,17 @@ Napi::Value engine_load(const Napi::CallbackInfo& info) {
 
 Napi::Value engine_execute(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Napi::Value self = argument(info, 0), labels_value = argument(info, 3);
+  const Napi::Value self = argument(info, 0), images_value = argument(info, 1),
+                    labels_value = argument(info, 3);
+  // Floats, or an object with pixels and their table.
+  Napi::Value pixels_value, table_value;
+  if (!images_value.IsTypedArray()) {
+    if (images_value.Type() != napi_object) {
+      throw_type(env, "images must be a Float32Array or an object with pixels and table");
+    }
+    pixels_value = images_value.As<Napi::Object>().Get("pixels");
+    table_value = images_value.As<Napi::Object>().Get("table");
+  }
   EngineHandle& handle = EngineHandle::of(self);
   const size_t count = positive_integer(argument(info, 2), "count");
   const std::shared_ptr<const Program> program = handle.engine()->program();
@@ -159,9 +164,24 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info) {
   if (count > program->batch) {
     throw_range(env, "count must be at most the program's batch, " + std::to_string(program->batch));
   }
-  const std::span<float> images = elements<float>(argument(info, 1), "images");
-  if (images.size() != count * program->image_elements()) {
-    throw_range(env, "images must have count * " + std::to_string(program->image_elements()) + " elements");
+  std::span<float> images, table;
+  std::span<uint8_t> pixels;
+  const auto require_size = [&](size_t size, const char* name) {
+    if (size == count * program->image_elements()) return;
+    throw_range(env, std::string(name) + " must have count * " + std::to_string(program->image_elements()) +
+                         " elements");
+  };
+  if (pixels_value.IsEmpty()) {
+    images = elements<float>(images_value, "images");
+    require_size(images.size(), "images");
+  } else {
+    pixels = elements<uint8_t>(pixels_value, "images.pixels");
+    table = elements<float>(table_value, "images.table");
+    require_size(pixels.size(), "images.pixels");
+    if (table.size() != 256 * program->channels()) {
+      throw_range(env, "images.table must have 256 elements for each of the program's " +
+                           std::to_string(program->channels()) + " channels");
+    }
   }
   const std::span<uint8_t> active = elements<uint8_t>(argument(info, 4), "active");
   if (active.size() != program->cells.size()) {
@@ -181,6 +201,8 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info) {
     job->labels.assign(labels.begin(), labels.end());
   }
   job->images.assign(images.begin(), images.end());
+  job->pixels.assign(pixels.begin(), pixels.end());
+  job->table.assign(table.begin(), table.end());
   job->active.assign(active.begin(), active.end());
   job->count = count;
   job->kernels = Environment::of(env).kernels;

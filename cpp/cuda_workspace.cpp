@@ -1,9 +1,13 @@
-// A card's workspace. Everything of a batch is queued on the engine's one stream, ONNX Runtime's kernels too;
-// the host waits once, for the rows. Only a shuffle, which the host does, waits for the one before it.
+// A card's workspace. Everything of a batch is queued on the engine's one stream, ONNX Runtime's kernels too,
+// but for the upload of its images, which has a stream of its own (image_loader.h). The host waits once, for
+// the rows, when the next batch is already queued. Only a shuffle, which the host does, waits for the one
+// before it.
 #include <algorithm>
 #include <cstring>
+#include <deque>
 
 #include "cuda_kernels.h"
+#include "image_loader.h"
 #include "onnxruntime/cuda_provider.h"
 #include "reset.h"
 #include "workspace.h"
@@ -14,24 +18,49 @@ namespace {
 using cuda::DeviceMemory;
 using cuda::PinnedMemory;
 
+// One computes while the next is queued.
+constexpr size_t batches = 2;
+
+// Where a batch's labels and rows are, from `load_images` to `finish`.
+struct Batch {
+  Batch(size_t label_bytes, size_t row_bytes)
+      : labels(label_bytes), rows(row_bytes), device_rows(row_bytes) {}
+
+  PinnedMemory labels, rows;
+  DeviceMemory device_rows;
+  // By row block: whether it was asked for.
+  std::vector<bool> compared;
+  cuda::Event rows_sent;
+};
+
 class CudaWorkspace : public Workspace {
  public:
-  CudaWorkspace(cuda::Stream& stream, int index) : stream_(stream) { cuda::use_device(index); }
+  CudaWorkspace(cuda::Stream& stream, int index) : stream_(stream) {
+    cuda::use_device(index);
+    images_ = std::make_unique<cuda::ImageLoader>(stream);
+  }
   ~CudaWorkspace() override { drain(); }
 
   void load_images(const Job& job) override {
-    const TensorSlot& input = program_->slots[program_->input];
-    const size_t bytes = job.images.size() * sizeof(float);
-    // Idle, unless the last batch was stopped: its copies may still read what is overwritten here.
-    stream_.synchronize();
-    memcpy(images_->data(), job.images.data(), bytes);
-    stream_.upload(address(program_->input), images_->data(), bytes);
-    stream_.fill(address(program_->input) + bytes, 0, input.bytes - bytes);
-    if (job.labelled) {
-      memcpy(labels_->data(), job.labels.data(), job.labels.size() * sizeof(int32_t));
-      stream_.upload(device_labels_->data(), labels_->data(), job.labels.size() * sizeof(int32_t));
+    // One that was abandoned is used again.
+    if (!batch_) {
+      batch_ = std::move(free_.back());
+      free_.pop_back();
     }
-    compared_.assign(program_->cells.size() + 1, false);
+    float* const input = floats(program_->input);
+    if (job.pixels.empty()) {
+      images_->load(job.images, input);
+    } else {
+      images_->load(job.pixels, job.count, job.table, input);
+    }
+    const size_t elements = job.count * program_->image_elements();
+    stream_.fill(input + elements, 0, (program_->slots[program_->input].elements - elements) * sizeof(float));
+    if (job.labelled) {
+      const size_t bytes = job.labels.size() * sizeof(int32_t);
+      memcpy(batch_->labels.data(), job.labels.data(), bytes);
+      stream_.upload(device_labels_->data(), batch_->labels.data(), bytes);
+    }
+    batch_->compared.assign(program_->cells.size() + 1, false);
   }
 
   void reset(const Job& job, const Step& step) override {
@@ -46,20 +75,33 @@ class CudaWorkspace : public Workspace {
   void compare(Job& job, size_t row, size_t slot) override {
     cuda::compare_rows(stream_, floats(program_->logits), floats(slot), job.count, program_->classes,
                        job.labelled ? device_labels_->as<int32_t>() : nullptr,
-                       device_rows_->as<double>() + row * job.count * columns);
-    compared_[row] = true;
+                       batch_->device_rows.as<double>() + row * job.count * columns);
+    batch_->compared[row] = true;
+  }
+
+  void send_rows(Job& job) override {
+    stream_.download(batch_->rows.data(), batch_->device_rows.data(),
+                     batch_->compared.size() * job.count * columns * sizeof(double));
+    batch_->rows_sent.record(stream_);
+    underway_.push_back(std::move(batch_));
   }
 
   void finish(Job& job) override {
+    // Nobody takes it before this is done.
+    Batch& batch = *free_.emplace_back(std::move(underway_.front()));
+    underway_.pop_front();
+    batch.rows_sent.synchronize();
     const size_t block = job.count * columns;
-    stream_.download(rows_->data(), device_rows_->data(), compared_.size() * block * sizeof(double));
-    stream_.synchronize();
     // The rest is NaN already.
-    for (size_t row = 0; row < compared_.size(); row++) {
-      if (compared_[row])
-        std::copy_n(rows_->as<double>() + row * block, block, job.rows.data() + row * block);
+    for (size_t row = 0; row < batch.compared.size(); row++) {
+      if (!batch.compared[row]) continue;
+      std::copy_n(batch.rows.as<double>() + row * block, block, job.rows.data() + row * block);
     }
   }
+
+  void abandon(Job&) override { drain(); }
+
+  size_t depth() const override { return batches; }
 
  protected:
   std::vector<std::byte*> take(const Program& program) override {
@@ -81,11 +123,8 @@ class CudaWorkspace : public Workspace {
     }
     const size_t row_bytes = (program.cells.size() + 1) * program.batch * columns * sizeof(double);
     const size_t label_bytes = program.batch * sizeof(int32_t);
-    images_ = std::make_unique<PinnedMemory>(program.slots[program.input].bytes);
-    labels_ = std::make_unique<PinnedMemory>(label_bytes);
-    rows_ = std::make_unique<PinnedMemory>(row_bytes);
+    for (size_t i = 0; i < batches; i++) free_.push_back(std::make_unique<Batch>(label_bytes, row_bytes));
     device_labels_ = std::make_unique<DeviceMemory>(label_bytes);
-    device_rows_ = std::make_unique<DeviceMemory>(row_bytes);
     stream_.synchronize();
     return storages;
   }
@@ -94,6 +133,9 @@ class CudaWorkspace : public Workspace {
     drain();
     memories_.clear();
     constants_.clear();
+    batch_ = nullptr;
+    underway_.clear();
+    free_.clear();
   }
 
  private:
@@ -135,16 +177,23 @@ class CudaWorkspace : public Workspace {
   std::vector<DeviceMemory> memories_;
   // By the program's constants; null for those that no reset reads.
   std::vector<std::unique_ptr<DeviceMemory>> constants_;
-  std::unique_ptr<PinnedMemory> images_, labels_, rows_, staging_;
-  std::unique_ptr<DeviceMemory> device_labels_, device_rows_;
-  std::vector<bool> compared_;
+  std::unique_ptr<cuda::ImageLoader> images_;
+  std::unique_ptr<PinnedMemory> staging_;
+  std::unique_ptr<DeviceMemory> device_labels_;
+  // The one that is being queued, those that wait for their rows, oldest first, and the others.
+  std::unique_ptr<Batch> batch_;
+  std::deque<std::unique_ptr<Batch>> underway_;
+  std::vector<std::unique_ptr<Batch>> free_;
 };
+
+std::string name_of(int index) { return "cuda:" + std::to_string(index); }
 
 class CudaDevice : public Device {
  public:
-  CudaDevice(const ort::Library& library, int index)
-      : index_(use(library, index)), provider_(library, index, stream_.handle()) {}
+  CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
+      : index_(use(library, index)), provider_(library, index, stream_.handle(), options) {}
 
+  std::string name() const override { return name_of(index_); }
   std::unique_ptr<Workspace> make_workspace() override {
     return std::make_unique<CudaWorkspace>(stream_, index_);
   }
@@ -167,8 +216,16 @@ class CudaDevice : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index) {
-  return std::make_unique<CudaDevice>(library, index);
+std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
+                                         const ort::CudaOptions& options) {
+  const std::string context = name_of(index) + ": ";
+  try {
+    return std::make_unique<CudaDevice>(library, index, options);
+  } catch (const ort::Error& error) {
+    throw ort::Error(context + error.what(), error.code);
+  } catch (const cuda::Error& error) {
+    throw cuda::Error(context + error.what(), error.code);
+  }
 }
 
 }  // namespace critmap

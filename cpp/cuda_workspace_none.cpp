@@ -4,7 +4,7 @@
 
 namespace critmap {
 
-std::unique_ptr<Device> make_cuda_device(const ort::Library&, int) {
+std::unique_ptr<Device> make_cuda_device(const ort::Library&, int, const ort::CudaOptions&) {
   throw ort::Error(cuda::inventory().reason, 0);
 }
 

@@ -1,6 +1,6 @@
 // Sessions, constants and the worker threads that take batches through a program. All calls may come from any
-// thread. Owns everything but the library; sessions and constants are shared by the workers and never change,
-// so results do not depend on how many workers there are.
+// thread. Owns everything but the library; constants, and the sessions of each device, are shared by workers
+// and never change, so results do not depend on how many workers or devices of one kind there are.
 #pragma once
 
 #include <condition_variable>
@@ -12,6 +12,8 @@
 #include "workspace.h"
 
 namespace critmap {
+
+class Machine;
 
 struct EngineStats {
   size_t threads, sessions, constant_bytes;
@@ -25,8 +27,9 @@ struct EngineStats {
 
 class Engine {
  public:
-  // At most `threads` workers, or as many as the device can use.
-  Engine(const ort::Library& library, size_t threads, std::shared_ptr<Device> device);
+  // One device or more. Each has at most `threads` workers, or as many as it can use; all take from one
+  // queue.
+  Engine(const ort::Library& library, size_t threads, std::vector<std::shared_ptr<Device>> devices);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -44,7 +47,7 @@ class Engine {
     std::shared_ptr<const Constant> constant;
     std::vector<int64_t> dims;
   };
-  // Builds the session reserved as `index`; takes long, several threads may build at once.
+  // Builds the session reserved as `index`, on every device; takes long, several threads may build at once.
   void create_session(size_t index, std::string name, std::span<const uint8_t> model, ort::Optimise optimise,
                       std::vector<External> externals);
 
@@ -63,18 +66,24 @@ class Engine {
 
  private:
   struct Worker {
+    // Among the engine's.
+    size_t device;
     std::thread thread;
-    // While it runs a job.
-    Job* job = nullptr;
+    // Those that it has taken, oldest first.
+    std::deque<std::unique_ptr<Job>> jobs;
+    // While it begins one.
     OrtRunOptions* run_options = nullptr;
   };
 
   void work(Worker& worker);
+  bool begin(Worker& worker, std::unique_ptr<Machine>& machine, std::unique_lock<std::mutex>& lock);
+  void add_worker();
+  size_t most_workers() const;
   void stop_running();
   void require_open() const;
 
   const ort::Library& library_;
-  const std::shared_ptr<Device> device_;
+  const std::vector<std::shared_ptr<Device>> devices_;
   const ort::PrepackedWeights prepacked_;
   mutable std::mutex mutex_;
   std::mutex closing_;

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "metrics.h"
+#include "normalize.h"
 #include "workspace.h"
 
 namespace critmap {
@@ -35,8 +36,12 @@ class HostWorkspace : public Workspace {
   void load_images(const Job& job) override {
     float* const input = floats(program_->input);
     std::copy(job.images.begin(), job.images.end(), input);
+    const size_t elements = program_->image_elements(), channels = program_->channels();
+    for (size_t at = 0; at < job.pixels.size(); at += elements) {
+      normalize(job.pixels.data() + at, elements / channels, channels, job.table.data(), input + at);
+    }
     // Rows that nobody looks at should not be slow ones either (NaN, denormals).
-    std::fill(input + job.images.size(), input + program_->slots[program_->input].elements, 0.0f);
+    std::fill(input + job.count * elements, input + program_->slots[program_->input].elements, 0.0f);
   }
 
   void reset(const Job& job, const Step& step) override {
@@ -90,7 +95,10 @@ class HostWorkspace : public Workspace {
     }
   }
 
+  void send_rows(Job&) override {}
   void finish(Job&) override {}
+  void abandon(Job&) override {}
+  size_t depth() const override { return 1; }
 
  protected:
   std::vector<std::byte*> take(const Program& program) override {

@@ -19,8 +19,11 @@ struct Job {
 
   virtual ~Job() = default;
 
-  // `count` images, at most a batch.
+  // `count` images, at most a batch: as the program's input takes them, or else pixels and the table that
+  // normalises them (normalize.h).
   std::vector<float> images;
+  std::vector<uint8_t> pixels;
+  std::vector<float> table;
   size_t count = 0;
   bool labelled = false;
   std::vector<int32_t> labels;

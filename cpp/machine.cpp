@@ -21,9 +21,10 @@ bool is_active(const Step& step, const Job& job) {
 
 }  // namespace
 
-Machine::Machine(const ort::Library& library, Device& device, std::atomic<uint64_t>& computed)
+Machine::Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed)
     : library_(library),
       memory_(device.memory()),
+      device_(index),
       computed_(computed),
       run_options_(ort::make_run_options(library, device.provider())),
       workspace_(device.make_workspace()) {}
@@ -49,26 +50,42 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
     std::vector<const OrtValue*> inputs, outputs;
     for (const size_t slot : step.inputs) inputs.push_back(values_[slot].get());
     for (const size_t slot : step.outputs) outputs.push_back(values_[slot].get());
-    binding = program->sessions[step.session]->session->bind(inputs, outputs);
+    binding = program->sessions[step.session]->on(device_).bind(inputs, outputs);
   }
   program_ = std::move(program);
 }
 
-void Machine::run(Job& job) {
+bool Machine::begin(Job& job) {
   try {
     prepare(job.program);
     run_program(job);
-    job.outcome = Job::Outcome::rows;
+    return true;
   } catch (const Cancelled&) {
     job.outcome = Job::Outcome::cancelled;
   } catch (const std::bad_alloc&) {
     job.outcome = Job::Outcome::failed;
     job.error = "not enough memory for this program";
   } catch (const std::exception& error) {
-    // A session that was stopped from outside fails too.
-    job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::failed;
-    job.error = error.what();
+    fail(job, error.what());
   }
+  workspace_->abandon(job);
+  return false;
+}
+
+void Machine::finish(Job& job) {
+  try {
+    workspace_->finish(job);
+    job.outcome = Job::Outcome::rows;
+  } catch (const std::exception& error) {
+    fail(job, error.what());
+    workspace_->abandon(job);
+  }
+}
+
+// A session that was stopped from outside fails too.
+void Machine::fail(Job& job, const char* why) {
+  job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::failed;
+  job.error = why;
 }
 
 void Machine::run_program(Job& job) {
@@ -81,14 +98,14 @@ void Machine::run_program(Job& job) {
     if (is_active(step, job)) run_step(job, step, i);
   }
   if (!original_compared_) workspace_->compare(job, 0, program_->logits);
-  workspace_->finish(job);
+  workspace_->send_rows(job);
 }
 
 void Machine::run_step(Job& job, const Step& step, size_t index) {
   switch (step.kind) {
     case StepKind::run:
       try {
-        program_->sessions[step.session]->session->run(run_options_.get(), bindings_[index].get());
+        program_->sessions[step.session]->on(device_).run(run_options_.get(), bindings_[index].get());
       } catch (const ort::Error& error) {
         throw ort::Error(describe(step) + ": " + error.what(), error.code);
       }

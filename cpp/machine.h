@@ -12,11 +12,16 @@ namespace critmap {
 
 class Machine {
  public:
-  // `computed` counts images of cells that have their logits.
-  Machine(const ort::Library& library, Device& device, std::atomic<uint64_t>& computed);
+  // `index`: of the device among the engine's. `computed` counts images of cells that have their logits.
+  Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed);
 
-  // Fills in the job's outcome; throws nothing.
-  void run(Job& job);
+  // Takes a job through its program, or on a card queues that. False if the job ended with it, its outcome
+  // filled in; otherwise `finish` must follow, before other jobs' in the order of `begin`. Throws nothing.
+  bool begin(Job& job);
+  // Waits for the job's rows and fills in its outcome; throws nothing.
+  void finish(Job& job);
+  // How many jobs may have begun and not finished.
+  size_t depth() const { return workspace_->depth(); }
 
   // Stopping a run from another thread; see RunOptionsSetTerminate.
   OrtRunOptions* run_options() const { return run_options_.get(); }
@@ -24,11 +29,13 @@ class Machine {
  private:
   void prepare(std::shared_ptr<const Program> program);
   void run_program(Job& job);
+  void fail(Job& job, const char* why);
   void run_step(Job& job, const Step& step, size_t index);
   std::string describe(const Step& step) const;
 
   const ort::Library& library_;
   const OrtMemoryInfo* memory_;
+  size_t device_;
   std::atomic<uint64_t>& computed_;
   ort::RunOptions run_options_;
   std::shared_ptr<const Program> program_;

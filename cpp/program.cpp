@@ -123,8 +123,8 @@ void check_run(const Program& program, const Step& step, const std::string& name
   require_index(step.session, program.sessions, name + ".session", "sessions");
   const auto& session = program.sessions[step.session];
   if (!session) refuse(name + ".session " + std::to_string(step.session) + " was not created");
-  check_ports(program, step.inputs, session->session->inputs(), name + ".inputs", session->name);
-  check_ports(program, step.outputs, session->session->outputs(), name + ".outputs", session->name);
+  check_ports(program, step.inputs, session->on(0).inputs(), name + ".inputs", session->name);
+  check_ports(program, step.outputs, session->on(0).outputs(), name + ".outputs", session->name);
   for (size_t i = 0; i < step.outputs.size(); i++) {
     const TensorSlot& output = program.slots[step.outputs[i]];
     const std::string one = name + ".outputs[" + std::to_string(i) + "]";

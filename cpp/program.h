@@ -23,13 +23,19 @@ struct Constant {
 class Device;
 
 struct LoadedSession {
+  struct OnDevice {
+    // Freed last.
+    std::shared_ptr<Device> device;
+    std::unique_ptr<ort::Session> session;
+  };
+
   std::string name;
-  // What the session computes on; freed last.
-  std::shared_ptr<Device> device;
   std::vector<std::shared_ptr<const Constant>> constants;
   std::vector<ort::Value> values;
-  // Freed before the values that it borrows.
-  std::unique_ptr<ort::Session> session;
+  // One for each of the engine's devices, in their order; freed before the values that they borrow.
+  std::vector<OnDevice> copies;
+
+  const ort::Session& on(size_t device) const { return *copies[device].session; }
 };
 
 // A tensor that each worker owns.
@@ -87,6 +93,7 @@ struct Program {
 
   size_t slot_bytes() const;
   size_t image_elements() const { return slots[input].elements / batch; }
+  size_t channels() const { return size_t(slots[input].dims[1]); }
 };
 
 // Checks everything and fills in what is derived. Throws std::out_of_range that names the entry.

@@ -2,13 +2,13 @@
 // transposed parameter is written element by element, neighbours by neighbours, each from a block of its own.
 #include <stdexcept>
 
+#include "cuda_items.h"
 #include "cuda_kernels.h"
 #include "cuda_launch.h"
 
 namespace critmap::cuda {
 namespace {
 
-using Four = PortableLanes<4, 1>;
 using Values = Four::Floats;
 
 constexpr unsigned block_threads = 256;
@@ -20,18 +20,6 @@ struct Parameter {
   uint64_t channels, inner;
 };
 
-__device__ __forceinline__ uint64_t first_item() { return uint64_t(blockIdx.x) * blockDim.x + threadIdx.x; }
-__device__ __forceinline__ uint64_t item_stride() { return uint64_t(gridDim.x) * blockDim.x; }
-
-// A 64-bit division costs as much as a draw.
-__device__ __forceinline__ uint64_t quotient(uint64_t a, uint64_t b) {
-  return (a | b) >> 32 ? a / b : uint32_t(a) / uint32_t(b);
-}
-
-__device__ __forceinline__ bool in_whole_lines(const float* at) {
-  return (reinterpret_cast<uintptr_t>(at) & 15) == 0;
-}
-
 // Elements [at, at + part) of four, zeros for the rest.
 __device__ __forceinline__ Values load_four(const float* from, uint64_t at, uint32_t part) {
   from += at;
@@ -42,17 +30,6 @@ __device__ __forceinline__ Values load_four(const float* from, uint64_t at, uint
   Values values;
   for (uint32_t i = 0; i < 4; i++) values.v[i] = i < part ? from[i] : 0.0f;
   return values;
-}
-
-__device__ __forceinline__ void store_four(float* to, uint64_t at, uint32_t part, Values values) {
-  to += at;
-  if (part == 4 && in_whole_lines(to)) {
-    *reinterpret_cast<float4*>(to) = make_float4(values.v[0], values.v[1], values.v[2], values.v[3]);
-    return;
-  }
-  for (uint32_t i = 0; i < 4; i++) {
-    if (i < part) to[i] = values.v[i];
-  }
 }
 
 __device__ __forceinline__ Values factors_of(const Parameter& target, uint64_t at, uint32_t part) {

@@ -1,12 +1,13 @@
 // Where tensors are and what computes on them besides ONNX Runtime: the seam between a program's interpreter
-// (machine.h) and the kind of device. An engine has one Device; each of its workers has one Workspace of it,
-// which belongs to the worker's thread.
+// (machine.h) and the kind of device. An engine has one Device or several; each of its workers has one
+// Workspace of one of them, which belongs to the worker's thread.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "job.h"
+#include "onnxruntime/cuda_options.h"
 
 namespace critmap {
 
@@ -20,13 +21,20 @@ class Workspace {
   std::byte* address(size_t slot) const;
   float* floats(size_t slot) const { return reinterpret_cast<float*>(address(slot)); }
 
-  // The job's images into the program's input; what a short batch leaves is zero.
+  // The job's images into the program's input, normalised; what a short batch leaves is zero.
   virtual void load_images(const Job& job) = 0;
   virtual void reset(const Job& job, const Step& step) = 0;
   // The logits in `slot` with the original ones: row 0 of the job's rows is the original's.
   virtual void compare(Job& job, size_t row, size_t slot) = 0;
+  // After the last step.
+  virtual void send_rows(Job& job) = 0;
   // Until the job's rows are there.
   virtual void finish(Job& job) = 0;
+  // Instead, for a job that goes no further: until its work is done. Throws nothing.
+  virtual void abandon(Job& job) = 0;
+  // How many jobs may be between `load_images` and `finish`. With more than one, the next job's work is
+  // queued while the device computes, and nothing but `finish` waits for it.
+  virtual size_t depth() const = 0;
 
  protected:
   // Takes zeroed storage of these bytes and whatever else `program_` needs.
@@ -42,6 +50,8 @@ class Workspace {
 class Device {
  public:
   virtual ~Device() = default;
+  // In front of what fails on it; empty for the processor.
+  virtual std::string name() const { return {}; }
   // From the worker's thread.
   virtual std::unique_ptr<Workspace> make_workspace() = 0;
   // Null for ONNX Runtime's own kernels.
@@ -54,7 +64,8 @@ class Device {
 
 std::unique_ptr<Device> make_host_device(const ort::Library& library);
 // `index`: CUDA's number of the card. Throws cuda::Error, or ort::Error when this ONNX Runtime has no CUDA
-// provider. cuda_workspace_none.cpp where there is no CUDA code.
-std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index);
+// provider; either names the card. cuda_workspace_none.cpp where there is no CUDA code.
+std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
+                                         const ort::CudaOptions& options);
 
 }  // namespace critmap

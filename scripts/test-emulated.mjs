@@ -24,7 +24,13 @@ function run(args, env = {}) {
 
 const cmakeJs = join(dirname(resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
-const loader = join(dirname(resolve('@tapjs/typescript/package.json')), 'dist', 'esm', 'import.mjs');
-run([`--import=file://${loader}`, join('test', 'cuda-engine.test.ts')], {
-  CRITMAP_ADDON: join(build, 'Release', 'critmap.node'),
+const CRITMAP_ADDON = join(build, 'Release', 'critmap.node');
+// Seconds: the kernels' threads take turns.
+const TAP_TIMEOUT = '900';
+run(['--import=tsx', join('test', 'cuda-engine.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
+// Two cards, and one on which nothing has room.
+run(['--import=tsx', join('test', 'cuda-cards.test.ts')], {
+  CRITMAP_ADDON,
+  TAP_TIMEOUT,
+  CRITMAP_EMULATED_CARDS: '1024,1024,1',
 });

@@ -2,17 +2,19 @@
  * The seam between a sweep and what computes it. A sweep hands an engine a chunk of images and the cells that
  * still need it; the engine answers with one comparison per cell and one of the original with itself.
  */
+import type { Precision } from './cuda.js';
 import type { Comparison } from './native.js';
+import type { EngineImages } from './native-engine.js';
 import type { Cell } from './plan/cells.js';
 import type { ResetContext } from './reset.js';
 
-/** Consecutive images of the sample, decoded and normalised. */
+/** Consecutive images of the sample, decoded. */
 export interface Chunk {
   /** Position among the sample's chunks. */
   index: number;
   count: number;
-  /** count x C x H x W, row-major. */
-  images: Float32Array;
+  /** count x C x H x W floats, or pixels; row-major. */
+  images: EngineImages;
   height: number;
   width: number;
   /** One class index per image, when there are labels. */
@@ -48,8 +50,13 @@ export interface EngineOptions {
   /** Images per inference call. */
   batch: number;
   threads: number;
-  /** CUDA's number of the card that the fast engine computes on; the processor without it. */
-  device?: number | undefined;
+  /** CUDA's numbers of the cards that the fast engine computes on; the processor without it. */
+  cards?: readonly number[] | undefined;
+  /**
+   * Of the fast engine; default fp32. TF32 is for cards; float16 on the processor computes in whatever its kernels do
+   * between tensors of float16, for tests.
+   */
+  precision?: Precision | undefined;
   /** Opening rejects with its reason soon after it aborts. */
   signal?: AbortSignal | undefined;
 }

@@ -3,6 +3,8 @@
  * machine run the plan, several batches at a time. What it computes is what the reference engine computes.
  */
 import { setImmediate } from 'node:timers/promises';
+import { imagesOf } from './chunks.js';
+import { cudnnSearch } from './cuda.js';
 import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
 import { CritmapError, messageOf } from './errors.js';
 import type { Model } from './model.js';
@@ -16,14 +18,15 @@ import { refuseLabels } from './reference.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
 export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {
-  const { cells, threads, device, signal } = options;
+  const { cells, threads, cards, precision, signal } = options;
   const batch = model.io.batch ?? options.batch;
   const size = { ...options.size, channels: model.io.channels };
   const plan = await planSweep(model, {
     ...options,
     size,
     batch,
-    ...(device !== undefined && { graph: 'model' as const }),
+    // What ONNX Runtime makes of a graph for a processor fits only that, in float32.
+    ...((cards !== undefined || precision === 'fp16') && { graph: 'model' as const }),
   }).catch((error) => {
     signal?.throwIfAborted();
     throw new CritmapError(
@@ -33,7 +36,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     );
   });
   const { classes, program } = plan;
-  const engine = openNative(device, threads);
+  const engine = openNative(options);
   const close = () => void engine.close();
   signal?.addEventListener('abort', close, { once: true });
   try {
@@ -42,7 +45,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
   } catch (error) {
     await engine.close();
     signal?.throwIfAborted();
-    throw new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
+    throw failure(model, error);
   } finally {
     signal?.removeEventListener('abort', close);
   }
@@ -73,7 +76,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         if (failed) throw failed.reason;
       } catch (error) {
         signal?.throwIfAborted();
-        throw error;
+        throw (error as NodeJS.ErrnoException).code === 'ERR_ONNXRUNTIME' ? failure(model, error) : error;
       } finally {
         clearInterval(timer);
         signal?.removeEventListener('abort', onAbort);
@@ -86,14 +89,20 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
 /** Cells whose rows are put together between two turns of the event loop. */
 const CELLS_A_TURN = 16;
 
-/** @throws CritmapError (ERR_NATIVE) when the card or its ONNX Runtime cannot compute */
-function openNative(device: number | undefined, threads: number): NativeEngine {
+/** What the runtime or a card said, as the failure of this model. */
+function failure(model: Model, error: unknown): CritmapError {
+  return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
+}
+
+/** @throws CritmapError (ERR_NATIVE) when a card or its ONNX Runtime cannot compute */
+function openNative({ cards, precision, threads }: EngineOptions): NativeEngine {
   const library = onnxruntimeLibrary();
-  if (device === undefined) return nativeEngine.open({ library, threads });
+  if (cards === undefined) return nativeEngine.open({ library, threads });
+  const search = cudnnSearch();
   try {
-    return nativeEngine.open({ library, threads, device });
+    return nativeEngine.open({ library, threads, cards, tf32: precision === 'tf32', cudnnSearch: search });
   } catch (error) {
-    throw new CritmapError('ERR_NATIVE', `cuda:${device}: ${messageOf(error)}`, { cause: error });
+    throw new CritmapError('ERR_NATIVE', messageOf(error), { cause: error });
   }
 }
 
@@ -151,11 +160,10 @@ async function runBatches(
   batch: number,
   active: Uint8Array,
 ): Promise<BatchRows[]> {
-  const imageLength = chunk.images.length / chunk.count;
   const batches: Promise<BatchRows>[] = [];
   for (let from = 0; from < chunk.count; from += batch) {
     const count = Math.min(batch, chunk.count - from);
-    const images = chunk.images.subarray(from * imageLength, (from + count) * imageLength);
+    const images = imagesOf(chunk, from, from + count);
     const labels = chunk.labels?.subarray(from, from + count);
     batches.push(engine.execute(images, count, labels, active).then((rows) => ({ from, count, rows })));
   }

@@ -10,6 +10,7 @@
  */
 export { type BuildOptions, buildModel } from './architectures/build.js';
 export { type Architecture, architectures } from './architectures/registry.js';
+export type { Precision } from './cuda.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
 export {
   defaultCacheDirectory,

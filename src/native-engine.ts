@@ -22,6 +22,17 @@ export const ElementType = {
   uint64: 13,
 } as const;
 
+/** Pixels, which the engine's workers normalise. */
+export interface EnginePixels {
+  /** Uint8, images x height x width x channels. */
+  pixels: Uint8Array;
+  /** What they become: 256 values per channel, channel after channel, by a pixel's value. */
+  table: Float32Array;
+}
+
+/** Images as the engine takes them: images x channels x height x width floats, normalised, or else pixels. */
+export type EngineImages = Float32Array | EnginePixels;
+
 /** A tensor that each worker owns. All dimensions are known, the batch included; a scalar has none. */
 export interface EngineSlot {
   /** ONNX TensorProto.DataType; see {@link ElementType}. */
@@ -156,14 +167,33 @@ export interface EngineHandle {
 /** A program whose constants the engine has already, by index. */
 export type NativeProgram = Omit<EngineProgram, 'constants'> & { constants: number[] };
 
+/** How ONNX Runtime's CUDA provider chooses among cuDNN's algorithms for a convolution. */
+export type CudnnSearch = 'heuristic' | 'default' | 'exhaustive';
+
+export interface EngineOptions {
+  /** ONNX Runtime's file. */
+  library: string;
+  /** The most workers that the processor has; they start with the work for them. */
+  threads: number;
+  /**
+   * CUDA's numbers of the cards that compute, all different; the processor without it. Each has one worker and its
+   * own sessions, and takes the next batch when it has done one: results do not depend on how many cards of one kind
+   * there are.
+   */
+  cards?: readonly number[];
+  /** On cards: products in TF32; default false. */
+  tf32?: boolean;
+  /** On cards; default `heuristic`. */
+  cudnnSearch?: CudnnSearch;
+}
+
 /** The addon's `engine` object. */
 export interface NativeEngine {
   /**
-   * Loads ONNX Runtime from `library` (on first use; one per process) and makes an engine of at most `threads`
-   * workers, which start with the work for them. `device`: CUDA's number of the card that computes, with one
-   * worker; the processor without it.
+   * Loads ONNX Runtime (on first use; one per process) and makes an engine. Throws Error, which names the card where
+   * one is at fault.
    */
-  open(options: { library: string; threads: number; device?: number }): EngineHandle;
+  open(options: EngineOptions): EngineHandle;
   /** Copies numbers into the engine; gives their index. */
   addConstant(engine: EngineHandle, values: Float32Array): number;
   /**
@@ -174,17 +204,18 @@ export interface NativeEngine {
   /** Checks a program against the sessions and makes it the current one; not while batches are running. */
   load(engine: EngineHandle, program: NativeProgram): void;
   /**
-   * Takes `count` images (count x channels x height x width floats, copied by the call) through the program.
+   * Takes `count` images, copied by the call, through the program.
    * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
    * per cell. Resolves with (cells + 1) x count x {@link rowColumns} numbers: first the original logits
    * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
    * without labels.
    *
-   * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`; the engine stays usable.
+   * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`, the message naming the card where one failed; the
+   * engine stays usable.
    */
   execute(
     engine: EngineHandle,
-    images: Float32Array,
+    images: EngineImages,
     count: number,
     labels: Int32Array | undefined,
     active: Uint8Array,
@@ -202,7 +233,7 @@ export class OpenEngine {
   /** Constants that this engine has, so that none is copied twice. */
   readonly #constants = new WeakMap<Float32Array, number>();
 
-  constructor(options: Parameters<NativeEngine['open']>[0]) {
+  constructor(options: EngineOptions) {
     this.#engine = native().engine.open(options);
   }
 
@@ -246,7 +277,7 @@ export class OpenEngine {
   }
 
   execute(
-    images: Float32Array,
+    images: EngineImages,
     count: number,
     labels: Int32Array | undefined,
     active: Uint8Array,
@@ -280,7 +311,7 @@ const MOST_COPIED = 8 * 2 ** 20;
 
 export const nativeEngine = {
   /** Loads the library on first use and opens an engine; throws Error with what the loader said. */
-  open: (options: Parameters<NativeEngine['open']>[0]): OpenEngine => new OpenEngine(options),
+  open: (options: EngineOptions): OpenEngine => new OpenEngine(options),
 };
 
 export { onnxruntimeLibrary } from './onnxruntime-library.js';

@@ -5,6 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { floatsOf } from './chunks.js';
 import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
 import { CritmapError, messageOf } from './errors.js';
 import type { Model } from './model.js';
@@ -91,7 +92,6 @@ async function runChunk(
   batch: number,
   signal?: AbortSignal,
 ): Promise<Logits> {
-  const imageLength = chunk.images.length / chunk.count;
   let logits = new Float32Array(0);
   let classes = 0;
   for (let from = 0; from < chunk.count; from += batch) {
@@ -99,7 +99,7 @@ async function runChunk(
     await setImmediate();
     signal?.throwIfAborted();
     const count = Math.min(batch, chunk.count - from);
-    const images = chunk.images.subarray(from * imageLength, (from + count) * imageLength);
+    const images = floatsOf(chunk, from, from + count);
     const rows = await runBatch(model, session, images, count, [chunk.height, chunk.width]);
     if (from === 0) {
       classes = rows.length / count;

@@ -1,6 +1,6 @@
 /** What a sweep is asked for: its options, their defaults, and what of them decides the numbers. */
 import { availableParallelism } from 'node:os';
-import { cardOf } from './cuda.js';
+import { computingOn, cudnnSearch, deviceName, type Precision } from './cuda.js';
 import { CritmapError } from './errors.js';
 import type { ImageSet } from './images/index.js';
 import { type InitScheme, initSchemes } from './initialisers.js';
@@ -32,8 +32,13 @@ export interface SweepOptions {
   threads?: number;
   /** Default `fast`; `reference` is the published algorithm, run the slow way. */
   engine?: 'fast' | 'reference';
-  /** `auto` (default), `cpu`, `cuda` or `cuda:N`: what the fast engine computes on. */
+  /**
+   * What the fast engine computes on: `auto` (default), `cpu`, `cuda`, `cuda:N`, or several cards, `cuda:0,1` or
+   * `cuda:all`, which take batches in turn.
+   */
   device?: string;
+  /** Of products on a card: `fp32` (default, exact), `tf32` or `fp16`; the processor's are fp32. */
+  precision?: Precision;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   onWarning?: (message: string) => void;
@@ -56,7 +61,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     batch: options.batch ?? defaultBatch(images.shape),
     threads: options.threads ?? availableParallelism(),
     engine: options.engine ?? 'fast',
-    card: cardOf(options.device ?? 'auto'),
+    ...computingOn(options),
   };
   const whole = (name: string, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {
@@ -71,7 +76,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   oneOf('init', settings.init, initSchemes);
   oneOf('norm', settings.norm, ['keep', 'reset']);
   oneOf('engine', settings.engine, ['fast', 'reference']);
-  if (settings.card !== undefined && settings.engine !== 'fast') {
+  if (settings.cards !== undefined && settings.engine !== 'fast') {
     throw new CritmapError('ERR_OPTION', 'the reference engine computes on the processor; use --device cpu');
   }
   whole('trials', settings.trials, 1);
@@ -105,6 +110,7 @@ const known: readonly string[] = [
   'threads',
   'engine',
   'device',
+  'precision',
   'signal',
   'onProgress',
   'onWarning',
@@ -148,7 +154,7 @@ export async function identityOf(
   settings: Settings,
   signal?: AbortSignal,
 ): Promise<RunIdentity> {
-  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch, card } = settings;
+  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
   return {
     model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
     data: {
@@ -170,7 +176,8 @@ export async function identityOf(
       confidence,
       engine,
       batch,
-      ...(card !== undefined && { device: 'cuda' }),
+      ...(settings.cards !== undefined && { device: 'cuda' }),
+      precision: settings.precision,
       input: model.io.input,
       output: model.io.output,
       // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
@@ -205,7 +212,11 @@ export function infoOf(
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
       onnxruntime: onnxruntimeVersion(),
-      device: settings.card === undefined ? 'cpu' : `cuda:${settings.card}`,
+      device: deviceName(settings.cards),
+      ...(settings.cards && {
+        cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
+        cudnnSearch: cudnnSearch(),
+      }),
       path: native().info().path,
       threads: settings.threads,
     },

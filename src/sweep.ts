@@ -86,7 +86,7 @@ export async function sweep(
     await save('running');
     await run?.write(files.images, await imagesCsv(images));
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
-    const { batch, threads, card: device } = settings;
+    const { batch, threads, cards, precision } = settings;
     const size = images.shape;
     const todo = lackingChunks(cells, finished, images, settings.engine);
     // Before the engine is opened, which takes seconds: the first images are there when it is.
@@ -97,7 +97,8 @@ export async function sweep(
       signal,
     );
     try {
-      const engine = await open(model, { cells, context: settings, size, batch, threads, device, signal });
+      const how = { cells, context: settings, size, batch, threads, cards, precision, signal };
+      const engine = await open(model, how);
       try {
         await computeChunks({ model, images, cells, engine, todo, ahead, finished, log, options });
       } finally {

@@ -1,6 +1,10 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
-import { ChunksAhead, chunkSize, readChunk } from '../src/chunks.js';
+import { ChunksAhead, chunkSize, floatsOf, imagesOf, readChunk } from '../src/chunks.js';
+import type { Chunk } from '../src/engine.js';
 import { openImages } from '../src/images/index.js';
+import { bytesOf, npy } from './images/build-files.js';
 import { watched } from './watched-images.js';
 
 const SHAPE = { channels: 3, height: 8, width: 8 };
@@ -16,9 +20,9 @@ t.test('chunks come in order, whole, through two buffers that are used again', a
     const chunk = await ahead.next();
     const alone = await readChunk(images, index, 16);
     t.match(chunk, { index, count: index === 3 ? 2 : 16 });
-    t.equal(chunk!.images.length, chunk!.count * PER_IMAGE);
-    t.ok(Buffer.from(alone.images.buffer).equals(bytesOf(chunk!.images)), `chunk ${index}`);
-    memory.add(chunk!.images.buffer);
+    t.equal(memoryOf(chunk!).length, chunk!.count * PER_IMAGE, 'a byte per value');
+    t.ok(memoryOf(alone).equals(memoryOf(chunk!)), `chunk ${index}`);
+    memory.add(memoryOf(chunk!).buffer);
   }
   t.equal(await ahead.next(), null);
   t.equal(memory.size, 2);
@@ -26,7 +30,11 @@ t.test('chunks come in order, whole, through two buffers that are used again', a
   await ahead.close();
 });
 
-const bytesOf = (floats: Float32Array) => Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength);
+/** A chunk's images as they lie in memory. */
+function memoryOf({ images }: Chunk): Buffer {
+  const { buffer, byteOffset, byteLength } = images instanceof Float32Array ? images : images.pixels;
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
 
 t.test('reading is one chunk ahead and no more, and does not touch the chunk in use', async (t) => {
   const set = await openImages('synthetic:64', { shape: SHAPE, images: 'all' });
@@ -38,11 +46,11 @@ t.test('reading is one chunk ahead and no more, and does not touch the chunk in 
   });
   const ahead = new ChunksAhead(images, 16, [0, 1, 2, 3]);
   const first = await ahead.next();
-  const before = Buffer.from(bytesOf(first!.images));
+  const before = Buffer.from(memoryOf(first!));
   // All that can be read meanwhile has been when these have.
   for (let i = 0; i < 40; i++) await readChunk(set, 3, 16);
   t.equal(reads, 2);
-  t.ok(bytesOf(first!.images).equals(before));
+  t.ok(memoryOf(first!).equals(before));
   await ahead.next();
   await ahead.close();
 });
@@ -66,4 +74,34 @@ t.test('a failure is met when its chunk is asked for; closing stops what is unde
   const aborted = new ChunksAhead(set, 16, [0], signal);
   await t.rejects(aborted.next(), { message: 'enough' }, "the signal's own reason");
   await aborted.close();
+});
+
+t.test('any part of a chunk is, normalised, what reading gives', async (t) => {
+  const images = await openImages('synthetic:20', { shape: SHAPE, images: 'all' });
+  t.teardown(() => images.close());
+  const chunk = await readChunk(images, 1, 12);
+  for (const [from, to] of [
+    [0, 8],
+    [3, 4],
+    [7, 8],
+  ] as const) {
+    const read = new Float32Array((to - from) * PER_IMAGE);
+    await images.read(12 + from, 12 + to, read);
+    t.strictSame(floatsOf(chunk, from, to), read);
+    t.match(imagesOf(chunk, from, to), { table: images.normalizeTable });
+  }
+});
+
+t.test('chunks of tensors are floats, as they are', async (t) => {
+  const stored = Float32Array.from({ length: 5 * PER_IMAGE }, (_, i) => Math.fround(i / 7 - 20));
+  const file = join(t.testdir(), 'tensors.npy');
+  await writeFile(file, npy('<f4', [5, 3, 8, 8], bytesOf(stored)));
+  const images = await openImages(file, { shape: SHAPE, images: 'all' });
+  t.teardown(() => images.close());
+  const ahead = new ChunksAhead(images, 2, [0, 2]);
+  t.strictSame((await ahead.next())!.images, stored.subarray(0, 2 * PER_IMAGE));
+  const last = (await ahead.next())!;
+  t.strictSame(last.images, stored.subarray(4 * PER_IMAGE));
+  t.strictSame(imagesOf(last, 0, 1), floatsOf(last, 0, 1));
+  await ahead.close();
 });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { cards, devices } from '../src/commands/devices.js';
-import { advice, cardOf } from '../src/cuda.js';
+import { advice, cardsOf, cudnnSearch, deviceName } from '../src/cuda.js';
 import { native } from '../src/native.js';
 import { nativeEngine, onnxruntimeLibrary } from '../src/native-engine.js';
 
@@ -60,19 +60,60 @@ t.test('cards are listed with their memory, capability and versions', async (t) 
 });
 
 t.test('a device that cannot compute is refused with the reason and what to do', async (t) => {
-  for (const device of ['auto', 'cpu']) t.equal(cardOf(device), undefined);
-  for (const device of found.reason ? ['cuda', 'cuda:0', 'cuda:9999'] : ['cuda:9999']) {
-    t.throws(() => cardOf(device), {
+  for (const device of ['auto', 'cpu']) t.equal(cardsOf(device), undefined);
+  const none = ['cuda', 'cuda:0', 'cuda:all', 'cuda:0,1'];
+  for (const device of ['cuda:9999', 'cuda:0,9999', ...(found.reason ? none : [])]) {
+    t.throws(() => cardsOf(device), {
       code: 'ERR_NATIVE',
       message: new RegExp(`^--device ${device}: .*(GPU|CUDA|driver|card).*--device cpu\\.$`),
     });
   }
-  for (const device of ['tpu', 'cuda:', 'cuda:all', 'cuda:0,1', 'cuda:-1', 'CUDA']) {
-    t.throws(() => cardOf(device), { code: 'ERR_OPTION', message: /auto, cpu, cuda or cuda:N/ });
+  for (const device of [
+    'tpu',
+    'cuda:',
+    'cuda:0,',
+    'cuda:all,0',
+    'cuda:0 1',
+    'cuda:-1',
+    'cuda:99999',
+    'CUDA',
+  ]) {
+    t.throws(() => cardsOf(device), {
+      code: 'ERR_OPTION',
+      message: `--device ${device}: there is no such device; give auto, cpu, cuda, cuda:N, several as cuda:0,1, or cuda:all`,
+    });
   }
-  const none = { devices: [] };
-  t.match(advice({ ...none, compiled: false }), /CUDA toolkit/);
-  t.match(advice({ ...none, compiled: true }), /driver/);
+  for (const device of ['cuda:0,0', 'cuda:1,0,2,0', 'cuda:00,0']) {
+    t.throws(() => cardsOf(device), {
+      code: 'ERR_OPTION',
+      message: `--device ${device} names card 0 twice; name each card once`,
+    });
+  }
+  t.match(advice({ devices: [], compiled: false }), /CUDA toolkit/);
+  t.match(advice({ devices: [], compiled: true }), /driver/);
+  t.equal(deviceName([1, 0]), 'cuda:1,0');
+  t.equal(deviceName(undefined), 'cpu');
+});
+
+t.test("cuDNN's search is the environment's word, and only one that there is", async (t) => {
+  const before = process.env.CRITMAP_CUDNN_SEARCH;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.CRITMAP_CUDNN_SEARCH;
+    else process.env.CRITMAP_CUDNN_SEARCH = before;
+  });
+  for (const [word, meaning] of [
+    ['', 'heuristic'],
+    ['exhaustive', 'exhaustive'],
+    ['default', 'default'],
+  ]) {
+    process.env.CRITMAP_CUDNN_SEARCH = word;
+    t.equal(cudnnSearch(), meaning);
+  }
+  process.env.CRITMAP_CUDNN_SEARCH = 'EXHAUSTIVE';
+  t.throws(cudnnSearch, {
+    code: 'ERR_OPTION',
+    message: /^CRITMAP_CUDNN_SEARCH=EXHAUSTIVE is not heuristic, /,
+  });
 });
 
 t.test('the library may be named by its folder, as one with providers is unpacked', async (t) => {
@@ -90,17 +131,25 @@ t.test('the library may be named by its folder, as one with providers is unpacke
 });
 
 t.test('an engine on a card that is not there is refused, with why', async (t) => {
-  const open = (device: unknown) =>
-    nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, device: device as number });
-  t.throws(() => open(9999), { message: /CUDA/ });
+  const open = (cards: unknown, options = {}) =>
+    nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, cards: cards as number[], ...options });
+  t.throws(() => open([9999]), { message: found.compiled ? /^cuda:9999: .*CUDA/s : /CUDA/ });
   if (
     found.compiled &&
     !existsSync(join(dirname(onnxruntimeLibrary()), 'libonnxruntime_providers_cuda.so')) &&
     found.reason
   ) {
-    t.throws(() => open(0), { message: /ONNX Runtime .* cannot use a GPU: .*CRITMAP_ONNXRUNTIME/s });
+    t.throws(() => open([0]), {
+      message: /^cuda:0: ONNX Runtime .* cannot use a GPU: .*CRITMAP_ONNXRUNTIME/s,
+    });
   }
-  t.throws(() => open('0'), { name: 'TypeError', message: /options.device/ });
-  t.throws(() => open(-1), { name: 'RangeError', message: /options.device/ });
-  t.throws(() => open(2 ** 40), { name: 'RangeError', message: /options.device/ });
+  t.throws(() => open('0'), { name: 'TypeError', message: /options.cards/ });
+  t.throws(() => open(['0']), { name: 'TypeError', message: /options.cards\[0\]/ });
+  t.throws(() => open([]), { name: 'RangeError', message: /options.cards must have 1 to/ });
+  t.throws(() => open(Array(2000)), { name: 'RangeError', message: /options.cards must have 1 to/ });
+  t.throws(() => open([-1]), { name: 'RangeError', message: /options.cards\[0\]/ });
+  t.throws(() => open([0, 2 ** 40]), { name: 'RangeError', message: /options.cards\[1\]/ });
+  t.throws(() => open([3, 3]), { name: 'RangeError', message: /options.cards\[1\] must be another card/ });
+  t.throws(() => open([0], { tf32: 1 }), { name: 'TypeError', message: /options.tf32/ });
+  t.throws(() => open([0], { cudnnSearch: 'best' }), { name: 'RangeError', message: /options.cudnnSearch/ });
 });

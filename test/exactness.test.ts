@@ -9,6 +9,7 @@ import { convnext } from '../src/architectures/convnext.js';
 import { densenet } from '../src/architectures/densenet.js';
 import { resnet } from '../src/architectures/resnet.js';
 import { vit } from '../src/architectures/vit.js';
+import { floatsOf, readChunk } from '../src/chunks.js';
 import type { Chunk, Engine, EngineOptions } from '../src/engine.js';
 import { openFastEngine } from '../src/fast.js';
 import { openImages } from '../src/images/index.js';
@@ -142,8 +143,8 @@ async function check(t: Test, model: Model, source: string): Promise<void> {
   const context: ResetContext = { seed: 0, init: 'auto', norm: 'keep' };
   const some = cells.filter((_, i) => i % 3 === 1);
   const rounds = [cells, some];
-  const run = (threads: number) =>
-    evaluations(openFastEngine, model, chunk, rounds, { context, batch: BATCH, threads });
+  const run = (threads: number, images = chunk) =>
+    evaluations(openFastEngine, model, images, rounds, { context, batch: BATCH, threads });
   const [all = [], part = []] = await run(1);
   const bits = bitsOf(all);
   const partly = bitsOf([...some.map(({ index }) => all[index]!), all.at(-1)!]);
@@ -152,6 +153,9 @@ async function check(t: Test, model: Model, source: string): Promise<void> {
     const [found = []] = await run(threads);
     t.ok(bitsOf(found).equals(bits), `${threads} threads give the same bits as one`);
   }
+  const normalised = { ...chunk, images: floatsOf(chunk, 0, chunk.count) };
+  const [found = []] = await run(2, normalised);
+  t.ok(bitsOf(found).equals(bits), 'images that are normalised before give the same bits');
 }
 
 type OpenEngine = (model: Model, options: EngineOptions) => Promise<Engine>;
@@ -233,10 +237,7 @@ async function modelOf(t: Test, bytes: Uint8Array): Promise<Model> {
 /** The first images of a source as one chunk, with made-up labels. */
 async function chunkOf(model: Model, source: string): Promise<Chunk> {
   const set = await openImages(source, { ...modelInput(model), images: IMAGES, labels: 'none' });
-  const { channels, height, width } = set.shape;
-  const images = new Float32Array(IMAGES * channels * height * width);
-  await set.read(0, IMAGES, images);
+  const chunk = await readChunk(set, 0, IMAGES);
   await set.close();
-  const labels = Int32Array.from({ length: IMAGES }, (_, i) => (7 * i) % 10);
-  return { index: 0, count: IMAGES, images, height, width, labels };
+  return { ...chunk, labels: Int32Array.from({ length: IMAGES }, (_, i) => (7 * i) % 10) };
 }

@@ -17,7 +17,7 @@ t.test('a ResNet-50, its file and the images are the same before and after a swe
   t.equal(before.tensors.length, 267, 'all of them, BatchNorms included');
 
   const set = await openImages('synthetic:4', { ...modelInput(model), images: 4 });
-  const given: { pixels: Float32Array; hash: string }[] = [];
+  const given: { pixels: Float32Array | Uint8Array; hash: string }[] = [];
   const images = watched(set, async (read, out) => {
     await read();
     given.push({ pixels: out, hash: sha256(new Uint8Array(out.buffer)) });

@@ -80,7 +80,7 @@ endif()
 # when it is first called, so that the result loads everywhere.
 function(critmap_add_cuda target)
   cmake_path(GET CMAKE_CURRENT_FUNCTION_LIST_DIR PARENT_PATH folder)
-  add_library(critmap_kernels OBJECT ${folder}/reset.cu ${folder}/metrics.cu)
+  add_library(critmap_kernels OBJECT ${folder}/reset.cu ${folder}/metrics.cu ${folder}/normalize.cu)
   target_include_directories(critmap_kernels PRIVATE ${folder})
   set_target_properties(critmap_kernels PROPERTIES
     CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
@@ -97,7 +97,8 @@ function(critmap_add_cuda target)
       target_compile_options(critmap_kernels PRIVATE -Xcompiler=-Werror)
     endif()
   endif()
-  target_sources(${target} PRIVATE ${folder}/device.cpp $<TARGET_OBJECTS:critmap_kernels>)
+  target_sources(${target} PRIVATE
+    ${folder}/device.cpp ${folder}/image_loader.cpp $<TARGET_OBJECTS:critmap_kernels>)
   # The system's, so that warnings are about our own code only.
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 endfunction()
@@ -108,8 +109,9 @@ function(critmap_add_emulated_cuda target)
   set(emulation ${folder}/gpu-check/emulation)
   # A library of its own, since options of a file hold only in the folder that sets them.
   add_library(critmap_emulation OBJECT
-    ${folder}/reset.cu ${folder}/metrics.cu ${folder}/device.cpp ${emulation}/grid.cpp ${emulation}/runtime.cpp)
-  set_source_files_properties(${folder}/reset.cu ${folder}/metrics.cu PROPERTIES
+    ${folder}/reset.cu ${folder}/metrics.cu ${folder}/normalize.cu ${folder}/device.cpp ${folder}/image_loader.cpp
+    ${emulation}/grid.cpp ${emulation}/runtime.cpp)
+  set_source_files_properties(${folder}/reset.cu ${folder}/metrics.cu ${folder}/normalize.cu PROPERTIES
     LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
   # It jumps between stacks, which that takes for a broken one.
   set_source_files_properties(${emulation}/grid.cpp PROPERTIES COMPILE_OPTIONS "-U_FORTIFY_SOURCE")

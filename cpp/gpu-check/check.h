@@ -64,9 +64,11 @@ class Poisoned {
 
 // Normal values, as the processor draws them.
 std::vector<float> random_values(uint64_t key, size_t count, float std = 1);
+std::vector<uint8_t> random_pixels(uint64_t key, size_t count);
 
 void check_resets(cuda::Stream& stream, const Options& options, Report& report);
 void check_metrics(cuda::Stream& stream, const Options& options, Report& report);
+void check_images(cuda::Stream& stream, const Options& options, Report& report);
 // Rates, as shares of a copy on the device, to stdout.
 void measure(cuda::Stream& stream, uint64_t seed);
 

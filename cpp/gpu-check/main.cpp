@@ -69,6 +69,7 @@ int run(int device, const Options& options) {
   check_refusals(stream, report);
   check_resets(stream, options, report);
   check_metrics(stream, options, report);
+  check_images(stream, options, report);
   if (options.large) measure(stream, options.seed);
   std::printf("%s: %zu checks, %zu failed\n", report.failed() ? "FAIL" : "PASS", report.checked(),
               report.failed());

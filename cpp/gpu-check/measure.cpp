@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "check.h"
+#include "image_loader.h"
 #include "reset.h"
 
 namespace critmap::gpu_check {
@@ -25,6 +26,22 @@ double seconds(cuda::Stream& stream, const std::function<void()>& work) {
     if (round == 1 || (round > 1 && elapsed < best)) best = elapsed;
   }
   return double(best) / 1000;
+}
+
+// Batches that nothing computes with, so as fast as they can come.
+void measure_loading(cuda::Stream& stream, uint64_t seed, float* input) {
+  constexpr size_t images = 64, image = 3 * 224 * 224, batches = 16;
+  const std::vector<uint8_t> pixels = random_pixels(seed, images * image);
+  const std::vector<float> table = random_values(seed, 3 * 256), tensors(images * image);
+  cuda::ImageLoader loader(stream);
+  const auto rate = [&](const char* name, const auto& load) {
+    const double time = seconds(stream, [&] {
+      for (size_t i = 0; i < batches; i++) load();
+    });
+    std::printf("%-28s %8.0f images/s  (224 x 224, batches of %zu)\n", name, batches * images / time, images);
+  };
+  rate("loading pixels", [&] { loader.load(pixels, images, table, input); });
+  rate("loading tensors", [&] { loader.load(tensors, input); });
 }
 
 }  // namespace
@@ -75,6 +92,18 @@ void measure(cuda::Stream& stream, uint64_t seed) {
     const double bytes = double(count) * (2 * sizeof(float) * double(classes) + columns * sizeof(double));
     line(("metrics, " + std::to_string(classes) + " classes").c_str(), bytes, double(count), "rows", time);
   }
+
+  for (const size_t channels : {1, 3, 4}) {
+    constexpr size_t side = 224;
+    const size_t count = elements / channels / side / side;
+    const double values = double(count * channels * side * side);
+    const auto work = [&] {
+      cuda::normalize(stream, b.as<uint8_t>(), count, side * side, channels, y + elements / 2, x);
+    };
+    line(("normalise, " + std::to_string(channels) + " channels").c_str(), values * (1 + sizeof(float)),
+         double(count), "images", seconds(stream, work));
+  }
+  measure_loading(stream, seed, x);
 }
 
 }  // namespace critmap::gpu_check

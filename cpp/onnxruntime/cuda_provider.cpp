@@ -5,7 +5,7 @@
 namespace critmap::ort {
 namespace {
 
-using CudaOptions = Owned<OrtCUDAProviderOptionsV2, &Api::ReleaseCUDAProviderOptions>;
+using ProviderOptions = Owned<OrtCUDAProviderOptionsV2, &Api::ReleaseCUDAProviderOptions>;
 using SessionOptions = Owned<OrtSessionOptions, &Api::ReleaseSessionOptions>;
 
 [[noreturn]] void refuse(const Library& library, const std::string& why, int code) {
@@ -32,27 +32,30 @@ void CudaProvider::require(const Library& library, int device) {
   library.check(library.api.CreateSessionOptions(&made));
   const SessionOptions trial(made, {&library});
   try {
-    CudaProvider(library, device, nullptr).append(made);
+    CudaProvider(library, device, nullptr, {}).append(made);
   } catch (const Error& error) {
     refuse(library, error.what(), error.code);
   }
 }
 
-CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stream)
+CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stream,
+                           const CudaOptions& options)
     : library_(library),
       device_(device),
       stream_(stream),
+      options_(options),
       memory_(make_memory(library, device), {&library}) {}
 
 void CudaProvider::append(OrtSessionOptions* options) const {
   const Api& api = library_.api;
   OrtCUDAProviderOptionsV2* made = nullptr;
   library_.check(api.CreateCUDAProviderOptions(&made));
-  const CudaOptions cuda(made, {&library_});
+  const ProviderOptions cuda(made, {&library_});
   const std::string device = std::to_string(device_);
-  // Exact float32, and memory by what is asked for, since many sessions share a card.
+  // Memory by what is asked for, since many sessions share a card.
   const char* const keys[] = {"device_id", "use_tf32", "arena_extend_strategy", "cudnn_conv_algo_search"};
-  const char* const values[] = {device.c_str(), "0", "kSameAsRequested", "HEURISTIC"};
+  const char* const values[] = {device.c_str(), options_.tf32 ? "1" : "0", "kSameAsRequested",
+                                options_.cudnn_search};
   library_.check(api.UpdateCUDAProviderOptions(made, keys, values, std::size(keys)));
   if (stream_) library_.check(api.UpdateCUDAProviderOptionsWithValue(made, "user_compute_stream", stream_));
   library_.check(api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, made));

@@ -3,6 +3,7 @@
 // queue their work on the given stream and do not wait for it.
 #pragma once
 
+#include "onnxruntime/cuda_options.h"
 #include "onnxruntime/session.h"
 
 struct CUstream_st;
@@ -13,7 +14,7 @@ class CudaProvider : public Provider {
  public:
   // Throws Error that says what to install when this runtime has no CUDA kernels or they do not load.
   static void require(const Library& library, int device);
-  CudaProvider(const Library& library, int device, CUstream_st* stream);
+  CudaProvider(const Library& library, int device, CUstream_st* stream, const CudaOptions& options);
 
   void append(OrtSessionOptions* options) const override;
   void configure(OrtRunOptions* options) const override;
@@ -24,6 +25,7 @@ class CudaProvider : public Provider {
   const Library& library_;
   int device_;
   CUstream_st* stream_;
+  CudaOptions options_;
   Owned<OrtMemoryInfo, &Api::ReleaseMemoryInfo> memory_;
 };
 

@@ -1,6 +1,6 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
-import { cardOf } from '../cuda.js';
+import { computingOn } from '../cuda.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model-input.js';
 import type { ResampleFilter } from '../native.js';
@@ -48,6 +48,7 @@ const forwarded = [
   'threads',
   'engine',
   'device',
+  'precision',
 ] as const;
 type Forwarded = (typeof forwarded)[number];
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
@@ -56,7 +57,7 @@ type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 export async function runSweep(job: SweepJob): Promise<void> {
   const { out } = job;
   // Before anything is read.
-  cardOf(job.device ?? 'auto');
+  computingOn(job);
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>

@@ -1,5 +1,6 @@
 /** `critmap sweep`: the main job's options. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
+import { precisions } from '../cuda.js';
 import { parseCacheSize } from '../images/cache/location.js';
 import { type InitScheme, initSchemes } from '../initialisers.js';
 import { RESAMPLE_FILTERS } from '../native.js';
@@ -47,7 +48,12 @@ export const sweepOptions = {
   device: {
     ...text('device'),
     default: 'auto',
-    describe: 'auto (cpu), cpu, cuda or cuda:N (critmap devices lists them)',
+    describe: 'auto (cpu), cpu, cuda, cuda:N, cuda:0,1 or cuda:all (critmap devices lists them)',
+  },
+  precision: {
+    choices: precisions,
+    default: 'fp32' as const,
+    describe: "Of a card's products: exact float32, TF32 or float16",
   },
   layers: { ...globs('layers'), describe: 'Only layers that match these globs' },
   exclude: { ...globs('exclude'), describe: 'No layers that match these globs' },
@@ -114,7 +120,7 @@ export const sweepCommand: CommandModule<object, SweepArguments> = {
         ['layers', 'exclude', 'reset', 'init', 'norm', 'trials', 'seed', 'confidence'],
         'What is measured:',
       )
-      .group(['engine', 'device', 'batch', 'threads'], 'Computing:')
+      .group(['engine', 'device', 'precision', 'batch', 'threads'], 'Computing:')
       .group(['out', 'name', 'json', 'quiet'], 'Results:')
       .example('$0 sweep resnet50.onnx --data val/ --out runs/resnet50', 'all layers, 1000 images, 3 trials')
       .example(

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { forEachBounded } from './bounded.js';
 import { type BadImage, badImagesError, checkImages, IN_FLIGHT, type ProgressOf } from './check.js';
 import type { Crops } from './crops.js';
-import { normalize, normalizeTable } from './normalize.js';
+import { type NormalizeTable, normalize, normalizeTable } from './normalize.js';
 import type { InputShape, Pixels } from './source.js';
 import type { ImageTransform } from './transform.js';
 
@@ -62,6 +62,18 @@ export interface ImageSet {
    */
   read(from: number, to: number, out: Float32Array, signal?: AbortSignal): Promise<void>;
   /**
+   * What `read` makes of pixels: 256 values per channel, channel after channel, by a pixel's value. Null for tensors,
+   * which are no pixels. Not to be written to.
+   */
+  readonly normalizeTable: Float32Array | null;
+  /**
+   * Writes images [from, to) of the sample into `out` as uint8 N x H x W x C, before normalisation: a quarter of the
+   * memory, for who normalises them later, by {@link normalizeTable}.
+   * @param out - (to - from) x H x W x C values; as in `read`
+   * @throws as `read`; TypeError for tensors
+   */
+  readPixels(from: number, to: number, out: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /**
    * One image as the model will see it, before normalisation: uint8 H x W x C.
    * @param at - position in the sample
    * @throws CritmapError ERR_IMAGES as `read`; TypeError for tensors, which are no pixels
@@ -109,8 +121,8 @@ export class SampledImages implements ImageSet {
   readonly dataSeed: number;
   readonly skipped: readonly SkippedImage[];
   readonly warnings: readonly string[];
+  readonly normalizeTable: NormalizeTable | null;
   readonly #crops: Crops;
-  readonly #write: (at: number, out: Float32Array, start: number) => Promise<void>;
   readonly #onProgress: ProgressOf | undefined;
   #digests: Buffer | null;
   #closed = false;
@@ -134,29 +146,33 @@ export class SampledImages implements ImageSet {
     this.#crops = crops;
     this.#digests = parts.digests;
     this.#onProgress = parts.onProgress;
-    this.#write = parts.transform.kind === 'tensors' ? this.#copyTensor : this.#pixelWriter(parts.transform);
+    this.normalizeTable =
+      parts.transform.kind === 'tensors' ? null : normalizeTable(parts.transform.mean, parts.transform.std);
   }
 
   async read(from: number, to: number, out: Float32Array, signal?: AbortSignal): Promise<void> {
     const { channels, height, width } = this.shape;
-    const perImage = channels * height * width;
-    if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= this.count)) {
-      throw new RangeError(`images [${from}, ${to}) are not within the sample of ${this.count}`);
-    }
-    if (!(out instanceof Float32Array) || out.length !== (to - from) * perImage) {
-      throw new RangeError(
-        `out must be a Float32Array of ${to - from} x ${channels}x${height}x${width} values`,
-      );
-    }
-    this.#checkOpen();
-    await forEachBounded(from, to, IN_FLIGHT, (at) => this.#write(at, out, (at - from) * perImage), signal);
+    this.#checkRange(from, to, out, Float32Array, `${channels}x${height}x${width}`);
+    const table = this.normalizeTable;
+    const write = table
+      ? (at: number, start: number) => this.#withCrop(at, (crop) => normalize(crop, table, out, start))
+      : (at: number, start: number) => this.#copyTensor(at, out, start);
+    await this.#forEach(from, to, write, signal);
+  }
+
+  async readPixels(from: number, to: number, out: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const { channels, height, width } = this.shape;
+    if (!this.normalizeTable) throw new TypeError('tensors are not pixels');
+    this.#checkRange(from, to, out, Uint8Array, `${height}x${width}x${channels}`);
+    const write = (at: number, start: number) => this.#withCrop(at, ({ data }) => out.set(data, start));
+    await this.#forEach(from, to, write, signal);
   }
 
   async crop(at: number): Promise<Pixels> {
     if (this.transform.kind === 'tensors') throw new TypeError('tensors are not pixels');
     this.#checkPosition(at);
     let copy: Pixels | undefined;
-    await this.#crops.with(this.indices[at]!, this.#digestOf(at), (crop) => {
+    await this.#withCrop(at, (crop) => {
       copy = { ...crop, data: crop.data.slice() };
     });
     return copy!;
@@ -202,15 +218,42 @@ export class SampledImages implements ImageSet {
     return this.#digests?.subarray(at * 32, at * 32 + 32) ?? null;
   }
 
-  readonly #copyTensor = async (at: number, out: Float32Array, start: number): Promise<void> => {
+  async #copyTensor(at: number, out: Float32Array, start: number): Promise<void> {
     const raw = await this.#crops.source.raw(this.indices[at]!);
     new Uint8Array(out.buffer, out.byteOffset + start * 4, raw.length).set(raw);
-  };
+  }
 
-  #pixelWriter({ mean, std }: Extract<ImageTransform, { kind: 'pixels' }>) {
-    const table = normalizeTable(mean, std);
-    return (at: number, out: Float32Array, start: number): Promise<void> =>
-      this.#crops.with(this.indices[at]!, this.#digestOf(at), (crop) => normalize(crop, table, out, start));
+  #withCrop(at: number, use: (crop: Pixels) => void): Promise<void> {
+    return this.#crops.with(this.indices[at]!, this.#digestOf(at), use);
+  }
+
+  /** Images [from, to), some at a time; `start` is where an image's values begin in what takes them all. */
+  #forEach(
+    from: number,
+    to: number,
+    write: (at: number, start: number) => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { channels, height, width } = this.shape;
+    const perImage = channels * height * width;
+    return forEachBounded(from, to, IN_FLIGHT, (at) => write(at, (at - from) * perImage), signal);
+  }
+
+  #checkRange(
+    from: number,
+    to: number,
+    out: Float32Array | Uint8Array,
+    kind: typeof Float32Array | typeof Uint8Array,
+    layout: string,
+  ): void {
+    const { channels, height, width } = this.shape;
+    if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= this.count)) {
+      throw new RangeError(`images [${from}, ${to}) are not within the sample of ${this.count}`);
+    }
+    if (!(out instanceof kind) || out.length !== (to - from) * channels * height * width) {
+      throw new RangeError(`out must be a ${kind.name} of ${to - from} x ${layout} values`);
+    }
+    this.#checkOpen();
   }
 
   #checkPosition(at: number): void {

@@ -1,11 +1,13 @@
 /** From a model and the cells of a sweep to the program that computes them. */
 import { setImmediate } from 'node:timers/promises';
+import type { Precision } from '../cuda.js';
 import type { Model } from '../model.js';
 import { type ResetContext, replacedTensors } from '../reset.js';
 import type { Cell } from './cells.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
+import { planHalf } from './half-plan.js';
 import { optimisedSource } from './optimised.js';
-import { type Compiled, compile } from './program.js';
+import { type Compiled, type CompileInput, compile } from './program.js';
 import type { ImageSize } from './shapes.js';
 import { ownSource, type Source } from './source.js';
 
@@ -23,12 +25,14 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
   batch: number;
   /** `model` cuts the model's own graph, which is otherwise done only where the runtime's does not serve. */
   graph?: 'runtime' | 'model';
+  /** With `fp16` products and what lies between them are computed in float16; needs the model's own graph. */
+  precision?: Precision | undefined;
   signal?: AbortSignal;
 }
 
 /** @throws CritmapError (ERR_MODEL), RangeError when the graph cannot be planned; the signal's reason */
 export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
-  const { cells, context, size, batch, signal, graph = 'runtime', ...choices } = options;
+  const { cells, context, size, batch, signal, precision, graph = 'runtime', ...choices } = options;
   const found =
     graph === 'runtime' ? await optimisedSource(model, size, batch, context.norm) : 'it was asked for';
   signal?.throwIfAborted();
@@ -48,9 +52,12 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   });
   signal?.throwIfAborted();
   await setImmediate();
+  const { shapes, rewrite }: Pick<CompileInput, 'shapes' | 'rewrite'> =
+    precision === 'fp16' ? planHalf(model, source, plan.flow, plan.shapes) : plan;
   return {
     ...plan,
-    ...(await compile({ model, source, ...plan, cells, context })),
+    shapes,
+    ...(await compile({ model, source, ...plan, shapes, rewrite, cells, context })),
     source,
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,

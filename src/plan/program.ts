@@ -11,7 +11,7 @@ import { FLOAT } from '../onnx/tensors.js';
 import { type ParameterReset, parameterResets, type ResetContext } from '../reset.js';
 import type { Cell } from './cells.js';
 import type { Dataflow } from './dataflow.js';
-import { type Extracted, extract, type TensorShape } from './extract.js';
+import { type Extracted, extract, type Part, type TensorShape } from './extract.js';
 import type { LayerPart, Parts } from './parts.js';
 import { nodesOf, type Place, type PlacedLayer, type Source } from './source.js';
 import { aligned, type Life, shareStorage } from './storage.js';
@@ -38,6 +38,8 @@ export interface CompileInput {
   shapes: ReadonlyMap<string, TensorShape>;
   cells: readonly Cell[];
   context: ResetContext;
+  /** What a part is instead, with the same inputs and outputs. */
+  rewrite?: ((part: Part) => Part) | undefined;
 }
 
 /** Above this, all cells' logits are not kept until the original's are there; those are computed ahead instead. */
@@ -182,13 +184,14 @@ class Compiler {
   ): number {
     const known = this.#sessionOf.get(name);
     if (known !== undefined) return known;
-    const { source, flow } = this.input;
+    const { source, flow, rewrite = (part) => part } = this.input;
     const shapeOf = (tensor: string) =>
       part?.parameters.includes(tensor)
         ? { type: FLOAT, dims: this.#place(part, tensor).dims }
         : this.#shape(tensor);
     const content = { nodes, inputs, outputs, extra };
-    const index = this.#sessions.push({ name, extract: () => extract(source, flow, content, shapeOf) }) - 1;
+    const make = () => extract(source, flow, rewrite(content), shapeOf);
+    const index = this.#sessions.push({ name, extract: make }) - 1;
     this.#sessionOf.set(name, index);
     return index;
   }

@@ -82,6 +82,14 @@ refuses(
 );
 refuses('a device that is not there', 1, sweep({}, '--device', 'cuda'), /--device cuda/);
 refuses('an unknown device', 2, sweep({}, '--device', 'tpu'), /tpu/);
+refuses('a card that is named twice', 2, sweep({}, '--device', 'cuda:1,1'), /cuda:1,1 names card 1 twice/);
+refuses(
+  'a precision that the processor lacks',
+  2,
+  sweep({}, '--precision', 'fp16'),
+  /the processor computes in fp32/,
+);
+refuses('an unknown precision', 2, sweep({}, '--precision', 'bf16'), /bf16/);
 refuses('an unknown reset', 2, sweep({}, '--reset', 'ones'), /ones/, /the forms are/);
 refuses('a number that is none', 2, sweep({}, '--trials', 'three'), /--trials "three" is not a whole number/);
 refuses('a mean of the wrong length', 2, sweep({}, '--mean', '0,0,0', '--std', '1,1,1'), /--mean/);

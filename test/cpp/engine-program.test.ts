@@ -156,6 +156,7 @@ t.test('no value crashes a call', async (t) => {
     proxy,
     handle,
     new Float32Array(8),
+    { pixels: new Uint8Array(8), table: new Float32Array(256) },
     Symbol('s'),
     () => 1,
   ];
@@ -195,6 +196,29 @@ t.test('execute checks every array', async (t) => {
   await t.rejects(run(images, 2, Int32Array.of(1), active), { name: 'RangeError', message: /labels/ });
   await t.rejects(run(images, 2, Int32Array.of(1, 4), active), { name: 'RangeError', message: /0 to 3/ });
   await t.rejects(run(images, 2, Int32Array.of(1, -2), active), { name: 'RangeError' });
+  const pixels = new Uint8Array(8);
+  const table = new Float32Array(256);
+  const refused: [images: unknown, name: string, message: RegExp][] = [
+    [pixels, 'TypeError', /images must be a Float32Array/],
+    [null, 'TypeError', /images must be a Float32Array or an object with pixels and table/],
+    [{ pixels }, 'TypeError', /images\.table must be a Float32Array/],
+    [{ table }, 'TypeError', /images\.pixels must be a Uint8Array/],
+    [{ pixels: images, table }, 'TypeError', /images\.pixels/],
+    [{ pixels: pixels.subarray(1), table }, 'RangeError', /images\.pixels must have count \* 4/],
+    [{ pixels, table: table.subarray(1) }, 'RangeError', /images\.table must have 256 .* 1 channels/],
+    [{ pixels, table: new Float32Array(768) }, 'RangeError', /images\.table/],
+  ];
+  for (const [value, name, message] of refused) {
+    await t.rejects(run(value, 2, undefined, active), { name, message });
+  }
+  const taken = {
+    pixels,
+    get table() {
+      structuredClone(pixels, { transfer: [pixels.buffer] });
+      return table;
+    },
+  };
+  await t.rejects(run(taken, 2, undefined, active), { name: 'TypeError', message: /pixels .*detached/ });
   const detached = new Float32Array(8);
   structuredClone(detached, { transfer: [detached.buffer] });
   await t.rejects(run(detached, 2, undefined, active), { name: 'TypeError', message: /detached/ });

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { native, type ResetRule } from '../../src/native.js';
-import { nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native-engine.js';
+import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native-engine.js';
 import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './engine-models.js';
 
 const addon = native();
@@ -106,6 +106,49 @@ t.test('a short batch gives the rows of its images only, the same as in a whole 
       some.slice(cell * 3 * COLUMNS, (cell + 1) * 3 * COLUMNS),
       all.slice(cell * 4 * COLUMNS, (cell * 4 + 3) * COLUMNS),
     );
+  }
+});
+
+t.test('pixels give the bits of their normalised floats, also in a short batch', async (t) => {
+  // One image of 2 x 2 pixels of 3 channels has the 12 values that one of 12 classes takes.
+  const [batch, channels, height, width] = [3, 3, 2, 2];
+  const values = channels * height * width;
+  const engine = open(t);
+  const flat = model(
+    [['Flatten', ['images'], ['logits']]],
+    [port('images', [batch, channels, height, width])],
+    [port('logits', [batch, values])],
+  );
+  await engine.addSession(flat, 'flat');
+  await engine.load({
+    slots: [
+      { type: 1, dims: [batch, channels, height, width] },
+      { type: 1, dims: [batch, values] },
+      { type: 1, dims: [batch, values] },
+    ],
+    constants: [],
+    cells: 1,
+    input: 0,
+    logits: 1,
+    steps: [
+      { kind: 'run', session: 0, inputs: [0], outputs: [1] },
+      { kind: 'reset', slot: 2, rule: { kind: 'constant', value: 1 }, cell: 0 },
+      { kind: 'compare', slot: 2, cell: 0 },
+    ],
+  });
+  const table = noise(256 * channels, 6n);
+  const pixels = Uint8Array.from({ length: batch * values }, (_, i) => (i * 91 + 5) & 255);
+  const floats = new Float32Array(pixels.length);
+  for (let image = 0; image < batch; image++) {
+    addon.normalize(pixels.subarray(image * values, (image + 1) * values), table, floats, image * values);
+  }
+  for (const count of [3, 1, 2]) {
+    const labels = Int32Array.from({ length: count }, (_, i) => 5 * i);
+    const run = (images: EngineImages) => engine.execute(images, count, labels, Uint8Array.of(1));
+    const found = await run({ pixels: pixels.subarray(0, count * values), table });
+    const wanted = await run(floats.subarray(0, count * values));
+    t.ok(Buffer.from(found.buffer).equals(Buffer.from(wanted.buffer)), `${count} images`);
+    t.notOk(Number.isNaN(found[COLUMNS * count]), 'and they are numbers');
   }
 });
 

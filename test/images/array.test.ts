@@ -56,6 +56,11 @@ t.test('float32 tensors are taken as they are, to the bit', async (t) => {
   const { set, values } = await readAll(t, path, { shape: COLOUR });
   t.same(set.transform, { kind: 'tensors' });
   t.same(bytesOf(values), bytesOf(data));
+  t.equal(set.normalizeTable, null);
+  await t.rejects(set.readPixels(0, 3, new Uint8Array(3 * 72)), {
+    name: 'TypeError',
+    message: /no.* pixels/,
+  });
 });
 
 t.test('an .npz gives images and labels, stored or deflated, sampled alike', async (t) => {

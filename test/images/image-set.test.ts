@@ -111,6 +111,25 @@ t.test('reads in pieces, in any order and at once give the bytes of one read', a
   t.same(pieces, whole);
 });
 
+t.test('pixels are the crops, and become what read gives', async (t) => {
+  const set = await open(t, await photos(t, CLASSES));
+  const pixels = new Uint8Array(4 * 16 * 16 * 3);
+  await set.readPixels(0, 4, pixels);
+  const { data } = await set.crop(2);
+  t.same(pixels.subarray(2 * data.length, 3 * data.length), data);
+  const part = new Uint8Array(2 * data.length);
+  await set.readPixels(1, 3, part);
+  t.same(part, pixels.subarray(data.length, 3 * data.length));
+  const read = space(4);
+  await set.read(0, 4, read);
+  const planes = Float32Array.from(read, (_, at) => {
+    const [image, rest] = [Math.floor(at / data.length), at % data.length];
+    const [channel, place] = [Math.floor(rest / 256), rest % 256];
+    return set.normalizeTable![channel * 256 + pixels[image * data.length + place * 3 + channel]!]!;
+  });
+  t.same(planes, read);
+});
+
 t.test('the fingerprint is of content and labels: not of place, name or transform', async (t) => {
   const root = await photos(t, CLASSES);
   const fingerprint = async (source: string, options: Partial<ImageOptions> = {}) =>
@@ -189,9 +208,13 @@ t.test('misuse is a TypeError or RangeError', async (t) => {
   await t.rejects(set.read(0, 5, space(5)), { name: 'RangeError', message: /not within the sample of 4/ });
   await t.rejects(set.read(2, 1, space(0)), { name: 'RangeError' });
   await t.rejects(set.read(0, 2, space(1)), { name: 'RangeError', message: /2 x 3x16x16 values/ });
+  await t.rejects(set.readPixels(0, 5, new Uint8Array(5 * 768)), { name: 'RangeError' });
+  await t.rejects(set.readPixels(0, 2, new Uint8Array(768)), { message: /Uint8Array of 2 x 16x16x3 values/ });
+  await t.rejects(set.readPixels(0, 1, space(1) as never), { name: 'RangeError', message: /a Uint8Array/ });
   await set.close();
   await set.close();
   await t.rejects(set.read(0, 1, space(1)), { name: 'TypeError', message: /are closed/ });
+  await t.rejects(set.readPixels(0, 1, new Uint8Array(768)), { name: 'TypeError', message: /are closed/ });
   await t.rejects(openImages('', { shape: SHAPE }), { name: 'TypeError' });
   await t.rejects(openImages('synthetic:1', { shape: { ...SHAPE, height: 0 } }), { name: 'RangeError' });
 });

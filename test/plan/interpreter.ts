@@ -2,32 +2,46 @@
  * Runs an engine program step by step through the public onnxruntime-node API, with the memory that the plan
  * gives every tensor: what the plan means, told without the native engine.
  */
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { native, type ResetRule } from '../../src/native.js';
-import { ModelSchema, type Tensor as StoredTensor } from '../../src/onnx/onnx_pb.js';
+import {
+  type Model,
+  ModelSchema,
+  type Node,
+  NodeSchema,
+  type Tensor as StoredTensor,
+} from '../../src/onnx/onnx_pb.js';
 import type { SweepPlan } from '../../src/plan/plan-sweep.js';
+
+const FLOAT16 = 10;
 
 const views = {
   1: { type: 'float32', of: (b: ArrayBuffer, at: number, n: number) => new Float32Array(b, at, n) },
   6: { type: 'int32', of: (b: ArrayBuffer, at: number, n: number) => new Int32Array(b, at, n) },
   7: { type: 'int64', of: (b: ArrayBuffer, at: number, n: number) => new BigInt64Array(b, at, n) },
   9: { type: 'bool', of: (b: ArrayBuffer, at: number, n: number) => new Uint8Array(b, at, n) },
+  10: { type: 'float16', of: (b: ArrayBuffer, at: number, n: number) => new Uint16Array(b, at, n) },
   11: { type: 'float64', of: (b: ArrayBuffer, at: number, n: number) => new Float64Array(b, at, n) },
 } as const;
 
-/** Logits of the original and of every cell for one batch. */
+/**
+ * Logits of the original and of every cell for one batch.
+ * @param half whether the plan is one in float16
+ */
 export async function interpret(
   { sessions, program, source }: SweepPlan,
   images: Float32Array,
+  half = false,
 ): Promise<{ original: Float32Array; cells: Float32Array[] }> {
   const opened = await Promise.all(
     sessions.map(({ extract, name }) => {
-      const { bytes, shared } = extract();
+      const { shared, ...extracted } = extract();
+      const bytes = half ? rounding(extracted.bytes) : extracted.bytes;
       const options: InferenceSession.SessionOptions = {
         logSeverityLevel: 3,
         intraOpNumThreads: 1,
-        graphOptimizationLevel: source.optimised ? 'disabled' : 'all',
+        graphOptimizationLevel: source.optimised || half ? 'disabled' : 'all',
       };
       return InferenceSession.create(shared.length > 0 ? filledIn(bytes, shared) : bytes, options).catch(
         (error) => {
@@ -104,4 +118,39 @@ function filledIn(bytes: Uint8Array, shared: readonly StoredTensor[]): Uint8Arra
     initializer: proto.graph.initializer.map((tensor) => stored.get(tensor.name) ?? tensor),
   };
   return toBinary(ModelSchema, { ...proto, ...(graph && { graph }) });
+}
+
+/**
+ * A float16 graph that rounds on the processor too. Where it has no float16 kernel, ONNX Runtime computes between a
+ * cast to float32 and one back, and of two that follow each other, back and to float32 again, it leaves neither: an
+ * Identity keeps them apart.
+ */
+function rounding(bytes: Uint8Array): Uint8Array {
+  const proto = fromBinary(ModelSchema, bytes);
+  const types = new Map(
+    typedNodes(proto).flatMap(({ node, made }) => node.output.map((name) => [name, made])),
+  );
+  const nodes = (proto.graph?.node ?? []).flatMap((node) => {
+    const [name = ''] = node.output;
+    if (types.get(name) !== FLOAT16) return [node];
+    const exact = node.output.map((output) => `${output} as made`);
+    const keep = node.output.map((output, i) =>
+      create(NodeSchema, { opType: 'Identity', input: [exact[i] ?? ''], output: [output] }),
+    );
+    return [{ ...node, output: exact }, ...keep];
+  });
+  const graph = proto.graph && { ...proto.graph, node: nodes };
+  return toBinary(ModelSchema, { ...proto, ...(graph && { graph }) });
+}
+
+/** The nodes of a part with the type of their first input and of what they make, TensorProto.DataType. */
+export function typedNodes({ graph }: Model): { node: Node; type: number; made: number }[] {
+  const types = new Map(graph?.input.map(({ name, type }) => [name, type?.tensorType?.elemType ?? 0]));
+  for (const { name, dataType } of graph?.initializer ?? []) types.set(name, dataType);
+  return (graph?.node ?? []).map((node) => {
+    const type = types.get(node.input[0] ?? '') ?? 0;
+    const made = node.opType === 'Cast' ? Number(node.attribute[0]?.i) : type;
+    for (const name of node.output) types.set(name, made);
+    return { node, type, made };
+  });
 }

@@ -17,8 +17,13 @@ OrtMemoryInfo* make_memory(const Library& library) {
 
 void CudaProvider::require(const Library&, int) {}
 
-CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stream)
-    : library_(library), device_(device), stream_(stream), memory_(make_memory(library), {&library}) {
+CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stream,
+                           const CudaOptions& options)
+    : library_(library),
+      device_(device),
+      stream_(stream),
+      options_(options),
+      memory_(make_memory(library), {&library}) {
   work_at_once();
 }
 

@@ -1,7 +1,9 @@
 // A CUDA runtime without a card, for tests: the part that cpp/*.cu and cpp/device.cpp call, under the same
-// names. A kernel's threads take turns on one processor, a stream's work is done when someone waits for it,
-// and device memory can be touched by kernels and copies only: any other access, and any beyond an
-// allocation, ends the process. Linux; nothing here is part of critmap itself.
+// names. A kernel's threads take turns on one processor; a stream's work is done when someone waits for it,
+// and now and then before, so that streams overtake each other where no event holds them; device memory can
+// be touched by kernels and copies of its card only: any other access, and any beyond an allocation, ends the
+// process. CRITMAP_EMULATED_CARDS=1024,16 in the environment gives two cards, of 1024 and of 16 MiB; without
+// it there is one of 1024. Linux; nothing here is part of critmap itself.
 #pragma once
 
 #include <stddef.h>
@@ -25,6 +27,8 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking = 1 };
@@ -74,6 +78,7 @@ cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+// Of the calling thread, whose device is 0 before.
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 

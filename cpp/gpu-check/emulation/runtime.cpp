@@ -1,11 +1,15 @@
-// Memory, streams and errors of the emulated runtime. An allocation ends where a page ends that cannot be
-// touched, up to the 256 bytes that it is rounded to, and those are checked when it is freed; its pages can
-// be touched only while a stream's work is done.
+// Cards, memory, streams and errors of the emulated runtime. An allocation ends where a page ends that cannot
+// be touched, up to the 256 bytes that it is rounded to, and those are checked when it is freed; its pages
+// can be touched only while work of its card's streams is done. Where streams work at once, its pages cannot
+// be touched while another card works: a thread that uses the allocation's own card then waits, what else
+// touches it ends the process.
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -15,10 +19,16 @@
 #include "emulation.h"
 
 struct CUstream_st {
-  std::vector<std::function<void()>> work;
+  int card;
+  std::deque<std::function<void()>> work;
+  // Of what was ever queued, how much is done.
+  uint64_t done = 0;
 };
 struct CUevent_st {
+  int card;
+  // What was queued before it was recorded is done when the stream has done so much.
   cudaStream_t stream = nullptr;
+  uint64_t after = 0;
 };
 
 namespace {
@@ -26,55 +36,143 @@ namespace {
 constexpr unsigned char canary = 0xc5;
 
 struct Allocation {
+  int card;
   char* pages;
   size_t page_bytes, bytes;
 };
 std::map<const char*, Allocation> allocations;
 std::set<cudaStream_t> streams;
 bool at_once = false;
-// Several workers may use the one card.
+uint64_t random_state = 1;
+// Several workers may use a card. Whoever works for a stream has it.
 std::recursive_mutex mutex;
 using Lock = std::lock_guard<std::recursive_mutex>;
+
+// The card that this thread uses, and the one whose work it does just now.
+constexpr int none = -1;
+thread_local int used_card = 0, working_card = none;
 
 [[noreturn]] void misuse(const char* what) {
   std::fprintf(stderr, "emulation: %s\n", what);
   std::abort();
 }
 
-// Whether all `bytes` are of one allocation; part of one is misuse.
-bool is_device(const void* data, size_t bytes) {
+// Bytes of each card's memory.
+const std::vector<size_t>& cards() {
+  static const std::vector<size_t> sizes = [] {
+    std::vector<size_t> read;
+    const char* text = getenv("CRITMAP_EMULATED_CARDS");
+    if (!text) text = "1024";
+    while (*text) {
+      char* end = nullptr;
+      read.push_back(size_t(strtoull(text, &end, 10)) << 20);
+      if (end == text || (*end && *end != ','))
+        misuse("CRITMAP_EMULATED_CARDS must be sizes such as 1024,16");
+      text = *end ? end + 1 : end;
+    }
+    return read;
+  }();
+  return sizes;
+}
+
+// The allocation that holds this address, which may also be the one behind its end; null for other memory.
+const std::pair<const char* const, Allocation>* allocation_of(const void* data) {
   const char* const at = static_cast<const char*>(data);
   auto found = allocations.upper_bound(at);
-  if (found == allocations.begin()) return false;
+  if (found == allocations.begin()) return nullptr;
   --found;
-  const char* const end = found->first + found->second.bytes;
-  if (at >= end && !(at == end && bytes == 0)) return false;
-  if (bytes > size_t(end - at)) misuse("a copy goes beyond an allocation");
+  return at <= found->first + found->second.bytes ? &*found : nullptr;
+}
+
+// Whether all `bytes` are of one allocation; part of one, or another card's, is misuse.
+bool is_device(const void* data, size_t bytes, int card) {
+  const auto* const found = allocation_of(data);
+  if (!found) return false;
+  const size_t rest = size_t(found->first + found->second.bytes - static_cast<const char*>(data));
+  if (rest == 0 && bytes > 0) return false;
+  if (bytes > rest) misuse("a copy goes beyond an allocation");
+  if (found->second.card != card) misuse("a copy touches another card's memory");
   return true;
 }
 
-void protect(int how) {
-  if (at_once) how = PROT_READ | PROT_WRITE;
+// `own`: for the pages of that card; `others`: for those of the others.
+void protect(int card, int own, int others) {
   for (const auto& [data, allocation] : allocations) {
-    mprotect(allocation.pages, allocation.page_bytes, how);
+    mprotect(allocation.pages, allocation.page_bytes, allocation.card == card ? own : others);
   }
 }
 
-void finish(cudaStream_t stream) {
+// Until it has done so much, or all.
+void finish(cudaStream_t stream, uint64_t until = UINT64_MAX) {
+  constexpr int open = PROT_READ | PROT_WRITE;
   const Lock lock(mutex);
   if (!streams.count(stream)) misuse("a stream that does not exist");
-  if (stream->work.empty()) return;
-  protect(PROT_READ | PROT_WRITE);
-  std::vector<std::function<void()>> work;
-  work.swap(stream->work);
-  for (const auto& task : work) task();
-  protect(PROT_NONE);
+  if (stream->work.empty() || stream->done >= until) return;
+  // A stream that waits for another has the card for both. With one card at once nothing was closed, and
+  // nothing is to be.
+  const int waiting = working_card;
+  const bool guard = waiting == none && (!at_once || cards().size() > 1);
+  if (guard) protect(stream->card, open, PROT_NONE);
+  working_card = stream->card;
+  while (!stream->work.empty() && stream->done < until) {
+    const std::function<void()> task = std::move(stream->work.front());
+    stream->work.pop_front();
+    task();
+    stream->done++;
+  }
+  working_card = waiting;
+  if (guard) protect(stream->card, at_once ? open : PROT_NONE, at_once ? open : PROT_NONE);
+}
+
+struct sigaction other_faults;
+
+// Takes the lock, so whoever may touch the memory again after a card's work waits for the end of that.
+void on_fault(int, siginfo_t* info, void*) {
+  const Lock lock(mutex);
+  const auto* const found = allocation_of(info->si_addr);
+  const char* const at = static_cast<const char*>(info->si_addr);
+  // Not of an allocation's pages: it comes again, to who was here before.
+  if (!found || at >= found->second.pages + found->second.page_bytes) {
+    sigaction(SIGSEGV, &other_faults, nullptr);
+  } else if (working_card != none && found->second.card != working_card) {
+    misuse("a kernel touches another card's memory");
+  } else if (working_card != none || !at_once) {
+    misuse("device memory is touched outside kernels");
+  } else if (found->second.card != used_card) {
+    misuse("another card's memory is touched");
+  }
+}
+
+void watch_faults() {
+  static const bool watching = [] {
+    struct sigaction ours {};
+    ours.sa_sigaction = on_fault;
+    ours.sa_flags = SA_SIGINFO;
+    return sigaction(SIGSEGV, &ours, &other_faults) == 0;
+  }();
+  if (!watching) misuse("no handler of faults");
+}
+
+uint64_t random_below(uint64_t limit) {
+  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+  return (random_state >> 33) % limit;
+}
+
+// Between any two calls a card may do some of its work, of any stream, or none.
+void do_some() {
+  if (streams.empty() || random_below(4) != 0) return;
+  const auto chosen = std::next(streams.begin(), ptrdiff_t(random_below(streams.size())));
+  finish(*chosen, (*chosen)->done + 1 + random_below(4));
 }
 
 void queue(cudaStream_t stream, std::function<void()> work) {
   const Lock lock(mutex);
   stream->work.push_back(std::move(work));
-  if (at_once) finish(stream);
+  if (at_once) {
+    finish(stream);
+  } else {
+    do_some();
+  }
 }
 
 }  // namespace
@@ -82,11 +180,12 @@ void queue(cudaStream_t stream, std::function<void()> work) {
 void work_at_once() {
   const Lock lock(mutex);
   at_once = true;
-  protect(PROT_NONE);
+  protect(0, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE);
 }
 
 cudaError_t emulate(unsigned blocks, unsigned threads, cudaStream_t stream, std::function<void()> kernel) {
   if (blocks == 0 || blocks > 0x7fffffffu || threads == 0 || threads > 1024) return cudaErrorInvalidValue;
+  if (stream->card != used_card) return cudaErrorInvalidResourceHandle;
   queue(stream, [=] { run_grid(blocks, threads, kernel); });
   return cudaSuccess;
 }
@@ -103,6 +202,10 @@ const char* cudaGetErrorName(cudaError_t status) {
       return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice:
       return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
   }
   return "unrecognized error code";
 }
@@ -110,21 +213,32 @@ const char* cudaGetErrorString(cudaError_t) { return "emulated"; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
 cudaError_t cudaDriverGetVersion(int* version) { return *version = 13000, cudaSuccess; }
-cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  *properties = {"emulated on the host", size_t(1) << 30, 0, 0};
+cudaError_t cudaGetDeviceCount(int* count) { return *count = int(cards().size()), cudaSuccess; }
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device < 0 || size_t(device) >= cards().size()) return cudaErrorInvalidDevice;
+  *properties = {"emulated on the host", cards()[size_t(device)], 0, 0};
   return cudaSuccess;
 }
-cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || size_t(device) >= cards().size()) return cudaErrorInvalidDevice;
+  return used_card = device, cudaSuccess;
+}
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-  *free = *total = size_t(1) << 30;
+  const Lock lock(mutex);
+  *free = *total = cards()[size_t(used_card)];
+  for (const auto& [data, allocation] : allocations) {
+    if (allocation.card == used_card) *free -= std::min(*free, allocation.bytes);
+  }
   return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   const Lock lock(mutex);
   if (bytes == 0) return *data = nullptr, cudaSuccess;
-  if (bytes > size_t(1) << 30) return cudaErrorMemoryAllocation;
+  size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  if (bytes > free) return cudaErrorMemoryAllocation;
+  watch_faults();
   const size_t page = size_t(sysconf(_SC_PAGESIZE)), rounded = (bytes + 255) / 256 * 256;
   const size_t page_bytes = (rounded + page - 1) / page * page;
   void* const pages = mmap(nullptr, page_bytes + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -133,7 +247,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   char* const found = static_cast<char*>(pages) + page_bytes - rounded;
   memset(found, canary, rounded);
   if (!at_once) mprotect(pages, page_bytes, PROT_NONE);
-  allocations[found] = {static_cast<char*>(pages), page_bytes, bytes};
+  allocations[found] = {used_card, static_cast<char*>(pages), page_bytes, bytes};
   *data = found;
   return cudaSuccess;
 }
@@ -167,8 +281,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
                             cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
   const Lock lock(mutex);
-  if (is_device(to, bytes) != (kind != cudaMemcpyDeviceToHost) ||
-      is_device(from, bytes) != (kind != cudaMemcpyHostToDevice)) {
+  if (is_device(to, bytes, stream->card) != (kind != cudaMemcpyDeviceToHost) ||
+      is_device(from, bytes, stream->card) != (kind != cudaMemcpyHostToDevice)) {
     return cudaErrorInvalidValue;
   }
   queue(stream, [=] { memcpy(to, from, bytes); });
@@ -177,14 +291,14 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
   const Lock lock(mutex);
-  if (!is_device(to, bytes)) return cudaErrorInvalidValue;
+  if (!is_device(to, bytes, stream->card)) return cudaErrorInvalidValue;
   queue(stream, [=] { memset(to, value, bytes); });
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   const Lock lock(mutex);
-  streams.insert(*stream = new CUstream_st);
+  streams.insert(*stream = new CUstream_st{used_card, {}});
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -195,18 +309,23 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return finish(stream), cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
-  if (event->stream) finish(event->stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const Lock lock(mutex);
+  if (event->stream) queue(stream, [from = event->stream, after = event->after] { finish(from, after); });
   return cudaSuccess;
 }
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return *event = new CUevent_st, cudaSuccess; }
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return *event = new CUevent_st{used_card}, cudaSuccess; }
 cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const Lock lock(mutex);
+  if (event->card != stream->card) return cudaErrorInvalidResourceHandle;
   event->stream = stream;
+  event->after = stream->done + stream->work.size();
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  if (event->stream) finish(event->stream);
+  const Lock lock(mutex);
+  if (event->stream) finish(event->stream, event->after);
   return cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
