@@ -22,10 +22,12 @@ using Bytes = std::vector<uint8_t>;
 // An array that is written to when the work is done.
 class Target {
  public:
-  Target(Napi::Value value, const char* name, size_t length) : reference_(Reference::New(value, 1)) {
+  // Throws unless `value` is an array of so many elements.
+  Target(Napi::Value value, const char* name, size_t length) {
     if (elements<uint8_t>(value, name).size() != length) {
       throw_range(value.Env(), std::string(name) + " must have " + std::to_string(length) + " elements");
     }
+    reference_ = Reference::New(value, 1);
   }
   // False if the array is not there any more, or the environment.
   bool write(napi_env env, const Bytes& bytes) {
