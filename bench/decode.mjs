@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { forEachBounded } from '../dist/images/bounded.js';
+import { IN_FLIGHT } from '../dist/images/check.js';
 import { openImages } from '../dist/images/index.js';
 import { native } from '../dist/native.js';
 import { temporaryFolder, writeJpegs } from './material.mjs';
@@ -20,9 +21,6 @@ import { alternate, secondsPerCall, spread } from './wall.mjs';
 
 const COUNT = 256;
 const SHAPE = { channels: 3, height: 224, width: 224 };
-/** As many images at a time as an ImageSet reads. */
-const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);
-
 /** @returns {Record<string, (options: import('./index.mjs').Options) => Promise<import('./index.mjs').Outcome>>} */
 export function decodeCases() {
   return { decode };
