@@ -1,8 +1,10 @@
 /**
- * How fast JPEG files become normalised float32 images. `CRITMAP_PYTHON` names a Python with torchvision to
- * compare with, `CRITMAP_PHOTOS` a folder of photographs instead of the images that are made here.
+ * How fast JPEG files become normalised float32 images, and how much processor time they take, which other work on the
+ * machine changes less. `CRITMAP_PYTHON` names a Python with torchvision to compare with, `CRITMAP_PHOTOS` a folder of
+ * photographs instead of the images that are made here.
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -10,17 +12,15 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { forEachBounded } from '../dist/images/bounded.js';
+import { IN_FLIGHT } from '../dist/images/check.js';
 import { openImages } from '../dist/images/index.js';
 import { native } from '../dist/native.js';
 import { temporaryFolder, writeJpegs } from './material.mjs';
 import { table } from './measure.mjs';
-import { alternate, secondsPerCall } from './wall.mjs';
+import { alternate, secondsPerCall, spread } from './wall.mjs';
 
 const COUNT = 256;
 const SHAPE = { channels: 3, height: 224, width: 224 };
-/** As many images at a time as an ImageSet reads. */
-const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);
-
 /** @returns {Record<string, (options: import('./index.mjs').Options) => Promise<import('./index.mjs').Outcome>>} */
 export function decodeCases() {
   return { decode };
@@ -40,25 +40,59 @@ async function decode({ rounds = 3 }) {
       await sharp(files[at]).resize(256, 256, { fit: 'outside', kernel: 'linear' }).raw().toBuffer();
     });
   const read = () => images.read(0, files.length, out);
-  const speed = (run) => async () => files.length / (await secondsPerCall(run));
+  const processor = new Map();
+  const note = (name, milliseconds) =>
+    processor.set(name, [...(processor.get(name) ?? []), milliseconds / files.length]);
+  const speed = (name, run) => async () => {
+    const [before, onMain] = [process.cpuUsage(), mainThreadMs()];
+    const seconds = await secondsPerCall(run);
+    const { user, system } = process.cpuUsage(before);
+    note(name, (user + system) / 1000);
+    if (onMain !== null) note(`${name}, main thread`, mainThreadMs() - onMain);
+    return files.length / seconds;
+  };
   const pillow = process.env.CRITMAP_PYTHON && (await startPillow(process.env.CRITMAP_PYTHON, folder));
   const unit = 'images';
   const contestants = {
-    ...(pillow && { torchvision: { unit, speed: async () => files.length / (await pillow.seconds()) } }),
-    sharp: { unit, speed: speed(bare) },
-    openImages: { unit, speed: speed(read) },
+    ...(pillow && {
+      torchvision: {
+        unit,
+        speed: async () => {
+          const { seconds, processorMs } = await pillow.run();
+          note('torchvision', processorMs);
+          return files.length / seconds;
+        },
+      },
+    }),
+    sharp: { unit, speed: speed('sharp', bare) },
+    openImages: { unit, speed: speed('openImages', read) },
   };
   for (const { speed } of Object.values(contestants)) await speed();
+  processor.clear();
   const speeds = await alternate(contestants, rounds);
   await images.close();
   pillow?.stop();
   const decoder = native().info().jpeg ?? 'sharp';
   const about = `${files.length} JPEG files of ${(meanBytes / 1000).toFixed(0)} kB, ${IN_FLIGHT} at a time, decoded by ${decoder}`;
   const against = pillow ? `; torchvision: ${pillow.versions}, ${availableParallelism()} processes` : '';
+  const processorMs = Object.fromEntries([...processor].map(([name, values]) => [name, spread(values)]));
+  const times = Object.entries(processorMs).map(
+    ([name, { median, low, high }]) =>
+      `  ${name.padEnd(24)} ${median.toFixed(2)} ms of processor time an image (${low.toFixed(2)} - ${high.toFixed(2)})`,
+  );
   return {
-    result: { images: files.length, meanBytes, inFlight: IN_FLIGHT, decoder, rounds, speeds },
-    text: `${table(speeds)}\n  ${about}${against}`,
+    result: { images: files.length, meanBytes, inFlight: IN_FLIGHT, decoder, rounds, speeds, processorMs },
+    text: [table(speeds), ...times, `  ${about}${against}`].join('\n'),
   };
+}
+
+/** Processor time of the main thread so far; null where the system does not tell. */
+function mainThreadMs() {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+  } catch {
+    return null;
+  }
 }
 
 /** torchvision's transform on Pillow (pillow.py), in one process per core that wait for the next round. */
@@ -76,9 +110,10 @@ async function startPillow(python, folder) {
   const versions = await line();
   return {
     versions,
-    seconds: async () => {
+    run: async () => {
       child.stdin.write('go\n');
-      return Number(await line());
+      const [seconds, processor] = (await line()).split(' ').map(Number);
+      return { seconds, processorMs: processor * 1000 };
     },
     stop: () => child.stdin.end(),
   };

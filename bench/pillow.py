@@ -2,8 +2,8 @@
 
     python bench/pillow.py FOLDER PROCESSES
 
-Answers every line on standard input with the seconds for all images of the folder, as float32 tensors that are
-dropped where they were made: nothing is paid for handing them over.
+Answers every line on standard input with the seconds for all images of the folder and the seconds of processor time
+in them, as float32 tensors that are dropped where they were made: nothing is paid for handing them over.
 """
 
 import pathlib
@@ -23,8 +23,10 @@ TRANSFORM = Compose(
 
 
 def load(path):
+    started = time.process_time()
     with open(path, "rb") as file:
         TRANSFORM(Image.open(file).convert("RGB"))
+    return time.process_time() - started
 
 
 if __name__ == "__main__":
@@ -35,5 +37,5 @@ if __name__ == "__main__":
         print(f"Pillow {PIL.__version__}, torchvision {torchvision.__version__}", flush=True)
         for _ in sys.stdin:
             started = time.perf_counter()
-            pool.map(load, files, chunksize=8)
-            print(time.perf_counter() - started, flush=True)
+            processor = sum(pool.map(load, files, chunksize=8))
+            print(time.perf_counter() - started, processor, flush=True)

@@ -96,6 +96,8 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<cuda_inventory>(exports, "cuda");
   add<resample_async, true>(exports, "resample");
   add<resample_jpeg_async, true>(exports, "resampleJpeg");
+  add<place>(exports, "placement");
+  add<fit_jpeg_async, true>(exports, "fitJpeg");
   add<normalize_now>(exports, "normalize");
   const Napi::Object engine = Napi::Object::New(env);
   add<engine_open>(engine, "open");

@@ -96,6 +96,11 @@ std::string short_string(Napi::Value value, const char* name) {
   return std::string(text, length);
 }
 
+std::string text(Napi::Value value, const std::string& name) {
+  if (!value.IsString()) throw_type(value.Env(), name + " must be a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
 bool try_elements(napi_env env, napi_value value, napi_typedarray_type type, void** data, size_t* length) {
   bool yes = false, detached = true;
   napi_typedarray_type actual;

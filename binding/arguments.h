@@ -30,6 +30,8 @@ size_t positive_integer(Napi::Value value, const char* name);
 size_t index_number(Napi::Value value, const std::string& name);
 // A short string; longer ones are cut, which makes them unknown names.
 std::string short_string(Napi::Value value, const char* name);
+// Any string.
+std::string text(Napi::Value value, const std::string& name);
 
 // The elements of a typed array of T that is neither shared nor detached. They stay where they are until
 // JavaScript runs again.

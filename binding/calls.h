@@ -23,6 +23,10 @@ Napi::Value resample_async(const Napi::CallbackInfo& info);
 Napi::Value resample_jpeg_async(const Napi::CallbackInfo& info);
 Napi::Value normalize_now(const Napi::CallbackInfo& info);
 
+// fit_calls.cpp
+Napi::Value place(const Napi::CallbackInfo& info);
+Napi::Value fit_jpeg_async(const Napi::CallbackInfo& info);
+
 // engine_calls.cpp
 Napi::Value engine_open(const Napi::CallbackInfo& info);
 Napi::Value engine_add_constant(const Napi::CallbackInfo& info);

@@ -147,11 +147,6 @@ std::vector<int64_t> dimensions(Napi::Value value, const std::string& name) {
               [](Napi::Value dim, const std::string& one) { return int64_t(index_number(dim, one)); });
 }
 
-std::string text(Napi::Value value, const std::string& name) {
-  if (!value.IsString()) throw_type(value.Env(), name + " must be a string");
-  return value.As<Napi::String>().Utf8Value();
-}
-
 Program read_program(Napi::Value value) {
   const Napi::Object fields = object(value, "program");
   Program program{};

@@ -14,7 +14,5 @@ Program read_program(Napi::Value value);
 // An array's length and elements; TypeError unless it is one.
 Napi::Array array(Napi::Value value, const std::string& name);
 std::vector<int64_t> dimensions(Napi::Value value, const std::string& name);
-// Any string, to be shown or compared.
-std::string text(Napi::Value value, const std::string& name);
 
 }  // namespace critmap::binding

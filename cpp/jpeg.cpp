@@ -91,6 +91,12 @@ class Decoder {
   size_t height() const { return state_.image_height; }
   size_t width() const { return state_.image_width; }
   int components() const { return state_.num_components; }
+  // Whether it is a sequential file in one scan, of which a few rows at a time are in memory.
+  bool row_by_row() {
+    if (setjmp(jump_)) give_up();
+    const bool sequential = state_.Ss == 0 && state_.Se == DCTSIZE2 - 1 && state_.Ah == 0 && state_.Al == 0;
+    return sequential && state_.data_precision == 8 && !jpeg_has_multiple_scans(&state_);
+  }
 
  private:
   [[noreturn]] static void fail(j_common_ptr state, const char* reason) {
@@ -123,18 +129,8 @@ class Decoder {
   char message_[JMSG_LENGTH_MAX] = "";
 };
 
-}  // namespace
-
-const char* jpeg_library() { return library; }
-
-void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Resize& resize,
-                   uint8_t* out) {
-  Decoder decoder(file);
-  decoder.read_header();
-  const size_t width = decoder.width(), height = decoder.height();
-  if (width != resize.from_width || height != resize.from_height) {
-    throw JpegError("its header gives two sizes");
-  }
+// The rest of a file whose header has been read: its window's pixels.
+void decode(Decoder& decoder, const Kernels& kernels, const Resize& resize, uint8_t* out) {
   const int components = decoder.components();
   if (components != 1 && components != 3 && components != 4) {
     throw JpegError("it has " + std::to_string(components) + " colour components");
@@ -145,6 +141,7 @@ void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const 
   // Grey is resampled as grey and repeated afterwards.
   if (components == 1) stored.channels = 1;
   Resampler resampler(kernels, stored);
+  const size_t width = decoder.width(), height = decoder.height();
   std::vector<uint8_t> row(width * size_t(components) + row_padding);
   for (size_t y = 0; y < height; y++) {
     decoder.read_row(row.data());
@@ -158,6 +155,43 @@ void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const 
   if (stored.channels != resize.channels) repeat_grey(out, resize.height * resize.width);
 }
 
+}  // namespace
+
+const char* jpeg_library() { return library; }
+
+void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Resize& resize,
+                   uint8_t* out) {
+  Decoder decoder(file);
+  decoder.read_header();
+  if (decoder.width() != resize.from_width || decoder.height() != resize.from_height) {
+    throw JpegError("its header gives two sizes");
+  }
+  decode(decoder, kernels, resize, out);
+}
+
+bool fit_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Fit& fit, size_t most_pixels,
+              uint8_t* crop) {
+  try {
+    Decoder decoder(file);
+    decoder.read_header();
+    const size_t height = decoder.height(), width = decoder.width();
+    if (!decoder.row_by_row() || height * width > most_pixels) return false;
+    const Placement place = placement(height, width, fit);
+    if (place.resize.height == fit.crop_height && place.resize.width == fit.crop_width) {
+      decode(decoder, kernels, place.resize, crop);
+    } else {
+      std::vector<uint8_t> window(place.resize.height * place.resize.width * fit.channels);
+      decode(decoder, kernels, place.resize, window.data());
+      place_in_crop(window.data(), place, fit, crop);
+    }
+    return true;
+  } catch (const JpegError&) {
+    return false;
+  } catch (const std::out_of_range&) {
+    return false;
+  }
+}
+
 }  // namespace critmap
 
 #else
@@ -169,6 +203,8 @@ const char* jpeg_library() { return nullptr; }
 void resample_jpeg(const Kernels&, std::span<const uint8_t>, const Resize&, uint8_t*) {
   throw JpegError("this build has no JPEG decoder");
 }
+
+bool fit_jpeg(const Kernels&, std::span<const uint8_t>, const Fit&, size_t, uint8_t*) { return false; }
 
 }  // namespace critmap
 

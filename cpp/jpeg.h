@@ -11,7 +11,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "resample.h"
+#include "fit.h"
 
 namespace critmap {
 
@@ -27,5 +27,11 @@ const char* jpeg_library();
 // channels, to `out`. Throws JpegError for what cannot be decoded, is not of the size that `resize` expects,
 // or has other than 1, 3 or 4 components.
 void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Resize& resize, uint8_t* out);
+
+// The same of a file that comes in one scan and has at most so many pixels, as `crop`, crop_height x
+// crop_width x channels. False, with anything in `crop`, for every other file and for one that is damaged in
+// any way.
+bool fit_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Fit& fit, size_t most_pixels,
+              uint8_t* crop);
 
 }  // namespace critmap

@@ -71,54 +71,82 @@ int32_t fixed_point(double weight) {
 
 }  // namespace
 
-Axis::Axis(Filter filter, size_t from, size_t to, size_t begin, size_t count) {
-  const bool single = from == to || filter == Filter::nearest;
-  const double scale = double(from) / double(to);
-  const double reach = kind_of(filter).reach * std::max(scale, 1.0);
-  const size_t stride = single ? 1 : size_t(std::ceil(reach)) * 2 + 1;
-  starts_.resize(count);
-  counts_.assign(count, 1);
-  weights_.assign(count * stride, int32_t(1) << weight_bits);
-  taps_ = {starts_.data(), counts_.data(), weights_.data(), stride, count};
-  if (single) {
-    // Pillow walks along the axis by adding the scale, whose rounding errors decide which neighbour is taken.
-    double position = scale * 0.5;
-    for (size_t output = 0; output < begin + count; output++) {
-      if (output >= begin) starts_[output - begin] = uint32_t(std::min(size_t(position), from - 1));
-      position += scale;
-    }
+Axis::Axis(Filter filter, size_t from, size_t to, size_t begin, size_t outputs) : starts_(outputs) {
+  if (from == to || filter == Filter::nearest) {
+    take_nearest(from, to, begin);
   } else {
-    for (size_t at = 0; at < count; at++) weigh(filter, from, to, begin + at, at);
+    weigh(filter, from, to, begin);
   }
-  first_ = *std::min_element(starts_.begin(), starts_.end());
-  end_ = 0;
-  for (size_t at = 0; at < count; at++) end_ = std::max<size_t>(end_, starts_[at] + counts_[at]);
+  const size_t count = weights_.size() / outputs;
+  taps_ = {starts_.data(), weights_.data(), nullptr, count, 0, outputs};
+  const auto [least, most] = std::minmax_element(starts_.begin(), starts_.end());
+  first_ = *least;
+  end_ = *most + count;
 }
 
-void Axis::weigh(Filter filter, size_t from, size_t to, size_t output, size_t at) {
+void Axis::take_nearest(size_t from, size_t to, size_t begin) {
+  weights_.assign(starts_.size(), int32_t(1) << weight_bits);
+  const double scale = double(from) / double(to);
+  // Pillow walks along the axis by adding the scale, whose rounding errors decide which neighbour is taken.
+  double position = scale * 0.5;
+  for (size_t output = 0; output < begin + starts_.size(); output++) {
+    if (output >= begin) starts_[output - begin] = uint32_t(std::min(size_t(position), from - 1));
+    position += scale;
+  }
+}
+
+void Axis::weigh(Filter filter, size_t from, size_t to, size_t begin) {
   const auto [weight, unit_reach] = kind_of(filter);
   const double scale = double(from) / double(to);
   const double stretch = std::max(scale, 1.0);
   const double reach = unit_reach * stretch;
   const double per_stretch = 1.0 / stretch;
-  const double centre = (double(output) + 0.5) * scale;
-  const int64_t start = std::max<int64_t>(int64_t(centre - reach + 0.5), 0);
-  const int64_t end = std::min<int64_t>(int64_t(centre + reach + 0.5), int64_t(from));
-  std::vector<double> weights(size_t(end - start));
-  double sum = 0;
-  for (int64_t i = 0; i < end - start; i++) {
-    weights[size_t(i)] = weight((double(i + start) - centre + 0.5) * per_stretch);
-    sum += weights[size_t(i)];
+  const auto centre_of = [&](size_t at) { return (double(begin + at) + 0.5) * scale; };
+  const auto start_of = [&](double centre) { return std::max<int64_t>(int64_t(centre - reach + 0.5), 0); };
+  const auto end_of = [&](double centre) {
+    return std::min<int64_t>(int64_t(centre + reach + 0.5), int64_t(from));
+  };
+  size_t count = 1;
+  for (size_t at = 0; at < starts_.size(); at++) {
+    const double centre = centre_of(at);
+    count = std::max(count, size_t(end_of(centre) - start_of(centre)));
   }
-  starts_[at] = uint32_t(start);
-  counts_[at] = uint32_t(end - start);
-  for (size_t i = 0; i < weights.size(); i++) {
-    weights_[at * taps_.stride + i] = fixed_point(sum != 0 ? weights[i] / sum : weights[i]);
+  weights_.resize(starts_.size() * count);
+  std::vector<double> weights(count);
+  for (size_t at = 0; at < starts_.size(); at++) {
+    const double centre = centre_of(at);
+    const int64_t start = start_of(centre);
+    const size_t reached = size_t(end_of(centre) - start);
+    double sum = 0;
+    for (size_t i = 0; i < reached; i++) {
+      weights[i] = weight((double(int64_t(i) + start) - centre + 0.5) * per_stretch);
+      sum += weights[i];
+    }
+    starts_[at] = uint32_t(std::min(size_t(start), from - count));
+    int32_t* const to_here = weights_.data() + at * count + (size_t(start) - starts_[at]);
+    for (size_t i = 0; i < reached; i++) to_here[i] = fixed_point(sum != 0 ? weights[i] / sum : weights[i]);
   }
 }
 
 void Axis::rebase() {
   for (uint32_t& start : starts_) start -= uint32_t(first_);
+}
+
+void Axis::pair() {
+  taps_.groups = (taps_.count + PairedWeights::taps - 1) / PairedWeights::taps;
+  paired_.resize(taps_.outputs * taps_.groups);
+  for (size_t output = 0; output < taps_.outputs; output++) {
+    for (size_t t = 0; t < taps_.count; t++) {
+      const int32_t weight = weights_[output * taps_.count + t];
+      PairedWeights& group = paired_[output * taps_.groups + t / PairedWeights::taps];
+      const size_t half = t % PairedWeights::taps / 2 * 8;
+      for (size_t at = half + t % 2; at < half + 8; at += 2) {
+        group.low[at] = int16_t(weight & ((1 << PairedWeights::low_bits) - 1));
+        group.high[at] = int16_t(weight >> PairedWeights::low_bits);
+      }
+    }
+  }
+  taps_.paired = paired_.data();
 }
 
 Resampler::Resampler(const Kernels& kernels, const Resize& resize)
@@ -128,19 +156,20 @@ Resampler::Resampler(const Kernels& kernels, const Resize& resize)
       pitch_(row_bytes_ + row_padding),
       columns_(resize.filter, resize.from_width, resize.to_width, resize.left, resize.width),
       rows_(resize.filter, resize.from_height, resize.to_height, resize.top, resize.height),
-      between_(pitch_ * (rows_.end() - rows_.first())) {
+      between_(std::make_unique_for_overwrite<uint8_t[]>(pitch_ * (rows_.end() - rows_.first()))) {
   rows_.rebase();
+  if (channels_ == 3) columns_.pair();
 }
 
 void Resampler::add(const uint8_t* row) {
-  kernels_.resample_row(row, columns_.taps(), channels_, between_.data() + added_++ * pitch_);
+  kernels_.resample_row(row, columns_.taps(), channels_, between_.get() + added_++ * pitch_);
 }
 
 void Resampler::finish(uint8_t* out) const {
   const Taps& taps = rows_.taps();
   for (size_t row = 0; row < taps.outputs; row++) {
-    kernels_.blend_rows(between_.data() + taps.starts[row] * pitch_, pitch_, taps.weights + row * taps.stride,
-                        taps.counts[row], row_bytes_, out + row * row_bytes_);
+    kernels_.blend_rows(between_.get() + taps.starts[row] * pitch_, pitch_, taps.weights + row * taps.count,
+                        taps.count, row_bytes_, out + row * row_bytes_);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <memory>
 #include <vector>
 
 #include "resample_taps.h"
@@ -29,10 +30,10 @@ struct Resize {
   Filter filter;
 };
 
-// The weights of one axis for outputs [begin, begin + count) of `to`; sizes are above 0 and below 2^31.
+// The weights of one axis for outputs [begin, begin + outputs) of `to`; sizes are above 0 and below 2^31.
 class Axis {
  public:
-  Axis(Filter filter, size_t from, size_t to, size_t begin, size_t count);
+  Axis(Filter filter, size_t from, size_t to, size_t begin, size_t outputs);
   // The taps point into this.
   Axis(const Axis&) = delete;
   Axis& operator=(const Axis&) = delete;
@@ -42,12 +43,16 @@ class Axis {
   size_t end() const { return end_; }
   // Counts inputs from `first()` on.
   void rebase();
+  // Gives the taps their `paired` weights.
+  void pair();
 
  private:
-  void weigh(Filter filter, size_t from, size_t to, size_t output, size_t at);
+  void take_nearest(size_t from, size_t to, size_t begin);
+  void weigh(Filter filter, size_t from, size_t to, size_t begin);
 
-  std::vector<uint32_t> starts_, counts_;
+  std::vector<uint32_t> starts_;
   std::vector<int32_t> weights_;
+  std::vector<PairedWeights> paired_;
   Taps taps_;
   size_t first_, end_;
 };
@@ -68,7 +73,8 @@ class Resampler {
   const Kernels& kernels_;
   const size_t channels_, row_bytes_, pitch_;
   Axis columns_, rows_;
-  std::vector<uint8_t> between_;
+  // Not set to anything before it is written.
+  std::unique_ptr<uint8_t[]> between_;
   size_t added_ = 0;
 };
 

@@ -88,16 +88,67 @@ struct WideLanes {
 using WideLanes = FourLanes;
 #endif
 
+#if defined(__AVX2__)
+
+// The sums of one output, in two halves: of the first and the last two of every four taps.
+inline __m256i colour_sums(const uint8_t* from, const PairedWeights* weights, size_t groups) {
+  // Two neighbours side by side for every colour.
+  const __m256i pairs = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,  //
+                                         6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
+  const auto load = [](const void* at) { return _mm256_loadu_si256(static_cast<const __m256i*>(at)); };
+  __m256i low = _mm256_setzero_si256(), high = low;
+  for (size_t g = 0; g < groups; g++, weights++, from += PairedWeights::taps * 3) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m256i pixels = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), pairs);
+    low = _mm256_add_epi32(low, _mm256_madd_epi16(pixels, load(weights->low)));
+    high = _mm256_add_epi32(high, _mm256_madd_epi16(pixels, load(weights->high)));
+  }
+  return _mm256_add_epi32(low, _mm256_slli_epi32(high, PairedWeights::low_bits));
+}
+
+// Two outputs at once. A pixel is stored as four bytes; the fourth is overwritten by the next pixel.
+inline void resample_colours(const uint8_t* row, const Taps& taps, size_t groups, uint8_t* out) {
+  const uint32_t* const starts = taps.starts;
+  const PairedWeights* const weights = taps.paired;
+  const size_t outputs = taps.outputs;
+  const auto sums_of = [&](size_t i) {
+    return colour_sums(row + size_t(starts[i]) * 3, weights + i * groups, groups);
+  };
+  for (size_t i = 0; i < outputs; i += 2, out += 6) {
+    const bool both = i + 1 < outputs;
+    const __m256i first = sums_of(i), second = both ? sums_of(i + 1) : first;
+    const __m256i sums = _mm256_add_epi32(_mm256_permute2x128_si256(first, second, 0x20),
+                                          _mm256_permute2x128_si256(first, second, 0x31));
+    const __m256i values =
+        _mm256_srai_epi32(_mm256_add_epi32(sums, _mm256_set1_epi32(weight_half)), weight_bits);
+    const __m256i words = _mm256_packs_epi32(values, values);
+    const __m256i bytes = _mm256_packus_epi16(words, words);
+    const int32_t pixels[2] = {_mm256_extract_epi32(bytes, 0), _mm256_extract_epi32(bytes, 4)};
+    memcpy(out, &pixels[0], 4);
+    if (both) memcpy(out + 3, &pixels[1], 4);
+  }
+}
+
+inline void resample_colours(const uint8_t* row, const Taps& taps, uint8_t* out) {
+  // What is known when it is compiled is not counted in a loop; this is what photographs mostly have.
+  if (taps.groups == 1) return resample_colours(row, taps, 1, out);
+  resample_colours(row, taps, taps.groups, out);
+}
+
+#else
+
 // A pixel of three channels is a vector of four; the fourth is overwritten by the next pixel.
 inline void resample_colours(const uint8_t* row, const Taps& taps, uint8_t* out) {
   const int32_t* weights = taps.weights;
-  for (size_t i = 0; i < taps.outputs; i++, weights += taps.stride) {
+  for (size_t i = 0; i < taps.outputs; i++, weights += taps.count) {
     const uint8_t* const from = row + size_t(taps.starts[i]) * 3;
     FourLanes::Sums sums = FourLanes::start();
-    for (size_t t = 0; t < taps.counts[i]; t++) sums = FourLanes::add(sums, from + t * 3, weights[t]);
+    for (size_t t = 0; t < taps.count; t++) sums = FourLanes::add(sums, from + t * 3, weights[t]);
     FourLanes::store(sums, out + i * 3);
   }
 }
+
+#endif
 
 // As many bytes as fill whole vectors; returns how many.
 inline size_t blend_whole(const uint8_t* rows, size_t pitch, const int32_t* weights, size_t count,
@@ -117,7 +168,7 @@ inline void resample_colours(const uint8_t* row, const Taps& taps, uint8_t* out)
   for (size_t i = 0; i < taps.outputs * 3; i++) {
     const size_t pixel = i / 3;
     out[i] = weighted_pixel(row + size_t(taps.starts[pixel]) * 3 + i % 3, 3,
-                            taps.weights + pixel * taps.stride, taps.counts[pixel]);
+                            taps.weights + pixel * taps.count, taps.count);
   }
 }
 
@@ -128,7 +179,7 @@ inline size_t blend_whole(const uint8_t*, size_t, const int32_t*, size_t, size_t
 inline void resample_row_kernel(const uint8_t* row, const Taps& taps, size_t channels, uint8_t* out) {
   if (channels == 3) return resample_colours(row, taps, out);
   for (size_t i = 0; i < taps.outputs; i++) {
-    out[i] = weighted_pixel(row + taps.starts[i], 1, taps.weights + i * taps.stride, taps.counts[i]);
+    out[i] = weighted_pixel(row + taps.starts[i], 1, taps.weights + i * taps.count, taps.count);
   }
 }
 

@@ -105,9 +105,38 @@ export interface Resampling {
   filter: ResampleFilter;
 }
 
+/** Height and width in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What is done to pictures of any size: torchvision's `Resize` and `CenterCrop`. Sides are below 2^31. */
+export interface Fit {
+  /** Short side in pixels; null leaves the size. */
+  readonly resize: number | null;
+  readonly interpolation: ResampleFilter;
+  /** What is taken from the centre, surrounded by black where the picture is smaller. */
+  readonly crop: Size;
+}
+
+/** Where the pixels of a crop come from. */
+export interface Placement {
+  /** The picture's size when it is resized. */
+  readonly to: Size;
+  /** What is taken of the resized picture. */
+  readonly window: { readonly top: number; readonly left: number } & Size;
+  /** Where that lies in the crop; it is surrounded by zeros. */
+  readonly top: number;
+  readonly left: number;
+}
+
 export interface NativeInfo {
   version: string;
-  /** The JPEG decoder and its version; null where the addon was built without, and `resampleJpeg` fails. */
+  /**
+   * The JPEG decoder and its version; null where the addon was built without: then `resampleJpeg` fails and `fitJpeg`
+   * gives false.
+   */
   jpeg: string | null;
   /** Code path chosen for this processor. */
   path: 'avx512' | 'avx2' | 'baseline';
@@ -166,6 +195,23 @@ export interface Native {
    * message is the reason, for a file that is damaged, cut off or not of the size `resize.from`.
    */
   resampleJpeg(file: Uint8Array, resize: Resampling): Promise<Uint8Array>;
+  /** Throws a RangeError with a sentence when a picture of that size is too elongated to be resized. */
+  placement(from: Size, fit: Fit): Placement;
+  /**
+   * Reads a JPEG file, given by its path or its content, decodes it and fits it in one go: `out`, crop height x crop
+   * width x `channels`, and `digest`, the SHA-256 of the file in 32 bytes, are written when the promise resolves.
+   * TypeError if one was detached or resized meanwhile. False, with both as they were, for what needs more than that
+   * or someone to say what is wrong with it: a file that cannot be read, is no JPEG, is damaged, comes in several scans
+   * or has more than `mostPixels`.
+   */
+  fitJpeg(
+    file: string | Uint8Array,
+    channels: 1 | 3,
+    fit: Fit,
+    mostPixels: number,
+    out: Uint8Array,
+    digest: Uint8Array | null,
+  ): Promise<boolean>;
   /**
    * Interleaved pixels as planes in `out` from `start` on: out[start + c * count + i] is
    * table[256 * c + pixels[channels * i + c]], with as many channels as `table` has 256 values.

@@ -7,10 +7,11 @@ import { CritmapError } from '../errors.js';
 import type { ImageCache } from './cache/index.js';
 import type { Fit } from './fit.js';
 import { decodingError, imageError } from './input-error.js';
+import { readPlainJpeg } from './read-image.js';
 import type { ImageSource, InputShape, Pixels } from './source.js';
 
 export class Crops {
-  /** Memory for what comes from the cache, used again and again. */
+  /** Memory for crops, used again and again: new one costs as much as filling it. */
   readonly #spare: Uint8Array[] = [];
 
   constructor(
@@ -30,12 +31,13 @@ export class Crops {
     const stamp = (cache && (await this.#named(index, () => source.stamp?.(index)))) ?? null;
     const remembered = stamp === null ? null : cache!.stamps.get(stamp);
     if (remembered && cache!.pixels.has(remembered)) return remembered;
-    const raw = await this.#named(index, () => source.raw(index));
-    const digest = sha256(raw);
-    if (source.content === 'files' && !cache?.pixels.has(digest)) {
-      const { data } = await this.#decode(raw, index);
+    const digest = Buffer.alloc(32);
+    await this.#withRoom(async (room) => {
+      const raw = await this.#load(index, room, digest);
+      if (source.content !== 'files' || cache?.pixels.has(digest)) return;
+      const data = raw ? await this.#decode(raw, index) : room;
       await cache?.pixels.write(digest, data);
-    }
+    });
     if (stamp !== null) cache!.stamps.set(stamp, digest);
     return digest;
   }
@@ -51,13 +53,10 @@ export class Crops {
     use: (crop: Pixels) => void | Promise<void>,
   ): Promise<void> {
     const { channels, height, width } = this.shape;
-    const kept = this.#spare.pop() ?? new Uint8Array(this.cache ? channels * height * width : 0);
-    try {
-      const data = await this.#read(index, digest, kept);
+    await this.#withRoom(async (room) => {
+      const data = await this.#read(index, digest, room);
       await use({ data, height, width, channels });
-    } finally {
-      this.#spare.push(kept);
-    }
+    });
   }
 
   async close(): Promise<void> {
@@ -72,11 +71,12 @@ export class Crops {
     await this.cache?.pixels.flush();
   }
 
-  async #read(index: number, checked: Buffer | null, kept: Uint8Array): Promise<Uint8Array> {
+  /** The crop, in `room` or in memory of its own. */
+  async #read(index: number, checked: Buffer | null, room: Uint8Array): Promise<Uint8Array> {
     const { source, cache } = this;
-    if (cache && checked && (await cache.pixels.read(checked, kept))) return kept;
-    const raw = await this.#named(index, () => source.raw(index));
-    const digest = cache || checked ? sha256(raw) : null;
+    if (cache && checked && (await cache.pixels.read(checked, room))) return room;
+    const digest = cache || checked ? Buffer.alloc(32) : null;
+    const raw = await this.#load(index, room, digest);
     if (checked && digest && !digest.equals(checked)) {
       throw imageError(
         source.nameOf(index),
@@ -84,14 +84,47 @@ export class Crops {
         'leave the images alone while they are in use, and start again',
       );
     }
-    if (cache && digest && !checked && (await cache.pixels.read(digest, kept))) return kept;
-    const { data } = await this.#decode(raw, index);
+    if (raw && cache && digest && !checked && (await cache.pixels.read(digest, room))) return room;
+    const data = raw ? await this.#decode(raw, index) : room;
     if (cache && digest) await cache.pixels.write(digest, data);
     return data;
   }
 
-  #decode(raw: Uint8Array, index: number): Promise<Pixels> {
-    return this.#named(index, () => this.source.decode(raw, index, this.fit));
+  /**
+   * Reads what is stored and puts its SHA-256 into `digest`. What can be decoded on the way is.
+   * @returns what is stored, or null when `room` has the crop
+   */
+  async #load(index: number, room: Uint8Array, digest: Buffer | null): Promise<Uint8Array | null> {
+    const { source } = this;
+    const path = source.pathOf?.(index);
+    if (path !== undefined && (await this.#decodeAtOnce(path, index, room, digest))) return null;
+    const raw = await this.#named(index, () => source.raw(index));
+    if (path === undefined && (await this.#decodeAtOnce(raw, index, room, digest))) return null;
+    if (digest) createHash('sha256').update(raw).digest().copy(digest);
+    return raw;
+  }
+
+  async #decodeAtOnce(file: string | Uint8Array, index: number, room: Uint8Array, digest: Buffer | null) {
+    const { source, shape, fit } = this;
+    if (source.content !== 'files') return false;
+    // The source has refused models of other channels.
+    const channels = shape.channels as 1 | 3;
+    return this.#named(index, () => readPlainJpeg(file, channels, fit, room, digest));
+  }
+
+  async #withRoom<T>(work: (room: Uint8Array) => Promise<T>): Promise<T> {
+    const { channels, height, width } = this.shape;
+    const room = this.#spare.pop() ?? new Uint8Array(channels * height * width);
+    try {
+      return await work(room);
+    } finally {
+      this.#spare.push(room);
+    }
+  }
+
+  async #decode(raw: Uint8Array, index: number): Promise<Uint8Array> {
+    const { data } = await this.#named(index, () => this.source.decode(raw, index, this.fit));
+    return data;
   }
 
   /** Whatever goes wrong with an image says which one. */
@@ -103,8 +136,4 @@ export class Crops {
       throw decodingError(this.source.nameOf(index), (reason) => reason, thrown);
     }
   }
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
 }

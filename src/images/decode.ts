@@ -7,14 +7,14 @@
  */
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { messageOf } from '../errors.js';
+import type { Size } from '../native.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
-import type { Size } from './geometry.js';
 import type { Pixels } from './source.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
 
 /** Where Pillow takes a file for a decompression bomb. */
-const MAX_PIXELS = 178_956_970;
+export const MAX_PIXELS = 178_956_970;
 
 /** Formats that Pillow reads and our decoders do not, by their first bytes. */
 const UNREADABLE: readonly [begins: string, name: string][] = [

@@ -3,21 +3,10 @@
  * with the bits that torchvision's `Resize` and `CenterCrop` give on Pillow images. Only what the crop needs is
  * resampled, off the main thread.
  */
-import { native, type ResampleFilter, type Resampling } from '../native.js';
-import { type Placement, placement, type Size } from './geometry.js';
+import { type Fit, native, type Placement, type Resampling, type Size } from '../native.js';
 import type { Pixels } from './source.js';
 
-/** What is done to pictures of any size. */
-export interface Fit {
-  /** Short side in pixels; null leaves the size. */
-  readonly resize: number | null;
-  readonly interpolation: ResampleFilter;
-  /** What is taken from the centre, surrounded by black where the picture is smaller. */
-  readonly crop: Size;
-}
-
-/** Beyond any picture that has a centre worth seeing, and what Pillow would run out of memory at. */
-const MAX_SIDE = 2 ** 26;
+export type { Fit } from '../native.js';
 
 /**
  * Resizes and crops.
@@ -26,7 +15,7 @@ const MAX_SIDE = 2 ** 26;
  */
 export async function fitPixels(pixels: Pixels, fit: Fit): Promise<Pixels> {
   const { data, channels } = pixels;
-  const place = placing(pixels, fit);
+  const place = native().placement(pixels, fit);
   const { to, window } = place;
   const sameSize = to.height === pixels.height && to.width === pixels.width;
   if (sameSize && window.height === to.height && window.width === to.width) {
@@ -44,18 +33,9 @@ export async function fitPixels(pixels: Pixels, fit: Fit): Promise<Pixels> {
  * @throws Error with the reason when the file is damaged
  */
 export async function fitJpeg(file: Uint8Array, size: Size, channels: 1 | 3, fit: Fit): Promise<Pixels> {
-  const place = placing(size, fit);
+  const place = native().placement(size, fit);
   const part = await native().resampleJpeg(file, resampling(size, channels, place, fit));
   return inCrop(part, channels, place, fit.crop);
-}
-
-function placing(from: Size, { resize, crop }: Fit): Placement {
-  const place = placement(from, resize, crop);
-  const { height, width } = place.to;
-  if (Math.max(height, width) > MAX_SIDE) {
-    throw new RangeError(`${from.height}x${from.width} pixels resize to ${height}x${width}, too large`);
-  }
-  return place;
 }
 
 function resampling(

@@ -44,6 +44,7 @@ export async function openFolder(
     classNames: labelled ? subfolders : null,
     layout: 'image files',
     nameOf,
+    pathOf: nameOf,
     stamp: (index) => named(nameOf(index), fileStamp),
     raw: (index) => named(nameOf(index), (path) => readFile(path)),
     decode: (raw, index, fit) => decodeNamed(raw, wanted, fit, nameOf(index)),

@@ -54,7 +54,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
       const inOne = !progressive && marker === 0xda && bytes[at + 2] === found.components;
       return { ...found, scans: inOne ? 'one' : 'several' };
     }
-    if (length < 2 || at + length > bytes.length) {
+    if (at + length > bytes.length) {
       if (found) return { ...found, scans: 'several' };
       throw new Error('its header is damaged or cut off');
     }
@@ -62,7 +62,8 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
       found = frame(bytes, at, marker & 15);
       progressive = (marker & 3) === 2;
     }
-    at += length;
+    // One that is too short for itself counts as empty, for decoders too.
+    at += Math.max(length, 2);
   }
 }
 

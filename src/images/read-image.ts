@@ -1,7 +1,7 @@
 /** From a file's bytes to the pixels that the model sees, short of normalising them. */
 import { native } from '../native.js';
 import { Budget } from './budget.js';
-import { checkPixelCount, openPicture } from './decode.js';
+import { checkPixelCount, MAX_PIXELS, openPicture } from './decode.js';
 import { type Fit, fitJpeg, fitPixels } from './fit.js';
 import { isJpeg, type JpegHeader, readJpegHeader } from './jpeg-header.js';
 import type { Pixels } from './source.js';
@@ -23,12 +23,34 @@ export async function readImage(bytes: Uint8Array, channels: 1 | 3, fit: Fit): P
   if (isJpeg(bytes)) {
     const header = readJpegHeader(bytes);
     checkPixelCount(header);
-    decodesJpeg ??= native().info().jpeg !== null;
     // The same pixels, with libjpeg-turbo in half the time.
-    if (decodesJpeg) return decoding.run(jpegBytes(header), () => fitJpeg(bytes, header, channels, fit));
+    if (hasJpeg()) return decoding.run(jpegBytes(header), () => fitJpeg(bytes, header, channels, fit));
   }
   const picture = await openPicture(bytes);
   return decoding.run(picture.memoryBytes, async () => fitPixels(await picture.decode(channels), fit));
+}
+
+/**
+ * The same of a JPEG file in one go off the main thread, of which that hears no more than the end.
+ * @param file - its path or content
+ * @param out - for the pixels
+ * @param digest - 32 bytes for the file's SHA-256; null when nobody wants it
+ * @returns false when it must be read and go to {@link readImage}, which also says what is wrong with it
+ */
+export async function readPlainJpeg(
+  file: string | Uint8Array,
+  channels: 1 | 3,
+  fit: Fit,
+  out: Uint8Array,
+  digest: Uint8Array | null,
+): Promise<boolean> {
+  const maybe = typeof file === 'string' ? /\.jpe?g$/i.test(file) : isJpeg(file);
+  return maybe && hasJpeg() && native().fitJpeg(file, channels, fit, MAX_PIXELS, out, digest);
+}
+
+function hasJpeg(): boolean {
+  decodesJpeg ??= native().info().jpeg !== null;
+  return decodesJpeg;
 }
 
 /** Of one scan a few rows are held at a time, of several all coefficients, two bytes each. */

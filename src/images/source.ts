@@ -41,6 +41,8 @@ export interface ImageSource {
   nameOf(index: number): string;
   /** What `raw` gives stays the same as long as this does; null, or left out, where that cannot be told. */
   stamp?(index: number): Promise<string | null>;
+  /** The file that holds this image and nothing else; left out where there is none. */
+  pathOf?(index: number): string;
   /** The content as stored: file bytes, or the elements. Not to be written to. */
   raw(index: number): Promise<Uint8Array>;
   /** Turns raw content into pixels of the size `fit.crop`; not called for tensors. */

@@ -1,5 +1,7 @@
 // Calls every function of the addon with seeded junk: node fuzz.mjs ADDON SEED CALLS. Prints what came of it.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const [path, seed, calls] = process.argv.slice(2);
 const addon = createRequire(import.meta.url)(path);
@@ -196,7 +198,43 @@ const resampling = (name) => {
     if (name !== 'resampleJpeg' || error.constructor !== Error) throw error;
   });
 };
+const fit = (victims) =>
+  trapped(
+    {
+      resize: rough(() => pick([null, 1, 4, 31])),
+      interpolation: rough(() => pick(['bilinear', 'bicubic', 'nearest', ''])),
+      crop: rough(() => trapped({ height: rough(() => pick([4, 1])), width: rough(side) }, victims)),
+    },
+    victims,
+  );
+const jpeg = readFileSync(new URL('../fixtures/images/odd.jpg', import.meta.url));
+const files = [
+  jpeg,
+  fileURLToPath(new URL('../fixtures/images/odd.jpg', import.meta.url)),
+  'none',
+  'a\0',
+  '',
+];
+const fitting = () => {
+  const victims = [new Uint8Array(pick([12, 12, 48, 4])), new Uint8Array(pick([32, 32, 32, 0]))];
+  const pending = addon.fitJpeg(
+    rough(() => pick([...files, pixels()])),
+    rough(() => pick([1, 3])),
+    rough(() => fit(victims)),
+    rough(() => pick([1, 1e6, 1e6])),
+    rough(() => victims[0]),
+    rough(() => pick([null, victims[1]])),
+  );
+  if (chance(0.2)) victims.forEach(detach);
+  return pending;
+};
 const functions = {
+  fitJpeg: fitting,
+  placement: () =>
+    addon.placement(
+      rough(() => trapped({ height: rough(side), width: rough(side) }, [])),
+      rough(() => fit([])),
+    ),
   resample: resampling,
   resampleJpeg: resampling,
   normalize: () =>

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openPicture } from '../../src/images/decode.js';
 import { fitPixels } from '../../src/images/fit.js';
-import { readImage } from '../../src/images/read-image.js';
+import { readImage, readPlainJpeg } from '../../src/images/read-image.js';
 import { native, type ResampleFilter } from '../../src/native.js';
 
 interface Transformed {
@@ -85,6 +85,25 @@ t.test('what cannot be read as Pillow reads it is refused with the reason', asyn
   const fit = { resize: 12, interpolation: 'bilinear' as const, crop: { height: 8, width: 8 } };
   for (const { file, error } of refused) {
     await t.rejects(readImage(bytesOf(file), 3, fit), { message: new RegExp(error) }, file);
+  }
+});
+
+t.test('JPEG files that are read in one go have the same pixels', async (t) => {
+  let plain = 0;
+  for (const one of transformed.filter(({ file }) => /\.jpg$/.test(file))) {
+    const { channels, crop } = one;
+    const out = new Uint8Array(crop[0] * crop[1] * channels);
+    const digest = Buffer.alloc(32);
+    if (!(await readPlainJpeg(join(folder, one.file), channels, fitOf(one), out, digest))) continue;
+    plain++;
+    const { mean, most } = difference(one, out);
+    if (most > 0) t.fail(row(one, mean, most));
+    if (!digest.equals(createHash('sha256').update(bytesOf(one.file)).digest())) t.fail(one.file);
+  }
+  t.equal(plain > 50, native().info().jpeg !== null, `${plain} cases`);
+  const fit = { resize: 12, interpolation: 'bilinear' as const, crop: { height: 8, width: 8 } };
+  for (const { file } of refused) {
+    t.notOk(await readPlainJpeg(join(folder, file), 3, fit, new Uint8Array(192), null), file);
   }
 });
 

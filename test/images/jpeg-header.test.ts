@@ -22,6 +22,16 @@ t.test('a JPEG header says how large the picture is, and whether it must be held
   t.match(readJpegHeader(bytes), { components: 3, scans: 'several' });
 });
 
+t.test('a segment that is too short for its own length is empty, as for decoders', (t) => {
+  const bytes = readFileSync(fixture('images/odd.jpg'));
+  for (const length of [0, 1, 2]) {
+    const comment = Buffer.from([0xff, 0xfe, 0, length]);
+    const file = Buffer.concat([bytes.subarray(0, 2), comment, bytes.subarray(2)]);
+    t.same(readJpegHeader(file), readJpegHeader(bytes));
+  }
+  t.end();
+});
+
 t.test('a file that ends before its picture is refused, one that ends later is left to the decoder', (t) => {
   const bytes = readFileSync(fixture('images/odd.jpg'));
   const frame = bytes.indexOf(Buffer.from([0xff, 0xc0]));
