@@ -35,10 +35,18 @@ async function read({ path, column }: ParquetRequest): Promise<unknown> {
   try {
     const { size } = await handle.stat();
     const file = bufferOf(fileRange(handle, path, 0, size));
-    return await (column ? readColumn(file, column) : parquetMetadataAsync(file, { geoparquet: false }));
+    return await (column ? readColumn(file, column) : readFooter(file));
   } finally {
     await handle.close();
   }
+}
+
+async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {
+  const { byteLength } = file;
+  const end =
+    byteLength < 12 ? '' : Buffer.from(await file.slice(byteLength - 4, byteLength)).toString('latin1');
+  if (end !== 'PAR1') throw new Error('it is cut off or of another kind: it does not end with PAR1');
+  return parquetMetadataAsync(file, { geoparquet: false });
 }
 
 async function readColumn(file: AsyncBuffer, metadata: FileMetaData): Promise<unknown[]> {

@@ -29,12 +29,16 @@ export type ParquetAnswer =
 
 /** While one answer is on its way, the next is worked on; each may be a row group of a gigabyte. */
 const AT_ONCE = 2;
-/** Also on a slow disk and a busy machine; and so much more for what is large. */
-const MOST_SECONDS = 60;
+/** What a request may take. */
+interface Limits {
+  /** And more for a large row group, as a slow disk or a busy machine needs it. */
+  seconds: number;
+  /** A damaged page may fill it. A million values need some 800, without their bytes, which are not in it. */
+  heapMiB: number;
+}
+
 const LEAST_BYTES_A_SECOND = 1e6;
 const IDLE_MS = 10_000;
-/** A damaged page may fill it; the values' own bytes are not in it, and two million values need half. */
-const HEAP_MIB = 768;
 
 interface Pending {
   path: string;
@@ -57,15 +61,16 @@ class Ended extends Error {
   }
 }
 
-/** The same kind of file as this one: TypeScript where a loader runs it. */
-const script = fileURLToPath(new URL(`./parquet-child${extname(import.meta.url)}`, import.meta.url));
+/** The same kind of file as this one: TypeScript where a loader runs it, which is then needed there too. */
+const ending = extname(import.meta.url);
+const script = fileURLToPath(new URL(`./parquet-child${ending}`, import.meta.url));
+const loaders = ending === '.ts' ? process.execArgv : [];
 
 export class ParquetProcess {
   readonly #turns = new Budget(AT_ONCE);
   #child: Child | null = null;
 
-  /** @param mostSeconds - that a request may take, were it for no data at all */
-  constructor(public mostSeconds = MOST_SECONDS) {}
+  constructor(readonly limits: Limits = { seconds: 60, heapMiB: 1536 }) {}
 
   /** @throws as {@link column} */
   async footer(path: string): Promise<FileMetaData> {
@@ -88,10 +93,10 @@ export class ParquetProcess {
   }
 
   async #ask(request: ParquetRequest): Promise<unknown> {
-    const mostSeconds = this.mostSeconds + bytesOf(request.column) / LEAST_BYTES_A_SECOND;
+    const seconds = this.limits.seconds + bytesOf(request.column) / LEAST_BYTES_A_SECOND;
     const send = () => {
-      if (!this.#child?.running) this.#child = new Child(request.path);
-      return this.#child.ask(request, mostSeconds);
+      if (!this.#child?.running) this.#child = new Child(request.path, this.limits.heapMiB);
+      return this.#child.ask(request, seconds);
     };
     try {
       // Once more alone, since it may have ended for another request.
@@ -124,12 +129,12 @@ class Child {
    * @param path - for which it is started
    * @throws CritmapError when it cannot be
    */
-  constructor(path: string) {
+  constructor(path: string, heapMiB: number) {
     try {
       this.#process = fork(script, [], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-        execArgv: [...process.execArgv, `--max-old-space-size=${HEAP_MIB}`],
+        execArgv: [...loaders, `--max-old-space-size=${heapMiB}`],
       });
     } catch (thrown) {
       throw notStarted(path, thrown);
@@ -164,10 +169,10 @@ class Child {
     return (this.#running && this.#process.pid) || null;
   }
 
-  ask(request: ParquetRequest, mostSeconds: number): Promise<unknown> {
+  ask(request: ParquetRequest, seconds: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const id = this.#requests++;
-      this.#pending.set(id, { path: request.path, secondsLeft: mostSeconds, resolve, reject });
+      this.#pending.set(id, { path: request.path, secondsLeft: seconds, resolve, reject });
       this.#hold();
       // What goes wrong here shows in the process's end; one that was not started has no such function.
       this.#process.send?.({ id, request }, () => {});

@@ -9,7 +9,7 @@ const IMAGE_NAMES = ['image', 'img'];
 
 /** What one row group may hold decompressed: it is in memory as a whole. */
 const MOST_GROUP_BYTES = 2 ** 30;
-const MOST_GROUP_ROWS = 2 ** 21;
+const MOST_GROUP_ROWS = 2 ** 20;
 
 export interface ParquetColumns {
   image: string;

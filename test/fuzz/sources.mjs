@@ -132,8 +132,17 @@ function damageTar(tar, seeds, random) {
   return mended;
 }
 
+/** Half of them have a whole footer, which says where everything is. */
+function damageParquet(parquet, seeds, random) {
+  if (random(2) === 0) return mutate(parquet, seeds, random);
+  const pages = parquet.subarray(0, parquet.length - 8 - parquet.readUInt32LE(parquet.length - 8));
+  const damaged = Buffer.alloc(pages.length);
+  mutate(pages, seeds, random).copy(damaged);
+  return Buffer.concat([damaged, parquet.subarray(pages.length)]);
+}
+
 // A damaged file may keep its reader busy for as long as it is let.
-parquetProcess.mostSeconds = 3;
+parquetProcess.limits.seconds = 3;
 
 await fuzzAll({
   png: inFolder('png', named(/\.png$/), damagePng),
@@ -141,7 +150,7 @@ await fuzzAll({
   others: inFolder('tif', named(/\.(?:webp|tif|gif|avif)$/)),
   tar: one('a.tar', named(/\.tar$/), damageTar),
   // Of the others nothing is read.
-  parquet: one('a.parquet', named(/(?<!text|two-labels)\.parquet$/)),
+  parquet: one('a.parquet', named(/(?<!text|two-labels)\.parquet$/), damageParquet),
   npy: one('a.npy', read('images.npy')),
   npz: one('a.npz', read('stored.npz', 'deflated.npz')),
 });
