@@ -6,6 +6,7 @@ import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
 import { type ModelInput, modelInput } from '../model-input.js';
 import type { ResampleFilter } from '../native.js';
+import { cannotWrite } from '../write-error.js';
 import { type ModelChoice, openModel } from './model-options.js';
 import type { ProgressLine } from './progress.js';
 
@@ -46,7 +47,10 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
   try {
     line.clear();
     const survey = await surveyImages(set);
-    if (preview !== undefined) await writeFile(preview, await contactSheet(set));
+    if (preview !== undefined) {
+      const sheet = await contactSheet(set);
+      await writeFile(preview, sheet).catch((error) => Promise.reject(cannotWrite(preview, error)));
+    }
     process.stdout.write(
       json ? `${JSON.stringify(describe(set, survey), null, 1)}\n` : text(set, survey, job),
     );
@@ -104,16 +108,19 @@ function text(set: ImageSet, survey: SourceSurvey, { preview }: InspectData): st
   return `${lines.join('\n')}\n`;
 }
 
-function firstOf({ names, indices, count }: ImageSet): string {
-  const some = names ? names.slice(0, 3) : [...indices.slice(0, 3)];
-  return `${some.join(', ')}${count > some.length ? ', ...' : ''}`;
+const firstOf = ({ names, indices, count }: ImageSet) =>
+  someOf(names ? names.slice(0, 4) : [...indices.slice(0, 4)], count);
+
+/** The first three of so many. */
+function someOf(items: readonly (string | number)[], count: number): string {
+  return `${items.slice(0, 3).join(', ')}${count > 3 ? ', ...' : ''}`;
 }
 
 function labelText({ labels, classNames, maxLabel }: ImageSet): string {
   if (!labels) return 'none';
   const seen = new Set(labels).size;
   const of = classNames
-    ? `${classNames.length} (${classNames.slice(0, 3).join(', ')}, ...)`
+    ? `${classNames.length} (${someOf(classNames, classNames.length)})`
     : `0 to ${maxLabel}`;
   return `${seen} classes in the sample, of ${of}`;
 }
