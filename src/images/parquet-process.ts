@@ -198,8 +198,9 @@ class Child {
   }
 
   #reason(path: string): Error {
-    if (this.#late) return new Error('there is no end to what it says of itself');
-    if (this.#process.signalCode !== 'SIGKILL') return new Error('it says of itself what cannot be');
+    if (this.#late) return new Error('it is damaged: reading it would never end');
+    if (this.#process.signalCode !== 'SIGKILL')
+      return new Error('it is damaged: reading it would fill the memory');
     return new CritmapError(
       'ERR_IMAGES',
       `${path}: the process that read it was killed, which happens when memory runs out; close other programs, or write the file with smaller row groups`,

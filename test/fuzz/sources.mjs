@@ -42,6 +42,8 @@ async function readSome(path, channels, most, use) {
 const one = (name, seeds, damage) => ({
   seeds,
   damage,
+  // What the C library keeps after many reads of other threads.
+  mostBytes: 2 ** 28,
   run: async (bytes) => readSome(written(name, bytes), 3, 2),
 });
 
@@ -54,7 +56,8 @@ function inFolder(ending, seeds, damage) {
   return {
     seeds,
     damage,
-    mostBytes: 2 ** 30,
+    // The largest picture that is read takes half of it, and is copied once.
+    mostBytes: 2 ** 31,
     batch: BATCH,
     async runAll(files, first) {
       written(WHOLE, read('rgb.png')[0]);

@@ -31,7 +31,7 @@ function footer(name: string, bytes: Buffer): string {
   return written(name, Buffer.concat([Buffer.from('PAR1'), bytes, length, Buffer.from('PAR1')]));
 }
 
-const open = (path: string) =>
+const openAll = (path: string) =>
   openImages(path, { shape: { channels: 3, height: 8, width: 8 }, images: 'all', resize: 8 });
 
 const exists = (pid: number) => {
@@ -49,11 +49,14 @@ const gone = async (pid: number) => {
 t.test('a damaged file is refused with its name, and those read with it are not', async (t) => {
   const copies = [0, 1, 2].map((at) => join(dir, `copy-${at}.parquet`));
   for (const copy of copies) copyFileSync(whole, copy);
-  const sets = await Promise.all([endless, ...copies].map(open));
+  const sets = await Promise.all([endless, ...copies].map(openAll));
   t.teardown(() => Promise.all(sets.map((set) => set.close())));
   const [damaged, ...others] = await Promise.allSettled(sets.map((set) => set.fingerprint()));
   t.match(damaged, {
-    reason: { code: 'ERR_IMAGES', message: /run\.parquet row 0: is no readable Parquet file \(it says/ },
+    reason: {
+      code: 'ERR_IMAGES',
+      message: /run\.parquet row 0: is no readable Parquet file \(it is damaged/,
+    },
   });
   t.strictSame(
     others.map((other) => other.status === 'fulfilled' && other.value),
@@ -82,10 +85,10 @@ t.test('a footer cannot fill the memory of the process that asks', async (t) => 
   // Lists in lists, each of thirty million elements.
   const list = Buffer.from([0xf9, 0xff, 0xff, 0xff, 0x0f]);
   const path = footer('lists.parquet', Buffer.concat([Buffer.from([0x19]), ...Array(400).fill(list)]));
-  await t.rejects(open(path), {
+  await t.rejects(openAll(path), {
     code: 'ERR_IMAGES',
     message:
-      /lists\.parquet: is no readable Parquet file \(it says of itself what cannot be\); copy it again/,
+      /lists\.parquet: is no readable Parquet file \(it is damaged: reading it would fill the memory\); copy it again/,
   });
   t.match(await parquetProcess.footer(whole), { num_rows: 8n });
 });
@@ -97,7 +100,7 @@ t.test('a file that has no end for its reader is given up', async (t) => {
   const asked = own.footer(path);
   await setImmediate();
   const first = own.pid!;
-  await t.rejects(asked, { message: 'there is no end to what it says of itself' });
+  await t.rejects(asked, { message: 'it is damaged: reading it would never end' });
   await gone(first);
   own.limits.seconds = 60;
   t.match(await own.footer(whole), { num_rows: 8n }, 'and others are read');
@@ -105,10 +108,10 @@ t.test('a file that has no end for its reader is given up', async (t) => {
 
 t.test('files that end early, or are gone meanwhile, are refused in words', async (t) => {
   const cut = written('cut.parquet', readFileSync(whole).subarray(0, 2000));
-  await t.rejects(open(cut), { message: /cut\.parquet: .*\(it is cut off or of another kind/ });
+  await t.rejects(openAll(cut), { message: /cut\.parquet: .*\(it is cut off or of another kind/ });
   const passing = join(dir, 'passing.parquet');
   copyFileSync(whole, passing);
-  const set = await open(passing);
+  const set = await openAll(passing);
   t.teardown(() => set.close());
   rmSync(passing);
   await t.rejects(set.fingerprint(), { message: /passing\.parquet row 0: does not exist/ });
