@@ -5,8 +5,9 @@
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { CritmapError, messageOf } from './errors.js';
+import { CritmapError } from './errors.js';
 import type { Comparison } from './native.js';
+import { cannotWrite } from './write-error.js';
 
 const number = z.number();
 
@@ -161,7 +162,7 @@ export class Journal {
     } catch (error) {
       // A full disk may have taken half a line: the next one must not be glued to it.
       await this.handle.truncate(this.length).catch(() => {});
-      throw new CritmapError('ERR_RUN', `cannot write ${this.path}: ${messageOf(error)}`, { cause: error });
+      throw cannotWrite(this.path, error);
     }
   }
 

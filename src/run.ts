@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { CritmapError, messageOf } from './errors.js';
 import { type Finished, Journal } from './journal.js';
 import { makeDirectory } from './make-directory.js';
+import { cannotWrite } from './write-error.js';
 
 const identity = z.object({
   model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
@@ -183,7 +184,11 @@ async function lock(directory: string): Promise<() => Promise<void>> {
       await writeFile(path, mine, { flag: 'wx' });
       return () => rm(path, { force: true });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(directory, error);
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        // A full disk has a place for its name and none for its content.
+        await rm(path, { force: true }).catch(() => {});
+        throw cannotWrite(directory, error);
+      }
     }
     const holder = await holderOf(path);
     if (attempt > 0 || (holder && (await isAlive(holder)))) {
@@ -243,22 +248,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
     }
     await rename(temporary, path);
   } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
     throw cannotWrite(path, error);
   }
-}
-
-function cannotWrite(path: string, error: unknown): CritmapError {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const reasons: Record<string, string> = {
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    ENOTDIR: 'a part of the path is a file',
-    EEXIST: 'there is a file of that name',
-    ENOENT: 'no directory can be made there',
-  };
-  return new CritmapError('ERR_RUN', `cannot write ${path}: ${reasons[code] ?? messageOf(error)}`, {
-    cause: error,
-  });
 }

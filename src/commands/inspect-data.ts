@@ -6,6 +6,7 @@ import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
 import { type ModelInput, modelInput } from '../model-input.js';
 import type { ResampleFilter } from '../native.js';
+import { cannotWrite } from '../write-error.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import type { ProgressLine } from './progress.js';
 
@@ -31,6 +32,12 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
   if (!hasModel && /\.np[yz]$/i.test(data)) {
     throw new CritmapError('ERR_OPTION', `${data} has images of one model's size; give the MODEL too`);
   }
+  if (preview !== undefined && !/\.png$/i.test(preview)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `--preview ${preview} is written as PNG; give a name that ends with .png`,
+    );
+  }
   const input = hasModel ? modelInput(await openModel(job), crop) : usualInput(crop);
   const set = await openImages(data, {
     ...input,
@@ -46,7 +53,10 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
   try {
     line.clear();
     const survey = await surveyImages(set);
-    if (preview !== undefined) await writeFile(preview, await contactSheet(set));
+    if (preview !== undefined) {
+      const sheet = await contactSheet(set);
+      await writeFile(preview, sheet).catch((error) => Promise.reject(cannotWrite(preview, error)));
+    }
     process.stdout.write(
       json ? `${JSON.stringify(describe(set, survey), null, 1)}\n` : text(set, survey, job),
     );
@@ -74,46 +84,77 @@ function describe(set: ImageSet, survey: SourceSurvey) {
 const MOST_SHOWN = 20;
 
 function text(set: ImageSet, survey: SourceSurvey, { preview }: InspectData): string {
-  const { count, total, skipped, transform, shape } = set;
+  const { count, total, skipped } = set;
   const drawn = count + skipped.length;
-  const counted = (counts: Record<string, number>) =>
-    Object.entries(counts)
-      .map(([name, of]) => `${of.toLocaleString('en')} ${name}`)
-      .join(', ');
   const lines = [
-    `${set.source}  ${total.toLocaleString('en')} images`,
-    `sample   ${drawn.toLocaleString('en')} with --data-seed ${set.dataSeed}: ${firstOf(set)}`,
+    `${set.source}  ${number(total)} images`,
+    ...folded('sample', `${number(drawn)} with --data-seed ${set.dataSeed}: `, firstOf(set)),
   ];
-  if (survey.formats) lines.push(`formats  ${counted(survey.formats)}`);
-  if (survey.sizes) {
-    const { width, height } = survey.sizes;
-    lines.push(
-      `sizes    ${width.least} to ${width.most} wide, ${height.least} to ${height.most} high; median ${width.median} x ${height.median}`,
-    );
+  if (survey.formats) {
+    const counts = Object.entries(survey.formats).map(([name, of]) => `${number(of)} ${name}`);
+    lines.push(...folded('formats', '', counts));
   }
-  lines.push(`labels   ${labelText(set)}`, `bad      ${skipped.length} of ${drawn}`);
+  if (survey.sizes) lines.push(`sizes    ${sizeText(survey.sizes)}`);
+  lines.push(`labels   ${labelText(set)}`, `bad      ${number(skipped.length)} of ${number(drawn)}`);
   for (const { image, problem } of skipped.slice(0, MOST_SHOWN)) lines.push(`         ${image}: ${problem}`);
-  if (skipped.length > MOST_SHOWN) lines.push(`         and ${skipped.length - MOST_SHOWN} more, see --json`);
-  const steps =
-    transform.kind === 'tensors'
-      ? 'taken as they are'
-      : `${transform.resize === null ? '' : `short side to ${transform.resize}, `}${shape.width} x ${shape.height} at the centre, mean ${transform.mean.join(',')}, std ${transform.std.join(',')}`;
-  lines.push(`pixels   ${steps}`);
+  if (skipped.length > MOST_SHOWN) {
+    lines.push(`         and ${number(skipped.length - MOST_SHOWN)} more, see --json`);
+  }
+  lines.push(...folded('pixels', '', steps(set)));
   if (preview !== undefined) lines.push(`preview  ${preview}`);
   lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
   return `${lines.join('\n')}\n`;
 }
 
-function firstOf({ names, indices, count }: ImageSet): string {
-  const some = names ? names.slice(0, 3) : [...indices.slice(0, 3)];
-  return `${some.join(', ')}${count > some.length ? ', ...' : ''}`;
+const number = (of: number) => of.toLocaleString('en');
+
+const COLUMNS = 80;
+const INDENT = 9;
+
+/** A list behind its name, in as many lines as it takes on a narrow terminal. */
+function folded(name: string, head: string, items: readonly string[]): string[] {
+  const lines = [`${name.padEnd(INDENT)}${head}`];
+  for (const [at, item] of items.entries()) {
+    const piece = at < items.length - 1 ? `${item}, ` : item;
+    const last = lines.at(-1)!;
+    const fits = last.length + piece.trimEnd().length <= COLUMNS || last.length <= INDENT;
+    if (fits) lines[lines.length - 1] = last + piece;
+    else lines.push(' '.repeat(INDENT) + piece);
+  }
+  return lines.map((line) => line.trimEnd());
 }
+
+function steps({ transform, shape }: ImageSet): string[] {
+  if (transform.kind === 'tensors') return ['taken as they are'];
+  const { resize, mean, std } = transform;
+  return [
+    ...(resize === null ? [] : [`short side to ${resize}`]),
+    `${shape.width} x ${shape.height} at the centre`,
+    `mean ${mean.join(' ')}`,
+    `std ${std.join(' ')}`,
+  ];
+}
+
+function sizeText({ width, height }: NonNullable<SourceSurvey['sizes']>): string {
+  const spread = (of: typeof width) => (of.least === of.most ? `${of.most}` : `${of.least} to ${of.most}`);
+  const same = width.least === width.most && height.least === height.most;
+  if (same) return `all ${width.most} x ${height.most}`;
+  return `${spread(width)} wide, ${spread(height)} high; median ${width.median} x ${height.median}`;
+}
+
+/** The first three names, or positions in an array. */
+const firstOf = ({ names, indices, count }: ImageSet) =>
+  firstThree(names ? names.slice(0, 3) : [...indices.slice(0, 3)], count);
+
+const firstThree = (items: readonly (string | number)[], count: number) => [
+  ...items.slice(0, 3).map(String),
+  ...(count > 3 ? ['...'] : []),
+];
 
 function labelText({ labels, classNames, maxLabel }: ImageSet): string {
   if (!labels) return 'none';
-  const seen = new Set(labels).size;
-  const of = classNames
-    ? `${classNames.length} (${classNames.slice(0, 3).join(', ')}, ...)`
-    : `0 to ${maxLabel}`;
-  return `${seen} classes in the sample, of ${of}`;
+  const seen = number(new Set(labels).size);
+  if (!classNames) return `${seen} classes in the sample, the highest ${maxLabel}`;
+  const names = firstThree(classNames, classNames.length).join(', ');
+  return `${seen} of ${number(classNames.length)} classes in the sample (${names})`;
 }

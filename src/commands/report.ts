@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../make-directory.js';
 import type { Summary } from '../summary.js';
+import { cannotWrite } from '../write-error.js';
 import { text } from './option-values.js';
 
 export const reportCommand: CommandModule<
@@ -43,6 +43,6 @@ export async function writeReport(
     await makeDirectory(dirname(resolve(path)));
     await writeFile(path, html);
   } catch (error) {
-    throw new CritmapError('ERR_RUN', `cannot write ${path}: ${messageOf(error)}`, { cause: error });
+    throw cannotWrite(path, error);
   }
 }

@@ -42,5 +42,5 @@ export async function contactSheet(set: ImageSet): Promise<Buffer> {
     channels: 3 as const,
     background: 'white',
   };
-  return sharp({ create: sheet }).composite(tiles).png().toBuffer();
+  return sharp({ create: sheet }).composite(tiles).removeAlpha().png().toBuffer();
 }

@@ -69,7 +69,12 @@ export async function openImages(source: string, options: ImageOptions): Promise
     }
     const { digests, bad } = await checkImages(crops, drawn, { signal, onProgress });
     if (bad.length === drawn.length) throw badImagesError(source, bad, drawn.length);
-    if (bad.length > 0) warn(`${source}: ${bad.length} of ${drawn.length} images are left out, see skipped`);
+    if (bad.length > 0) {
+      const lists = `critmap inspect --data ${source} lists them`;
+      warn(
+        `${source}: ${bad.length} of ${drawn.length} images are left out, since they cannot be used; ${lists}`,
+      );
+    }
     const isBad = new Set(bad.map(({ index }) => index));
     const good = [...drawn.keys()].filter((at) => !isBad.has(drawn[at]!));
     return new SampledImages({

@@ -1,14 +1,21 @@
 /**
- * The process that reads Parquet columns ({@link ColumnReader} starts it). The library trusts what pages say of
- * themselves: a damaged one can make it write past an array until the process ends, which may be this one only.
+ * The process that reads Parquet files ({@link ParquetProcess} starts it). The library believes what footers and pages
+ * say of themselves: a damaged one can make it fill the memory until the process ends, which may be this one only.
  */
 import { open } from 'node:fs/promises';
-import { type Compressors, parquetRead } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { messageOf } from '../errors.js';
 import { fileRange } from './byte-range.js';
-import type { ColumnAnswer, ColumnRequest } from './parquet-columns.js';
+import { fileError, ImageError } from './input-error.js';
 import { bufferOf } from './parquet-file.js';
+import type { ParquetAnswer, ParquetRequest } from './parquet-process.js';
 
 const MOST_PAGE_BYTES = 2 ** 30;
 
@@ -23,36 +30,51 @@ const bounded: Compressors = Object.fromEntries(
   ]),
 );
 
-async function read({ path, metadata, column, rowStart, rowEnd }: ColumnRequest): Promise<unknown[]> {
-  const handle = await open(path, 'r');
+async function read({ path, column }: ParquetRequest): Promise<unknown> {
+  const handle = await open(path, 'r').catch((thrown) => Promise.reject(fileError(path, thrown)));
   try {
     const { size } = await handle.stat();
-    let values: unknown[] = [];
-    await parquetRead({
-      file: bufferOf(fileRange(handle, path, 0, size)),
-      metadata,
-      columns: [column],
-      rowStart,
-      rowEnd,
-      utf8: false,
-      compressors: bounded,
-      onComplete: (rows) => {
-        values = rows.map(([value]) => value as unknown);
-      },
-    });
-    return values;
+    const file = bufferOf(fileRange(handle, path, 0, size));
+    return await (column ? readColumn(file, column) : readFooter(file));
   } finally {
     await handle.close();
   }
 }
 
+async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {
+  const { byteLength } = file;
+  const end =
+    byteLength < 12 ? '' : Buffer.from(await file.slice(byteLength - 4, byteLength)).toString('latin1');
+  if (end !== 'PAR1') throw new Error('it is cut off or of another kind: it does not end with PAR1');
+  return parquetMetadataAsync(file, { geoparquet: false });
+}
+
+async function readColumn(file: AsyncBuffer, metadata: FileMetaData): Promise<unknown[]> {
+  let values: unknown[] = [];
+  await parquetRead({
+    file,
+    metadata,
+    utf8: false,
+    compressors: bounded,
+    onComplete: (rows) => {
+      values = rows.map(([value]) => value as unknown);
+    },
+  });
+  return values;
+}
+
+function refusalOf(id: number, thrown: unknown): ParquetAnswer {
+  if (thrown instanceof ImageError) return { id, problem: thrown.problem, of: 'file' };
+  return { id, problem: messageOf(thrown), of: thrown instanceof TypeError ? 'structure' : 'content' };
+}
+
 // Ctrl-C is for the process that asked; this one ends with it.
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
-process.on('message', async ({ id, request }: { id: number; request: ColumnRequest }) => {
-  const answer: ColumnAnswer = await read(request).then(
-    (values) => ({ id, values }),
-    (thrown: unknown) => ({ id, problem: messageOf(thrown), structure: thrown instanceof TypeError }),
+process.on('message', async ({ id, request }: { id: number; request: ParquetRequest }) => {
+  const answer: ParquetAnswer = await read(request).then(
+    (value) => ({ id, value }),
+    (thrown: unknown) => refusalOf(id, thrown),
   );
   process.send?.(answer);
 });

@@ -9,7 +9,7 @@ const IMAGE_NAMES = ['image', 'img'];
 
 /** What one row group may hold decompressed: it is in memory as a whole. */
 const MOST_GROUP_BYTES = 2 ** 30;
-const MOST_GROUP_ROWS = 10_000_000;
+const MOST_GROUP_ROWS = 2 ** 20;
 
 export interface ParquetColumns {
   image: string;
@@ -101,7 +101,7 @@ export function groupRows(metadata: FileMetaData, byteLength: number, name: stri
   const rows = metadata.row_groups.map((group) => {
     const count = Number(group.num_rows);
     if (!(Number.isSafeInteger(count) && count >= 0 && count <= MOST_GROUP_ROWS)) {
-      throw imageError(name, `has a row group of ${group.num_rows} rows`, 'write it again');
+      throw imageError(name, `has a row group of ${group.num_rows} rows`, 'write it with smaller row groups');
     }
     for (const { meta_data } of group.columns) {
       const packed = Number(meta_data?.total_compressed_size ?? Number.NaN);
@@ -131,10 +131,10 @@ export function groupRows(metadata: FileMetaData, byteLength: number, name: stri
 }
 
 /**
- * The same file as if it had one leaf only. What is not wanted is then not read, and the library has a single promise
- * a row group: of several that fail it leaves all but the first unhandled, which would end the process.
+ * The same file as if it had one leaf and one row group only. What is not wanted is then not read, and the library has
+ * a single promise: of several that fail it leaves all but the first unhandled, which would end the process.
  */
-export function onlyLeaf(metadata: FileMetaData, path: readonly string[]): FileMetaData {
+export function onlyLeaf(metadata: FileMetaData, path: readonly string[], group: number): FileMetaData {
   const column = parquetSchema(metadata).children.find(({ element }) => element.name === path[0])!;
   const inner = column.children.find(({ element }) => element.name === path[1]);
   const root = { ...metadata.schema[0]!, num_children: 1 };
@@ -142,9 +142,13 @@ export function onlyLeaf(metadata: FileMetaData, path: readonly string[]): FileM
     ? [root, { ...column.element, num_children: 1 }, inner.element]
     : [root, column.element];
   const wanted = path.join('\0');
-  const row_groups = metadata.row_groups.map((group) => ({
-    ...group,
-    columns: group.columns.filter(({ meta_data }) => meta_data?.path_in_schema.join('\0') === wanted),
-  }));
-  return { ...metadata, schema, row_groups };
+  const whole = metadata.row_groups[group]!;
+  const columns = whole.columns.filter(({ meta_data }) => meta_data?.path_in_schema.join('\0') === wanted);
+  return {
+    version: metadata.version,
+    schema,
+    num_rows: whole.num_rows,
+    row_groups: [{ ...whole, columns }],
+    metadata_length: metadata.metadata_length,
+  };
 }

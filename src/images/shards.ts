@@ -36,9 +36,6 @@ export async function shardsOf(source: string): Promise<Shards | null> {
     if (/[*?]/.test(name) && !(await exists(name))) files.push(...(await matching(name)));
     else files.push(name);
   }
-  for (const file of files) {
-    await stat(file).catch((thrown: unknown) => Promise.reject(fileError(file, thrown)));
-  }
   return checked(source, files);
 }
 
@@ -48,8 +45,13 @@ export async function shardsOf(source: string): Promise<Shards | null> {
  * @throws CritmapError ERR_IMAGES when they are of both kinds or of several splits
  */
 export async function shardsIn(folder: string): Promise<Shards | null> {
-  const names = await readdir(folder).catch((thrown: unknown) => Promise.reject(fileError(folder, thrown)));
-  const shards = names.filter((name) => SHARD.test(name) && !name.startsWith('.')).sort(compareCodePoints);
+  const entries = await readdir(folder, { withFileTypes: true }).catch((thrown: unknown) =>
+    Promise.reject(fileError(folder, thrown)),
+  );
+  const shards = entries
+    .filter((entry) => SHARD.test(entry.name) && !entry.name.startsWith('.') && !entry.isDirectory())
+    .map(({ name }) => name)
+    .sort(compareCodePoints);
   if (shards.length === 0) return null;
   // As the Hugging Face hub names them: train-00000-of-00014.parquet.
   const splits = new Set(shards.map((name) => /^(train|validation|valid|val|test)\b/i.exec(name)?.[1] ?? ''));
@@ -77,7 +79,12 @@ async function matching(pattern: string): Promise<string[]> {
   return found.map((name) => join(folder, name));
 }
 
-function checked(source: string, files: readonly string[]): Shards {
+async function checked(source: string, files: readonly string[]): Promise<Shards> {
+  for (const file of files) {
+    const info = await stat(file).catch((thrown: unknown) => Promise.reject(fileError(file, thrown)));
+    // Opening a named pipe would wait for whoever writes to it.
+    if (!info.isFile()) throw imageError(file, 'is not a regular file', 'take it out, or name the others');
+  }
   const kinds = new Set(files.map((file) => SHARD.exec(file)?.[1]?.toLowerCase()));
   const [kind] = kinds;
   if (kinds.size !== 1 || (kind !== 'tar' && kind !== 'parquet')) {

@@ -46,7 +46,7 @@ export async function surveyImages(set: ImageSet, signal?: AbortSignal): Promise
   );
   if (formats.size === 0) return { formats: null, sizes: null };
   return {
-    formats: Object.fromEntries([...formats].sort(([, a], [, b]) => b - a)),
+    formats: Object.fromEntries([...formats].sort(([x, a], [y, b]) => b - a || (x < y ? -1 : 1))),
     sizes: widths.length === 0 ? null : { width: spread(widths), height: spread(heights) },
   };
 }

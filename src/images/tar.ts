@@ -11,6 +11,7 @@ import { stampOf } from './cache/stamps.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
 import { IMAGE_EXTENSIONS } from './folder-listing.js';
 import { fileError, imageError } from './input-error.js';
+import { shardIndex } from './shard-index.js';
 import { shardNames } from './shards.js';
 import type { ImageSource } from './source.js';
 import { indexTar, type TarMember } from './tar-index.js';
@@ -146,20 +147,10 @@ function assemble(
   withLabels: boolean,
   close: () => Promise<void>,
 ): ImageSource {
-  const starts: number[] = [];
-  let total = 0;
-  for (const { paths } of shards) {
-    starts.push(total);
-    total += paths.length;
-  }
+  const { total, locate } = shardIndex(shards, ({ paths }) => paths.length);
   if (total === 0) {
     throw imageError(source, 'no images in it', `give tar files with ${IMAGE_EXTENSIONS.join(' ')} files`);
   }
-  const locate = (index: number) => {
-    let shard = starts.length - 1;
-    while (starts[shard]! > index || shards[shard]!.paths.length === 0) shard--;
-    return { shard: shards[shard]!, at: index - starts[shard]! };
-  };
   const nameOf = (index: number) => {
     const { shard, at } = locate(index);
     return `${shard.range.name} (${shard.paths[at]})`;

@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
@@ -59,10 +59,10 @@ t.test('inspect --data says what is there, without a model', async (t) => {
     /photos {2}4 images/,
     /sample +4 with --data-seed 0: cat\/1\.jpg, cat\/2\.jpg, dog\/1\.jpg, \.\.\./,
     /formats +3 jpeg srgb, 1 png srgb/,
-    /sizes +40 to 60 wide, 36 to 36 high; median 40 x 36/,
-    /labels +2 classes in the sample, of 2 \(cat, dog/,
+    /sizes +40 to 60 wide, 36 high; median 40 x 36/,
+    /labels +2 of 2 classes in the sample \(cat, dog\)\n/,
     /bad +0 of 4/,
-    /pixels +short side to 256, 224 x 224 at the centre/,
+    /pixels +short side to 256, 224 x 224 at the centre, mean 0\.485 0\.456 0\.406,\n {9}std 0\.229/,
   ]) {
     t.match(stdout, line);
   }
@@ -83,6 +83,27 @@ t.test('--preview shows what the model sees, --json is for machines', async (t) 
   const red = data[((4 + side / 2) * info.width + 4 + side / 2) * info.channels]!;
   t.ok(red < 60, 'the first one, grey for this model');
   t.equal(data[0], 255, 'white between them');
+});
+
+t.test('sizes that are the same are said once, classes without names by the highest', async (t) => {
+  const { code, stdout, stderr } = await critmap(
+    'inspect',
+    '--data',
+    fixture('images/pax-{000000..000001}.tar'),
+  );
+  t.equal(code, 0, stderr);
+  t.match(stdout, /sizes {4}all 10 x 8\n/);
+  t.match(stdout, /labels {3}3 classes in the sample, the highest 2\n/);
+});
+
+t.test('a preview that cannot be written is one line', async (t) => {
+  mkdirSync(at('a.png'));
+  const inspect = (name: string) => critmap('inspect', '--data', at('photos'), '--preview', at(name));
+  const folder = await inspect('a.png');
+  t.match(folder, { code: 1, stderr: /^critmap: cannot write .*a\.png: it is a directory\n$/ });
+  // It might be one of the images.
+  const photo = await inspect(join('photos', 'cat', '1.jpg'));
+  t.match(photo, { code: 2, stderr: /1\.jpg is written as PNG; give a name that ends with \.png\n$/ });
 });
 
 t.test('every file that cannot be used is listed with its reason', async (t) => {

@@ -1,4 +1,5 @@
 /** Tar and Parquet files as sources; the fixtures are of `oracle/make_image_shards.py`. */
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -27,6 +28,7 @@ async function identify(set: Awaited<ReturnType<typeof open>>): Promise<number[]
   return found;
 }
 
+const END = Buffer.alloc(1024);
 const upTo = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
 
 t.test('a pattern of Parquet files is one source, with labels and class names', async (t) => {
@@ -42,6 +44,12 @@ t.test('a pattern of Parquet files is one source, with labels and class names', 
   t.match(star, { names: set.names, labels: null });
   const third = await open(t, shard('hub-*.parquet'), { images: 4, dataSeed: 3 });
   t.same(await identify(third), [...third.indices]);
+});
+
+t.test('images are the same however their pages are packed', async (t) => {
+  for (const name of ['brotli-v2', 'gzip-v2', 'lz4-delta']) {
+    t.same(await identify(await open(t, shard(`${name}.parquet`))), [0, 1], name);
+  }
 });
 
 t.test('the column of labels is chosen where there are several', async (t) => {
@@ -125,6 +133,29 @@ t.test('shards that are not there, or of two kinds, are named', async (t) => {
   for (const [source, message] of refused) await t.rejects(open(t, source), { code: 'ERR_IMAGES', message });
 });
 
+t.test(
+  'a named pipe among shards is refused, not waited for',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const dir = t.testdir({ tars: {}, album: { 'b.tar': {} } });
+    spawnSync('mkfifo', [join(dir, 'tars', 'a.tar')]);
+    const message = /a\.tar: is not a regular file; take it out, or name the others/;
+    await t.rejects(open(t, join(dir, 'tars')), { code: 'ERR_IMAGES', message });
+    await t.rejects(open(t, join(dir, 'tars', '*.tar')), { code: 'ERR_IMAGES', message });
+    copyFileSync(shard('rgb.png'), join(dir, 'album', 'b.tar', '1.png'));
+    t.equal((await open(t, join(dir, 'album'))).count, 1, 'a folder of images may have any name');
+  },
+);
+
+t.test('shards without images leave no gap', async (t) => {
+  const dir = t.testdir({});
+  const empty = Buffer.concat([member('readme.txt', 'x'), END]);
+  for (const name of ['0', '2', '3', '5']) writeFileSync(join(dir, `${name}.tar`), empty);
+  copyFileSync(shard('pax-000000.tar'), join(dir, '1.tar'));
+  copyFileSync(shard('pax-000001.tar'), join(dir, '4.tar'));
+  t.same(await identify(await open(t, dir)), upTo(6));
+});
+
 /** One member of a tar file, its header whatever the test wants. */
 function member(path: string, content: string | Buffer, over: Record<string, unknown> = {}): Buffer {
   const data = Buffer.from(content);
@@ -140,8 +171,6 @@ function member(path: string, content: string | Buffer, over: Record<string, unk
   header.encode(block, 0);
   return Buffer.concat([block, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
 }
-
-const END = Buffer.alloc(1024);
 
 t.test('tar files that are not what they seem are refused, each with one line', async (t) => {
   const file = join(t.testdir({}), 'a.tar');

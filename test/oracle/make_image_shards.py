@@ -40,6 +40,13 @@ def hub(rows: range, compression: str, name: str) -> None:
     pq.write_table(table, OUT / name, row_group_size=5, compression=compression)
 
 
+def packed(name: str, codec: str, version: str, encoding: str) -> None:
+    """Images 0 and 1 as other writers store them: each way of packing has a decoder of its own."""
+    table = pa.table({"image": pa.array([png(i) for i in range(2)], pa.binary())})
+    packing = {"use_dictionary": False, "column_encoding": {"image": encoding}} if encoding else {}
+    pq.write_table(table, OUT / name, compression=codec, data_page_version=version, **packing)
+
+
 def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size = len(data)
@@ -77,6 +84,9 @@ def main() -> None:
         compression="none",
     )
     pq.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), OUT / "text.parquet")
+    packed("brotli-v2.parquet", "brotli", "2.0", "")
+    packed("gzip-v2.parquet", "gzip", "2.0", "")
+    packed("lz4-delta.parquet", "lz4", "1.0", "DELTA_BYTE_ARRAY")
     shard("pax-000000.tar", range(0, 4), tarfile.PAX_FORMAT, "cls")
     shard("pax-000001.tar", range(4, 6), tarfile.PAX_FORMAT, "cls")
     shard("gnu.tar", range(6, 8), tarfile.GNU_FORMAT, "json")

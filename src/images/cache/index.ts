@@ -1,10 +1,11 @@
 /** The image cache of one source under one transform: what its files hold, and their pixels. */
 import { createHash } from 'node:crypto';
 import { CritmapError } from '../../errors.js';
+import { writeReason } from '../../write-error.js';
 import { imageError } from '../input-error.js';
 import { DEFAULT_CACHE_BYTES } from './location.js';
 import { claimFolder } from './own-folder.js';
-import { PixelCache, reasonOf } from './pixel-cache.js';
+import { PixelCache } from './pixel-cache.js';
 import { StampCache } from './stamps.js';
 
 export { DEFAULT_CACHE_BYTES, defaultCacheDirectory, parseCacheSize } from './location.js';
@@ -41,7 +42,7 @@ export async function openImageCache(options: ImageCacheOptions): Promise<ImageC
     if (error instanceof CritmapError) throw error;
     throw imageError(
       root,
-      `cannot be the image cache (${reasonOf(error)})`,
+      `cannot be the image cache (${writeReason(error)})`,
       'give another folder with --cache, or --cache off',
       error,
     );

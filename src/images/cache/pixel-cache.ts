@@ -7,8 +7,8 @@
 import { type FileHandle, open, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { messageOf } from '../../errors.js';
 import { makeDirectory } from '../../make-directory.js';
+import { writeReason } from '../../write-error.js';
 import { bytesText } from './location.js';
 import { dropOldest, makeRoom } from './room.js';
 import { keyText, readIndex, SEGMENT_ENDING, SegmentWriter, segmentBytes } from './segment.js';
@@ -180,7 +180,7 @@ export class PixelCache {
     const { root, onWarning } = this.options;
     this.#writable = false;
     onWarning(
-      `the image cache ${root} cannot be written (${reasonOf(error)}); going on without it, images that are not in it are decoded every time`,
+      `the image cache ${root} cannot be written (${writeReason(error)}); going on without it, images that are not in it are decoded every time`,
     );
     const writing = this.#writing;
     if (!writing) return;
@@ -222,18 +222,4 @@ async function release(segment: Readable): Promise<void> {
   const { handle } = segment;
   segment.handle = null;
   await (await handle)?.close().catch(() => {});
-}
-
-const REASONS: Record<string, string> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EFBIG: 'files may not become that large here (ulimit -f)',
-  EROFS: 'the file system is read-only',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-};
-
-/** Why a file operation of the cache failed, in words. */
-export function reasonOf(error: unknown): string {
-  return REASONS[(error as NodeJS.ErrnoException | null)?.code ?? ''] ?? messageOf(error);
 }
