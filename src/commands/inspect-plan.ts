@@ -1,11 +1,10 @@
 /** What `inspect` says of the fast engine's plan for a model: one random trial of every layer. */
 import { availableParallelism } from 'node:os';
-import { messageOf } from '../errors.js';
 import type { Model } from '../model.js';
 import { modelInput } from '../model-input.js';
 import { elementCount } from '../onnx/tensors.js';
 import { planCells } from '../plan/cells.js';
-import { planSweep } from '../plan/plan-sweep.js';
+import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { defaultBatch } from '../sweep-settings.js';
 
 /** Of ONNX Runtime, Node.js and the code, measured on a sweep of ResNet-50. */
@@ -48,14 +47,14 @@ export async function summarisePlan(model: Model) {
       error: null,
     };
   } catch (error) {
-    return { batch, threads, error: messageOf(error) };
+    return { batch, threads, error: planProblem(error) };
   }
 }
 
 /** Some lines for people. */
 export function planText(plan: PlanSummary): string[] {
   const head = `plan    batch ${plan.batch} (larger ones were not faster where measured, and take more memory), ${plan.threads} threads (all cores, one batch each)`;
-  if (plan.error !== null) return [head, `        no plan: ${plan.error}; --engine reference runs it whole`];
+  if (plan.error !== null) return [head, `        no plan: ${plan.error}`];
   const { macs, cuts } = plan;
   const graph =
     plan.graph === 'runtime'
