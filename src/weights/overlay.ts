@@ -95,9 +95,10 @@ export async function overlay(
 }
 
 /** The layer that makes the logits: the last one, if it has as many outputs as there are classes. */
-function headOf({ layers, io }: Model): { weight: string; bias: string | null } | undefined {
+function headOf({ layers, io, file }: Model): { weight: string; bias: string | null } | undefined {
   const last = layers.at(-1);
-  if (!last || (io.classes !== null && last.weight.shape[0] !== io.classes)) return undefined;
+  const outputs = file.ends?.single === undefined ? io.classes : 1;
+  if (!last || (outputs !== null && last.weight.shape[0] !== outputs)) return undefined;
   return { weight: last.weight.tensor, bias: last.bias?.tensor ?? null };
 }
 
