@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
+import { describe } from '../../src/commands/inspect.js';
 import { loadModel, type Model } from '../../src/model.js';
 import { sessionOf } from '../../src/onnx/model.js';
 import type { Node } from '../../src/onnx/onnx_pb.js';
@@ -48,6 +49,7 @@ t.test('one logit, or its sigmoid, becomes the logits of two classes', async (t)
     plain.layers.map(({ name }) => name),
     ['conv', 'fc'],
   );
+  t.strictSame(describe(plain).output, { name: 'z', classes: 2 }, 'inspect gives the name in the file');
   t.match(plain.warnings, [/plain\.onnx: its output z is one number, taken for the logit of the second/]);
   for (const nodes of [
     [node('Sigmoid', ['z'], 'p')],
