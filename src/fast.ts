@@ -13,7 +13,7 @@ import { nativeEngine, onnxruntimeLibrary, rowColumns } from './native-engine.js
 import type { Tensor } from './onnx/onnx_pb.js';
 import { dimensions, floats } from './onnx/tensors.js';
 import type { Cell } from './plan/cells.js';
-import { planSweep, type SweepPlan } from './plan/plan-sweep.js';
+import { planProblem, planSweep, type SweepPlan } from './plan/plan-sweep.js';
 import { refuseLabels } from './reference.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
@@ -29,11 +29,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     ...((cards !== undefined || precision === 'fp16') && { graph: 'model' as const }),
   }).catch((error) => {
     signal?.throwIfAborted();
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${model.file.path} cannot be cut for the fast engine (${messageOf(error)}); --engine reference runs it whole`,
-      { cause: error },
-    );
+    throw new CritmapError('ERR_MODEL', `${model.file.path}: ${planProblem(error)}`, { cause: error });
   });
   const { classes, program } = plan;
   const engine = openNative(options);

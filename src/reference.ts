@@ -10,7 +10,7 @@ import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
 import { CritmapError, messageOf } from './errors.js';
 import type { Model } from './model.js';
 import { native } from './native.js';
-import { writeOnnx } from './onnx/model.js';
+import { sessionOf } from './onnx/model.js';
 import type { Cell } from './plan/cells.js';
 import { resetLayer } from './reset.js';
 
@@ -52,7 +52,9 @@ async function openSession(
   threads: number,
 ): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(writeOnnx(model.file, replaced), {
+    const { bytes, externalData } = sessionOf(model.file, replaced);
+    return await InferenceSession.create(bytes, {
+      externalData,
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,

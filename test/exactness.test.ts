@@ -78,6 +78,30 @@ for (const [name, bytes] of Object.entries(networks)) {
   });
 }
 
+for (const name of ['a vision transformer', 'depthwise convolutions with squeeze-excite'] as const) {
+  t.test(`${name}: with tensors apart, as above 2 GB, both engines give the same`, async (t) => {
+    const model = await modelOf(t, networks[name]);
+    const cells = planCells(model.layers, resets, 1);
+    const chunk = await chunkOf(model, `synthetic:${IMAGES}`);
+    const options = { context: { seed: 0, init: 'auto', norm: 'keep' }, batch: BATCH, threads: 2 } as const;
+    const [expected = []] = await evaluations(openReferenceEngine, model, chunk, [cells], options);
+    const apart = { ...model, file: { ...model.file, apart: true } };
+    const { sessions } = await planSweep(apart, {
+      ...options,
+      cells,
+      size: { channels: 3, height: 32, width: 32 },
+    });
+    t.ok(
+      sessions.some(({ extract }) => extract().shared.length > 0),
+      'sessions share what is apart',
+    );
+    for (const open of [openReferenceEngine, openFastEngine]) {
+      const [found = []] = await evaluations(open, apart, chunk, [cells], options);
+      t.strictSame(differences(cells, found, expected), []);
+    }
+  });
+}
+
 t.test("the demo's ResNet: the fast engine gives the reference engine's predictions", async (t) => {
   await check(t, await loadModel(example('resnet.onnx')), example('images.npz'));
 });

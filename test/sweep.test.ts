@@ -337,19 +337,6 @@ t.test(
   },
 );
 
-t.test('a graph that the fast engine cannot cut is refused with what to do', async (t) => {
-  const path = join(t.testdir({}), 'twice.onnx');
-  const file = await readOnnx(fixture('mlp.onnx'));
-  // Not a graph at all: the same tensor is made twice.
-  const last = file.graph.node.at(-1);
-  if (last) file.graph.node.push({ ...last, name: 'again' });
-  writeFileSync(path, writeOnnx(file));
-  await t.rejects(sweepOf(await loadModel(path), 'synthetic:5', 5, { trials: 1 }), {
-    code: 'ERR_MODEL',
-    message: /twice\.onnx cannot be cut for the fast engine .*--engine reference/,
-  });
-});
-
 t.test('a layer whose reset changes nothing stops the sweep before any work', async (t) => {
   const out = join(t.testdir({}), 'run');
   await t.rejects(noise({ out, resets: [await parseReset(`donor=${fixture('bottleneck.onnx')}`)] }, 20), {

@@ -15,7 +15,7 @@ export async function inspectModel(choice: ModelChoice & { json: boolean }): Pro
 }
 
 /** Everything `inspect` knows, as plain JSON. */
-function describe(model: Model) {
+export function describe(model: Model) {
   const { name, file, io, layers, sha256, weights } = model;
   const { normalization } = modelInput(model);
   return {
@@ -34,7 +34,8 @@ function describe(model: Model) {
       mean: normalization?.mean ?? null,
       std: normalization?.std ?? null,
     },
-    output: { name: io.output, classes: io.classes },
+    // One number an image is two classes of critmap's making.
+    output: { name: file.ends?.single ?? io.output, classes: io.classes },
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     ...(weights && { weights }),
     warnings: model.warnings,
@@ -87,7 +88,7 @@ function text(model: Model, plan: PlanSummary): string {
     `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
       (input.channelsLast ? ", transposed from the file's channels last" : '') +
       (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
-    `output  ${output.name}: ${output.classes ?? 'any number of'} classes`,
+    `output  ${output.name}: ${output.classes ?? 'any number of'} classes${model.file.ends?.single === undefined ? '' : ', of one number'}`,
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
     '',
     ...lines,

@@ -1,11 +1,11 @@
 /** What `inspect` says of the fast engine's plan for a model: one random trial of every layer. */
 import { availableParallelism } from 'node:os';
-import { messageOf } from '../errors.js';
 import type { Model } from '../model.js';
 import { modelInput } from '../model-input.js';
+import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
 import { planCells } from '../plan/cells.js';
-import { planSweep } from '../plan/plan-sweep.js';
+import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { defaultBatch } from '../sweep-settings.js';
 
 /** Of ONNX Runtime, Node.js and the code, measured on a sweep of ResNet-50. */
@@ -37,7 +37,7 @@ export async function summarisePlan(model: Model) {
       why: plan.why,
       sessions: plan.sessions.length,
       cuts: plan.cuts.map(({ before, live }) => ({
-        before: plan.flow.steps[before]?.node.name ?? model.io.output,
+        before: plan.flow.steps[before] ? nameOf(plan.flow.steps[before].node) : model.io.output,
         live: [...live],
         bytes: live.reduce((sum, name) => sum + bytesOf(name), 0),
       })),
@@ -48,32 +48,37 @@ export async function summarisePlan(model: Model) {
       error: null,
     };
   } catch (error) {
-    return { batch, threads, error: messageOf(error) };
+    return { batch, threads, error: planProblem(error) };
   }
 }
 
+/** Many exporters name no nodes. */
+const nameOf = ({ name, output, opType }: Node) => name || `${opType} of ${output[0]}`;
+
 /** Some lines for people. */
 export function planText(plan: PlanSummary): string[] {
-  const head = `plan    batch ${plan.batch} (larger ones were not faster where measured, and take more memory), ${plan.threads} threads (all cores, one batch each)`;
-  if (plan.error !== null) return [head, `        no plan: ${plan.error}; --engine reference runs it whole`];
-  const { macs, cuts } = plan;
-  const graph =
-    plan.graph === 'runtime'
-      ? "the runtime's optimised graph"
-      : `the model's own graph, since with the runtime's: ${plan.why}`;
+  const head = [
+    `plan    batch ${plan.batch} (larger ones were not faster where measured and take more`,
+    `        memory), ${plan.threads} threads (all cores, one batch each)`,
+  ];
+  if (plan.error !== null) return [...head, `        no plan: ${plan.error}`];
+  const { macs } = plan;
+  const cuts = plan.cuts.slice(1, -1);
+  const graph = plan.graph === 'runtime' ? "the runtime's optimised graph" : "the model's own graph";
   return [
-    head,
-    `        ${count(macs.forward)} MACs an image; one cell of every layer ${count(macs.planned)} instead of ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
+    ...head,
+    `        ${count(macs.forward)} MACs an image; a cell of every layer ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
     `        ${megabytes(plan.workerBytes)} of tensors for each thread, about ${megabytes(plan.memoryBytes)} in all`,
-    `        ${cuts.length - 2} cuts of ${graph}, ${plan.sessions} sessions:`,
-    ...cuts
-      .slice(1, -1)
-      .map(
-        ({ before, live, bytes }) =>
-          `          before ${before}: ${live.length} ${live.length === 1 ? 'tensor' : 'tensors'}, ${megabytes(bytes)}`,
-      ),
+    ...(plan.why === null ? [] : [`        the runtime's optimised graph does not serve: ${plan.why}`]),
+    `        ${plural(cuts.length, 'cut')} of ${graph}, ${plural(plan.sessions, 'session')}${cuts.length > 0 ? ':' : ''}`,
+    ...cuts.map(
+      ({ before, live, bytes }) =>
+        `          before ${before}: ${plural(live.length, 'tensor')}, ${megabytes(bytes)}`,
+    ),
   ];
 }
+
+const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 

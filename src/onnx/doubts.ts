@@ -2,6 +2,7 @@
  * What may make a sweep of a model mean less than it seems: layers that cannot be reset, folded BatchNorm or
  * weight standardisation, an output that is not logits. Each one line, with what to do.
  */
+import { giver } from './binary.js';
 import type { Ends } from './ends.js';
 import { type GraphIndex, originOf } from './graph.js';
 import type { ModelIo } from './io.js';
@@ -23,10 +24,12 @@ export function doubtsOf(model: Doubtful): string[] {
     leftOut(model),
     foldedNorms(model),
     foldedStandardisation(model),
-    softmax(model),
+    squashed(model),
     ...model.ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
     model.file.converted?.length &&
       `its numbers are ${model.file.converted.join(' and ')}; critmap computes with the same weights in float32`,
+    model.ends.single !== undefined &&
+      `its output ${model.ends.single} is one number, taken for the logit of the second of two classes, or its sigmoid`,
     model.io.classes === 1 && 'it has one class, so no prediction can change',
   ];
   return found.filter((text) => typeof text === 'string').map((text) => `${model.file.path}: ${text}`);
@@ -146,8 +149,14 @@ function hasZeroMeans(values: Float32Array, channels: number): boolean {
   return measured > 2;
 }
 
-function softmax({ index, io }: Doubtful): string | false {
-  const last = index.producer.get(io.output);
-  if (last?.opType !== 'Softmax') return false;
-  return `its output ${io.output} is a softmax, not logits; the comparison takes the softmax of it once more. Name what it is taken of, --output ${JSON.stringify(last.input[0])}, or export without it`;
+function squashed({ index, io }: Doubtful): string | false {
+  const last = giver(index, io.output);
+  const advice = `Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it`;
+  if (last?.opType === 'Softmax') {
+    return `its output ${io.output} is a softmax, not logits; the comparison takes the softmax of it once more. ${advice}`;
+  }
+  return (
+    last?.opType === 'Sigmoid' &&
+    `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. ${advice}, and see whether that is meant`
+  );
 }

@@ -5,6 +5,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
+import { asTwoClasses } from './binary.js';
 import { channelsFirst, hasChannelsLast } from './channels.js';
 import { type GraphIndex, indexGraph, readsOf } from './graph.js';
 import { type Graph, type Tensor, TensorSchema, type ValueInfo, ValueInfoSchema } from './onnx_pb.js';
@@ -25,6 +26,8 @@ export interface Ends {
   channelsLast: boolean;
   /** Inputs that get zeros. */
   zeroed: string[];
+  /** The file's one output per image, where it has become logits of two classes. */
+  single?: string;
 }
 
 /** A dimension: a number, or null where the graph leaves it open. */
@@ -38,19 +41,22 @@ export type Size = number | null;
 export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): Ends {
   const refuse = (why: string) => new CritmapError('ERR_MODEL', `${path}: ${why}`);
   const index = indexGraph(graph);
-  // Old files list the weights among the inputs.
-  const inputs = graph.input.filter(({ name }) => !index.tensors.has(name));
+  const inputs = graph.input;
   const output = chooseOutput(index, choice.output, refuse);
   const behind = tensorsBehind(index, output);
   const needed = inputs.filter(({ name }) => behind.has(name));
   const images = chooseInput(inputs, needed, output, choice.input, refuse);
   const others = needed.filter((input) => input !== images);
   graph.initializer = [...graph.initializer, ...zeroed(others, refuse)];
-  keepOnly(graph, index, images, output, behind);
+  keepOnly(graph, images, output, behind);
   const shape = shapeOf(images);
   const channelsLast = shape?.length === 4 && hasChannelsLast(index, images.name, shape);
   const input = channelsLast ? channelsFirst(graph, images, shape) : images.name;
-  return { input, output, channelsLast, zeroed: others.map(({ name }) => name) };
+  const ends = { input, channelsLast, zeroed: others.map(({ name }) => name) };
+  const [logits] = graph.output;
+  const sizes = logits && shapeOf(logits);
+  if (sizes?.length !== 2 || sizes[1] !== 1) return { ...ends, output };
+  return { ...ends, output: asTwoClasses(graph, output), single: output };
 }
 
 /** Outputs whose layers are counted, each by a walk through the graph; no model that is exported has as many. */
@@ -83,8 +89,19 @@ function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Ref
   }
   if (found) return found.name;
   throw refuse(
-    `no output is N x classes (${described.length > 0 ? shapes : 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output`,
+    `no output is N x classes (${described.length > 0 ? shapes : 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output${likelyLogits(index)}`,
   );
+}
+
+/** What the last Linear gives, in a sentence's words. */
+function likelyLogits({ graph, consumers, tensors }: GraphIndex): string {
+  const last = graph.node.findLast(
+    ({ opType, input }) => /^(Gemm|MatMul)$/.test(opType) && tensors.has(input[1] ?? ''),
+  );
+  const [made = ''] = last?.output ?? [];
+  const [next] = consumers.get(made) ?? [];
+  const name = next?.opType === 'Add' ? next.output[0] : made;
+  return name ? `; its last Linear gives ${JSON.stringify(name)}` : '';
 }
 
 /** A message stays one that a person reads. */
@@ -154,15 +171,9 @@ function zeroed(inputs: readonly ValueInfo[], refuse: Refuse): Tensor[] {
  * Takes out all outputs but one, and other inputs and layers that do not lead to it. Stored tensors stay: a
  * checkpoint of the whole network still fits.
  */
-function keepOnly(
-  graph: Graph,
-  { tensors }: GraphIndex,
-  images: ValueInfo,
-  output: string,
-  behind: ReadonlySet<string>,
-): void {
+function keepOnly(graph: Graph, images: ValueInfo, output: string, behind: ReadonlySet<string>): void {
   graph.node = graph.node.filter((node) => node.output.some((name) => behind.has(name)));
-  graph.input = graph.input.filter((input) => input === images || tensors.has(input.name));
+  graph.input = [images];
   const known = graph.output.find(({ name }) => name === output);
   graph.output = [known ?? create(ValueInfoSchema, { name: output })];
 }

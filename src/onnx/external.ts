@@ -5,7 +5,9 @@
 import type { Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
-import { CritmapError, messageOf } from '../errors.js';
+import { CritmapError } from '../errors.js';
+import { fileProblem } from '../images/input-error.js';
+import { kindOf } from '../weights/checkpoint.js';
 import { fill } from './fill.js';
 import type { Tensor } from './onnx_pb.js';
 import { byteLength, isExternal, typeName, withBytes } from './tensors.js';
@@ -67,11 +69,15 @@ async function readExternal(path: string, tensor: Tensor, read: Read, hash: Hash
   const known = read.ranges.get(range);
   if (known) return known;
   const handle = await open(resolve(dirname(path), location)).catch((error) => {
-    throw fail(`should be in ${location} beside the model: ${messageOf(error)}`, error);
+    const [problem, remedy] = fileProblem(error);
+    const todo = error.code === 'ENOENT' ? `copy it beside ${basename(path)}` : remedy;
+    throw fail(`is in ${location}, which ${problem}; ${todo}`, error);
   });
   try {
     const { size } = await handle.stat();
     if (offset + length > size) {
+      const kind = await kindOf(resolve(dirname(path), location));
+      if (typeof kind === 'object') throw fail(`is in ${location}, which ${kind.join('; ')}`);
       throw fail(`needs ${offset + length} bytes of ${location}, which has ${size}: the file is cut off`);
     }
     read.sizes.set(location, size);

@@ -4,10 +4,11 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
-import { isCheckpoint } from '../weights/checkpoint.js';
+import { kindOf } from '../weights/checkpoint.js';
 import { alignTensors } from './align.js';
+import { encoded, MOST_STORED, storedBytes } from './apart.js';
 import { chooseEnds, type EndChoice, type Ends } from './ends.js';
 import { inlineExternal } from './external.js';
 import { fill } from './fill.js';
@@ -16,6 +17,7 @@ import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onn
 import { toFloat32 } from './precision.js';
 import { refuseUnsupported } from './refuse.js';
 import { storeAsUsed } from './restore.js';
+import { sorted } from './sort.js';
 import { type ComputedWeight, computedWeights } from './standardised.js';
 import { withFloats } from './tensors.js';
 import { sliceSequences } from './unsequence.js';
@@ -35,6 +37,8 @@ export interface OnnxFile {
   converted?: readonly string[];
   /** Which of its tensors are the images and the logits; the graph has no others. */
   ends?: Ends;
+  /** Its tensors are more than one file holds: sessions get the large ones beside the model's bytes. */
+  apart?: boolean;
   /** Weights that the graph computes from one trained tensor, by the name that the layer reads. */
   computed?: ReadonlyMap<string, ComputedWeight>;
 }
@@ -55,7 +59,7 @@ export async function readOnnx(path: string, choice: EndChoice = {}): Promise<On
   await alignTensors(graph);
   graph.initializer = await naming(path, () => inlineExternal(path, graph.initializer, hash));
   refuseUnsupported(path, proto);
-  const converted = await naming(path, () => prepare(graph));
+  const converted = await naming(path, () => prepare(proto, graph));
   const ends = chooseEnds(path, graph, choice);
   return {
     path,
@@ -65,16 +69,26 @@ export async function readOnnx(path: string, choice: EndChoice = {}): Promise<On
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
     converted,
     ends,
+    apart: storedBytes(graph) > MOST_STORED,
     computed: await naming(path, () => computedWeights(indexGraph(graph))),
   };
 }
 
-async function prepare(graph: Graph): Promise<string[]> {
+async function prepare(proto: Proto, graph: Graph): Promise<string[]> {
+  graph.node = sorted(graph.node);
+  withoutDefaults(proto, graph);
   const converted = await toFloat32(graph);
   sliceSequences(graph);
   await storeAsUsed(graph);
   unshare(graph);
   return converted;
+}
+
+/** Before its version 4 the format listed stored tensors among the inputs; later it may, and their values are defaults. */
+function withoutDefaults(proto: Proto, graph: Graph): void {
+  const stored = new Set(graph.initializer.map(({ name }) => name));
+  graph.input = graph.input.filter(({ name }) => !stored.has(name));
+  if (proto.irVersion < 4n) proto.irVersion = 4n;
 }
 
 /** What reads a graph's tensors does not know the file that they are from. */
@@ -87,23 +101,16 @@ async function naming<T>(path: string, work: () => T | Promise<T>): Promise<T> {
 }
 
 /**
- * The model as bytes of an ONNX file, with the values of some tensors (by name: initialisers, or outputs of
+ * What onnxruntime-node makes a session of, with the values of some tensors (by name: initialisers, or outputs of
  * Constant nodes) replaced. The model in memory is not changed.
- * @throws CritmapError (ERR_MODEL) when the result would exceed protobuf's 2 GB.
  */
-export function writeOnnx(
-  file: OnnxFile,
-  replaced: ReadonlyMap<string, Float32Array> = new Map(),
-): Uint8Array<ArrayBuffer> {
-  const graph = replaceTensors(file, replaced);
-  const size = graph.initializer.reduce((sum, tensor) => sum + tensor.rawData.byteLength, 0);
-  if (size > MAX_BYTES) {
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${file.path} has ${size} bytes of weights; this path takes models below 2 GB`,
-    );
-  }
-  return toBinary(ModelSchema, { ...file.proto, graph });
+export function sessionOf(file: OnnxFile, replaced: ReadonlyMap<string, Float32Array> = new Map()) {
+  return encoded(file.proto, replaceTensors(file, replaced), file.apart ?? false);
+}
+
+/** The same as the bytes of one ONNX file, for a model that is not `apart`. */
+export function writeOnnx(file: OnnxFile, replaced?: ReadonlyMap<string, Float32Array>) {
+  return sessionOf({ ...file, apart: false }, replaced).bytes;
 }
 
 /** The model's graph with the values of some tensors replaced; the model's own is not changed. */
@@ -190,10 +197,10 @@ async function parse(path: string, bytes: Uint8Array): Promise<Proto> {
 }
 
 async function notAModel(path: string, why: string, cause?: unknown): Promise<CritmapError> {
-  // A pipe would be waited for.
-  const checkpoint = (await stat(path)).isFile() && (await isCheckpoint(path).catch(() => false));
-  const what = checkpoint
-    ? 'is a checkpoint; give it with --weights, and the network with --arch NAME or an ONNX file'
-    : why;
+  const kind = await kindOf(path).catch(() => undefined);
+  const what =
+    kind === 'checkpoint'
+      ? 'is a checkpoint; give it with --weights, and the network with --arch NAME or an ONNX file'
+      : (kind?.join('; ') ?? why);
   return new CritmapError('ERR_MODEL', `${path} ${what}`, { cause });
 }

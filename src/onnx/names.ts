@@ -5,11 +5,11 @@
 import type { Node } from './onnx_pb.js';
 
 /**
- * Exporters make such a name up for a constant that they computed or share: `onnx::Conv_12`, `val_3`, `mul_12`,
+ * Exporters make such a name up for a constant that they computed or share: `onnx::Conv_12`, `val_3`, `mul_12`, `W`,
  * `/fc/Transpose_output_0`. It says nothing about a module, and no parameter has it.
  */
 export const madeUp =
-  /^(onnx::|\/|_?val_|_?v_\d|const|(transpose|mul|t)(_*\d|$)|\d+$)|^[a-z]*_?\d+$|_output_\d+$/i;
+  /^(onnx::|\/|_?val_|_?v_\d|const|(transpose|mul|t)(_*\d|$)|\d+$)|^([a-z]|[a-z]*_?\d+)$|_output_\d+$/i;
 
 /** What parameters are called in their module, after TensorFlow's `:0` is gone. */
 const parameter = [

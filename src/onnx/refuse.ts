@@ -6,9 +6,18 @@ import type { Graph, Node, Model as Proto } from './onnx_pb.js';
 const quantised =
   /^(QLinear\w+|QGemm|QAttention|QuantizeLinear|DequantizeLinear|DynamicQuantize\w+|ConvInteger|MatMulInteger\w*|MatMulNBits|MatMulBnb4|GatherBlockQuantized)$/;
 
+/** The first that ONNX Runtime promises to run. */
+const OLDEST_OPSET = 7n;
+
 /** @throws CritmapError (ERR_MODEL) */
-export function refuseUnsupported(path: string, { graph, functions }: Proto): void {
+export function refuseUnsupported(path: string, { graph, functions, opsetImport }: Proto): void {
   const refuse = (why: string) => new CritmapError('ERR_MODEL', `${path}: ${why}`);
+  const opset = opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 1n;
+  if (opset < OLDEST_OPSET) {
+    throw refuse(
+      `its operators are those of opset ${opset}, ONNX Runtime has those of ${OLDEST_OPSET} and later. Export it again, or try in Python: onnx.save(onnx.version_converter.convert_version(onnx.load("model.onnx"), 13), "newer.onnx")`,
+    );
+  }
   const nodes = [...nodesOf(graph), ...functions.flatMap((one) => one.node.flatMap(withInner))];
   const integer = nodes.find(({ opType }) => quantised.test(opType));
   if (integer) {

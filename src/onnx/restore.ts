@@ -64,9 +64,8 @@ async function restoreOnce(graph: Graph): Promise<boolean> {
   if (done.size === 0) return false;
   graph.node = graph.node.filter((node) => !done.has(node));
   for (const node of graph.node) node.input = node.input.map((name) => renamed.get(name) ?? name);
-  // Descriptions of what is no longer so; old files list weights among the inputs.
+  // Descriptions of what is no longer so.
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !renamed.has(name) && !reshapedNames.has(name));
-  graph.input = graph.input.filter(({ name }) => !reshapedNames.has(name));
   return true;
 }
 

@@ -2,9 +2,9 @@
  * The parsed graph as data flow: nodes in topological order, what each reads and makes, and which of them depend
  * on the image. Pure. Names that a subgraph (If, Loop, Scan) takes from outside count as inputs of its node.
  */
-import { CritmapError } from '../errors.js';
 import { readsOf } from '../onnx/graph.js';
 import type { Graph, Node } from '../onnx/onnx_pb.js';
+import { sorted } from '../onnx/sort.js';
 
 export interface Step {
   node: Node;
@@ -31,7 +31,7 @@ export interface Dataflow {
  * @throws CritmapError (ERR_MODEL) when the graph has a cycle or makes a tensor twice
  */
 export function dataflowOf(graph: Graph, input: string, output: string): Dataflow {
-  const nodes = needed(sorted(graph), output);
+  const nodes = needed(sorted(graph.node), output);
   const dynamic = new Set([input]);
   const maker = new Map<string, number>();
   const readers = new Map<string, number[]>();
@@ -47,7 +47,6 @@ export function dataflowOf(graph: Graph, input: string, output: string): Dataflo
       else readers.set(name, [position]);
     }
     for (const name of makes) {
-      if (maker.has(name)) throw new CritmapError('ERR_MODEL', `the graph makes the tensor ${name} twice`);
       maker.set(name, position);
       if (isDynamic) dynamic.add(name);
     }
@@ -83,28 +82,4 @@ function needed(nodes: readonly Node[], output: string): Node[] {
     return true;
   });
   return kept.reverse();
-}
-
-/** ONNX asks for topological order; files that break it are put right, keeping the file's order where it can be. */
-function sorted(graph: Graph): Node[] {
-  const made = new Set(graph.node.flatMap((node) => node.output));
-  const ready = new Set<string>();
-  const done: Node[] = [];
-  let waiting = [...graph.node];
-  while (waiting.length > 0) {
-    const later: Node[] = [];
-    for (const node of waiting) {
-      if (readsOf(node).every((name) => ready.has(name) || !made.has(name))) {
-        done.push(node);
-        for (const name of node.output) ready.add(name);
-      } else {
-        later.push(node);
-      }
-    }
-    if (later.length === waiting.length) {
-      throw new CritmapError('ERR_MODEL', `the graph has a cycle at ${later[0]?.name || later[0]?.opType}`);
-    }
-    waiting = later;
-  }
-  return done;
 }

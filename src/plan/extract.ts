@@ -3,9 +3,9 @@
  * graph as inputs and outputs with fixed shapes.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { isLarge, leftOut } from '../onnx/apart.js';
 import { readsOf } from '../onnx/graph.js';
 import {
-  EntrySchema,
   type Graph,
   GraphSchema,
   ModelSchema,
@@ -18,7 +18,6 @@ import {
   type ValueInfo,
   ValueInfoSchema,
 } from '../onnx/onnx_pb.js';
-import { dimensions, FLOAT } from '../onnx/tensors.js';
 import type { Dataflow } from './dataflow.js';
 import type { Source } from './source.js';
 
@@ -44,16 +43,12 @@ export interface Extracted {
   shared: Tensor[];
 }
 
-/** Numbers of this many elements are not worth sharing. */
-const FEW = 256;
-
 /**
- * The part as a graph of its own. Of an optimised graph the large tensors are left out, to be shared between
- * sessions; of others the runtime makes something else of them in every session anyway.
+ * The part as a graph of its own. Where sessions share them, the large tensors are left out.
  * @throws RangeError when it reads a tensor that is neither an input, nor stored, nor made by a constant step
  */
 export function extract(
-  source: Pick<Source, 'proto' | 'graph' | 'optimised'>,
+  source: Pick<Source, 'proto' | 'graph' | 'apart'>,
   flow: Dataflow,
   part: Part,
   shapeOf: (name: string) => TensorShape,
@@ -85,24 +80,17 @@ export function extract(
   const constantNodes = [...constants]
     .sort((a, b) => a - b)
     .map((position) => flow.steps[position]?.node as Node);
-  const shared = source.optimised ? [...initializers].filter(isLarge) : [];
+  const shared = source.apart ? [...initializers].filter(isLarge) : [];
   const graph: Graph = create(GraphSchema, {
     name: 'part',
     node: [...constantNodes, ...part.nodes],
-    initializer: [...initializers].map((tensor) => (shared.includes(tensor) ? leftOut(tensor) : tensor)),
+    initializer: [...initializers].map((tensor) =>
+      shared.includes(tensor) ? leftOut(tensor, 'shared') : tensor,
+    ),
     input: part.inputs.map((name) => valueInfo(name, shapeOf(name))),
     output: part.outputs.map((name) => valueInfo(name, shapeOf(name))),
   });
   return { bytes: toBinary(ModelSchema, { ...source.proto, metadataProps: [], graph }), shared };
-}
-
-export function isLarge(tensor: Tensor): boolean {
-  return tensor.dataType === FLOAT && dimensions(tensor).reduce((product, d) => product * d, 1) >= FEW;
-}
-
-function leftOut(tensor: Tensor): Tensor {
-  const location = create(EntrySchema, { key: 'location', value: 'shared' });
-  return { ...tensor, rawData: new Uint8Array(), floatData: [], externalData: [location], dataLocation: 1 };
 }
 
 /** A graph input or output with a fixed shape. */

@@ -15,7 +15,6 @@ import { native } from '../native.js';
 import { onnxruntimeLibrary } from '../native-engine.js';
 import { alignTensors } from '../onnx/align.js';
 import { writeModel } from '../onnx/encode.js';
-import { indexGraph } from '../onnx/graph.js';
 import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { ResetContext } from '../reset.js';
@@ -43,25 +42,17 @@ export async function optimisedSource(
   const places = await findPlaces(model, graph, norm);
   if (typeof places === 'string') return places;
   const { input, output } = model.io;
-  return { proto, graph, input, output, optimised: true, places };
+  return { proto, graph, input, output, optimised: true, apart: true, places };
 }
 
 /** Through files: ONNX Runtime hands an optimised model over in no other way, and reading one copies nothing here. */
 async function optimise(model: Model, size: ImageSize, batch: number): Promise<Proto> {
   const { file, io } = model;
   const dims = [batch, size.channels, size.height, size.width];
-  const stored = indexGraph(file.graph).tensors;
   const graph = {
     ...file.graph,
-    // Known shapes let it fold what computes with shapes; old files list weights among the inputs.
-    input: file.graph.input.flatMap((one) =>
-      one.name === io.input
-        ? [valueInfo(io.input, { type: FLOAT, dims })]
-        : stored.has(one.name)
-          ? []
-          : [one],
-    ),
-    output: file.graph.output.filter(({ name }) => name === io.output),
+    // Known shapes let it fold what computes with shapes.
+    input: [valueInfo(io.input, { type: FLOAT, dims })],
     valueInfo: [],
   };
   const folder = await mkdtemp(join(tmpdir(), 'critmap-'));

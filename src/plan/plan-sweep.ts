@@ -1,6 +1,7 @@
 /** From a model and the cells of a sweep to the program that computes them. */
 import { setImmediate } from 'node:timers/promises';
 import type { Precision } from '../cuda.js';
+import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model.js';
 import { type ResetContext, replacedTensors } from '../reset.js';
 import type { Cell } from './cells.js';
@@ -34,7 +35,11 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
 export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
   const { cells, context, size, batch, signal, precision, graph = 'runtime', ...choices } = options;
   const found =
-    graph === 'runtime' ? await optimisedSource(model, size, batch, context.norm) : 'it was asked for';
+    graph === 'model'
+      ? 'it was asked for'
+      : model.file.apart
+        ? 'it has more than the 2 GB that the runtime writes'
+        : await optimisedSource(model, size, batch, context.norm);
   signal?.throwIfAborted();
   const source = typeof found === 'string' ? ownSource(model, context.norm) : found;
   const replaced = replacedTensors(model, cells, context);
@@ -62,4 +67,12 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,
   };
+}
+
+/** Why a model could not be planned, and the way out where there is one: what does not run at all has none. */
+export function planProblem(error: unknown): string {
+  const why = messageOf(error);
+  return error instanceof CritmapError
+    ? why
+    : `it cannot be cut for the fast engine (${why}); --engine reference runs it whole`;
 }

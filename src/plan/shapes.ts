@@ -8,10 +8,11 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { CritmapError, messageOf } from '../errors.js';
 import { native } from '../native.js';
 import { ElementType, onnxruntimeLibrary } from '../native-engine.js';
-import { ModelSchema, ValueInfoSchema } from '../onnx/onnx_pb.js';
-import { dimensions, FLOAT } from '../onnx/tensors.js';
+import { encoded, isLarge } from '../onnx/apart.js';
+import { type Graph, ModelSchema, type Model as Proto, ValueInfoSchema } from '../onnx/onnx_pb.js';
+import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
 import type { Dataflow } from './dataflow.js';
-import { isLarge, type TensorShape, valueInfo } from './extract.js';
+import { type TensorShape, valueInfo } from './extract.js';
 import type { Source } from './source.js';
 
 export interface ImageSize {
@@ -25,7 +26,7 @@ export interface ImageSize {
  * @throws CritmapError (ERR_MODEL) when the model does not run on such images
  */
 export async function shapesOf(
-  source: Pick<Source, 'proto' | 'graph' | 'input'>,
+  source: Pick<Source, 'proto' | 'graph' | 'input' | 'apart'>,
   flow: Dataflow,
   { channels, height, width }: ImageSize,
   batch: number,
@@ -67,7 +68,7 @@ async function inferred(
 }
 
 async function observed(
-  { proto, graph, input }: Pick<Source, 'proto' | 'graph' | 'input'>,
+  { proto, graph, input, apart }: Pick<Source, 'proto' | 'graph' | 'input' | 'apart'>,
   flow: Dataflow,
   names: readonly string[],
   shape: TensorShape,
@@ -79,24 +80,39 @@ async function observed(
     output: names.map((name) => create(ValueInfoSchema, { name })),
     valueInfo: [],
   };
+  const result = await runBlank(proto, whole, apart, { [input]: shape.dims });
+  const shapes = new Map<string, TensorShape>([[input, shape]]);
+  for (const name of names) {
+    const tensor = result[name];
+    const type = tensor && (ElementType as Record<string, number>)[tensor.type];
+    if (!tensor || type === undefined)
+      throw new RangeError(`the tensor ${name} is ${tensor?.type ?? 'missing'}`);
+    shapes.set(name, { type, dims: tensor.dims });
+  }
+  return shapes;
+}
+
+async function runBlank(
+  proto: Proto,
+  graph: Graph,
+  apart: boolean,
+  inputs: Record<string, readonly number[]>,
+): Promise<InferenceSession.ReturnType> {
   try {
-    const session = await InferenceSession.create(toBinary(ModelSchema, { ...proto, graph: whole }), {
+    const { bytes, externalData } = encoded(proto, graph, apart);
+    const session = await InferenceSession.create(bytes, {
+      externalData,
       // One run does not repay optimising, and every tensor is an output anyway.
       graphOptimizationLevel: 'disabled',
       logSeverityLevel: 3,
     });
-    const blank = new Float32Array(shape.dims.reduce((product, d) => product * d, 1));
-    const result = await session.run({ [input]: new Tensor('float32', blank, shape.dims) });
-    const shapes = new Map<string, TensorShape>([[input, shape]]);
-    for (const name of names) {
-      const tensor = result[name];
-      const type = tensor && (ElementType as Record<string, number>)[tensor.type];
-      if (!tensor || type === undefined)
-        throw new Error(`the tensor ${name} is ${tensor?.type ?? 'missing'}`);
-      shapes.set(name, { type, dims: tensor.dims });
-    }
+    const blank = Object.entries(inputs).map(([name, dims]) => [
+      name,
+      new Tensor('float32', new Float32Array(elementCount(dims)), dims),
+    ]);
+    const result = await session.run(Object.fromEntries(blank));
     await session.release();
-    return shapes;
+    return result;
   } catch (error) {
     throw new CritmapError('ERR_MODEL', `the model does not run on blank images: ${messageOf(error)}`, {
       cause: error,

@@ -19,8 +19,13 @@ export interface Source {
   graph: Graph;
   input: string;
   output: string;
-  /** Nodes are as the runtime runs them: sessions of parts are not optimised again, and share their weights. */
+  /** Nodes are as the runtime runs them: sessions of parts are not optimised again. */
   optimised: boolean;
+  /**
+   * Sessions share the large tensors, which are not in their bytes: those of an optimised graph, which they use as
+   * they are, and of a model that is too large for one file. Of others the runtime makes something else anyway.
+   */
+  apart: boolean;
   places: ReadonlyMap<Layer, PlacedLayer>;
 }
 
@@ -57,6 +62,7 @@ export function ownSource(model: Model, norm: ResetContext['norm']): Source {
     input: io.input,
     output: io.output,
     optimised: false,
+    apart: file.apart ?? false,
     places: new Map(layers.map((layer) => [layer, placeInModel(model, layer, norm)])),
   };
 }

@@ -30,7 +30,7 @@ const others: readonly (readonly [start: string, at: number, what: string, remed
     'is a tar file',
     'unpack it first; torch.load and torch.save bring a very old one up to date',
   ],
-  ['version https://git-lfs', 0, 'is a Git LFS pointer, not the checkpoint', 'run git lfs pull'],
+  ['version https://git-lfs', 0, 'is a Git LFS pointer, not the file itself', 'run git lfs pull'],
   ['\x93NUMPY', 0, 'is a NumPy array', 'save the weights with torch.save or as safetensors'],
   ['{', 0, 'is JSON, perhaps an index of shards', 'give the file of the tensors'],
   ['<', 0, 'is a web page or XML', 'download the file itself'],
@@ -57,24 +57,34 @@ export async function readContents(file: ByteSource): Promise<Contents> {
   return (await readerOf(file))(file);
 }
 
+/** What is wrong with a file, and what to do. */
+type Problem = readonly [what: string, remedy: string];
+
+/**
+ * What a file is by its first bytes: a checkpoint, or something that is known to be none, nor a model. Undefined for
+ * what may be anything else, and for pipes, which can be read only once.
+ * @throws CritmapError (ERR_WEIGHTS) when there is no such file, or it may not be read
+ */
+export async function kindOf(path: string): Promise<'checkpoint' | Problem | undefined> {
+  const info = await stat(path).catch(() => undefined);
+  if (info && !info.isFile()) return undefined;
+  const file = await ByteFile.open(path);
+  try {
+    const bytes = await start(file);
+    return readerFor(bytes) ? 'checkpoint' : otherOf(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Whether the file begins as a checkpoint does; a reset's donor may also be an ONNX model.
  * @throws CritmapError (ERR_WEIGHTS): no such file, or what is known to be neither
  */
 export async function isCheckpoint(path: string): Promise<boolean> {
-  // A pipe can be read only once.
-  const info = await stat(path).catch(() => undefined);
-  if (info && !info.isFile()) return false;
-  const file = await ByteFile.open(path);
-  try {
-    const bytes = await start(file);
-    if (readerFor(bytes)) return true;
-    const other = otherOf(bytes);
-    if (other) throw weightsError(path, ...other);
-    return false;
-  } finally {
-    await file.close();
-  }
+  const kind = await kindOf(path);
+  if (typeof kind === 'object') throw weightsError(path, ...kind);
+  return kind === 'checkpoint';
 }
 
 const start = (file: ByteSource) => file.read(0, Math.min(512, file.byteLength));
@@ -97,7 +107,7 @@ async function readerOf(file: ByteSource): Promise<FormatReader> {
 }
 
 /** What a file is that is known not to be a checkpoint, and what to do with it. */
-function otherOf(bytes: Buffer): [what: string, remedy: string] | undefined {
+function otherOf(bytes: Buffer): Problem | undefined {
   if (bytes.length === 0) return ['is empty', 'download or copy it again'];
   const text = bytes.toString('latin1');
   const [, , what, remedy] = others.find(([start, at]) => text.startsWith(start, at)) ?? [];

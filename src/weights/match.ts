@@ -29,9 +29,16 @@ export interface Matched {
   readonly missing: readonly string[];
   /** Tensors among a file's parameters that the model does not have: `key of file`. */
   readonly unexpected: readonly Unexpected[];
-  /** Parameters whose tensor in the last file that has one is of another shape or type; each in words. */
-  readonly misfit: readonly string[];
+  /** Parameters whose tensor in the last file that has one is of another shape or type. */
+  readonly misfit: readonly Misfit[];
   readonly warnings: readonly string[];
+}
+
+export interface Misfit {
+  readonly parameter: ModelParameter;
+  readonly tensor: StoredTensor;
+  /** In words. */
+  readonly text: string;
 }
 
 export interface Unexpected {
@@ -53,7 +60,7 @@ export function match(
   head: { weight: string; bias: string | null } | undefined,
 ): Matched {
   const matches = new Map<ModelParameter, Match>();
-  const misfit = new Map<ModelParameter, string>();
+  const misfit = new Map<ModelParameter, Misfit>();
   const scopes: Scope[] = [];
   const warnings: string[] = [];
   const take = (one: Match) => {
@@ -63,7 +70,7 @@ export function match(
   for (const [file, checkpoint] of files.entries()) {
     const found = findScopes(checkpoint.tables, parameters);
     const heads = headOf(checkpoint, parameters, head, found[0]);
-    const best = found[0]?.fitting ? found[0] : heads?.scope;
+    const best = found[0]?.fitting ? found[0] : (heads?.scope ?? found[0]);
     if (!best) throw nothingFits(checkpoint, parameters);
     scopes.push(best);
     const rival = rivalOf(best, found);
@@ -77,7 +84,10 @@ export function match(
       const parameter = key.startsWith(best.prefix) ? byName.get(key.slice(best.prefix.length)) : undefined;
       if (!parameter) continue;
       if (fits(parameter, tensor)) take({ parameter, file, key, tensor });
-      else misfit.set(parameter, misfitText(checkpoint, key, tensor, parameter));
+      else {
+        const where = files.length > 1 ? checkpoint.path : 'the file';
+        misfit.set(parameter, { parameter, tensor, text: misfitText(where, key, tensor, parameter) });
+      }
     }
     for (const one of heads?.tensors ?? []) take({ ...one, file });
   }
@@ -157,14 +167,16 @@ function headOf(
 }
 
 function misfitText(
-  { path }: Named,
+  where: string,
   key: string,
   { type, shape }: StoredTensor,
   parameter: ModelParameter,
 ): string {
   const name = parameter.names[0] ?? parameter.tensor;
-  const text = (dims: readonly number[]) => `[${dims.join(', ')}]`;
-  return `${name} is ${text(parameter.shape)}, ${key} of ${path} ${type.name} ${text(shape)}`;
+  const size = (dims: readonly number[]) => dims.join('x') || 'a single number';
+  const kind = type.readable ? '' : `${type.name} `;
+  const named = key === name ? '' : ` as ${key}`;
+  return `${name} (${kind}${size(shape)}${named} in ${where}, ${size(parameter.shape)} in the model)`;
 }
 
 function nothingFits({ path, tables }: Named, parameters: readonly ModelParameter[]) {

@@ -95,9 +95,10 @@ export async function overlay(
 }
 
 /** The layer that makes the logits: the last one, if it has as many outputs as there are classes. */
-function headOf({ layers, io }: Model): { weight: string; bias: string | null } | undefined {
+function headOf({ layers, io, file }: Model): { weight: string; bias: string | null } | undefined {
   const last = layers.at(-1);
-  if (!last || (io.classes !== null && last.weight.shape[0] !== io.classes)) return undefined;
+  const outputs = file.ends?.single === undefined ? io.classes : 1;
+  if (!last || (outputs !== null && last.weight.shape[0] !== outputs)) return undefined;
   return { weight: last.weight.tensor, bias: last.bias?.tensor ?? null };
 }
 
@@ -133,17 +134,31 @@ function judge(model: Model, files: readonly Checkpoint[], found: Matched, allow
   const { missing, misfit, unexpected, matches } = found;
   const problems = [
     missing.length > 0 && `missing ${some(missing)}`,
-    misfit.length > 0 && `misshapen ${some(misfit)}`,
+    misfit.length > 0 && `misshapen ${some(misfit.map(({ text }) => text))}`,
     unexpected.length > 0 && `unexpected ${some(unexpected.map(({ key }) => key))}`,
   ].filter((problem) => problem !== false);
   if (problems.length === 0) return [];
   const paths = files.map(({ path }) => path).join(', ');
-  const text = `${matches.length} parameters of ${model.file.path} are there, ${problems.join('; ')}`;
+  const all = matches.length + missing.length + misfit.length;
+  const text = `has ${matches.length} of the ${all} parameters of ${model.file.path}: ${problems.join('; ')}`;
   if (allowPartial && matches.length > 0) return [`${paths}: ${text}`];
-  const remedy = model.builtIn
-    ? `give a checkpoint of ${model.builtIn.architecture} with these classes, channels and size`
-    : 'give the checkpoint of this model, export it without constant folding';
-  throw weightsError(paths, text, `${remedy}, or load just what fits with --allow-partial`);
+  const remedy = remedyFor(model, misfit);
+  throw weightsError(
+    paths,
+    text,
+    matches.length > 0 ? `${remedy}, or load just what fits with --allow-partial` : remedy,
+  );
+}
+
+/** A built-in network has the number of classes that it is asked for. */
+function remedyFor(model: Model, misfit: Matched['misfit']): string {
+  if (!model.builtIn) return 'give the checkpoint of this model, or export it without constant folding';
+  const head = misfit.find(({ parameter }) => parameter.tensor === headOf(model)?.weight);
+  const [classes, ...rest] = head?.tensor.shape ?? [];
+  if (classes !== undefined && rest.join() === head?.parameter.shape.slice(1).join()) {
+    return `it is of ${classes} classes: give --classes ${classes}`;
+  }
+  return `give a checkpoint of ${model.builtIn.architecture} with these classes, channels and size`;
 }
 
 /** @param earlier where the model's weights were from before */
@@ -179,7 +194,7 @@ function describe(
       ...(earlier?.unexpected ?? []),
       ...found.unexpected.map(({ file, key }) => ({ file: before + file, key })),
     ],
-    misfit: [...(earlier?.misfit ?? []), ...found.misfit],
+    misfit: [...(earlier?.misfit ?? []), ...found.misfit.map(({ text }) => text)],
   };
 }
 

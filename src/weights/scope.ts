@@ -41,10 +41,12 @@ export function findScopes(tables: readonly Table[], parameters: readonly ModelP
     const where = [...table.path, prefix].join('/').slice(-LONGEST_NAME);
     return (preferred.test(where) ? 1 : 0) - (avoided.test(where) ? 1 : 0);
   };
+  // Many names whose shapes differ tell more of a file than a few that fit under a prefix of chance.
+  const score = ({ fitting, named }: Scope) => 2 * fitting + named;
   return scopes.sort(
     (a, b) =>
+      score(b) - score(a) ||
       b.fitting - a.fitting ||
-      b.named - a.named ||
       rank(b) - rank(a) ||
       a.prefix.length - b.prefix.length ||
       a.modelPrefix.length - b.modelPrefix.length,

@@ -1,5 +1,6 @@
 /** Questions about a made network: how many trained elements it has, what it says of an empty image. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Test } from 'tap';
 import type { OnnxFile } from '../../src/onnx/model.js';
 import { dimensions, elementCount, FLOAT } from '../../src/onnx/tensors.js';
 
@@ -18,4 +19,21 @@ export async function logitsOf(bytes: Uint8Array, dims: readonly number[]): Prom
   });
   await session.release();
   return logits?.data as Float32Array;
+}
+
+/**
+ * A small variant takes any batch, and its seed alone decides its bytes.
+ * @param options a network over 3 x 32 x 32 images, with its classes and seed
+ */
+export async function isSeeded<O extends { classes: number; seed: number }>(
+  t: Test,
+  make: (options: O) => Uint8Array,
+  options: O,
+): Promise<void> {
+  const bytes = make(options);
+  t.equal(Buffer.compare(make(options), bytes), 0, 'the same seed, the same bytes');
+  t.not(Buffer.compare(make({ ...options, seed: options.seed + 1 }), bytes), 0, 'another seed, others');
+  const logits = await logitsOf(bytes, [2, 3, 32, 32]);
+  t.equal(logits.length, 2 * options.classes);
+  t.ok(logits.every(Number.isFinite));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { vit } from '../../src/architectures/vit.js';
 import { loadModel } from '../../src/model.js';
-import { logitsOf, trainedElements } from './inspect.js';
+import { isSeeded, logitsOf, trainedElements } from './inspect.js';
 
 t.test("ViT-S/16 has timm's layers and parameters, and runs", async (t) => {
   const bytes = vit();
@@ -34,13 +34,7 @@ t.test("ViT-S/16 has timm's layers and parameters, and runs", async (t) => {
 });
 
 t.test('small variants run at any batch; the same seed gives the same bytes', async (t) => {
-  const options = { size: 32, patch: 8, dim: 24, depth: 2, heads: 3, classes: 7, seed: 3 };
-  const bytes = vit(options);
-  t.equal(Buffer.compare(vit(options), bytes), 0);
-  t.not(Buffer.compare(vit({ ...options, seed: 4 }), bytes), 0);
-  const logits = await logitsOf(bytes, [2, 3, 32, 32]);
-  t.equal(logits.length, 14);
-  t.ok(logits.every(Number.isFinite));
+  await isSeeded(t, vit, { size: 32, patch: 8, dim: 24, depth: 2, heads: 3, classes: 7, seed: 3 });
 });
 
 t.test('patches that do not fill the image and heads that do not share the channels are refused', (t) => {

@@ -88,3 +88,26 @@ t.test('zeros for other inputs end at a million', async (t) => {
     /also needs the input z4.*cannot fill with zeros/,
   );
 });
+
+t.test('where no output is N x classes, what the last Linear gives is named', async (t) => {
+  const path = join(t.testdir({}), 'accuracy.onnx');
+  writeGraph(path, {
+    node: [
+      node('GlobalAveragePool', ['x'], 'g'),
+      node('Flatten', ['g'], 'f'),
+      node('MatMul', ['f', 'w'], 'm'),
+      node('Add', ['m', 'b'], 'sum:0'),
+      node('ReduceMean', ['sum:0'], 'accuracy:0', { keepdims: 0 }),
+    ],
+    initializer: [weight('w', [3, 4]), weight('b', [4])],
+    input: [value('x', [null, 3, 8, 8])],
+    output: [value('accuracy:0', [])],
+  });
+  await t.rejects(loadModel(path), {
+    message: /no output is N x classes \(accuracy:0\);.*--output; its last Linear gives "sum:0"$/,
+  });
+  t.strictSame(
+    (await loadModel(path, { output: 'sum:0' })).layers.map(({ op }) => op),
+    ['MatMul'],
+  );
+});

@@ -52,19 +52,23 @@ export const longs = (name: string, values: number[]): Tensor =>
     int64Data: values.map(BigInt),
   });
 
-/** A float32 input or output; null is a dimension that is open. */
-export function value(name: string, shape: readonly (number | null)[]): ValueInfo {
+/** An input or output, float32 unless said; null is a dimension that is open. */
+export function value(name: string, shape: readonly (number | null)[], elemType = 1): ValueInfo {
   const dim = shape.map((size) => (size === null ? { dimParam: 'n' } : { dimValue: BigInt(size) }));
-  return create(ValueInfoSchema, { name, type: { tensorType: { elemType: 1, shape: { dim } } } });
+  return create(ValueInfoSchema, { name, type: { tensorType: { elemType, shape: { dim } } } });
 }
 
 export const graph = (fields: MessageInitShape<typeof GraphSchema>): Graph =>
   create(GraphSchema, { name: 'graph', ...fields });
 
-export function writeGraph(path: string, fields: MessageInitShape<typeof GraphSchema>): void {
+export function writeGraph(
+  path: string,
+  fields: MessageInitShape<typeof GraphSchema>,
+  { ir = 8, opset = 17 } = {},
+): void {
   const proto = create(ModelSchema, {
-    irVersion: 8n,
-    opsetImport: [{ domain: '', version: 17n }],
+    irVersion: BigInt(ir),
+    opsetImport: [{ domain: '', version: BigInt(opset) }],
     graph: graph(fields),
   });
   writeFileSync(path, toBinary(ModelSchema, proto));

@@ -121,19 +121,33 @@ t.test('the SHA-256 covers external data too', async (t) => {
 });
 
 t.test('bad model files get one line that names the file', async (t) => {
-  const dir = t.testdir({ 'notes.onnx': 'these are my notes\n'.repeat(20), 'empty.onnx': '' });
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 102490289\n';
+  const dir = t.testdir({
+    'notes.onnx': 'these are my notes\n'.repeat(20),
+    'empty.onnx': '',
+    'lfs.onnx': pointer,
+    'page.onnx': '<!DOCTYPE html>\n<html lang="en">',
+    lfs: { 'bottleneck.external.data': pointer },
+  });
   const whole = readFileSync(fixture('bottleneck.onnx'));
   const at = (name: string) => join(dir, name);
   writeFileSync(at('cut.onnx'), whole.subarray(0, whole.length >> 1));
   mkdirSync(at('folder.onnx'));
   copyFileSync(fixture('bottleneck.external.onnx'), at('external.onnx'));
+  copyFileSync(fixture('bottleneck.external.onnx'), at('lfs/external.onnx'));
   const bad: [file: string, says: RegExp][] = [
     ['missing.onnx', /no such file/],
     ['notes.onnx', /not an ONNX model/],
     ['empty.onnx', /empty/],
     ['cut.onnx', /cut off or damaged/],
     ['folder.onnx', /directory/],
-    ['external.onnx', /external data .* bottleneck\.external\.data/],
+    [
+      'external.onnx',
+      /external data of \S+ is in bottleneck\.external\.data, which does not exist; copy it beside external/,
+    ],
+    ['lfs.onnx', /lfs\.onnx is a Git LFS pointer, not the file itself; run git lfs pull/],
+    ['page.onnx', /page\.onnx is a web page or XML; download the file itself/],
+    ['lfs/external.onnx', /bottleneck\.external\.data, which is a Git LFS pointer.*git lfs pull/],
   ];
   for (const [file, says] of bad) {
     const error = await t.rejects(loadModel(at(file)), CritmapError);

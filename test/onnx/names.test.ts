@@ -28,6 +28,8 @@ const cases: [about: object, tensors: string[], name: string][] = [
   // PaddlePaddle.
   [{}, ['conv2d_0.w_0'], 'conv2d_0'],
   [{}, ['linear_0.w_0', 'linear_0.b_0'], 'linear_0'],
+  // keras2onnx.
+  [{ name: 'conv2d_4' }, ['W', 'B'], 'conv2d_4'],
   // Nothing but what they are called.
   [{ name: 'Conv_12' }, ['147'], 'Conv_12'],
   [{ name: 'Conv_12' }, ['my weights'], 'my weights'],

@@ -28,6 +28,8 @@ import torchvision.models as tv
 from timm import models as tm
 from torch import nn
 
+from exporting import export, logits
+
 IMAGES, CLASSES, SEED = 4, 10, 5
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 KINDS = {"torchscript": dict(dynamo=False, folded=False), "folded": dict(dynamo=False, folded=True),
@@ -215,24 +217,6 @@ def with_layer_of(model, donor, name):
         for own, new in pairs:
             own.copy_(new)
     return mixed
-
-
-def export(model, images, path, dynamo, folded=False, optimize=False):
-    common = dict(input_names=["images"], output_names=["logits"])
-    example = (images[:2],)
-    if dynamo:
-        torch.onnx.export(model, example, str(path), dynamo=True, external_data=False, verbose=False,
-                          optimize=optimize, dynamic_shapes=({0: torch.export.Dim("batch")},), **common)
-    else:
-        mode = torch.onnx.TrainingMode
-        torch.onnx.export(model, example, str(path), dynamo=False, opset_version=17,
-                          training=mode.EVAL if folded else mode.PRESERVE, do_constant_folding=folded,
-                          dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}}, **common)
-
-
-def logits(model, images):
-    with torch.no_grad():
-        return model(images).tolist()
 
 
 def one(name, out, kinds=KINDS):

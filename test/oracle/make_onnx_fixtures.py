@@ -22,6 +22,9 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 from torch.nn import functional as F
 
+import exporting
+from exporting import logits
+
 OUT = Path(__file__).resolve().parent.parent / "fixtures"
 IMAGES = 4
 
@@ -200,18 +203,8 @@ def build(make, seed):
     return model
 
 
-def export(model, shape, path, folded=False, dynamo=False, optimize=True):
-    common = dict(input_names=["images"], output_names=["logits"])
-    # Two images: the newer exporter takes a batch of one for a constant.
-    example = (torch.zeros(2, *shape),)
-    if dynamo:
-        torch.onnx.export(model, example, str(path), dynamo=True, external_data=False, verbose=False,
-                          optimize=optimize, dynamic_shapes=({0: torch.export.Dim("batch")},), **common)
-    else:
-        mode = torch.onnx.TrainingMode
-        torch.onnx.export(model, example, str(path), dynamo=False, opset_version=17,
-                          training=mode.EVAL if folded else mode.PRESERVE, do_constant_folding=folded,
-                          dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}}, **common)
+def export(model, shape, path, **options):
+    exporting.export(model, torch.zeros(2, *shape), path, **options)
     scrub(path)
 
 
@@ -243,11 +236,6 @@ def layers(model):
                 row["shares"] = owner
             rows.append(row)
     return rows
-
-
-def logits(model, images):
-    with torch.no_grad():
-        return model(images).tolist()
 
 
 def check(path, images, expected):

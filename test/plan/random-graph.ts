@@ -2,21 +2,18 @@
  * Random small models of the operators that vision models are made of: branches, concatenations, squeeze-excite
  * gates, tied and constant-node weights, shapes computed from the image, nodes out of order. Seeded.
  */
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
-  AttributeSchema,
   GraphSchema,
   ModelSchema,
   type Node,
-  NodeSchema,
   OperatorSetSchema,
   type Tensor,
   TensorSchema,
 } from '../../src/onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../../src/onnx/tensors.js';
-import { valueInfo } from '../../src/plan/extract.js';
+import { node, value } from '../onnx/graphs.js';
 
-const INT64 = 7;
 const SIZE = 6;
 
 /** Seeded uniforms in [0, 1). */
@@ -49,10 +46,7 @@ class Builder {
 
   node(opType: string, input: string[], attributes: Record<string, AttributeValue> = {}, name = ''): string {
     const output = `${opType.toLowerCase()}_${this.#named++}_out`;
-    const attribute = Object.entries(attributes).map(([key, value]) =>
-      create(AttributeSchema, attributeOf(key, value)),
-    );
-    this.nodes.push(create(NodeSchema, { opType, name: name || output, input, output: [output], attribute }));
+    this.nodes.push(Object.assign(node(opType, input, output, attributes), { name: name || output }));
     return output;
   }
 
@@ -63,15 +57,6 @@ class Builder {
     );
     this.tensors.push(
       withFloats(create(TensorSchema, { name, dims: dims.map(BigInt), dataType: FLOAT }), values),
-    );
-    return name;
-  }
-
-  /** A stored int64 vector. */
-  integers(name: string, values: number[]): string {
-    const rawData = new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer);
-    this.tensors.push(
-      create(TensorSchema, { name, dims: [BigInt(values.length)], dataType: INT64, rawData }),
     );
     return name;
   }
@@ -104,15 +89,8 @@ class Builder {
     const at = this.tensors.findIndex((tensor) => tensor.name === name);
     const [value] = this.tensors.splice(at, 1);
     if (!value) return;
-    const attribute = [create(AttributeSchema, attributeOf('value', value))];
-    this.nodes.push(create(NodeSchema, { opType: 'Constant', name, output: [name], attribute }));
+    this.nodes.push(Object.assign(node('Constant', [], name, { value }), { name }));
   }
-}
-
-function attributeOf(name: string, value: AttributeValue): MessageInitShape<typeof AttributeSchema> {
-  if (typeof value === 'number') return { name, type: 2, i: BigInt(value) };
-  if (Array.isArray(value)) return { name, type: 7, ints: value.map(BigInt) };
-  return { name, type: 4, t: value };
 }
 
 /** A random model of 4 to 12 blocks over 2 x 6 x 6 images with 5 classes, as the bytes of an ONNX file. */
@@ -141,8 +119,8 @@ export function randomModel(seed: number): Uint8Array {
     name: 'random',
     node: b.nodes,
     initializer: b.tensors,
-    input: [openBatch('images', [2, SIZE, SIZE])],
-    output: [openBatch('logits', [5])],
+    input: [value('images', [null, 2, SIZE, SIZE])],
+    output: [value('logits', [null, 5])],
   });
   const opsetImport = [create(OperatorSetSchema, { domain: '', version: 17n })];
   return toBinary(ModelSchema, create(ModelSchema, { irVersion: 8n, opsetImport, graph }));
@@ -198,17 +176,5 @@ function block(b: Builder, from: Value, values: readonly Value[]): Value {
 }
 
 function headNode(opType: string, input: string[], transB: boolean): Node {
-  const attribute = transB ? [create(AttributeSchema, attributeOf('transB', 1))] : [];
-  return create(NodeSchema, { opType, name: 'head', input, output: ['logits'], attribute });
-}
-
-/** An input or output whose first dimension is open. */
-function openBatch(name: string, dims: number[]) {
-  const info = valueInfo(name, { type: FLOAT, dims: [1, ...dims] });
-  const batch = info.type?.tensorType?.shape?.dim[0];
-  if (batch) {
-    batch.dimValue = 0n;
-    batch.dimParam = 'n';
-  }
-  return info;
+  return Object.assign(node(opType, input, 'logits', transB ? { transB: 1 } : {}), { name: 'head' });
 }

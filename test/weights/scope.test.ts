@@ -105,3 +105,26 @@ t.test('endless names take no endless time', async (t) => {
   t.equal(findScopes([table('', tensors)], modelOf())[0]?.fitting, 3);
   t.ok(performance.now() - started < 20_000);
 });
+
+t.test(
+  'of a network of another width the place is where the names are, not where a few shapes fit',
+  async (t) => {
+    const wide = { 'conv1.weight': [64, 3, 7, 7], 'layer1.conv.weight': [64, 64, 3, 3], 'bn.weight': [64] };
+    const parameters = Object.entries(wide).map(([name, shape]) => parameter(name, ...shape));
+    const narrow = {
+      'module.conv1.weight': tensor(16, 3, 3, 3),
+      'module.layer1.conv.weight': tensor(16, 16, 3, 3),
+      'module.bn.weight': tensor(16),
+      'module.layer3.bn.weight': tensor(64),
+    };
+    const [best] = findScopes([table('', narrow)], parameters);
+    t.equal(best?.prefix, 'module.');
+    const file = { path: 'narrow.pth', format: 'PyTorch zip', tables: [table('', { ...narrow })] };
+    const { matches, misfit } = match([file], parameters, undefined);
+    t.equal(matches.length, 0);
+    t.equal(
+      misfit[0]?.text,
+      'conv1.weight (16x3x3x3 as module.conv1.weight in the file, 64x3x7x7 in the model)',
+    );
+  },
+);
