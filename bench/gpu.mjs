@@ -58,7 +58,7 @@ async function gpu({ device = 'cuda', precision = 'fp32', rounds = 3, images, ba
     'resnet-50': await agreement({ ...task, images: few, trials: 1 }),
   };
   const sweeps = (name, size, how) => sweepSpeed({ ...task, out: join(folder, name), ...how }, size, rounds);
-  const onCard = await sweeps('card', most, { device, precision, batch: batch ?? (isCard ? 32 : undefined) });
+  const onCard = await sweeps('card', most, { device, precision, batch });
   const onProcessor = await sweeps('processor', few, { device: 'cpu', batch: undefined });
   const torch = await inTorch({ cards, precision, batch: batch ?? 32, images: few, rounds });
 
