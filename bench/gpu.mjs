@@ -24,8 +24,9 @@ import { spread } from './wall.mjs';
 const STUDY = { models: 51, layers: 54, trials: 3, images: 10_000 };
 /** Images that both a card and the processor are checked on, and the most that the processor sweeps. */
 const FEW = 64;
-/** Layers that PyTorch computes, where it is slow and where it is fast. */
-const LAYERS = { cpu: 3, cuda: 54 };
+/** What a processor that stands in for the card does less of: images, trials, layers in PyTorch. */
+const ON_CARD = { images: 512, trials: STUDY.trials, layers: STUDY.layers };
+const STAND_IN = { images: 16, trials: 1, layers: 3 };
 
 /** Ends the bench without a measurement: 77 where there is nothing to measure on, 2 for wrong options. */
 class Unavailable extends Error {
@@ -42,8 +43,8 @@ export function gpuCases() {
 
 async function gpu({ device = 'cuda', precision = 'fp32', rounds = 3, images, batch, results }) {
   const cards = requireCards(device, precision);
-  const isCard = cards !== undefined;
-  const most = images ?? (isCard ? 512 : 16);
+  const size = cards === undefined ? STAND_IN : ON_CARD;
+  const most = images ?? size.images;
   const folder = temporaryFolder();
   const task = await writeCase(folder, resnet, most);
   const few = Math.min(FEW, most);
@@ -57,10 +58,11 @@ async function gpu({ device = 'cuda', precision = 'fp32', rounds = 3, images, ba
     }),
     'resnet-50': await agreement({ ...task, images: few, trials: 1 }),
   };
-  const sweeps = (name, size, how) => sweepSpeed({ ...task, out: join(folder, name), ...how }, size, rounds);
-  const onCard = await sweeps('card', most, { device, precision, batch: batch ?? (isCard ? 32 : undefined) });
+  const sweeps = (name, count, how) =>
+    sweepSpeed({ ...task, out: join(folder, name), trials: size.trials, ...how }, count, rounds);
+  const onCard = await sweeps('card', most, { device, precision, batch });
   const onProcessor = await sweeps('processor', few, { device: 'cpu', batch: undefined });
-  const torch = await inTorch({ cards, precision, batch: batch ?? 32, images: few, rounds });
+  const torch = await inTorch({ ...size, cards, precision, batch: batch ?? 32, images: few, rounds });
 
   const contestants = { [deviceName(cards)]: onCard, 'cpu engine': onProcessor, ...torch.contestant };
   const study = Object.entries(contestants).map(([name, speed]) => ({ name, hours: studyHours(speed) }));
@@ -68,6 +70,7 @@ async function gpu({ device = 'cuda', precision = 'fp32', rounds = 3, images, ba
     device: deviceName(cards),
     precision,
     rounds,
+    trials: size.trials,
     agreements,
     contestants,
     torch: torch.about,
@@ -100,7 +103,7 @@ function requireCards(device, precision) {
  */
 async function sweepSpeed(task, images, rounds) {
   const counts = [Math.max(1, images / 4), images].map(Math.round);
-  const cells = STUDY.layers * STUDY.trials;
+  const cells = STUDY.layers * task.trials;
   const speeds = [];
   const besides = [];
   let peakBytes = 0;
@@ -108,8 +111,7 @@ async function sweepSpeed(task, images, rounds) {
     const seconds = [];
     for (const [i, count] of counts.entries()) {
       const out = join(task.out, `${round}-${i}`);
-      const whole = { ...task, trials: STUDY.trials, images: count, out };
-      const done = await inChild('./sweep-whole.mjs', 'wholeSweep', whole);
+      const done = await inChild('./sweep-whole.mjs', 'wholeSweep', { ...task, images: count, out });
       seconds.push(done.loadSeconds + done.sweepSeconds);
       peakBytes = Math.max(peakBytes, done.peakBytes);
     }
@@ -123,7 +125,7 @@ async function sweepSpeed(task, images, rounds) {
 }
 
 /** The published algorithm (gpu.py), or why it is not measured. */
-async function inTorch({ cards, precision, batch, images, rounds }) {
+async function inTorch({ cards, precision, batch, rounds, layers, trials, images }) {
   const python = process.env.CRITMAP_PYTHON ?? 'python3';
   const device = cards === undefined ? 'cpu' : `cuda:${cards[0]}`;
   const probe = `import torch, sys; sys.exit(${cards === undefined ? 0 : '0 if torch.cuda.is_available() else 3'})`;
@@ -133,7 +135,6 @@ async function inTorch({ cards, precision, batch, images, rounds }) {
     return { about: { missing: `${python} ${lacks}; CRITMAP_PYTHON names another Python` }, contestant: {} };
   }
   const script = fileURLToPath(new URL('gpu.py', import.meta.url));
-  const layers = cards === undefined ? LAYERS.cpu : LAYERS.cuda;
   const given = [device, precision, batch, images, layers].map(String);
   const child = spawn(python, [script, ...given], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -148,7 +149,7 @@ async function inTorch({ cards, precision, batch, images, rounds }) {
     child.stdin.write('go\n');
     const { original, cell } = await line();
     // The untouched model runs once for all cells.
-    const cells = STUDY.layers * STUDY.trials;
+    const cells = STUDY.layers * trials;
     speeds.push((cells * images) / (original + cells * cell));
   }
   child.stdin.end();
@@ -196,7 +197,7 @@ function driverVersion() {
   return status === 0 ? stdout.trim().split('\n')[0] : null;
 }
 
-function describe({ device, precision, agreements, contestants, torch, study }, record, failed) {
+function describe({ device, precision, trials, agreements, contestants, torch, study }, record, failed) {
   const [, first] = Object.entries(contestants)[0];
   const rows = Object.entries(contestants).map(([name, { speed, batch, images }]) => {
     const range = `(${speed.low.toFixed(1)} - ${speed.high.toFixed(1)})`;
@@ -210,7 +211,7 @@ function describe({ device, precision, agreements, contestants, torch, study }, 
       `  counts of ${name}, fp32: ${cells - cellsOff} of ${cells} cells as the processor's over ${images} images${cellsOff > 0 ? `, others by up to ${mostOff}` : ''}`,
   );
   return [
-    `  ResNet-50, random weights, ${study.layers} layers x ${study.trials} trials, ${precision}`,
+    `  ResNet-50, random weights, ${study.layers} layers x ${trials} trials, ${precision}`,
     ...rows,
     ...(torch.missing ? [`  pytorch not measured: ${torch.missing}`] : [`  torch ${torch.torch}`]),
     ...counts,

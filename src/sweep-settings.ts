@@ -1,5 +1,6 @@
 /** What a sweep is asked for: its options, their defaults, and what of them decides the numbers. */
 import { availableParallelism } from 'node:os';
+import { chunkSize } from './chunks.js';
 import { computingOn, cudnnSearch, deviceName, type Precision } from './cuda.js';
 import { CritmapError } from './errors.js';
 import type { ImageSet } from './images/index.js';
@@ -26,7 +27,7 @@ export interface SweepOptions {
   seed?: number;
   /** Of the intervals; default 0.95. */
   confidence?: number;
-  /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images. */
+  /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images, and four times that on cards. */
   batch?: number;
   /** Default: all cores. */
   threads?: number;
@@ -44,11 +45,20 @@ export interface SweepOptions {
   onWarning?: (message: string) => void;
 }
 
+/**
+ * On cards: how many of the processor's batches make one, and how many of its chunks. All cards are done with a chunk
+ * before the next one begins, so it has batches for several of them; not measured on a card yet.
+ */
+const CARD_BATCHES = 4;
+const CARD_CHUNKS = 8;
+
 export type Settings = ReturnType<typeof withDefaults>;
 
 /** @throws CritmapError (ERR_OPTION) for a number out of range */
 export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shape'>) {
   refuseMisuse(options);
+  const engine = options.engine ?? 'fast';
+  const { cards, precision } = computingOn(options);
   const settings = {
     layers: options.layers ?? [],
     exclude: options.exclude ?? [],
@@ -58,10 +68,13 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     trials: options.trials ?? 3,
     seed: options.seed ?? 0,
     confidence: options.confidence ?? 0.95,
-    batch: options.batch ?? defaultBatch(images.shape),
+    batch: options.batch ?? (cards ? CARD_BATCHES : 1) * defaultBatch(images.shape),
     threads: options.threads ?? availableParallelism(),
-    engine: options.engine ?? 'fast',
-    ...computingOn(options),
+    engine,
+    cards,
+    precision,
+    /** Images of a chunk. */
+    chunk: cards ? Math.min(256, CARD_CHUNKS * chunkSize(images, engine)) : chunkSize(images, engine),
   };
   const whole = (name: string, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {

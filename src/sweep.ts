@@ -4,7 +4,7 @@
  * was and ends with the same bytes.
  */
 import { cellsCsv } from './cells-csv.js';
-import { ChunksAhead, chunkSize } from './chunks.js';
+import { ChunksAhead } from './chunks.js';
 import type { Engine } from './engine.js';
 import { CritmapError } from './errors.js';
 import { openFastEngine } from './fast.js';
@@ -82,17 +82,17 @@ export async function sweep(
 
   try {
     log.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);
-    refuseOtherChunks(run, cells, finished, images, settings.engine);
+    refuseOtherChunks(run, cells, finished, images, settings.chunk);
     await save('running');
     await run?.write(files.images, await imagesCsv(images));
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
     const { batch, threads, cards, precision } = settings;
     const size = images.shape;
-    const todo = lackingChunks(cells, finished, images, settings.engine);
+    const todo = lackingChunks(cells, finished, images, settings.chunk);
     // Before the engine is opened, which takes seconds: the first images are there when it is.
     const ahead = new ChunksAhead(
       images,
-      chunkSize(images, settings.engine),
+      settings.chunk,
       todo.map(({ index }) => index),
       signal,
     );
@@ -100,7 +100,8 @@ export async function sweep(
       const how = { cells, context: settings, size, batch, threads, cards, precision, signal };
       const engine = await open(model, how);
       try {
-        await computeChunks({ model, images, cells, engine, todo, ahead, finished, log, options });
+        const { chunk } = settings;
+        await computeChunks({ model, images, cells, engine, todo, chunk, ahead, finished, log, options });
       } finally {
         await engine.close();
       }
@@ -132,9 +133,8 @@ function refuseOtherChunks(
   cells: readonly ProvenCell[],
   finished: Finished,
   images: ImageSet,
-  engine: Engine['name'],
+  size: number,
 ): void {
-  const size = chunkSize(images, engine);
   const found = cells.map((cell) => finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial));
   for (const sums of [finished.original, ...found].flatMap((chunks) => [...chunks.values()])) {
     if (sums.images !== Math.min(size, images.count - sums.chunk * size)) {
@@ -156,10 +156,10 @@ function lackingChunks(
   cells: readonly ProvenCell[],
   finished: Finished,
   images: ImageSet,
-  engine: Engine['name'],
+  size: number,
 ): Lacking[] {
   const todo: Lacking[] = [];
-  for (let index = 0; index * chunkSize(images, engine) < images.count; index++) {
+  for (let index = 0; index * size < images.count; index++) {
     const lacking = cells.filter(
       (cell) => !finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial).has(index),
     );
@@ -174,6 +174,8 @@ interface Work {
   cells: readonly ProvenCell[];
   engine: Engine;
   todo: readonly Lacking[];
+  /** Images of a chunk. */
+  chunk: number;
   /** Reads the images of `todo`. */
   ahead: ChunksAhead;
   finished: Finished;
@@ -183,9 +185,8 @@ interface Work {
 
 /** Every chunk that lacks a result, the next one being read while the engine works on this one. */
 async function computeChunks(work: Work): Promise<void> {
-  const { model, images, cells, engine, todo, ahead, finished, log, options } = work;
+  const { model, images, cells, engine, todo, chunk: chunkImages, ahead, finished, log, options } = work;
   const { signal } = options;
-  const chunkImages = chunkSize(images, engine.name);
   const progress = new ProgressCount(cells, images.count, options.onProgress);
   const wanted = todo.reduce(
     (sum, { index, cells }) => sum + cells.length * Math.min(chunkImages, images.count - index * chunkImages),
