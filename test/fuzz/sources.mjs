@@ -42,8 +42,8 @@ async function readSome(path, channels, most, use) {
 const one = (name, seeds, damage) => ({
   seeds,
   damage,
-  // What the C library keeps after many reads of other threads.
-  mostBytes: 2 ** 28,
+  // What the C library keeps of memory that several threads have used.
+  mostBytes: 2 ** 29,
   run: async (bytes) => readSome(written(name, bytes), 3, 2),
 });
 
