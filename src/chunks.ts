@@ -74,12 +74,9 @@ export function floatsOf(chunk: Chunk, from: number, to: number): Float32Array {
   return floats;
 }
 
-/** One chunk is computed while the other is read. */
-const BUFFERS = 2;
-
 /**
- * Reads chunks ahead of who computes them, into a ring of buffers that are used again: memory does not grow with the
- * number of images. Reading begins at once.
+ * Reads chunks ahead of who computes them, into buffers that are used again: memory does not grow with the number of
+ * images. Reading begins at once, and is one chunk ahead of those that are computed.
  */
 export class ChunksAhead {
   /** What `next` has waited, in milliseconds. */
@@ -88,7 +85,7 @@ export class ChunksAhead {
   readonly #spare: ArrayBuffer[];
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  #inUse: ArrayBuffer | null = null;
+  readonly #inUse = new Map<Chunk, ArrayBuffer>();
   #started = 0;
 
   constructor(
@@ -96,32 +93,41 @@ export class ChunksAhead {
     private readonly size: number,
     /** Indices of the chunks wanted, in order. */
     private readonly wanted: readonly number[],
+    /** Chunks that are computed at the same time. */
+    atOnce: number,
     signal?: AbortSignal,
   ) {
     const bytes = Math.min(size, images.count) * imageBytes(images);
-    this.#spare = Array.from({ length: Math.min(BUFFERS, wanted.length) }, () => new ArrayBuffer(bytes));
+    this.#spare = Array.from({ length: Math.min(atOnce + 1, wanted.length) }, () => new ArrayBuffer(bytes));
     this.#signal = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
     this.#readMore();
   }
 
   /**
-   * The next of the wanted chunks, whose memory is good until the next call; null after the last.
+   * The next of the wanted chunks, whose memory is good until it is released; null after the last. Not to be called
+   * while `atOnce` chunks are in use.
    * @throws what reading it threw
    */
   async next(): Promise<Chunk | null> {
-    if (this.#inUse) this.#spare.push(this.#inUse);
-    this.#inUse = null;
-    this.#readMore();
     const reading = this.#reading.shift();
     if (!reading) return null;
     const started = performance.now();
     try {
       const chunk = await reading.chunk;
-      this.#inUse = reading.space;
+      this.#inUse.set(chunk, reading.space);
       return chunk;
     } finally {
       this.waitedMs += performance.now() - started;
     }
+  }
+
+  /** A chunk that is not looked at any more: its memory is for another one. */
+  release(chunk: Chunk): void {
+    const space = this.#inUse.get(chunk);
+    if (!space) return;
+    this.#inUse.delete(chunk);
+    this.#spare.push(space);
+    this.#readMore();
   }
 
   /** Stops reading. Settles when the images are no longer used. */

@@ -26,14 +26,14 @@ export interface ResultSink {
   /** The untouched model against itself: its accuracy, and images on which it is invalid. */
   original(comparison: Comparison): void | Promise<void>;
   cell(cell: Cell, comparison: Comparison): void | Promise<void>;
-  /** Now and then: images of cells that have been computed since `evaluate` began, put here or not yet. */
+  /** Now and then: images of cells that have been computed since the engine was opened, put here or not yet. */
   computed?(units: number): void;
 }
 
 export interface Engine {
   readonly name: 'reference' | 'fast';
   /**
-   * Compares every cell's predictions with the original's on a chunk.
+   * Compares every cell's predictions with the original's on a chunk. The fast engine takes several chunks at once.
    * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.
    */
   evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal): Promise<void>;

@@ -53,8 +53,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       refuseLabels(model, chunk.labels, classes);
       const active = new Uint8Array(cells.length);
       for (const cell of wanted) active[cell.index] = 1;
-      const before = engine.stats().computed;
-      const timer = setInterval(() => sink.computed?.(engine.stats().computed - before), PROGRESS_MS);
+      const timer = setInterval(() => sink.computed?.(engine.stats().computed), PROGRESS_MS);
       const onAbort = () => engine.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {

@@ -35,13 +35,13 @@ export class ProgressCount {
     this.#tell(this.#done, layer);
   }
 
-  /** Of a chunk whose cells are not finished, so many units are computed. */
-  within(units: number): void {
-    if (this.#done + units > this.#told) this.#tell(this.#done + units, '');
+  /** So many units are computed in all, some of them in cells that are not finished for their chunk. */
+  computed(units: number): void {
+    if (this.#resumed + units > this.#told) this.#tell(this.#resumed + units, '');
   }
 
   #tell(done: number, layer: string): void {
-    // What was computed and then counted once more as finished must not run backwards.
+    // Finished cells come after what was computed: it must not run backwards.
     this.#told = Math.min(Math.max(this.#told, done), this.cells.length * this.images);
     this.report?.({
       done: this.#told,

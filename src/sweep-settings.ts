@@ -45,12 +45,10 @@ export interface SweepOptions {
   onWarning?: (message: string) => void;
 }
 
-/**
- * On cards: how many of the processor's batches make one, and how many of its chunks. All cards are done with a chunk
- * before the next one begins, so it has batches for several of them; not measured on a card yet.
- */
+/** On cards: how many of the processor's batches make one; not measured on a card yet. */
 const CARD_BATCHES = 4;
-const CARD_CHUNKS = 8;
+/** Batches that a card has under way. */
+const CARD_DEPTH = 2;
 
 export type Settings = ReturnType<typeof withDefaults>;
 
@@ -74,7 +72,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     cards,
     precision,
     /** Images of a chunk. */
-    chunk: cards ? Math.min(256, CARD_CHUNKS * chunkSize(images, engine)) : chunkSize(images, engine),
+    chunk: chunkSize(images, engine),
   };
   const whole = (name: string, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {
@@ -158,6 +156,16 @@ function refuseMisuse(options: SweepOptions): void {
 export function defaultBatch({ channels, height, width }: ImageSet['shape']): number {
   const fitting = 2 ** Math.floor(Math.log2(1_300_000 / (channels * height * width)));
   return Math.max(1, Math.min(64, fitting));
+}
+
+/**
+ * Chunks that are computed at the same time, so that every core or card always has a batch: those that fill them, and
+ * one whose last batches are under way.
+ */
+export function chunksAtOnce({ engine, cards, threads, chunk, batch }: Settings): number {
+  if (engine === 'reference') return 1;
+  const workers = cards ? cards.length * CARD_DEPTH : threads;
+  return 1 + Math.ceil(workers / Math.ceil(chunk / batch));
 }
 
 /** What must be the same for a run to be continued. */

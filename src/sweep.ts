@@ -5,7 +5,7 @@
  */
 import { cellsCsv } from './cells-csv.js';
 import { ChunksAhead } from './chunks.js';
-import type { Engine } from './engine.js';
+import type { Chunk, Engine } from './engine.js';
 import { CritmapError } from './errors.js';
 import { openFastEngine } from './fast.js';
 import type { ImageSet } from './images/index.js';
@@ -21,7 +21,7 @@ import { files, type OpenRun, openRun, type RunInfo } from './run.js';
 import { imagesCsv } from './sample-csv.js';
 import { type ProvenCell, summarise } from './summarise.js';
 import type { Summary } from './summary.js';
-import { identityOf, infoOf, type SweepOptions, withDefaults } from './sweep-settings.js';
+import { chunksAtOnce, identityOf, infoOf, type SweepOptions, withDefaults } from './sweep-settings.js';
 
 export interface SweepResult {
   summary: Summary;
@@ -94,6 +94,7 @@ export async function sweep(
       images,
       settings.chunk,
       todo.map(({ index }) => index),
+      chunksAtOnce(settings),
       signal,
     );
     try {
@@ -101,7 +102,20 @@ export async function sweep(
       const engine = await open(model, how);
       try {
         const { chunk } = settings;
-        await computeChunks({ model, images, cells, engine, todo, chunk, ahead, finished, log, options });
+        const atOnce = chunksAtOnce(settings);
+        await computeChunks({
+          model,
+          images,
+          cells,
+          engine,
+          todo,
+          chunk,
+          atOnce,
+          ahead,
+          finished,
+          log,
+          options,
+        });
       } finally {
         await engine.close();
       }
@@ -176,6 +190,8 @@ interface Work {
   todo: readonly Lacking[];
   /** Images of a chunk. */
   chunk: number;
+  /** Chunks that the engine works on at the same time. */
+  atOnce: number;
   /** Reads the images of `todo`. */
   ahead: ChunksAhead;
   finished: Finished;
@@ -183,50 +199,86 @@ interface Work {
   options: SweepOptions;
 }
 
-/** Every chunk that lacks a result, the next one being read while the engine works on this one. */
+/** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
 async function computeChunks(work: Work): Promise<void> {
-  const { model, images, cells, engine, todo, chunk: chunkImages, ahead, finished, log, options } = work;
-  const { signal } = options;
+  const { images, cells, todo, chunk: chunkImages, atOnce, ahead, log, options } = work;
   const progress = new ProgressCount(cells, images.count, options.onProgress);
   const wanted = todo.reduce(
     (sum, { index, cells }) => sum + cells.length * Math.min(chunkImages, images.count - index * chunkImages),
     0,
   );
   progress.resume(cells.length * images.count - wanted);
-  for (const { index, cells: lacking } of todo) {
-    const chunk = await ahead.next();
-    if (!chunk) break;
-    log.tell(images.warnings);
-    await engine.evaluate(
-      chunk,
-      lacking,
-      {
-        async original(comparison) {
-          if (comparison.invalid > 0) {
-            log.warn(
-              `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,
-            );
-          }
-          if (!finished.original.has(index)) {
-            await log.finish(finished, { type: 'original', ...sumsOf(index, comparison) });
-          }
-        },
-        async cell(cell, comparison) {
-          const { layer, reset, trial } = cell;
-          await log.finish(finished, {
-            type: 'cell',
-            layer: layer.name,
-            reset: reset.label,
-            trial,
-            ...sumsOf(index, comparison),
-          });
-          progress.add(chunk.count, layer.name);
-        },
-        computed: (units) => progress.within(units),
-      },
-      signal,
-    );
+  // One that fails ends the others, which must all have ended before the journal may be closed.
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const running = new Set<Promise<void>>();
+  let before: Promise<unknown> = Promise.resolve();
+  try {
+    for (const { cells: lacking } of todo) {
+      const chunk = await ahead.next();
+      if (!chunk) break;
+      log.tell(images.warnings);
+      const ended = computeChunk(work, progress, chunk, lacking, before, signal).finally(() =>
+        ahead.release(chunk),
+      );
+      running.add(ended);
+      // One that fails stays, to be met.
+      before = ended.then(
+        () => running.delete(ended),
+        () => {},
+      );
+      if (running.size >= atOnce) await Promise.race(running);
+    }
+    await Promise.all(running);
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    await Promise.allSettled(running);
   }
+}
+
+/** @param before settles when the chunk before this one is done: journals are in the order of chunks */
+async function computeChunk(
+  work: Work,
+  progress: ProgressCount,
+  chunk: Chunk,
+  lacking: readonly ProvenCell[],
+  before: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { model, engine, chunk: chunkImages, finished, log } = work;
+  const { index } = chunk;
+  await engine.evaluate(
+    chunk,
+    lacking,
+    {
+      async original(comparison) {
+        await before;
+        if (comparison.invalid > 0) {
+          log.warn(
+            `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,
+          );
+        }
+        if (!finished.original.has(index)) {
+          await log.finish(finished, { type: 'original', ...sumsOf(index, comparison) });
+        }
+      },
+      async cell(cell, comparison) {
+        const { layer, reset, trial } = cell;
+        await log.finish(finished, {
+          type: 'cell',
+          layer: layer.name,
+          reset: reset.label,
+          trial,
+          ...sumsOf(index, comparison),
+        });
+        progress.add(chunk.count, layer.name);
+      },
+      computed: (units) => progress.computed(units),
+    },
+    signal,
+  );
 }
 
 /** Warnings, and results going to disk before they count. */

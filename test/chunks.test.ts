@@ -14,7 +14,7 @@ t.test('chunks come in order, whole, through two buffers that are used again', a
   const images = await openImages('synthetic:50', { shape: SHAPE, images: 'all' });
   t.teardown(() => images.close());
   t.equal(chunkSize(images, 'fast'), 256);
-  const ahead = new ChunksAhead(images, 16, [0, 1, 3]);
+  const ahead = new ChunksAhead(images, 16, [0, 1, 3], 1);
   const memory = new Set<ArrayBufferLike>();
   for (const index of [0, 1, 3]) {
     const chunk = await ahead.next();
@@ -23,10 +23,35 @@ t.test('chunks come in order, whole, through two buffers that are used again', a
     t.equal(memoryOf(chunk!).length, chunk!.count * PER_IMAGE, 'a byte per value');
     t.ok(memoryOf(alone).equals(memoryOf(chunk!)), `chunk ${index}`);
     memory.add(memoryOf(chunk!).buffer);
+    ahead.release(chunk!);
   }
   t.equal(await ahead.next(), null);
   t.equal(memory.size, 2);
   t.ok(ahead.waitedMs >= 0);
+  await ahead.close();
+});
+
+t.test('several chunks can be in use, and one is read meanwhile', async (t) => {
+  const set = await openImages('synthetic:64', { shape: SHAPE, images: 'all' });
+  t.teardown(() => set.close());
+  let reads = 0;
+  const images = watched(set, async (read) => {
+    reads++;
+    await read();
+  });
+  const ahead = new ChunksAhead(images, 8, [0, 1, 2, 3, 4, 5], 2);
+  const [first, second] = [(await ahead.next())!, (await ahead.next())!];
+  const before = Buffer.from(memoryOf(first));
+  for (let i = 0; i < 40; i++) await readChunk(set, 3, 8);
+  t.equal(reads, 3);
+  ahead.release(second);
+  ahead.release(second);
+  const third = (await ahead.next())!;
+  t.equal(third.index, 2);
+  for (let i = 0; i < 40; i++) await readChunk(set, 3, 8);
+  t.equal(reads, 4);
+  t.ok(memoryOf(first).equals(before), 'in use');
+  t.not(memoryOf(third).buffer, memoryOf(first).buffer);
   await ahead.close();
 });
 
@@ -44,7 +69,7 @@ t.test('reading is one chunk ahead and no more, and does not touch the chunk in 
     reads++;
     await read();
   });
-  const ahead = new ChunksAhead(images, 16, [0, 1, 2, 3]);
+  const ahead = new ChunksAhead(images, 16, [0, 1, 2, 3], 1);
   const first = await ahead.next();
   const before = Buffer.from(memoryOf(first!));
   // All that can be read meanwhile has been when these have.
@@ -63,15 +88,15 @@ t.test('a failure is met when its chunk is asked for; closing stops what is unde
     if (++reads === 2) throw new Error('the disk is gone');
     await read();
   });
-  const ahead = new ChunksAhead(failing, 16, [0, 1, 2]);
+  const ahead = new ChunksAhead(failing, 16, [0, 1, 2], 1);
   t.equal((await ahead.next())!.index, 0);
   await t.rejects(ahead.next(), { message: 'the disk is gone' });
   await ahead.close();
-  const stopped = new ChunksAhead(set, 16, [0, 1]);
+  const stopped = new ChunksAhead(set, 16, [0, 1], 1);
   await stopped.close();
   await t.rejects(stopped.next(), { name: 'AbortError' });
   const signal = AbortSignal.abort(new Error('enough'));
-  const aborted = new ChunksAhead(set, 16, [0], signal);
+  const aborted = new ChunksAhead(set, 16, [0], 1, signal);
   await t.rejects(aborted.next(), { message: 'enough' }, "the signal's own reason");
   await aborted.close();
 });
@@ -98,7 +123,7 @@ t.test('chunks of tensors are floats, as they are', async (t) => {
   await writeFile(file, npy('<f4', [5, 3, 8, 8], bytesOf(stored)));
   const images = await openImages(file, { shape: SHAPE, images: 'all' });
   t.teardown(() => images.close());
-  const ahead = new ChunksAhead(images, 2, [0, 2]);
+  const ahead = new ChunksAhead(images, 2, [0, 2], 1);
   t.strictSame((await ahead.next())!.images, stored.subarray(0, 2 * PER_IMAGE));
   const last = (await ahead.next())!;
   t.strictSame(last.images, stored.subarray(4 * PER_IMAGE));

@@ -5,11 +5,11 @@ import { type Progress, ProgressCount } from '../src/progress.js';
 t.test('progress within a chunk moves on, never back and never past the end', async (t) => {
   const seen: Progress[] = [];
   const count = new ProgressCount([{}, {}] as Cell[], 10, (progress) => seen.push(progress));
-  count.within(4);
-  count.within(3);
-  count.within(20);
+  count.computed(4);
+  count.computed(3);
+  count.computed(20);
   count.add(10, 'a');
-  count.within(30);
+  count.computed(30);
   count.add(10, 'b');
   t.strictSame(
     seen.map(({ done, total, layer }) => [done, total, layer]),

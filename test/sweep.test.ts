@@ -127,6 +127,20 @@ t.test('agreement counts do not depend on the batch, nor bytes on the threads', 
   t.strictSame(await counts(7, 1), expected);
 });
 
+t.test('chunks that are computed at once are in the journal one after the other', async (t) => {
+  const dir = t.testdir({});
+  const journalOf = async (threads: number) => {
+    const out = join(dir, String(threads));
+    await noise({ out, trials: 1, threads, batch: 64 }, 900);
+    return readFileSync(join(out, 'cells.ndjson'), 'utf8');
+  };
+  const alone = await journalOf(1);
+  t.equal(await journalOf(8), alone);
+  const chunks: number[] = alone.split('\n').flatMap((line) => (line ? [JSON.parse(line).chunk] : []));
+  t.strictSame(chunks, [...chunks].sort(), 'in order');
+  t.strictSame([...new Set(chunks)], [0, 1, 2, 3]);
+});
+
 t.test('two runs give the same bytes', async (t) => {
   const dir = t.testdir({});
   for (const name of ['a', 'b']) await noise({ out: join(dir, name), trials: 2 }, 100);

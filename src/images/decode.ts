@@ -5,7 +5,7 @@
  * colours keep the high byte; grey is cut off at 255, since Pillow has no grey of 16 bits that it would scale.
  * AVIF differs a little: its decoders interpolate chroma each in its own way.
  */
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { Metadata, Sharp } from 'sharp';
 import { messageOf } from '../errors.js';
 import type { Size } from '../native.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
@@ -64,10 +64,21 @@ async function reasoned<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Some of sharp's messages announce a reason that is not there. */
+const BAD_HEADER = 'Input buffer has corrupt header:';
+
+/** sharp's reasons in a user's words. libvips lists all that it tried, a line each, and the reason last. */
 function reasonOf(thrown: unknown): string {
-  const message = messageOf(thrown).replace(/:$/, '');
-  return message === 'Unknown error' || message === '' ? 'its data is damaged' : message;
+  const message = messageOf(thrown);
+  if (message.endsWith('unsupported image format')) return 'it is no image of a format that is read';
+  const part = message.startsWith(BAD_HEADER) ? 'header' : 'data';
+  const said = message
+    .replace(BAD_HEADER, '')
+    .split('\n')
+    .flatMap((line) => /^\s*\w+: (.+)$/.exec(line)?.[1] ?? []);
+  if (said.length > 0) return `its ${part} is damaged: ${said.at(-1)}`;
+  return part === 'header' || message === 'Unknown error' || message === ''
+    ? `its ${part} is damaged`
+    : message;
 }
 
 async function decode(bytes: Uint8Array, image: Sharp, metadata: Metadata, channels: 1 | 3): Promise<Pixels> {
@@ -102,7 +113,7 @@ async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metada
   const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
   const unreadable = UNREADABLE.find(([begins]) => start.startsWith(begins));
   if (unreadable) throw new Error(`it is ${unreadable[1]}, which is not read; convert it to PNG`);
-  const image = firstFrame(bytes);
+  const image = await firstFrame(bytes);
   const metadata = await image.metadata();
   const { format, depth } = metadata;
   // An SVG named .png is a program for a renderer, not a photograph.
@@ -113,7 +124,9 @@ async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metada
   return { image, metadata };
 }
 
-function firstFrame(bytes: Uint8Array): Sharp {
+async function firstFrame(bytes: Uint8Array): Promise<Sharp> {
+  // Loading it takes a seventh of a second, which only who decodes should wait for.
+  const { default: sharp } = await import('sharp');
   // Bytes and not the path: libvips keeps a cache by path that would outlive a changed file.
   return sharp(bytes, { failOn: 'error', ignoreIcc: true, page: 0, pages: 1, limitInputPixels: false });
 }
@@ -137,7 +150,7 @@ async function clippedGrey(image: Sharp): Promise<Uint8Array> {
 
 /** Pillow shows a GIF's transparent pixels in a colour of its palette that libvips does not tell. */
 async function refuseHoles(bytes: Uint8Array): Promise<void> {
-  const alpha = await firstFrame(bytes).extractChannel('alpha').raw().toBuffer();
+  const alpha = await (await firstFrame(bytes)).extractChannel('alpha').raw().toBuffer();
   if (alpha.some((value) => value !== 255)) {
     throw new Error('it is a GIF with transparent pixels, which are not read; convert it to PNG');
   }

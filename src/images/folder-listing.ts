@@ -20,13 +20,15 @@ export interface FolderListing {
   readonly files: readonly string[];
   /** Direct subfolders in code-point order, those without images too. */
   readonly subfolders: readonly string[];
+  /** Relative paths of links that lead back into a folder that they are in, and are not followed. */
+  readonly loops: readonly string[];
   /** Per file its subfolder's position, -1 for files directly in the folder. */
   readonly subfolderOf: Int32Array;
 }
 
 /** Whether there is an image anywhere below a folder. */
 export async function holdsImages(root: string): Promise<boolean> {
-  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] } };
+  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] }, loops: [] };
   const chain = [await realPathOf(root)];
   for (const name of await listOne(walk, '', chain)) await descend(walk, name, chain);
   return walk.folders.some(({ images }) => images.length > 0);
@@ -36,6 +38,7 @@ interface Walk {
   readonly root: string;
   readonly folders: { path: string; images: string[] }[];
   readonly others: { count: number; examples: string[] };
+  readonly loops: string[];
 }
 
 /**
@@ -43,7 +46,7 @@ interface Walk {
  * @throws CritmapError ERR_IMAGES when it cannot be listed or holds no image
  */
 export async function listFolder(root: string): Promise<FolderListing> {
-  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] } };
+  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] }, loops: [] };
   const files: string[] = [];
   const owner: number[] = [];
   const take = (subfolder: number) => {
@@ -62,13 +65,16 @@ export async function listFolder(root: string): Promise<FolderListing> {
     take(position);
   }
   if (files.length === 0) throw noImages(walk, subfolders.length);
-  return { files, subfolders, subfolderOf: Int32Array.from(owner) };
+  return { files, subfolders, loops: walk.loops, subfolderOf: Int32Array.from(owner) };
 }
 
 async function descend(walk: Walk, path: string, chain: readonly string[]): Promise<void> {
   const real = await realPathOf(join(walk.root, path));
   // A link to a folder that we are inside of would be walked for ever.
-  if (chain.includes(real)) return;
+  if (chain.includes(real)) {
+    walk.loops.push(path);
+    return;
+  }
   const inner = [...chain, real];
   for (const name of await listOne(walk, path, inner)) await descend(walk, `${path}/${name}`, inner);
 }

@@ -14,14 +14,12 @@ import { holdsImages, IMAGE_EXTENSIONS } from './folder-listing.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
 import { checkOptions, type ImageOptions } from './options.js';
-import { openParquet } from './parquet.js';
 import { fitOf, pipelineMark } from './pipeline.js';
 import { sampleIndices } from './sample.js';
 import { COLUMN, labelSample } from './sample-labels.js';
 import { isPattern, type Shards, shardsIn, shardsOf } from './shards.js';
 import type { ImageSource } from './source.js';
 import { isSynthetic, openSynthetic } from './synthetic.js';
-import { openTar } from './tar.js';
 import { type ImageTransform, planTransform } from './transform.js';
 
 export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
@@ -55,6 +53,7 @@ export async function openImages(source: string, options: ImageOptions): Promise
   const opened = await openSource(source, options);
   let owned: { close(): Promise<void> } = opened;
   try {
+    for (const warning of opened.warnings ?? []) warn(warning);
     const { total } = opened;
     if (total > MAX_TOTAL) throw imageError(source, `holds ${total} images`, `give at most ${MAX_TOTAL}`);
     const transform = planTransform(opened, source, options);
@@ -148,7 +147,7 @@ async function openSource(source: string, { shape, labels }: ImageOptions): Prom
 
 const GIVE = 'give a folder, .tar or .parquet files, a .npy or .npz file, or synthetic:N';
 
-function openShards(
+async function openShards(
   source: string,
   { kind, files }: Shards,
   { channels }: ImageOptions['shape'],
@@ -157,8 +156,10 @@ function openShards(
   refuseFolderLabels(source, labels);
   if (kind === 'tar') {
     refuseColumn(source, labels);
+    const { openTar } = await import('./tar.js');
     return openTar(source, files, channels, labels === undefined);
   }
+  const { openParquet } = await import('./parquet.js');
   const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;
   return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'));
 }

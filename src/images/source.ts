@@ -37,6 +37,8 @@ export interface ImageSource {
   readonly classNames: readonly string[] | null;
   /** One line on how raw content is laid out; part of the fingerprint. */
   readonly layout: string;
+  /** What a person should know of it, each one line. */
+  readonly warnings?: readonly string[];
   /** What errors call image `index`. */
   nameOf(index: number): string;
   /** What `raw` gives stays the same as long as this does; null, or left out, where that cannot be told. */

@@ -73,8 +73,10 @@ for (const [where, delayMs] of [
     const layers = ['layer4.2.*', 'fc'];
     const controller = new AbortController();
     let due = 0;
-    const onProgress = ({ done, cells }: { done: number; cells: number }) => {
-      if (done !== cells * chunkImages) return;
+    let finished = 0;
+    // What is finished has a layer; the second chunk's first images may be computed by then.
+    const onProgress = ({ layer, cells }: { layer: string; cells: number }) => {
+      if (!layer || ++finished !== cells) return;
       due = performance.now() + delayMs;
       if (delayMs === 0) controller.abort(reason);
       else setTimeout(() => controller.abort(reason), delayMs);

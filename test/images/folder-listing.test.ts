@@ -1,6 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { openFolder } from '../../src/images/folder.js';
 import { compareCodePoints, listFolder } from '../../src/images/folder-listing.js';
 
 /** A folder with empty files at these relative paths. */
@@ -80,15 +81,12 @@ t.test('links are followed, loops are not', async (t) => {
   await symlink('../a/1.png', join(root, 'b/4.png'));
   await symlink('nowhere', join(root, 'b/5.png'));
   await symlink('a', join(root, 'c'));
-  t.same((await listFolder(root)).files, [
-    'a/1.png',
-    'a/deep/2.png',
-    'b/3.png',
-    'b/4.png',
-    'b/5.png',
-    'c/1.png',
-    'c/deep/2.png',
-  ]);
+  const { files, loops } = await listFolder(root);
+  t.same(loops, ['a/deep/up', 'a/self', 'b/root', 'c/deep/up', 'c/self']);
+  t.same(files, ['a/1.png', 'a/deep/2.png', 'b/3.png', 'b/4.png', 'b/5.png', 'c/1.png', 'c/deep/2.png']);
+  const { warnings } = await openFolder(root, 3, 'ignore');
+  t.equal(warnings?.length, 5);
+  t.equal(warnings?.[1], `${join(root, 'a/self')} is a link to a folder that it is in; it is not followed`);
 });
 
 t.test('a folder without images is refused with what was found in it', async (t) => {

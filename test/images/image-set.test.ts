@@ -169,7 +169,7 @@ t.test('a damaged file fails the read that needs it, with its name, on one line'
   const set = await open(t, root);
   await set.read(0, 2, space(2));
   const message =
-    /photos\/cat\/2\.png: cannot be decoded \(.*unsupported image format\); replace it, take it out or give --skip/;
+    /photos\/cat\/2\.png: cannot be decoded \(.*no image of a format that is read\); replace it, take it out or give --skip/;
   await t.rejects(set.read(0, 4, space(4)), { code: 'ERR_IMAGES', message }, 'the first in order is named');
   await t.rejects(set.read(3, 4, space(1)), {
     message: /dog\/1\.png: cannot be decoded \(the file is empty\)/,
