@@ -109,11 +109,17 @@ t.test('endless names take no endless time', async (t) => {
 t.test(
   'of a network of another width the place is where the names are, not where a few shapes fit',
   async (t) => {
-    const wide = { 'conv1.weight': [64, 3, 7, 7], 'layer1.conv.weight': [64, 64, 3, 3], 'bn.weight': [64] };
+    const wide = {
+      'conv1.weight': [64, 3, 7, 7],
+      'layer1.conv.weight': [64, 64, 3, 3],
+      'layer2.conv.weight': [64, 64, 3, 3],
+      'bn.weight': [64],
+    };
     const parameters = Object.entries(wide).map(([name, shape]) => parameter(name, ...shape));
     const narrow = {
       'module.conv1.weight': tensor(16, 3, 3, 3),
       'module.layer1.conv.weight': tensor(16, 16, 3, 3),
+      'module.layer2.conv.weight': tensor(16, 16, 3, 3),
       'module.bn.weight': tensor(16),
       'module.layer3.bn.weight': tensor(64),
     };
