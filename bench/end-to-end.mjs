@@ -9,7 +9,7 @@ import { loadModel } from '../dist/model.js';
 import { modelInput } from '../dist/model-input.js';
 import { planCells, selectLayers } from '../dist/plan/cells.js';
 import { sweep } from '../dist/sweep.js';
-import { withDefaults } from '../dist/sweep-settings.js';
+import { chunksAtOnce, withDefaults } from '../dist/sweep-settings.js';
 import { inChild } from './child.mjs';
 import { temporaryFolder, writeJpegs } from './material.mjs';
 import { alternate, secondsPerCall, spread, timed } from './wall.mjs';
@@ -117,7 +117,14 @@ async function openInference(graph, data) {
   return {
     setUpSeconds: opened.seconds,
     async evaluate() {
-      for (const chunk of chunks) await engine.evaluate(chunk, cells, { original() {}, cell() {} });
+      const sink = { original() {}, cell() {} };
+      const running = new Set();
+      for (const chunk of chunks) {
+        const ended = engine.evaluate(chunk, cells, sink).finally(() => running.delete(ended));
+        running.add(ended);
+        if (running.size >= chunksAtOnce(settings)) await Promise.race(running);
+      }
+      await Promise.all(running);
     },
     close: () => engine.close(),
   };

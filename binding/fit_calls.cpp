@@ -67,8 +67,9 @@ class FitJpegWorker : public PromiseWorker {
     const Bytes& bytes = path ? read : std::get<Bytes>(file_);
     crop_.resize(fit_.crop_height * fit_.crop_width * fit_.channels);
     hash_.resize(digest_ ? sha256_bytes : 0);
-    done_ = fit_jpeg(kernels_, bytes, fit_, most_pixels_, crop_.data()) &&
-            (!digest_ || sha256(bytes, hash_.data()));
+    // Hashed first: a process without the function would decode in vain.
+    done_ = (!digest_ || sha256(bytes, hash_.data())) &&
+            fit_jpeg(kernels_, bytes, fit_, most_pixels_, crop_.data());
   }
 
   napi_value finish(napi_env env) override {

@@ -20,7 +20,8 @@ struct EngineStats {
   // Of one worker.
   size_t slot_bytes;
   size_t queued, running;
-  // Images of cells that have got their logits since the engine was opened.
+  // Images of cells that have got their logits since the engine was opened; on a card, that will without more
+  // ado.
   uint64_t computed;
   bool closed;
 };

@@ -29,8 +29,8 @@ const char* jpeg_library();
 void resample_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Resize& resize, uint8_t* out);
 
 // The same of a file that comes in one scan and has at most so many pixels, as `crop`, crop_height x
-// crop_width x channels. False, with anything in `crop`, for every other file and for one that is damaged in
-// any way.
+// crop_width x channels. False, with anything in `crop`, for every other file and for those that
+// resample_jpeg refuses.
 bool fit_jpeg(const Kernels& kernels, std::span<const uint8_t> file, const Fit& fit, size_t most_pixels,
               uint8_t* crop);
 

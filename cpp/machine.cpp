@@ -75,7 +75,7 @@ bool Machine::begin(Job& job) {
 void Machine::finish(Job& job) {
   try {
     workspace_->finish(job);
-    job.outcome = Job::Outcome::rows;
+    job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::rows;
   } catch (const std::exception& error) {
     fail(job, error.what());
     workspace_->abandon(job);

@@ -6,7 +6,7 @@ import type { EngineImages } from './native-engine.js';
 
 /**
  * Values of one chunk. The reference engine finishes cell by cell and builds a session for each, so its chunks
- * are long; the fast one finishes all cells of a chunk together, so what a stop can lose is kept short.
+ * are long; the fast one finishes all cells of a chunk together, so they are short: a stop loses those that are under way.
  */
 const CHUNK_VALUES = { reference: 24 * 2 ** 20, fast: 5 * 2 ** 20 };
 

@@ -60,6 +60,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         const rows = await runBatches(engine, chunk, batch, active);
         // From here on the cells count themselves.
         clearInterval(timer);
+        signal?.throwIfAborted();
         await sink.original(comparisonOf(rows, 0, chunk));
         const put: Promise<void>[] = [];
         for (const [i, cell] of wanted.entries()) {

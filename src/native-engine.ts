@@ -120,7 +120,7 @@ export interface EngineStats {
   slotBytes: number;
   queued: number;
   running: number;
-  /** Images of cells whose logits are there, since the engine was opened. */
+  /** Images of cells whose logits are there, or queued on a card, since the engine was opened. */
   computed: number;
   closed: boolean;
 }

@@ -201,8 +201,8 @@ export interface Native {
    * Reads a JPEG file, given by its path or its content, decodes it and fits it in one go: `out`, crop height x crop
    * width x `channels`, and `digest`, the SHA-256 of the file in 32 bytes, are written when the promise resolves.
    * TypeError if one was detached or resized meanwhile. False, with both as they were, for what needs more than that
-   * or someone to say what is wrong with it: a file that cannot be read, is no JPEG, is damaged, comes in several scans
-   * or has more than `mostPixels`.
+   * or someone to say what is wrong with it: a file that cannot be read, is refused by `resampleJpeg`, comes in several
+   * scans or has more than `mostPixels`.
    */
   fitJpeg(
     file: string | Uint8Array,

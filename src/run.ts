@@ -2,7 +2,7 @@
  * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
  * from it. Whole files are replaced atomically; one process at a time writes to a run.
  */
-import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -180,16 +180,19 @@ async function lock(directory: string): Promise<() => Promise<void>> {
   const start = await startOf(process.pid);
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), start });
   for (let attempt = 0; ; attempt++) {
-    try {
-      await writeFile(path, mine, { flag: 'wx' });
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+    const made = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => error);
+    if (!(made instanceof Error)) {
+      const release = () => rm(path, { force: true });
+      try {
+        await made.writeFile(mine).finally(() => made.close());
+        return release;
+      } catch (error) {
         // A full disk has a place for its name and none for its content.
-        await rm(path, { force: true }).catch(() => {});
+        await release().catch(() => {});
         throw cannotWrite(directory, error);
       }
     }
+    if (made.code !== 'EEXIST') throw cannotWrite(directory, made);
     const holder = await holderOf(path);
     if (attempt > 0 || (holder && (await isAlive(holder)))) {
       throw new CritmapError(

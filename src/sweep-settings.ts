@@ -57,6 +57,11 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   refuseMisuse(options);
   const engine = options.engine ?? 'fast';
   const { cards, precision } = computingOn(options);
+  const defaults = {
+    batch: (cards ? CARD_BATCHES : 1) * defaultBatch(images.shape),
+    chunk: chunkSize(images, engine),
+  };
+  const asked = options.batch ?? defaults.batch;
   const settings = {
     layers: options.layers ?? [],
     exclude: options.exclude ?? [],
@@ -66,13 +71,16 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     trials: options.trials ?? 3,
     seed: options.seed ?? 0,
     confidence: options.confidence ?? 0.95,
-    batch: options.batch ?? (cards ? CARD_BATCHES : 1) * defaultBatch(images.shape),
+    // A batch is computed whole: beyond a chunk there is nothing to fill it with.
+    batch: cards ? asked : Math.min(asked, defaults.chunk),
     threads: options.threads ?? availableParallelism(),
     engine,
     cards,
     precision,
-    /** Images of a chunk. */
-    chunk: chunkSize(images, engine),
+    /** Of the fast engine on cards. */
+    cudnnSearch: cards && cudnnSearch(),
+    /** Images of a chunk; whole batches on cards. */
+    chunk: cards ? Math.ceil(defaults.chunk / asked) * asked : defaults.chunk,
   };
   const whole = (name: string, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {
@@ -162,7 +170,13 @@ export function defaultBatch({ channels, height, width }: ImageSet['shape']): nu
  * Chunks that are computed at the same time, so that every core or card always has a batch: those that fill them, and
  * one whose last batches are under way.
  */
-export function chunksAtOnce({ engine, cards, threads, chunk, batch }: Settings): number {
+export function chunksAtOnce({
+  engine,
+  cards,
+  threads,
+  chunk,
+  batch,
+}: Pick<Settings, 'engine' | 'cards' | 'threads' | 'chunk' | 'batch'>): number {
   if (engine === 'reference') return 1;
   const workers = cards ? cards.length * CARD_DEPTH : threads;
   return 1 + Math.ceil(workers / Math.ceil(chunk / batch));
@@ -236,7 +250,7 @@ export function infoOf(
       device: deviceName(settings.cards),
       ...(settings.cards && {
         cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
-        cudnnSearch: cudnnSearch(),
+        cudnnSearch: settings.cudnnSearch,
       }),
       path: native().info().path,
       threads: settings.threads,

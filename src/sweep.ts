@@ -3,6 +3,7 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
+import { setMaxListeners } from 'node:events';
 import { cellsCsv } from './cells-csv.js';
 import { ChunksAhead } from './chunks.js';
 import type { Chunk, Engine } from './engine.js';
@@ -89,12 +90,13 @@ export async function sweep(
     const { batch, threads, cards, precision } = settings;
     const size = images.shape;
     const todo = lackingChunks(cells, finished, images, settings.chunk);
+    const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
     // Before the engine is opened, which takes seconds: the first images are there when it is.
     const ahead = new ChunksAhead(
       images,
       settings.chunk,
       todo.map(({ index }) => index),
-      chunksAtOnce(settings),
+      atOnce,
       signal,
     );
     try {
@@ -102,7 +104,6 @@ export async function sweep(
       const engine = await open(model, how);
       try {
         const { chunk } = settings;
-        const atOnce = chunksAtOnce(settings);
         await computeChunks({
           model,
           images,
@@ -208,37 +209,44 @@ async function computeChunks(work: Work): Promise<void> {
     0,
   );
   progress.resume(cells.length * images.count - wanted);
-  // One that fails ends the others, which must all have ended before the journal may be closed.
+  // One that fails ends the others at once; all must have ended before the journal may be closed.
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const running = new Set<Promise<void>>();
+  // Every chunk listens to it.
+  setMaxListeners(0, signal);
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  stopped.catch(() => {});
+  const running = new Set<Promise<unknown>>();
   let before: Promise<unknown> = Promise.resolve();
   try {
     for (const { cells: lacking } of todo) {
-      const chunk = await ahead.next();
+      const next = ahead.next();
+      next.catch(() => {});
+      const chunk = await Promise.race([next, stopped]);
       if (!chunk) break;
       log.tell(images.warnings);
-      const ended = computeChunk(work, progress, chunk, lacking, before, signal).finally(() =>
-        ahead.release(chunk),
-      );
+      const ended = computeChunk(work, progress, chunk, lacking, before, signal)
+        .catch((error) => stop.abort(error))
+        .then(() => {
+          running.delete(ended);
+          ahead.release(chunk);
+        });
       running.add(ended);
-      // One that fails stays, to be met.
-      before = ended.then(
-        () => running.delete(ended),
-        () => {},
-      );
-      if (running.size >= atOnce) await Promise.race(running);
+      before = ended;
+      if (running.size >= atOnce) await Promise.race([...running, stopped]);
     }
     await Promise.all(running);
+    stop.signal.throwIfAborted();
   } catch (error) {
     stop.abort(error);
+    await Promise.all(running);
     throw error;
-  } finally {
-    await Promise.allSettled(running);
   }
 }
 
-/** @param before settles when the chunk before this one is done: journals are in the order of chunks */
+/** @param before resolves when the chunk before this one has ended: the journal is in the order of chunks */
 async function computeChunk(
   work: Work,
   progress: ProgressCount,
@@ -255,6 +263,7 @@ async function computeChunk(
     {
       async original(comparison) {
         await before;
+        signal.throwIfAborted();
         if (comparison.invalid > 0) {
           log.warn(
             `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,

@@ -22,8 +22,8 @@ export class Crops {
   ) {}
 
   /**
-   * The SHA-256 of what is stored. An encoded image is decoded too, unless the cache has its pixels; they are there
-   * afterwards.
+   * The SHA-256 of what is stored. An encoded image is decoded too, unless its stamp tells that the cache has its pixels;
+   * they are there afterwards.
    * @throws CritmapError ERR_IMAGES when it cannot be read or decoded
    */
   async check(index: number): Promise<Buffer> {

@@ -5,8 +5,9 @@
  * colours keep the high byte; grey is cut off at 255, since Pillow has no grey of 16 bits that it would scale.
  * AVIF differs a little: its decoders interpolate chroma each in its own way.
  */
+import type sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
-import { messageOf } from '../errors.js';
+import { CritmapError, messageOf } from '../errors.js';
 import type { Size } from '../native.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
 import type { Pixels } from './source.js';
@@ -60,10 +61,13 @@ async function reasoned<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
+    if (thrown instanceof CritmapError) throw thrown;
     throw new Error(reasonOf(thrown), { cause: thrown });
   }
 }
 
+/** Said of whole files. */
+const OTHER_KIND = /not (implemented|configured|supported|built)|unsupported/i;
 const BAD_HEADER = 'Input buffer has corrupt header:';
 
 /** sharp's reasons in a user's words. libvips lists all that it tried, a line each, and the reason last. */
@@ -75,7 +79,9 @@ function reasonOf(thrown: unknown): string {
     .replace(BAD_HEADER, '')
     .split('\n')
     .flatMap((line) => /^\s*\w+: (.+)$/.exec(line)?.[1] ?? []);
-  if (said.length > 0) return `its ${part} is damaged: ${said.at(-1)}`;
+  const last = said.at(-1);
+  if (last && OTHER_KIND.test(last)) return `it is of a kind that is not read: ${last}`;
+  if (last) return `its ${part} is damaged: ${last}`;
   return part === 'header' || message === 'Unknown error' || message === ''
     ? `its ${part} is damaged`
     : message;
@@ -124,9 +130,25 @@ async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metada
   return { image, metadata };
 }
 
+/**
+ * Loading it takes a seventh of a second, which only who decodes should wait for.
+ * @throws CritmapError (ERR_NATIVE): no image is to blame
+ */
+export async function loadSharp(): Promise<typeof sharp> {
+  try {
+    return (await import('sharp')).default;
+  } catch (error) {
+    const why = messageOf(error).split('\n')[0];
+    throw new CritmapError(
+      'ERR_NATIVE',
+      `sharp, which decodes images, cannot be loaded (${why}); run npm install in critmap's folder`,
+      { cause: error },
+    );
+  }
+}
+
 async function firstFrame(bytes: Uint8Array): Promise<Sharp> {
-  // Loading it takes a seventh of a second, which only who decodes should wait for.
-  const { default: sharp } = await import('sharp');
+  const sharp = await loadSharp();
   // Bytes and not the path: libvips keeps a cache by path that would outlive a changed file.
   return sharp(bytes, { failOn: 'error', ignoreIcc: true, page: 0, pages: 1, limitInputPixels: false });
 }

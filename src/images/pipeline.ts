@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { messageOf } from '../errors.js';
 import { native } from '../native.js';
 import { version } from '../version.js';
-import { DECODING_REVISION } from './decode.js';
+import { DECODING_REVISION, loadSharp } from './decode.js';
 import type { Fit } from './fit.js';
 import { readImage } from './read-image.js';
 import type { InputShape } from './source.js';
@@ -24,7 +24,7 @@ const PROBE = { width: 97, height: 61, channels: 3 } as const;
  * version tells of; of what is done to other kinds of files only the versions tell.
  */
 export async function pipelineMark(transform: ImageTransform, shape: InputShape): Promise<unknown> {
-  const { default: sharp } = await import('sharp');
+  const sharp = await loadSharp();
   const geometry = { ...transform, mean: null, std: null };
   const versions = {
     ...sharp.versions,
@@ -37,7 +37,7 @@ export async function pipelineMark(transform: ImageTransform, shape: InputShape)
 
 async function probe(fit: Fit, { channels }: InputShape): Promise<string> {
   const { width, height } = PROBE;
-  const { default: sharp } = await import('sharp');
+  const sharp = await loadSharp();
   const raw = Uint8Array.from({ length: width * height * 3 }, (_, at) => (at * 37 + (at >> 5) * 11) & 255);
   try {
     const file = await sharp(raw, { raw: PROBE }).jpeg({ quality: 90 }).toBuffer();

@@ -54,7 +54,8 @@ t.test('after an abort nothing is written any more, and the next read is whole',
     controller.abort(new Error('enough'));
     const ended = await Promise.allSettled([reading, checking]);
     for (const { status, reason } of ended as PromiseRejectedResult[]) {
-      if (status === 'rejected') t.match(reason, { message: 'enough' });
+      // None is done before its first turn.
+      if (status === 'rejected' || after === 0) t.match(reason, { message: 'enough' });
     }
     const left = out.slice();
     await setTimeout(30);
