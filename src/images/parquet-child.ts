@@ -3,6 +3,7 @@
  * say of themselves: a damaged one can make it fill the memory until the process ends, which may be this one only.
  */
 import { open } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
 import {
   type AsyncBuffer,
   type Compressors,
@@ -67,6 +68,25 @@ function refusalOf(id: number, thrown: unknown): ParquetAnswer {
   if (thrown instanceof ImageError) return { id, problem: thrown.problem, of: 'file' };
   return { id, problem: messageOf(thrown), of: thrown instanceof TypeError ? 'structure' : 'content' };
 }
+
+/**
+ * Ends this process with the one that asked, however busy it is: its own thread may then see nothing for long. It is
+ * JavaScript, since no loader of TypeScript runs in a thread.
+ */
+const watch = `
+  const { workerData: parent } = require('node:worker_threads');
+  const lives = () => {
+    // Windows does not say that a process has lost its parent.
+    if (process.platform !== 'win32') return process.ppid === parent;
+    try {
+      return process.kill(parent, 0);
+    } catch (thrown) {
+      return thrown.code !== 'ESRCH';
+    }
+  };
+  setInterval(() => lives() || process.kill(process.pid, 'SIGKILL'), 500);
+`;
+new Worker(watch, { eval: true, execArgv: [], workerData: Number(process.argv[2]) });
 
 // Ctrl-C is for the process that asked; this one ends with it.
 process.on('SIGINT', () => {});

@@ -131,7 +131,7 @@ class Child {
    */
   constructor(path: string, heapMiB: number) {
     try {
-      this.#process = fork(script, [], {
+      this.#process = fork(script, [String(process.pid)], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
         execArgv: [...loaders, `--max-old-space-size=${heapMiB}`],

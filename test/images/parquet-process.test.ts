@@ -4,7 +4,6 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openImages } from '../../src/images/index.js';
 import { ParquetProcess, parquetProcess } from '../../src/images/parquet-process.js';
@@ -30,6 +29,10 @@ function footer(name: string, bytes: Buffer): string {
   length.writeUInt32LE(bytes.length);
   return written(name, Buffer.concat([Buffer.from('PAR1'), bytes, length, Buffer.from('PAR1')]));
 }
+
+/** A whole number of that many digits to the base 128, put together one by one: each takes longer than the last. */
+const digits = (count: number) =>
+  footer(`${count}.parquet`, Buffer.concat([Buffer.from([0x16]), Buffer.alloc(count, 0xff)]));
 
 const openAll = (path: string) =>
   openImages(path, { shape: { channels: 3, height: 8, width: 8 }, images: 'all', resize: 8 });
@@ -94,10 +97,8 @@ t.test('a footer cannot fill the memory of the process that asks', async (t) => 
 });
 
 t.test('a file that has no end for its reader is given up', async (t) => {
-  // A whole number of two million digits to the base 128, put together one by one.
-  const path = footer('number.parquet', Buffer.concat([Buffer.from([0x16]), Buffer.alloc(2e6, 0xff)]));
   const own = new ParquetProcess({ seconds: 1, heapMiB: 64 });
-  const asked = own.footer(path);
+  const asked = own.footer(digits(2e6));
   await setImmediate();
   const first = own.pid!;
   await t.rejects(asked, { message: 'it is damaged: reading it would never end' });
@@ -146,14 +147,34 @@ t.test('it ends when nobody has needed it for a while', async (t) => {
   t.match(await own.footer(whole), { num_rows: 8n }, 'and starts again');
 });
 
+/** What a program writes that has the module, and how it ends. */
+function runWith(program: string) {
+  const module = new URL('../../dist/images/parquet-process.js', import.meta.url).href;
+  const imports = `import { parquetProcess } from ${JSON.stringify(module)};
+    import { writeSync } from 'node:fs';
+    import { setTimeout } from 'node:timers/promises';`;
+  const args = ['--input-type=module', '--eval', imports + program];
+  return spawnSync(process.execPath, args, { encoding: 'utf8' });
+}
+
 t.test('it neither keeps a program from ending nor outlives it', async (t) => {
-  const module = fileURLToPath(new URL('../../dist/images/parquet-process.js', import.meta.url));
-  const program = `import { parquetProcess } from ${JSON.stringify(module)};
+  const { status, stdout } = runWith(`
     await parquetProcess.footer(${JSON.stringify(whole)});
-    console.log(parquetProcess.pid);`;
-  const args = ['--input-type=module', '--eval', program];
-  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    console.log(parquetProcess.pid);`);
   t.equal(status, 0);
+  t.ok(Number(stdout) > 0, stdout);
+  await gone(Number(stdout));
+});
+
+t.test('a busy one does not outlive a program that is killed', async (t) => {
+  // It would be busy for longer than a test may take.
+  const { signal, stdout } = runWith(`
+    await parquetProcess.footer(${JSON.stringify(whole)});
+    void parquetProcess.footer(${JSON.stringify(digits(8e6))});
+    await setTimeout(1000);
+    writeSync(1, String(parquetProcess.pid));
+    process.kill(process.pid, 'SIGKILL');`);
+  t.equal(signal, 'SIGKILL');
   t.ok(Number(stdout) > 0, stdout);
   await gone(Number(stdout));
 });
