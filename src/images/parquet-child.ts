@@ -14,7 +14,7 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { messageOf } from '../errors.js';
 import { fileRange } from './byte-range.js';
-import { fileError, ImageError } from './input-error.js';
+import { fileError, ImageError, lacksMemory } from './input-error.js';
 import { bufferOf } from './parquet-file.js';
 import type { ParquetAnswer, ParquetRequest } from './parquet-process.js';
 
@@ -65,7 +65,12 @@ async function readColumn(file: AsyncBuffer, metadata: FileMetaData): Promise<un
 }
 
 function refusalOf(id: number, thrown: unknown): ParquetAnswer {
-  if (thrown instanceof ImageError) return { id, problem: thrown.problem, of: 'file' };
+  const failed = lacksMemory(thrown) ? fileError('', thrown) : thrown;
+  if (failed instanceof ImageError) {
+    const { problem, remedy, cause } = failed;
+    const code = lacksMemory(cause) ? 'ENOMEM' : (cause as NodeJS.ErrnoException | undefined)?.code;
+    return { id, problem, remedy, code, of: 'file' };
+  }
   return { id, problem: messageOf(thrown), of: thrown instanceof TypeError ? 'structure' : 'content' };
 }
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { FileMetaData } from 'hyparquet';
 import { CritmapError, messageOf } from '../errors.js';
 import { Budget } from './budget.js';
-import { imageError } from './input-error.js';
+import { type ImageError, imageError } from './input-error.js';
 
 /** For the footer of a file, or for the values of its only column. */
 export interface ParquetRequest {
@@ -20,12 +20,14 @@ export interface ParquetRequest {
 }
 
 /**
- * What became of request `id`. `file`: the file could not be read at all; `structure`: the library stumbled over its
- * own objects; `content`: the library's reason.
+ * What became of request `id`. `file`: the file could not be read, with the system's code where it has one;
+ * `structure`: the library stumbled over its own objects; `content`: the library's reason.
  */
 export type ParquetAnswer =
   | { id: number; value: unknown }
-  | { id: number; problem: string; of: 'file' | 'structure' | 'content' };
+  | { id: number; of: 'file'; problem: string; remedy: string; code: string | undefined }
+  | { id: number; of: 'structure'; problem: string }
+  | { id: number; of: 'content'; problem: string };
 
 /** While one answer is on its way, the next is worked on; each may be a row group of a gigabyte. */
 const AT_ONCE = 2;
@@ -185,9 +187,9 @@ class Child {
     this.#hold();
     if (!asked) return;
     if ('value' in answer) asked.resolve(answer.value);
+    else if (answer.of === 'file') asked.reject(fileErrorOf(asked.path, answer));
     else if (answer.of === 'structure') asked.reject(new TypeError(answer.problem));
-    else if (answer.of === 'content') asked.reject(new Error(answer.problem));
-    else asked.reject(imageError(asked.path, answer.problem, 'check the file and try again'));
+    else asked.reject(new Error(answer.problem));
   }
 
   /** All that it was asked has no answer any more. */
@@ -243,6 +245,15 @@ class Child {
     this.#running = false;
     this.#process.kill('SIGKILL');
   }
+}
+
+/** An error's own properties do not cross; whether the machine is to blame is told by its code. */
+function fileErrorOf(
+  path: string,
+  { problem, remedy, code }: Extract<ParquetAnswer, { of: 'file' }>,
+): ImageError {
+  const cause = code === undefined ? undefined : Object.assign(new Error(problem), { code });
+  return imageError(path, problem, remedy, cause);
 }
 
 function notStarted(path: string, thrown: unknown): CritmapError {

@@ -7,7 +7,7 @@ import type { FileMetaData } from 'hyparquet';
 import { CritmapError, messageOf } from '../errors.js';
 import { stampOf } from './cache/stamps.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
-import { fileError, ImageError, imageError } from './input-error.js';
+import { fileError, ImageError, imageError, isTheMachines } from './input-error.js';
 import { MAX_LABEL } from './label-array.js';
 import { parquetProcess } from './parquet-process.js';
 import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './parquet-schema.js';
@@ -177,7 +177,8 @@ class GroupReader {
         () => this.#keep(key),
         (thrown: unknown) => {
           // What is wrong with a group is wrong for all its rows, and finding it out may take long.
-          if (!(thrown instanceof ImageError)) this.#groups.delete(key);
+          const ofTheGroup = thrown instanceof ImageError && !isTheMachines(thrown.cause);
+          if (!ofTheGroup) this.#groups.delete(key);
         },
       );
     }

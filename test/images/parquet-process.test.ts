@@ -118,6 +118,25 @@ t.test('files that end early, or are gone meanwhile, are refused in words', asyn
   await t.rejects(set.fingerprint(), { message: /passing\.parquet row 0: does not exist/ });
 });
 
+/** Open files that a process may have. */
+const limitFiles = (pid: number, most: string) =>
+  spawnSync('prlimit', [`--pid=${pid}`, `--nofile=${most}:`]).status === 0;
+const cannotLimit = limitFiles(process.pid, '1024') ? false : 'needs prlimit';
+
+t.test('what the machine lacks is not held against the file', { skip: cannotLimit }, async (t) => {
+  const set = await openAll(whole);
+  t.teardown(() => set.close());
+  const { pid } = parquetProcess;
+  t.ok(limitFiles(pid!, '3'));
+  await t.rejects(set.fingerprint(), {
+    message: /parquet: too many files are open; raise the limit/,
+    cause: { code: 'EMFILE' },
+  });
+  t.ok(limitFiles(pid!, '1024'));
+  t.match(await set.fingerprint(), /^[0-9a-f]{64}$/, 'it is read again when there is room');
+  t.equal(parquetProcess.pid, pid);
+});
+
 t.test('a machine that starts no process is not held against the file', async (t) => {
   const { execPath } = process;
   process.execPath = join(dir, 'no-such-program');
