@@ -16,7 +16,7 @@ import { messageOf } from '../errors.js';
 import { fileRange } from './byte-range.js';
 import { fileError, ImageError, lacksMemory } from './input-error.js';
 import { bufferOf } from './parquet-file.js';
-import type { ParquetAnswer, ParquetRequest } from './parquet-process.js';
+import type { ParquetAnswer, ParquetReady, ParquetRequest } from './parquet-process.js';
 
 const MOST_PAGE_BYTES = 2 ** 30;
 
@@ -103,3 +103,4 @@ process.on('message', async ({ id, request }: { id: number; request: ParquetRequ
   );
   process.send?.(answer);
 });
+process.send?.('ready' satisfies ParquetReady);

@@ -29,6 +29,12 @@ export type ParquetAnswer =
   | { id: number; of: 'structure'; problem: string }
   | { id: number; of: 'content'; problem: string };
 
+/** What it says first: it has started, and whatever ends it from now on may be a file. */
+export type ParquetReady = 'ready';
+
+/** How V8 ends a process whose heap is full, on Windows with an exit code. */
+const HEAP_FULL: readonly unknown[] = ['SIGABRT', 'SIGTRAP', 134];
+
 /** While one answer is on its way, the next is worked on; each may be a row group of a gigabyte. */
 const AT_ONCE = 2;
 /** What a request may take. */
@@ -125,6 +131,7 @@ class Child {
   #watch: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #late = false;
+  #ready = false;
   #running = true;
 
   /**
@@ -147,7 +154,10 @@ class Child {
       this.#running = false;
       if (exited && !this.#process.connected) this.#fail();
     };
-    this.#process.on('message', (answer) => this.#settle(answer as ParquetAnswer));
+    this.#process.on('message', (message) => {
+      if (message === ('ready' satisfies ParquetReady)) this.#ready = true;
+      else this.#settle(message as ParquetAnswer);
+    });
     this.#process.on('exit', () => {
       exited = true;
       gone();
@@ -201,11 +211,21 @@ class Child {
 
   #reason(path: string): Error {
     if (this.#late) return new Error('it is damaged: reading it would never end');
-    if (this.#process.signalCode !== 'SIGKILL')
+    const end = this.#process.signalCode ?? this.#process.exitCode;
+    if (this.#ready && HEAP_FULL.includes(end)) {
       return new Error('it is damaged: reading it would fill the memory');
+    }
+    if (end === 'SIGKILL') {
+      return new CritmapError(
+        'ERR_IMAGES',
+        `${path}: the process that read it was killed, which happens when memory runs out; close other programs, or write the file with smaller row groups`,
+      );
+    }
+    const how = typeof end === 'string' ? end : `exit code ${end}`;
+    const when = this.#ready ? 'ended before it was done' : 'did not start';
     return new CritmapError(
       'ERR_IMAGES',
-      `${path}: the process that read it was killed, which happens when memory runs out; close other programs, or write the file with smaller row groups`,
+      `${path}: the process that reads it ${when} (${how}); close other programs and try again`,
     );
   }
 

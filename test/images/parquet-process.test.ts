@@ -149,6 +149,22 @@ t.test('a machine that starts no process is not held against the file', async (t
   await refused;
 });
 
+t.test('an end that is not the memory says so, and blames no file', async (t) => {
+  const own = new ParquetProcess();
+  const asked = own.footer(digits(2e6));
+  await setImmediate();
+  process.kill(own.pid!, 'SIGTERM');
+  await t.rejects(asked, {
+    name: 'CritmapError',
+    message: /2000000\.parquet: the process that reads it .* \(SIGTERM\); close other programs and try again/,
+  });
+  // V8 ends in the same way as when its heap is full.
+  await t.rejects(new ParquetProcess({ seconds: 60, heapMiB: 1 }).footer(whole), {
+    name: 'CritmapError',
+    message: /: the process that reads it did not start \((SIG(ABRT|TRAP)|exit code 134)\); close other/,
+  });
+});
+
 t.test('it ends when nobody has needed it for a while', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.teardown(() => mock.timers.reset());
