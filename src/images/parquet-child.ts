@@ -4,32 +4,16 @@
  */
 import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
-import {
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetRead,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { messageOf } from '../errors.js';
 import { fileRange } from './byte-range.js';
 import { fileError, ImageError, lacksMemory } from './input-error.js';
 import { bufferOf } from './parquet-file.js';
+import { boundedCompressors } from './parquet-pages.js';
 import type { ParquetAnswer, ParquetReady, ParquetRequest } from './parquet-process.js';
 
-const MOST_PAGE_BYTES = 2 ** 30;
-
-/** A damaged page may declare any size; nothing is allocated for one that cannot be. */
-const bounded: Compressors = Object.fromEntries(
-  Object.entries(compressors).map(([codec, unpack]) => [
-    codec,
-    (input: Uint8Array, length: number) => {
-      if (!(length >= 0 && length <= MOST_PAGE_BYTES)) throw new RangeError(`a page of ${length} bytes`);
-      return unpack(input, length);
-    },
-  ]),
-);
+/** As much as a footer may say that a column of a row group has. Array buffers are not in the heap, and not in its limit. */
+const MOST_UNPACKED_BYTES = 2 ** 30;
 
 async function read({ path, column }: ParquetRequest): Promise<unknown> {
   const handle = await open(path, 'r').catch((thrown) => Promise.reject(fileError(path, thrown)));
@@ -56,7 +40,7 @@ async function readColumn(file: AsyncBuffer, metadata: FileMetaData): Promise<un
     file,
     metadata,
     utf8: false,
-    compressors: bounded,
+    compressors: boundedCompressors(MOST_UNPACKED_BYTES),
     onComplete: (rows) => {
       values = rows.map(([value]) => value as unknown);
     },
