@@ -46,7 +46,7 @@ export async function checkImages(
   const check = async (at: number) => {
     const index = indices[at]!;
     try {
-      (await crops.check(index)).copy(digests, at * 32);
+      (await crops.check(index, signal)).copy(digests, at * 32);
     } catch (thrown) {
       if (!(thrown instanceof ImageError) || isTheMachines(thrown.cause)) throw thrown;
       bad.push({ index, name: crops.source.nameOf(index), problem: thrown.problem });

@@ -12,7 +12,7 @@ import { bufferOf } from './parquet-file.js';
 import { boundedCompressors } from './parquet-pages.js';
 import type { ParquetAnswer, ParquetReady, ParquetRequest } from './parquet-process.js';
 
-/** As much as a footer may say that a column of a row group has. Array buffers are not in the heap, and not in its limit. */
+/** What a footer may say that a column of a row group has. Array buffers are not in the heap, nor in its limit. */
 const MOST_UNPACKED_BYTES = 2 ** 30;
 
 async function read({ path, column }: ParquetRequest): Promise<unknown> {

@@ -11,6 +11,7 @@ import type { FileMetaData } from 'hyparquet';
 import { CritmapError, messageOf } from '../errors.js';
 import { Budget } from './budget.js';
 import { type ImageError, imageError } from './input-error.js';
+import { untilAborted } from './until-aborted.js';
 
 /** For the footer of a file, or for the values of its only column. */
 export interface ParquetRequest {
@@ -81,18 +82,19 @@ export class ParquetProcess {
   constructor(readonly limits: Limits = { seconds: 60, heapMiB: 1536 }) {}
 
   /** @throws as {@link column} */
-  async footer(path: string): Promise<FileMetaData> {
-    return (await this.#ask({ path })) as FileMetaData;
+  async footer(path: string, signal?: AbortSignal): Promise<FileMetaData> {
+    return (await this.#ask({ path }, signal)) as FileMetaData;
   }
 
   /**
    * The values of a column, in row order.
    * @param column - the file's metadata with one leaf and one row group only
-   * @throws TypeError when the file's structure is damaged, Error with the library's reason, CritmapError when the
+   * @param signal - gives it up at once
+   * @throws the signal's reason; TypeError when the file's structure is damaged, Error with the library's reason, CritmapError when the
    *   file cannot be read or the machine has no room for it
    */
-  async column(path: string, column: FileMetaData): Promise<unknown[]> {
-    return (await this.#ask({ path, column })) as unknown[];
+  async column(path: string, column: FileMetaData, signal?: AbortSignal): Promise<unknown[]> {
+    return (await this.#ask({ path, column }, signal)) as unknown[];
   }
 
   /** Of the process that is running; null while there is none. */
@@ -100,18 +102,20 @@ export class ParquetProcess {
     return this.#child?.pid ?? null;
   }
 
-  async #ask(request: ParquetRequest): Promise<unknown> {
+  async #ask(request: ParquetRequest, signal: AbortSignal | undefined): Promise<unknown> {
     const seconds = this.limits.seconds + bytesOf(request.column) / LEAST_BYTES_A_SECOND;
     const send = () => {
+      signal?.throwIfAborted();
       if (!this.#child?.running) this.#child = new Child(request.path, this.limits.heapMiB);
-      return this.#child.ask(request, seconds);
+      return this.#child.ask(request, seconds, signal);
     };
     try {
       // Once more alone, since it may have ended for another request.
-      return await this.#turns.run(1, send).catch((thrown) => {
+      const answer = this.#turns.run(1, send).catch((thrown) => {
         if (thrown instanceof Ended && !thrown.certain) return this.#turns.run(AT_ONCE, send);
         throw thrown;
       });
+      return await untilAborted(answer, signal);
     } catch (thrown) {
       throw thrown instanceof Ended ? thrown.reason : thrown;
     }
@@ -181,14 +185,23 @@ class Child {
     return (this.#running && this.#process.pid) || null;
   }
 
-  ask(request: ParquetRequest, seconds: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const id = this.#requests++;
+  async ask(request: ParquetRequest, seconds: number, signal: AbortSignal | undefined): Promise<unknown> {
+    const id = this.#requests++;
+    const answer = new Promise((resolve, reject) => {
       this.#pending.set(id, { path: request.path, secondsLeft: seconds, resolve, reject });
       this.#hold();
       // What goes wrong here shows in the process's end; one that was not started has no such function.
       this.#process.send?.({ id, request }, () => {});
     });
+    try {
+      return await untilAborted(answer, signal);
+    } finally {
+      // It has no other way to leave what it is busy with; what others wait for is asked again.
+      if (this.#pending.delete(id)) {
+        this.#end();
+        this.#hold();
+      }
+    }
   }
 
   #settle(answer: ParquetAnswer): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { mock } from 'node:test';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { openImages } from '../../src/images/index.js';
+import { type ImageOptions, openImages } from '../../src/images/index.js';
 import { ParquetProcess, parquetProcess } from '../../src/images/parquet-process.js';
 import { fixture } from '../fixtures.js';
 
@@ -34,8 +34,8 @@ function footer(name: string, bytes: Buffer): string {
 const digits = (count: number) =>
   footer(`${count}.parquet`, Buffer.concat([Buffer.from([0x16]), Buffer.alloc(count, 0xff)]));
 
-const openAll = (path: string) =>
-  openImages(path, { shape: { channels: 3, height: 8, width: 8 }, images: 'all', resize: 8 });
+const openAll = (path: string, options: Partial<ImageOptions> = {}) =>
+  openImages(path, { shape: { channels: 3, height: 8, width: 8 }, images: 'all', resize: 8, ...options });
 
 const exists = (pid: number) => {
   try {
@@ -52,7 +52,7 @@ const gone = async (pid: number) => {
 t.test('a damaged file is refused with its name, and those read with it are not', async (t) => {
   const copies = [0, 1, 2].map((at) => join(dir, `copy-${at}.parquet`));
   for (const copy of copies) copyFileSync(whole, copy);
-  const sets = await Promise.all([endless, ...copies].map(openAll));
+  const sets = await Promise.all([endless, ...copies].map((path) => openAll(path)));
   t.teardown(() => Promise.all(sets.map((set) => set.close())));
   const [damaged, ...others] = await Promise.allSettled(sets.map((set) => set.fingerprint()));
   t.match(damaged, {
@@ -105,6 +105,50 @@ t.test('a file that has no end for its reader is given up', async (t) => {
   await gone(first);
   own.limits.seconds = 60;
   t.match(await own.footer(whole), { num_rows: 8n }, 'and others are read');
+});
+
+t.test('what nobody waits for any more is given up at once', async (t) => {
+  const path = digits(8e6);
+  const own = new ParquetProcess();
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const asked = own.footer(path, stop.signal);
+  const queued = [0, 1].map(() => own.footer(path, stop.signal));
+  await setImmediate();
+  const first = own.pid!;
+  stop.abort(reason);
+  for (const one of [asked, ...queued]) await t.rejects(one, reason);
+  await t.rejects(own.footer(whole, stop.signal), reason);
+  await gone(first);
+  t.match(await own.footer(whole), { num_rows: 8n });
+});
+
+t.test('who is read for at the same time is served all the same', async (t) => {
+  const own = new ParquetProcess();
+  const stop = new AbortController();
+  const abandoned = t.rejects(own.footer(digits(8e6), stop.signal), { name: 'AbortError' });
+  const other = own.footer(whole);
+  await setImmediate();
+  stop.abort();
+  await abandoned;
+  t.match(await other, { num_rows: 8n });
+});
+
+t.test('opening and reading end with their signal, and all reads with the source', async (t) => {
+  const opening = openAll(digits(8e6), { signal: AbortSignal.timeout(300) });
+  await t.rejects(opening, { name: 'TimeoutError' });
+  // Its group cannot be read either, but that takes a while.
+  const set = await openAll(endless);
+  const stop = new AbortController();
+  const first = set.fingerprint(stop.signal);
+  await setImmediate();
+  stop.abort();
+  await t.rejects(first, { name: 'AbortError' });
+  await t.rejects(set.crop(0), { message: /it is damaged: reading it would fill/ }, 'nothing is kept of it');
+  const others = await openAll(endless);
+  const pending = others.encoded(0);
+  await setImmediate();
+  await Promise.all([t.rejects(pending, { message: /aborted/ }), others.close(), set.close()]);
 });
 
 t.test('files that end early, or are gone meanwhile, are refused in words', async (t) => {
