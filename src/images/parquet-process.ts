@@ -90,8 +90,8 @@ export class ParquetProcess {
    * The values of a column, in row order.
    * @param column - the file's metadata with one leaf and one row group only
    * @param signal - gives it up at once
-   * @throws the signal's reason; TypeError when the file's structure is damaged, Error with the library's reason, CritmapError when the
-   *   file cannot be read or the machine has no room for it
+   * @throws the signal's reason; TypeError when the file's structure is damaged, Error with the library's reason,
+   *   CritmapError when the file cannot be read or the machine has no room for it
    */
   async column(path: string, column: FileMetaData, signal?: AbortSignal): Promise<unknown[]> {
     return (await this.#ask({ path, column }, signal)) as unknown[];
