@@ -6,14 +6,12 @@ import { availableParallelism } from 'node:os';
 import { CritmapError } from '../errors.js';
 import { forEachBounded } from './bounded.js';
 import type { Crops } from './crops.js';
-import { ImageError, lacksMemory } from './input-error.js';
+import { ImageError, isTheMachines } from './input-error.js';
 
 /** Enough to keep libuv's threads busy with decoding while others wait for the disk. */
 export const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);
 
 const MOST_NAMED = 50;
-/** These are the machine's, whatever image was being read. */
-const NOT_THE_IMAGE = ['EMFILE', 'ENFILE'];
 
 /** An image that cannot be used. */
 export interface BadImage {
@@ -48,7 +46,7 @@ export async function checkImages(
   const check = async (at: number) => {
     const index = indices[at]!;
     try {
-      (await crops.check(index)).copy(digests, at * 32);
+      (await crops.check(index, signal)).copy(digests, at * 32);
     } catch (thrown) {
       if (!(thrown instanceof ImageError) || isTheMachines(thrown.cause)) throw thrown;
       bad.push({ index, name: crops.source.nameOf(index), problem: thrown.problem });
@@ -72,9 +70,4 @@ export function badImagesError(source: string, bad: readonly BadImage[], total: 
       ? `${named[0]}; replace it, take it out or give --skip-bad-images`
       : `${source}: ${bad.length} of ${total} images cannot be used: ${named.join('; ')}${more}; ${remedy}`;
   return new CritmapError('ERR_IMAGES', text);
-}
-
-function isTheMachines(cause: unknown): boolean {
-  const code = (cause as NodeJS.ErrnoException | null | undefined)?.code ?? '';
-  return NOT_THE_IMAGE.includes(code) || lacksMemory(cause);
 }

@@ -26,14 +26,14 @@ export class Crops {
    * they are there afterwards.
    * @throws CritmapError ERR_IMAGES when it cannot be read or decoded
    */
-  async check(index: number): Promise<Buffer> {
+  async check(index: number, signal?: AbortSignal): Promise<Buffer> {
     const { source, cache } = this;
     const stamp = (cache && (await this.#named(index, () => source.stamp?.(index)))) ?? null;
     const remembered = stamp === null ? null : cache!.stamps.get(stamp);
     if (remembered && cache!.pixels.has(remembered)) return remembered;
     const digest = Buffer.alloc(32);
     await this.#withRoom(async (room) => {
-      const raw = await this.#load(index, room, digest);
+      const raw = await this.#load(index, room, digest, signal);
       if (source.content !== 'files' || cache?.pixels.has(digest)) return;
       const data = raw ? await this.#decode(raw, index) : room;
       await cache?.pixels.write(digest, data);
@@ -51,10 +51,11 @@ export class Crops {
     index: number,
     digest: Buffer | null,
     use: (crop: Pixels) => void | Promise<void>,
+    signal?: AbortSignal,
   ): Promise<void> {
     const { channels, height, width } = this.shape;
     await this.#withRoom(async (room) => {
-      const data = await this.#read(index, digest, room);
+      const data = await this.#read(index, digest, room, signal);
       await use({ data, height, width, channels });
     });
   }
@@ -72,11 +73,16 @@ export class Crops {
   }
 
   /** The crop, in `room` or in memory of its own. */
-  async #read(index: number, checked: Buffer | null, room: Uint8Array): Promise<Uint8Array> {
+  async #read(
+    index: number,
+    checked: Buffer | null,
+    room: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     const { source, cache } = this;
     if (cache && checked && (await cache.pixels.read(checked, room))) return room;
     const digest = cache || checked ? Buffer.alloc(32) : null;
-    const raw = await this.#load(index, room, digest);
+    const raw = await this.#load(index, room, digest, signal);
     if (checked && digest && !digest.equals(checked)) {
       throw imageError(
         source.nameOf(index),
@@ -94,11 +100,16 @@ export class Crops {
    * Reads what is stored and puts its SHA-256 into `digest`. What can be decoded on the way is.
    * @returns what is stored, or null when `room` has the crop
    */
-  async #load(index: number, room: Uint8Array, digest: Buffer | null): Promise<Uint8Array | null> {
+  async #load(
+    index: number,
+    room: Uint8Array,
+    digest: Buffer | null,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | null> {
     const { source } = this;
     const path = source.pathOf?.(index);
     if (path !== undefined && (await this.#decodeAtOnce(path, index, room, digest))) return null;
-    const raw = await this.#named(index, () => source.raw(index));
+    const raw = await this.#named(index, () => source.raw(index, signal));
     if (path === undefined && (await this.#decodeAtOnce(raw, index, room, digest))) return null;
     if (digest) createHash('sha256').update(raw).digest().copy(digest);
     return raw;

@@ -155,7 +155,8 @@ export class SampledImages implements ImageSet {
     this.#checkRange(from, to, out, Float32Array, `${channels}x${height}x${width}`);
     const table = this.normalizeTable;
     const write = table
-      ? (at: number, start: number) => this.#withCrop(at, (crop) => normalize(crop, table, out, start))
+      ? (at: number, start: number) =>
+          this.#withCrop(at, (crop) => normalize(crop, table, out, start), signal)
       : (at: number, start: number) => this.#copyTensor(at, out, start);
     await this.#forEach(from, to, write, signal);
   }
@@ -164,7 +165,8 @@ export class SampledImages implements ImageSet {
     const { channels, height, width } = this.shape;
     if (!this.normalizeTable) throw new TypeError('tensors are not pixels');
     this.#checkRange(from, to, out, Uint8Array, `${height}x${width}x${channels}`);
-    const write = (at: number, start: number) => this.#withCrop(at, ({ data }) => out.set(data, start));
+    const write = (at: number, start: number) =>
+      this.#withCrop(at, ({ data }) => out.set(data, start), signal);
     await this.#forEach(from, to, write, signal);
   }
 
@@ -223,8 +225,8 @@ export class SampledImages implements ImageSet {
     new Uint8Array(out.buffer, out.byteOffset + start * 4, raw.length).set(raw);
   }
 
-  #withCrop(at: number, use: (crop: Pixels) => void): Promise<void> {
-    return this.#crops.with(this.indices[at]!, this.#digestOf(at), use);
+  #withCrop(at: number, use: (crop: Pixels) => void, signal?: AbortSignal): Promise<void> {
+    return this.#crops.with(this.indices[at]!, this.#digestOf(at), use, signal);
   }
 
   /** Images [from, to), some at a time; `start` is where an image's values begin in what takes them all. */

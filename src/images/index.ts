@@ -112,7 +112,8 @@ async function openCache(
   });
 }
 
-async function openSource(source: string, { shape, labels }: ImageOptions): Promise<ImageSource> {
+async function openSource(source: string, options: ImageOptions): Promise<ImageSource> {
+  const { shape, labels } = options;
   if (isSynthetic(source)) {
     refuseFolderLabels(source, labels);
     return openSynthetic(source, shape);
@@ -121,11 +122,11 @@ async function openSource(source: string, { shape, labels }: ImageOptions): Prom
   if (info instanceof Error) {
     const shards = isPattern(source) ? await shardsOf(source) : null;
     if (!shards) throw notFound(source, info);
-    return openShards(source, shards, shape, labels);
+    return openShards(source, shards, options);
   }
   if (info.isDirectory()) {
     const shards = await shardsIn(source);
-    if (shards && !(await holdsImages(source))) return openShards(source, shards, shape, labels);
+    if (shards && !(await holdsImages(source))) return openShards(source, shards, options);
     refuseColumn(source, labels);
     const use = labels === undefined ? 'if-any' : labels === 'folder' ? 'classes' : 'ignore';
     return openFolder(source, shape.channels, use);
@@ -136,7 +137,7 @@ async function openSource(source: string, { shape, labels }: ImageOptions): Prom
     return openArray(source, shape, labels === undefined);
   }
   const shards = info.isFile() ? await shardsOf(source) : null;
-  if (shards) return openShards(source, shards, shape, labels);
+  if (shards) return openShards(source, shards, options);
   const isImage = IMAGE_EXTENSIONS.some((extension) => source.toLowerCase().endsWith(extension));
   throw imageError(
     source,
@@ -150,8 +151,7 @@ const GIVE = 'give a folder, .tar or .parquet files, a .npy or .npz file, or syn
 async function openShards(
   source: string,
   { kind, files }: Shards,
-  { channels }: ImageOptions['shape'],
-  labels: string | undefined,
+  { shape: { channels }, labels, signal }: ImageOptions,
 ): Promise<ImageSource> {
   refuseFolderLabels(source, labels);
   if (kind === 'tar') {
@@ -161,7 +161,7 @@ async function openShards(
   }
   const { openParquet } = await import('./parquet.js');
   const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;
-  return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'));
+  return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'), signal);
 }
 
 function refuseColumn(source: string, labels: string | undefined): void {

@@ -6,7 +6,12 @@ export class ImageError extends CritmapError {
   /** What is wrong, without the file's name and what to do about it. */
   readonly problem: string;
 
-  constructor(name: string, problem: string, remedy: string, cause?: unknown) {
+  constructor(
+    name: string,
+    problem: string,
+    readonly remedy: string,
+    cause?: unknown,
+  ) {
     const text = oneLine(`${name}: ${problem}; ${remedy}`);
     super('ERR_IMAGES', text, cause === undefined ? undefined : { cause });
     this.problem = oneLine(problem);
@@ -31,6 +36,7 @@ export function optionError(message: string): CritmapError {
 
 const NEEDS_MEMORY = 'close other programs or give the machine more memory';
 const NO_MEMORY_CODES = ['ENOMEM', 'ERR_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED'];
+const NO_FILES_CODES = ['EMFILE', 'ENFILE'];
 
 const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
   ENOENT: ['does not exist', 'check the path'],
@@ -81,4 +87,10 @@ export function lacksMemory(thrown: unknown): boolean {
     if (/^Array buffer allocation failed|\bout of memory\b/i.test(error.message)) return true;
   }
   return false;
+}
+
+/** Whether something failed for what the machine had too little of, whatever image was being read. */
+export function isTheMachines(thrown: unknown): boolean {
+  const code = (thrown as NodeJS.ErrnoException | null | undefined)?.code ?? '';
+  return NO_FILES_CODES.includes(code) || lacksMemory(thrown);
 }

@@ -3,32 +3,17 @@
  * say of themselves: a damaged one can make it fill the memory until the process ends, which may be this one only.
  */
 import { open } from 'node:fs/promises';
-import {
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetRead,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import { Worker } from 'node:worker_threads';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { messageOf } from '../errors.js';
 import { fileRange } from './byte-range.js';
-import { fileError, ImageError } from './input-error.js';
+import { fileError, ImageError, lacksMemory } from './input-error.js';
 import { bufferOf } from './parquet-file.js';
-import type { ParquetAnswer, ParquetRequest } from './parquet-process.js';
+import { boundedCompressors } from './parquet-pages.js';
+import type { ParquetAnswer, ParquetReady, ParquetRequest } from './parquet-process.js';
 
-const MOST_PAGE_BYTES = 2 ** 30;
-
-/** A damaged page may declare any size; nothing is allocated for one that cannot be. */
-const bounded: Compressors = Object.fromEntries(
-  Object.entries(compressors).map(([codec, unpack]) => [
-    codec,
-    (input: Uint8Array, length: number) => {
-      if (!(length >= 0 && length <= MOST_PAGE_BYTES)) throw new RangeError(`a page of ${length} bytes`);
-      return unpack(input, length);
-    },
-  ]),
-);
+/** What a footer may say that a column of a row group has. Array buffers are not in the heap, nor in its limit. */
+const MOST_UNPACKED_BYTES = 2 ** 30;
 
 async function read({ path, column }: ParquetRequest): Promise<unknown> {
   const handle = await open(path, 'r').catch((thrown) => Promise.reject(fileError(path, thrown)));
@@ -55,7 +40,7 @@ async function readColumn(file: AsyncBuffer, metadata: FileMetaData): Promise<un
     file,
     metadata,
     utf8: false,
-    compressors: bounded,
+    compressors: boundedCompressors(MOST_UNPACKED_BYTES),
     onComplete: (rows) => {
       values = rows.map(([value]) => value as unknown);
     },
@@ -64,9 +49,33 @@ async function readColumn(file: AsyncBuffer, metadata: FileMetaData): Promise<un
 }
 
 function refusalOf(id: number, thrown: unknown): ParquetAnswer {
-  if (thrown instanceof ImageError) return { id, problem: thrown.problem, of: 'file' };
+  const failed = lacksMemory(thrown) ? fileError('', thrown) : thrown;
+  if (failed instanceof ImageError) {
+    const { problem, remedy, cause } = failed;
+    const code = lacksMemory(cause) ? 'ENOMEM' : (cause as NodeJS.ErrnoException | undefined)?.code;
+    return { id, problem, remedy, code, of: 'file' };
+  }
   return { id, problem: messageOf(thrown), of: thrown instanceof TypeError ? 'structure' : 'content' };
 }
+
+/**
+ * Ends this process with the one that asked, however busy it is: its own thread may then see nothing for long. It is
+ * JavaScript, since no loader of TypeScript runs in a thread.
+ */
+const watch = `
+  const { workerData: parent } = require('node:worker_threads');
+  const lives = () => {
+    // Windows does not say that a process has lost its parent.
+    if (process.platform !== 'win32') return process.ppid === parent;
+    try {
+      return process.kill(parent, 0);
+    } catch (thrown) {
+      return thrown.code !== 'ESRCH';
+    }
+  };
+  setInterval(() => lives() || process.kill(process.pid, 'SIGKILL'), 500);
+`;
+new Worker(watch, { eval: true, execArgv: [], workerData: Number(process.argv[2]) });
 
 // Ctrl-C is for the process that asked; this one ends with it.
 process.on('SIGINT', () => {});
@@ -78,3 +87,4 @@ process.on('message', async ({ id, request }: { id: number; request: ParquetRequ
   );
   process.send?.(answer);
 });
+process.send?.('ready' satisfies ParquetReady);

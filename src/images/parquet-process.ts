@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import type { FileMetaData } from 'hyparquet';
 import { CritmapError, messageOf } from '../errors.js';
 import { Budget } from './budget.js';
-import { imageError } from './input-error.js';
+import { type ImageError, imageError } from './input-error.js';
+import { untilAborted } from './until-aborted.js';
 
 /** For the footer of a file, or for the values of its only column. */
 export interface ParquetRequest {
@@ -20,12 +21,20 @@ export interface ParquetRequest {
 }
 
 /**
- * What became of request `id`. `file`: the file could not be read at all; `structure`: the library stumbled over its
- * own objects; `content`: the library's reason.
+ * What became of request `id`. `file`: the file could not be read, with the system's code where it has one;
+ * `structure`: the library stumbled over its own objects; `content`: the library's reason.
  */
 export type ParquetAnswer =
   | { id: number; value: unknown }
-  | { id: number; problem: string; of: 'file' | 'structure' | 'content' };
+  | { id: number; of: 'file'; problem: string; remedy: string; code: string | undefined }
+  | { id: number; of: 'structure'; problem: string }
+  | { id: number; of: 'content'; problem: string };
+
+/** What it says first: it has started, and whatever ends it from now on may be a file. */
+export type ParquetReady = 'ready';
+
+/** How V8 ends a process whose heap is full, on Windows with an exit code. */
+const HEAP_FULL: readonly unknown[] = ['SIGABRT', 'SIGTRAP', 134];
 
 /** While one answer is on its way, the next is worked on; each may be a row group of a gigabyte. */
 const AT_ONCE = 2;
@@ -73,18 +82,19 @@ export class ParquetProcess {
   constructor(readonly limits: Limits = { seconds: 60, heapMiB: 1536 }) {}
 
   /** @throws as {@link column} */
-  async footer(path: string): Promise<FileMetaData> {
-    return (await this.#ask({ path })) as FileMetaData;
+  async footer(path: string, signal?: AbortSignal): Promise<FileMetaData> {
+    return (await this.#ask({ path }, signal)) as FileMetaData;
   }
 
   /**
    * The values of a column, in row order.
    * @param column - the file's metadata with one leaf and one row group only
-   * @throws TypeError when the file's structure is damaged, Error with the library's reason, CritmapError when the
-   *   file cannot be read or the machine has no room for it
+   * @param signal - gives it up at once
+   * @throws the signal's reason; TypeError when the file's structure is damaged, Error with the library's reason,
+   *   CritmapError when the file cannot be read or the machine has no room for it
    */
-  async column(path: string, column: FileMetaData): Promise<unknown[]> {
-    return (await this.#ask({ path, column })) as unknown[];
+  async column(path: string, column: FileMetaData, signal?: AbortSignal): Promise<unknown[]> {
+    return (await this.#ask({ path, column }, signal)) as unknown[];
   }
 
   /** Of the process that is running; null while there is none. */
@@ -92,18 +102,20 @@ export class ParquetProcess {
     return this.#child?.pid ?? null;
   }
 
-  async #ask(request: ParquetRequest): Promise<unknown> {
+  async #ask(request: ParquetRequest, signal: AbortSignal | undefined): Promise<unknown> {
     const seconds = this.limits.seconds + bytesOf(request.column) / LEAST_BYTES_A_SECOND;
     const send = () => {
+      signal?.throwIfAborted();
       if (!this.#child?.running) this.#child = new Child(request.path, this.limits.heapMiB);
-      return this.#child.ask(request, seconds);
+      return this.#child.ask(request, seconds, signal);
     };
     try {
       // Once more alone, since it may have ended for another request.
-      return await this.#turns.run(1, send).catch((thrown) => {
+      const answer = this.#turns.run(1, send).catch((thrown) => {
         if (thrown instanceof Ended && !thrown.certain) return this.#turns.run(AT_ONCE, send);
         throw thrown;
       });
+      return await untilAborted(answer, signal);
     } catch (thrown) {
       throw thrown instanceof Ended ? thrown.reason : thrown;
     }
@@ -123,6 +135,7 @@ class Child {
   #watch: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #late = false;
+  #ready = false;
   #running = true;
 
   /**
@@ -131,7 +144,7 @@ class Child {
    */
   constructor(path: string, heapMiB: number) {
     try {
-      this.#process = fork(script, [], {
+      this.#process = fork(script, [String(process.pid)], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
         execArgv: [...loaders, `--max-old-space-size=${heapMiB}`],
@@ -145,7 +158,10 @@ class Child {
       this.#running = false;
       if (exited && !this.#process.connected) this.#fail();
     };
-    this.#process.on('message', (answer) => this.#settle(answer as ParquetAnswer));
+    this.#process.on('message', (message) => {
+      if (message === ('ready' satisfies ParquetReady)) this.#ready = true;
+      else this.#settle(message as ParquetAnswer);
+    });
     this.#process.on('exit', () => {
       exited = true;
       gone();
@@ -169,14 +185,23 @@ class Child {
     return (this.#running && this.#process.pid) || null;
   }
 
-  ask(request: ParquetRequest, seconds: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const id = this.#requests++;
+  async ask(request: ParquetRequest, seconds: number, signal: AbortSignal | undefined): Promise<unknown> {
+    const id = this.#requests++;
+    const answer = new Promise((resolve, reject) => {
       this.#pending.set(id, { path: request.path, secondsLeft: seconds, resolve, reject });
       this.#hold();
       // What goes wrong here shows in the process's end; one that was not started has no such function.
       this.#process.send?.({ id, request }, () => {});
     });
+    try {
+      return await untilAborted(answer, signal);
+    } finally {
+      // It has no other way to leave what it is busy with; what others wait for is asked again.
+      if (this.#pending.delete(id)) {
+        this.#end();
+        this.#hold();
+      }
+    }
   }
 
   #settle(answer: ParquetAnswer): void {
@@ -185,9 +210,9 @@ class Child {
     this.#hold();
     if (!asked) return;
     if ('value' in answer) asked.resolve(answer.value);
+    else if (answer.of === 'file') asked.reject(fileErrorOf(asked.path, answer));
     else if (answer.of === 'structure') asked.reject(new TypeError(answer.problem));
-    else if (answer.of === 'content') asked.reject(new Error(answer.problem));
-    else asked.reject(imageError(asked.path, answer.problem, 'check the file and try again'));
+    else asked.reject(new Error(answer.problem));
   }
 
   /** All that it was asked has no answer any more. */
@@ -199,11 +224,21 @@ class Child {
 
   #reason(path: string): Error {
     if (this.#late) return new Error('it is damaged: reading it would never end');
-    if (this.#process.signalCode !== 'SIGKILL')
+    const end = this.#process.signalCode ?? this.#process.exitCode;
+    if (this.#ready && HEAP_FULL.includes(end)) {
       return new Error('it is damaged: reading it would fill the memory');
+    }
+    if (end === 'SIGKILL') {
+      return new CritmapError(
+        'ERR_IMAGES',
+        `${path}: the process that read it was killed, which happens when memory runs out; close other programs, or write the file with smaller row groups`,
+      );
+    }
+    const how = typeof end === 'string' ? end : `exit code ${end}`;
+    const when = this.#ready ? 'ended before it was done' : 'did not start';
     return new CritmapError(
       'ERR_IMAGES',
-      `${path}: the process that read it was killed, which happens when memory runs out; close other programs, or write the file with smaller row groups`,
+      `${path}: the process that reads it ${when} (${how}); close other programs and try again`,
     );
   }
 
@@ -243,6 +278,15 @@ class Child {
     this.#running = false;
     this.#process.kill('SIGKILL');
   }
+}
+
+/** An error's own properties do not cross; whether the machine is to blame is told by its code. */
+function fileErrorOf(
+  path: string,
+  { problem, remedy, code }: Extract<ParquetAnswer, { of: 'file' }>,
+): ImageError {
+  const cause = code === undefined ? undefined : Object.assign(new Error(problem), { code });
+  return imageError(path, problem, remedy, cause);
 }
 
 function notStarted(path: string, thrown: unknown): CritmapError {

@@ -45,8 +45,11 @@ export interface ImageSource {
   stamp?(index: number): Promise<string | null>;
   /** The file that holds this image and nothing else; left out where there is none. */
   pathOf?(index: number): string;
-  /** The content as stored: file bytes, or the elements. Not to be written to. */
-  raw(index: number): Promise<Uint8Array>;
+  /**
+   * The content as stored: file bytes, or the elements. Not to be written to.
+   * @param signal - ends what may take long at once, with its reason
+   */
+  raw(index: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** Turns raw content into pixels of the size `fit.crop`; not called for tensors. */
   decode(raw: Uint8Array, index: number, fit: Fit): Promise<Pixels>;
   close(): Promise<void>;
