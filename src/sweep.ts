@@ -183,7 +183,8 @@ function lackingChunks(
   return todo;
 }
 
-interface Work {
+/** What there is to compute, with what, and where it goes. */
+export interface Work {
   model: Model;
   images: ImageSet;
   cells: readonly ProvenCell[];
@@ -196,12 +197,12 @@ interface Work {
   /** Reads the images of `todo`. */
   ahead: ChunksAhead;
   finished: Finished;
-  log: Log;
+  log: Pick<Log, 'tell' | 'warn' | 'finish'>;
   options: SweepOptions;
 }
 
 /** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
-async function computeChunks(work: Work): Promise<void> {
+export async function computeChunks(work: Work): Promise<void> {
   const { images, cells, todo, chunk: chunkImages, atOnce, ahead, log, options } = work;
   const progress = new ProgressCount(cells, images.count, options.onProgress);
   const wanted = todo.reduce(

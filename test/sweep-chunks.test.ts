@@ -1,10 +1,12 @@
 /** How many chunks a sweep computes at once, and what becomes of the others when one fails. */
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
+import type { Chunk, ResultSink } from '../src/engine.js';
 import { openImages } from '../src/images/index.js';
+import { Finished, type JournalLine } from '../src/journal.js';
 import { loadModel } from '../src/model.js';
 import { modelInput } from '../src/model-input.js';
-import { sweep } from '../src/sweep.js';
+import { computeChunks, sweep, type Work } from '../src/sweep.js';
 import { chunksAtOnce, withDefaults } from '../src/sweep-settings.js';
 import { fixture } from './fixtures.js';
 import { watched } from './watched-images.js';
@@ -63,4 +65,65 @@ t.test('a failure ends a sweep at once, also while it waits for images', async (
     message: 'nobody listens',
   });
   t.equal(whole, 1, 'nothing more is read');
+});
+
+/** Two chunks at once of an engine that has done the second when the first is still under way. */
+function secondFirst(signal?: AbortSignal) {
+  const lines: number[] = [];
+  const chunks = [0, 1].map((index) => ({ index, count: 1 }) as Chunk);
+  const zeros = new Float64Array(1);
+  const comparison = {
+    ...{ images: 1, agreement: 1, invalid: 0, invalidRows: new Uint8Array(1), agree: Uint8Array.of(1) },
+    ...{ cosine: zeros, l1: zeros, l2: zeros, kl: zeros, js: zeros, publishedCrossEntropy: zeros },
+  };
+  let finishFirst = (_?: Error) => {};
+  const first = new Promise<void>((resolve, reject) => {
+    finishFirst = (error) => (error ? reject(error) : resolve());
+  });
+  const evaluate = async ({ index }: Chunk, _: unknown, sink: ResultSink) => {
+    if (index === 0) await first;
+    await sink.original(comparison);
+  };
+  const running = computeChunks({
+    model: {},
+    images: { count: 2, warnings: [] },
+    cells: [],
+    engine: { evaluate },
+    todo: chunks.map(({ index }) => ({ index, cells: [] })),
+    chunk: 1,
+    atOnce: 2,
+    ahead: { next: async () => chunks.shift() ?? null, release() {} },
+    finished: new Finished(),
+    log: {
+      tell() {},
+      warn() {},
+      finish: async (_: Finished, { chunk }: JournalLine) => void lines.push(chunk),
+    },
+    options: { signal },
+  } as unknown as Work);
+  return { running, lines, finishFirst };
+}
+
+t.test('a chunk that is done early waits for the one before it', async (t) => {
+  const { running, lines, finishFirst } = secondFirst();
+  await setTimeout(20);
+  t.strictSame(lines, []);
+  finishFirst();
+  await running;
+  t.strictSame(lines, [0, 1]);
+});
+
+t.test('a chunk that waits is given up with an abort, or when the one before it fails', async (t) => {
+  const controller = new AbortController();
+  const aborted = secondFirst(controller.signal);
+  await setTimeout(20);
+  controller.abort(new Error('enough'));
+  aborted.finishFirst();
+  await t.rejects(aborted.running, { message: 'enough' });
+  t.notOk(aborted.lines.includes(1));
+  const failed = secondFirst();
+  await setTimeout(20);
+  failed.finishFirst(new Error('the card is gone'));
+  await t.rejects(failed.running, { message: 'the card is gone' });
+  t.strictSame(failed.lines, []);
 });
