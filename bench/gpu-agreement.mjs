@@ -1,11 +1,12 @@
 /** Whether a card's counts are the processor's: every cell of a sweep on both, in float32. */
-import { readChunk } from '../dist/chunks.js';
-import { openFastEngine } from '../dist/fast.js';
+
+import { planCells } from '../dist/design/cells.js';
+import { readChunk } from '../dist/engines/chunk.js';
+import { openFastEngine } from '../dist/engines/fast.js';
 import { openImages } from '../dist/images/index.js';
-import { loadModel } from '../dist/model.js';
-import { modelInput } from '../dist/model-input.js';
-import { planCells } from '../dist/plan/cells.js';
-import { withDefaults } from '../dist/sweep-settings.js';
+import { modelInput } from '../dist/model/input.js';
+import { loadModel } from '../dist/model/model.js';
+import { withDefaults } from '../dist/sweep/settings.js';
 
 /** @param task `graph`, `data`, `device`, `trials`, `images` (how many) */
 export async function agreement({ graph, data, device, trials, images: wanted }) {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { forEachBounded } from '../dist/images/bounded.js';
+import { forEachBounded } from '../dist/concurrency.js';
 import { PixelCache } from '../dist/images/cache/pixel-cache.js';
 import { openImages } from '../dist/images/index.js';
 import { inChild, peakBytes } from './child.mjs';

@@ -11,7 +11,7 @@
  *   1 where what was measured is wrong
  */
 import { parseArgs } from 'node:util';
-import { native } from '../dist/native.js';
+import { native } from '../dist/native/addon.js';
 import { decodeCases } from './decode.mjs';
 import { endToEndCases } from './end-to-end.mjs';
 import { gpuCases } from './gpu.mjs';

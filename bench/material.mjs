@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { native } from '../dist/native.js';
+import { native } from '../dist/native/addon.js';
 
 /** A folder that goes when the process ends. */
 export function temporaryFolder() {

@@ -1,5 +1,5 @@
 /** How fast rows of logits are compared, all metrics at once, one thread; the naive way for scale. */
-import { native } from '../dist/native.js';
+import { native } from '../dist/native/addon.js';
 
 /** The same metrics written plainly in JavaScript, in float64. */
 function naive(original, changed, classes) {

@@ -1,5 +1,5 @@
 /** How fast a parameter is reset in place: 16 M float32, one thread, every code path. */
-import { native } from '../dist/native.js';
+import { native } from '../dist/native/addon.js';
 
 const length = 1 << 24;
 const key = 0x243f6a8885a308d3n;

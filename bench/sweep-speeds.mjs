@@ -2,14 +2,15 @@
  * How fast cells are computed, in one process and in turn: the plain session, the fast engine, the reference
  * engine. Engines are open and warm, images decoded: this is the speed in the middle of a long sweep.
  */
-import { floatsOf, readChunk } from '../dist/chunks.js';
-import { openFastEngine } from '../dist/fast.js';
+
+import { planCells } from '../dist/design/cells.js';
+import { floatsOf, readChunk } from '../dist/engines/chunk.js';
+import { openFastEngine } from '../dist/engines/fast.js';
 import { openImages } from '../dist/images/index.js';
-import { loadModel } from '../dist/model.js';
-import { modelInput } from '../dist/model-input.js';
-import { planCells } from '../dist/plan/cells.js';
+import { modelInput } from '../dist/model/input.js';
+import { loadModel } from '../dist/model/model.js';
 import { planSweep } from '../dist/plan/plan-sweep.js';
-import { withDefaults } from '../dist/sweep-settings.js';
+import { withDefaults } from '../dist/sweep/settings.js';
 import { openPlain } from './plain.mjs';
 import { openReference } from './reference.mjs';
 import { alternate, secondsPerCall, spread, timed } from './wall.mjs';

@@ -27,9 +27,9 @@ run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
 const CRITMAP_ADDON = join(build, 'Release', 'critmap.node');
 // Seconds: the kernels' threads take turns.
 const TAP_TIMEOUT = '900';
-run(['--import=tsx', join('test', 'cuda-engine.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
+run(['--import=tsx', join('test', 'engines', 'card.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
 // Two cards, and one on which nothing has room.
-run(['--import=tsx', join('test', 'cuda-cards.test.ts')], {
+run(['--import=tsx', join('test', 'engines', 'several-cards.test.ts')], {
   CRITMAP_ADDON,
   TAP_TIMEOUT,
   CRITMAP_EMULATED_CARDS: '1024,1024,1',

@@ -10,7 +10,6 @@
  */
 export { type BuildOptions, buildModel } from './architectures/build.js';
 export { type Architecture, architectures } from './architectures/registry.js';
-export type { Precision } from './cuda.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
 export {
   defaultCacheDirectory,
@@ -20,19 +19,20 @@ export {
   openImages,
   type SkippedImage,
 } from './images/index.js';
-export { type InitScheme, initSchemes } from './initialisers.js';
-export { loadModel, type Model, type ModelOptions, withWeights } from './model.js';
-export { modelInput } from './model-input.js';
-export type { Comparison, ResetRule } from './native.js';
+export { modelInput } from './model/input.js';
+export { loadModel, type Model, type ModelOptions, withWeights } from './model/model.js';
+export type { LoadedWeights } from './model/overlay.js';
+export type { Comparison, ResetRule } from './native/addon.js';
+export type { Precision } from './native/cards.js';
 export type { Layer } from './onnx/layers.js';
-export type { Progress } from './progress.js';
 export { reportHtml } from './report/html.js';
-export type { Reset } from './reset.js';
-export { parseReset, parseResets } from './reset-spec.js';
-export { type Run, readRun, type TrialMetric } from './results.js';
-export type { Estimate, LayerSummary, Summary, TrialSummary } from './summary.js';
-export { type SweepResult, sweep } from './sweep.js';
-export type { SweepOptions } from './sweep-settings.js';
-export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './tensors-api.js';
+export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './resets/arrays.js';
+export { type InitScheme, initSchemes } from './resets/initialisers.js';
+export { parseReset, parseResets } from './resets/parse.js';
+export type { Reset } from './resets/reset.js';
+export { type Run, readRun, type TrialMetric } from './run/read-run.js';
+export type { Estimate, LayerSummary, Summary, TrialSummary } from './run/summary.js';
+export type { Progress } from './sweep/progress.js';
+export type { SweepOptions } from './sweep/settings.js';
+export { type SweepResult, sweep } from './sweep/sweep.js';
 export { version } from './version.js';
-export type { LoadedWeights } from './weights/overlay.js';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { native } from '../src/native.js';
+import { native } from '../src/native/addon.js';
 
 const bench = fileURLToPath(new URL('../bench/index.mjs', import.meta.url));
 const run = (...words: string[]) => spawnSync(process.execPath, [bench, ...words], { encoding: 'utf8' });

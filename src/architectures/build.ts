@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
-import { type Model, modelOf, randomWarning } from '../model.js';
+import { type Model, modelOf, randomWarning } from '../model/model.js';
+import { parametersOf } from '../model/parameters.js';
 import { encodedParts } from '../onnx/encode.js';
-import type { OnnxFile } from '../onnx/model.js';
+import type { OnnxFile } from '../onnx/file.js';
 import { EntrySchema, type Model as Proto } from '../onnx/onnx_pb.js';
-import { parametersOf } from '../weights/parameters.js';
 import { drawWeights, type Network, sizeOf } from './network.js';
 import { type Blueprint, blueprintOf } from './registry.js';
 

@@ -3,10 +3,11 @@
  * start from: the same seed gives the same model everywhere. A module that is named twice is used twice, with the
  * same parameters.
  */
-import { drawFrom, type InitScheme, weightDistribution } from '../initialisers.js';
-import type { ResetRule } from '../native.js';
+
+import type { ResetRule } from '../native/addon.js';
 import { elementCount } from '../onnx/tensors.js';
-import { resetKey } from '../reset.js';
+import { drawFrom, type InitScheme, weightDistribution } from '../resets/initialisers.js';
+import { resetKey } from '../resets/reset.js';
 import { type Attributes, GraphWriter } from './graph.js';
 
 /** A tensor of the graph: N x channels x height x width, N x tokens x channels or N x channels. */

@@ -4,7 +4,7 @@
  * need are Constant nodes, so that the graph's stored tensors are a PyTorch model's state.
  */
 import { create } from '@bufbuild/protobuf';
-import type { ResetRule } from '../native.js';
+import type { ResetRule } from '../native/addon.js';
 import {
   type Attribute,
   AttributeSchema,

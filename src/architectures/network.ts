@@ -4,7 +4,7 @@
  * same description gives the same bits both ways.
  */
 import { toBinary } from '@bufbuild/protobuf';
-import { native, type ResetRule } from '../native.js';
+import { native, type ResetRule } from '../native/addon.js';
 import { ModelSchema, type Model as Proto, type Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, withFloats } from '../onnx/tensors.js';
 

@@ -1,7 +1,7 @@
 /** `critmap devices`: what can compute here, and why not the rest. */
 import { availableParallelism, cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
-import { type CudaInventory, native } from '../native.js';
+import { type CudaInventory, native } from '../native/addon.js';
 import { onnxruntimeVersion } from '../version.js';
 
 export interface Device {

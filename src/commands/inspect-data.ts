@@ -1,12 +1,12 @@
 /** `critmap inspect --data SRC`: what images are there, and what a sweep would take of them. */
 import { writeFile } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
+import { cannotWrite } from '../files/problems.js';
 import { contactSheet } from '../images/contact-sheet.js';
 import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
-import { type ModelInput, modelInput } from '../model-input.js';
-import type { ResampleFilter } from '../native.js';
-import { cannotWrite } from '../write-error.js';
+import { type ModelInput, modelInput } from '../model/input.js';
+import type { ResampleFilter } from '../native/addon.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import type { ProgressLine } from './progress.js';
 

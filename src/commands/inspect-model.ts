@@ -1,6 +1,7 @@
 /** What `critmap inspect` says of a model. */
-import type { Model } from '../model.js';
-import { modelInput } from '../model-input.js';
+
+import { modelInput } from '../model/input.js';
+import type { Model } from '../model/model.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import { weightsText } from './weights-options.js';

@@ -1,12 +1,12 @@
 /** What `inspect` says of the fast engine's plan for a model: one random trial of every layer. */
 import { availableParallelism } from 'node:os';
-import type { Model } from '../model.js';
-import { modelInput } from '../model-input.js';
+import { planCells } from '../design/cells.js';
+import { modelInput } from '../model/input.js';
+import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
-import { planCells } from '../plan/cells.js';
 import { planProblem, planSweep } from '../plan/plan-sweep.js';
-import { defaultBatch } from '../sweep-settings.js';
+import { defaultBatch } from '../sweep/settings.js';
 
 /** Of ONNX Runtime, Node.js and the code, measured on a sweep of ResNet-50. */
 const RUNTIME_BYTES = 150 * 2 ** 20;

@@ -1,7 +1,7 @@
 /** `critmap inspect`: what a model takes and gives, its layers, and how a sweep would go about it. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
 import { CritmapError } from '../errors.js';
-import { RESAMPLE_FILTERS } from '../native.js';
+import { RESAMPLE_FILTERS } from '../native/addon.js';
 import { modelOptions } from './model-options.js';
 import { count, imageCount, text as textValue } from './option-values.js';
 import { ProgressLine } from './progress.js';

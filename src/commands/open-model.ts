@@ -1,8 +1,8 @@
 /** The model that a command's options name. */
 import { buildModel } from '../architectures/build.js';
 import { CritmapError } from '../errors.js';
-import { loadModel, type Model, withWeights } from '../model.js';
-import type { EndChoice } from '../onnx/ends.js';
+import { loadModel, type Model, withWeights } from '../model/model.js';
+import type { EndChoice } from '../onnx/passes/ends.js';
 
 export interface ModelChoice extends EndChoice {
   /** An ONNX file. */

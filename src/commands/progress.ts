@@ -1,7 +1,7 @@
 /**
  * Progress on stderr: one line that is rewritten on a terminal, a plain line now and then in a log.
  */
-import type { Progress } from '../progress.js';
+import type { Progress } from '../sweep/progress.js';
 
 const TTY_MS = 100;
 const LOG_MS = 10_000;

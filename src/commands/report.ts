@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { makeDirectory } from '../make-directory.js';
-import type { Summary } from '../summary.js';
-import { cannotWrite } from '../write-error.js';
+import { makeDirectory } from '../files/make-directory.js';
+import { cannotWrite } from '../files/problems.js';
+import type { Summary } from '../run/summary.js';
 import { text } from './option-values.js';
 
 export const reportCommand: CommandModule<
@@ -19,7 +19,7 @@ export const reportCommand: CommandModule<
       .option('out', { ...text('out'), demandOption: true, describe: 'The HTML file' })
       .option('title', { ...text('title'), describe: 'Its title' }),
   handler: async ({ runs, out, title }) => {
-    const { readRun } = await import('../results.js');
+    const { readRun } = await import('../run/read-run.js');
     const read = await Promise.all(runs.map(readRun));
     await writeReport(
       read.map((run) => run.summary),

@@ -1,14 +1,14 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
-import { computingOn } from '../cuda.js';
 import { openImages } from '../images/index.js';
-import { modelInput } from '../model-input.js';
-import type { ResampleFilter } from '../native.js';
+import { modelInput } from '../model/input.js';
+import type { ResampleFilter } from '../native/addon.js';
+import { computingOn } from '../native/cards.js';
 import { baselineLine, layerTable } from '../report/table.js';
-import { parseResets } from '../reset-spec.js';
-import { files } from '../run.js';
-import { type SweepResult, sweep } from '../sweep.js';
-import type { SweepOptions } from '../sweep-settings.js';
+import { parseResets } from '../resets/parse.js';
+import { files } from '../run/run.js';
+import type { SweepOptions } from '../sweep/settings.js';
+import { type SweepResult, sweep } from '../sweep/sweep.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import { ProgressLine } from './progress.js';

@@ -1,10 +1,10 @@
 /** `critmap sweep`: the main job's options. */
 import type { Argv, CommandModule, InferredOptionTypes, Options } from 'yargs';
-import { precisions } from '../cuda.js';
 import { parseCacheSize } from '../images/cache/location.js';
-import { type InitScheme, initSchemes } from '../initialisers.js';
-import { RESAMPLE_FILTERS } from '../native.js';
-import { resetForms } from '../reset.js';
+import { RESAMPLE_FILTERS } from '../native/addon.js';
+import { precisions } from '../native/cards.js';
+import { type InitScheme, initSchemes } from '../resets/initialisers.js';
+import { resetForms } from '../resets/reset.js';
 import { modelOptions } from './model-options.js';
 import { count, globs, imageCount, numbers, share, text } from './option-values.js';
 

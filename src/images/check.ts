@@ -3,8 +3,8 @@
  * that a bad one is known before hours are spent, and all bad ones together.
  */
 import { availableParallelism } from 'node:os';
+import { forEachBounded } from '../concurrency.js';
 import { CritmapError } from '../errors.js';
-import { forEachBounded } from './bounded.js';
 import type { Crops } from './crops.js';
 import { ImageError, isTheMachines } from './input-error.js';
 

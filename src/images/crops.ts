@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto';
 import { CritmapError } from '../errors.js';
 import type { ImageCache } from './cache/index.js';
-import type { Fit } from './fit.js';
 import { decodingError, imageError } from './input-error.js';
-import { readPlainJpeg } from './read-image.js';
-import type { ImageSource, InputShape, Pixels } from './source.js';
+import type { Fit } from './pixels/fit.js';
+import { readPlainJpeg } from './pixels/read-image.js';
+import type { ImageSource, InputShape, Pixels } from './sources/source.js';
 
 export class Crops {
   /** Memory for crops, used again and again: new one costs as much as filling it. */

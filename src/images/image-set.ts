@@ -3,11 +3,11 @@
  * read depends on the source and the options only, never on the order or size of the reads.
  */
 import { createHash } from 'node:crypto';
-import { forEachBounded } from './bounded.js';
+import { forEachBounded } from '../concurrency.js';
 import { type BadImage, badImagesError, checkImages, IN_FLIGHT, type ProgressOf } from './check.js';
 import type { Crops } from './crops.js';
-import { type NormalizeTable, normalize, normalizeTable } from './normalize.js';
-import type { InputShape, Pixels } from './source.js';
+import { type NormalizeTable, normalize, normalizeTable } from './pixels/normalize.js';
+import type { InputShape, Pixels } from './sources/source.js';
 import type { ImageTransform } from './transform.js';
 
 /** An image that was left out of the sample, because it cannot be read or decoded. */

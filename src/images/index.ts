@@ -5,27 +5,27 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf } from '../errors.js';
-import { isArrayPath, openArray } from './array.js';
 import { defaultCacheDirectory, type ImageCache, openImageCache } from './cache/index.js';
 import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
-import { openFolder } from './folder.js';
-import { holdsImages, IMAGE_EXTENSIONS } from './folder-listing.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
 import { checkOptions, type ImageOptions } from './options.js';
 import { fitOf, pipelineMark } from './pipeline.js';
 import { sampleIndices } from './sample.js';
 import { COLUMN, labelSample } from './sample-labels.js';
-import { isPattern, type Shards, shardsIn, shardsOf } from './shards.js';
-import type { ImageSource } from './source.js';
-import { isSynthetic, openSynthetic } from './synthetic.js';
+import { isArrayPath, openArray } from './sources/array.js';
+import { openFolder } from './sources/folder.js';
+import { holdsImages, IMAGE_EXTENSIONS } from './sources/folder-listing.js';
+import { isPattern, type Shards, shardsIn, shardsOf } from './sources/shards.js';
+import type { ImageSource } from './sources/source.js';
+import { isSynthetic, openSynthetic } from './sources/synthetic.js';
 import { type ImageTransform, planTransform } from './transform.js';
 
 export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
 export type { ImageSet, SkippedImage } from './image-set.js';
 export type { ImageOptions, Normalization, Resizing } from './options.js';
-export type { InputShape } from './source.js';
+export type { InputShape } from './sources/source.js';
 export type { ImageTransform } from './transform.js';
 
 const DEFAULT_IMAGES = 1000;
@@ -156,10 +156,10 @@ async function openShards(
   refuseFolderLabels(source, labels);
   if (kind === 'tar') {
     refuseColumn(source, labels);
-    const { openTar } = await import('./tar.js');
+    const { openTar } = await import('./sources/tar.js');
     return openTar(source, files, channels, labels === undefined);
   }
-  const { openParquet } = await import('./parquet.js');
+  const { openParquet } = await import('./parquet/source.js');
   const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;
   return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'), signal);
 }

@@ -5,10 +5,10 @@
  */
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { fileRange } from './byte-range.js';
 import { imagenetOutput, imagenetOutputOfNumber } from './imagenet.js';
 import { fileError, imageError } from './input-error.js';
-import { MAX_LABEL, readLabelArray, wrongLength } from './label-array.js';
+import { fileRange } from './sources/byte-range.js';
+import { MAX_LABEL, readLabelArray, wrongLength } from './sources/label-array.js';
 
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 const CHALLENGE_FILE = 'ilsvrc2012_validation_ground_truth.txt';

@@ -1,12 +1,12 @@
 /** From decoded pixels to the crop that is cached and normalised; and a mark of all that this depends on. */
 import { createHash } from 'node:crypto';
 import { messageOf } from '../errors.js';
-import { native } from '../native.js';
+import { native } from '../native/addon.js';
 import { version } from '../version.js';
-import { DECODING_REVISION, loadSharp } from './decode.js';
-import type { Fit } from './fit.js';
-import { readImage } from './read-image.js';
-import type { InputShape } from './source.js';
+import { DECODING_REVISION, loadSharp } from './pixels/decode.js';
+import type { Fit } from './pixels/fit.js';
+import { readImage } from './pixels/read-image.js';
+import type { InputShape } from './sources/source.js';
 import type { ImageTransform } from './transform.js';
 
 /** What makes an image of any size the model's size. */

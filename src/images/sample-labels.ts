@@ -3,7 +3,7 @@ import { imagenetOutput, imagenetSynsets } from './imagenet.js';
 import { imageError } from './input-error.js';
 import { readLabelFile } from './labels.js';
 import type { ImageOptions } from './options.js';
-import type { ImageSource } from './source.js';
+import type { ImageSource } from './sources/source.js';
 
 export interface SampleLabels {
   /** One class index per image of the sample; null when there are none. */

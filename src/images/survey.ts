@@ -1,6 +1,6 @@
 /** What the encoded images of a sample are: formats and sizes, from their headers. */
 import sharp from 'sharp';
-import { forEachBounded } from './bounded.js';
+import { forEachBounded } from '../concurrency.js';
 import { IN_FLIGHT } from './check.js';
 import type { ImageSet } from './image-set.js';
 

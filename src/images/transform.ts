@@ -1,8 +1,8 @@
 /** What is done to a source's pixels between decoding and the model: planned once, recorded with the run. */
-import type { ResampleFilter } from '../native.js';
+import type { ResampleFilter } from '../native/addon.js';
 import { imageError, optionError } from './input-error.js';
 import type { ImageOptions } from './options.js';
-import type { ImageSource, InputShape } from './source.js';
+import type { ImageSource, InputShape } from './sources/source.js';
 
 /** What is done to pixels between decoding and the model, as recorded with a run. */
 export type ImageTransform =

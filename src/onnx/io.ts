@@ -1,7 +1,7 @@
 /** What a model takes and gives: the image input and the logits, with their shapes. */
 import { CritmapError } from '../errors.js';
-import { type Ends, type Size, shapeOf, shapeText } from './ends.js';
-import type { OnnxFile } from './model.js';
+import type { OnnxFile } from './file.js';
+import { type Ends, type Size, shapeOf, shapeText } from './passes/ends.js';
 import { FLOAT, typeName } from './tensors.js';
 
 export interface ModelIo {

@@ -4,9 +4,9 @@
  * parameter; a standardised weight's layer has the tensor that is standardised.
  */
 import { CritmapError } from '../errors.js';
-import type { Layout } from '../native.js';
+import type { Layout } from '../native/addon.js';
+import type { OnnxFile } from './file.js';
 import { attributeInt, type GraphIndex, type Origin, onlyConsumer, originOf } from './graph.js';
-import type { OnnxFile } from './model.js';
 import { moduleName } from './names.js';
 import type { Node } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';

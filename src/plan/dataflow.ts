@@ -4,7 +4,7 @@
  */
 import { readsOf } from '../onnx/graph.js';
 import type { Graph, Node } from '../onnx/onnx_pb.js';
-import { sorted } from '../onnx/sort.js';
+import { sorted } from '../onnx/passes/sort.js';
 
 export interface Step {
   node: Node;

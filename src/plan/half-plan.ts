@@ -3,7 +3,7 @@
  * trained values: their statistics never are float16, and nothing has to be cast between the two.
  */
 import { create } from '@bufbuild/protobuf';
-import type { Model } from '../model.js';
+import type { Model } from '../model/model.js';
 import { type Node, NodeSchema, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../onnx/tensors.js';
 import type { Dataflow } from './dataflow.js';

@@ -10,7 +10,7 @@
  * the same type wherever it is, in and between parts.
  */
 import { create } from '@bufbuild/protobuf';
-import { ElementType } from '../native-engine.js';
+import { ElementType } from '../native/engine.js';
 import { capturedNames } from '../onnx/graph.js';
 import { AttributeSchema, type Graph, type Node, NodeSchema } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';

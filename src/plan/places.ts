@@ -3,13 +3,13 @@
  * a BatchNorm folded in, transposed, or in the blocked order of its convolutions.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Model } from '../model.js';
-import { type Blocked, native } from '../native.js';
+import type { Model } from '../model/model.js';
+import { type Blocked, native } from '../native/addon.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats, withFloats } from '../onnx/tensors.js';
-import { initialNorm, type ResetContext } from '../reset.js';
+import { initialNorm, type ResetContext } from '../resets/reset.js';
 import { type Affine, foldedNorm, layerScale } from './fold.js';
 import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './source.js';
 

@@ -1,10 +1,10 @@
 /** From a model and the cells of a sweep to the program that computes them. */
 import { setImmediate } from 'node:timers/promises';
-import type { Precision } from '../cuda.js';
+import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
-import type { Model } from '../model.js';
-import { type ResetContext, replacedTensors } from '../reset.js';
-import type { Cell } from './cells.js';
+import type { Model } from '../model/model.js';
+import type { Precision } from '../native/cards.js';
+import { type ResetContext, replacedTensors } from '../resets/reset.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
 import { optimisedSource } from './optimised.js';

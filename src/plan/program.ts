@@ -4,12 +4,12 @@
  * resets, its layer's part, the plain segments after it, and its logits.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Model } from '../model.js';
-import type { EngineProgram, EngineStep } from '../native-engine.js';
+import type { Cell } from '../design/cells.js';
+import type { Model } from '../model/model.js';
+import type { EngineProgram, EngineStep } from '../native/engine.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
-import { type ParameterReset, parameterResets, type ResetContext } from '../reset.js';
-import type { Cell } from './cells.js';
+import { type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part, type TensorShape } from './extract.js';
 import type { LayerPart, Parts } from './parts.js';

@@ -6,8 +6,8 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { CritmapError, messageOf } from '../errors.js';
-import { native } from '../native.js';
-import { ElementType, onnxruntimeLibrary } from '../native-engine.js';
+import { native } from '../native/addon.js';
+import { ElementType, onnxruntimeLibrary } from '../native/engine.js';
 import { encoded, isLarge } from '../onnx/apart.js';
 import { type Graph, ModelSchema, type Model as Proto, ValueInfoSchema } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';

@@ -2,12 +2,12 @@
  * The graph that a sweep cuts, and where in it each layer's parameters are: the model's own graph, or what the
  * runtime makes of it for this processor (optimised.ts).
  */
-import type { Model } from '../model.js';
-import type { Blocked } from '../native.js';
+import type { Model } from '../model/model.js';
+import type { Blocked } from '../native/addon.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
 import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
 import { withFloats } from '../onnx/tensors.js';
-import { initialNorm, type ResetContext } from '../reset.js';
+import { initialNorm, type ResetContext } from '../resets/reset.js';
 import { type Fold, foldNorm } from './fold.js';
 
 /** ONNX Runtime's domain of convolutions over blocked channels. */

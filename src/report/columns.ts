@@ -1,5 +1,5 @@
 /** The columns of the HTML report's table of layers, with what a reader is told about each. */
-import type { LayerSummary, Summary } from '../summary.js';
+import type { LayerSummary, Summary } from '../run/summary.js';
 import { fixed, grouped, intervalText, shapeText } from './numbers.js';
 import { confidenceText, invalidLayers, resetsOf } from './overview.js';
 

@@ -1,6 +1,6 @@
 /** The criticality map: layers × models, the figure that compares models. */
 import type { TopLevelSpec } from 'vega-lite';
-import type { Summary } from '../summary.js';
+import type { Summary } from '../run/summary.js';
 import { chart, clamp, layerAxis, nameWidth, rowHeight } from './frame.js';
 import { rowsOf, valuesOf } from './rows.js';
 

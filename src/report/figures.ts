@@ -5,7 +5,7 @@
 import { type Loader, loader, parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { CritmapError } from '../errors.js';
-import type { Summary } from '../summary.js';
+import type { Summary } from '../run/summary.js';
 import { criticalityMap } from './criticality-map.js';
 import { accuracyFigure, criticalityBars } from './layer-figures.js';
 import { confidenceText } from './overview.js';

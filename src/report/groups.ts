@@ -3,7 +3,7 @@
  * ("Conv 3×3"); in a transformer nearly everything is a matrix product, there the layer's place in its block
  * tells layers apart ("attn.qkv", "mlp.fc1").
  */
-import type { LayerSummary } from '../summary.js';
+import type { LayerSummary } from '../run/summary.js';
 import { printable, shorten } from './text.js';
 
 /** Okabe and Ito's colours, distinguishable with any common colour vision; yellow is left out on white. */

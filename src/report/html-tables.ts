@@ -1,5 +1,5 @@
 /** The tables of the HTML report. All text goes through `escapeHtml`; numbers carry their exact value. */
-import type { LayerSummary, Summary } from '../summary.js';
+import type { LayerSummary, Summary } from '../run/summary.js';
 import { columnsOfReport, type ReportColumn } from './columns.js';
 import { fixed, grouped } from './numbers.js';
 import { byCriticality, meanCriticality, meanOf } from './overview.js';

@@ -4,7 +4,7 @@
  * model file could not run even if it got past the escaping. Equal summaries give equal bytes.
  */
 import { createHash } from 'node:crypto';
-import type { Summary } from '../summary.js';
+import type { Summary } from '../run/summary.js';
 import { type Figure, figuresOf, renderSvg } from './figures.js';
 import { comparisonTable, layersTable } from './html-tables.js';
 import { fixed, grouped, halfWidth } from './numbers.js';

@@ -1,6 +1,6 @@
 /** Figures with one row per layer, from the first at the top to the last: criticality and accuracy. */
 import type { TopLevelSpec } from 'vega-lite';
-import type { Summary } from '../summary.js';
+import type { Summary } from '../run/summary.js';
 import {
   chart,
   clamp,

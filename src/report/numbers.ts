@@ -1,5 +1,5 @@
 /** Numbers as a reader wants them, the same in every locale; null, NaN and infinities are {@link DASH}. */
-import type { Estimate } from '../summary.js';
+import type { Estimate } from '../run/summary.js';
 import { DASH } from './text.js';
 
 /** A number with a fixed count of decimals; never `-0.00`. */

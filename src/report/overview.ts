@@ -1,5 +1,5 @@
 /** What a report says about a whole summary: means over layers, extremes, and options read defensively. */
-import type { LayerSummary, Summary } from '../summary.js';
+import type { LayerSummary, Summary } from '../run/summary.js';
 
 /** Mean of the values that are not null; null where there are none. */
 export function meanOf(values: readonly (number | null)[]): number | null {

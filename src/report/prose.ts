@@ -1,5 +1,5 @@
 /** The sentences of a report: what was measured and how, and what its words mean. Plain text, not HTML. */
-import type { Summary } from '../summary.js';
+import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
 import { confidenceText, optionText, resetsOf } from './overview.js';
 

@@ -1,5 +1,5 @@
 /** A figure's rows: one per model and layer, with its label on the axis and the series that colours it. */
-import type { LayerSummary, Summary } from '../summary.js';
+import type { LayerSummary, Summary } from '../run/summary.js';
 import { groupsOf } from './groups.js';
 import { rowName } from './overview.js';
 import { distinct, shortenAll } from './text.js';

@@ -1,8 +1,8 @@
 /** Figures with one point per layer: criticality against agreement, and against the number of parameters. */
 import type { TopLevelSpec } from 'vega-lite';
-import type { Summary } from '../summary.js';
+import type { Summary } from '../run/summary.js';
 import { chart, INK, legendHeight, percent, seriesColor } from './frame.js';
-import { placeLabels } from './labels.js';
+import { placeLabels } from './label-placement.js';
 import { type Row, rowsOf, valuesOf } from './rows.js';
 import { shortenAll } from './text.js';
 

@@ -2,7 +2,7 @@
  * The table a terminal shows at the end of a sweep. It fits the width it is given: layer names are shortened
  * first, then columns go, the least telling first. Names come from the model file and are made printable.
  */
-import type { LayerSummary, Summary } from '../summary.js';
+import type { LayerSummary, Summary } from '../run/summary.js';
 import { compact, fixed, grouped, halfWidth, intervalText, isSymmetric, shapeText } from './numbers.js';
 import { invalidLayers, meanCriticality, meanOf, resetsOf, rowName } from './overview.js';
 import { columnsOf, DASH, printable, shorten, shortenAll } from './text.js';

@@ -3,7 +3,7 @@
  * that is read. float16, bfloat16 and float32 keep their value; float64 is rounded to the nearest.
  */
 import { endianness } from 'node:os';
-import { fromBfloat16, fromFloat16 } from '../half-floats.js';
+import { fromBfloat16, fromFloat16 } from '../files/half-floats.js';
 
 export interface ElementType {
   /** PyTorch's name, `float32`. */

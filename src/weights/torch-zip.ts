@@ -5,7 +5,7 @@
  */
 import { createInflateRaw } from 'node:zlib';
 import { CritmapError, messageOf } from '../errors.js';
-import { openZip } from '../zip-file.js';
+import { openZip } from '../files/zip-file.js';
 import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
 import { readPickle } from './pickle.js';

@@ -11,10 +11,10 @@ import {
   parseResets,
   withWeights,
 } from '../../src/index.js';
+import { parametersOf } from '../../src/model/parameters.js';
 import { writeModel } from '../../src/onnx/encode.js';
-import { writeOnnx } from '../../src/onnx/model.js';
+import { writeOnnx } from '../../src/onnx/file.js';
 import { floats } from '../../src/onnx/tensors.js';
-import { parametersOf } from '../../src/weights/parameters.js';
 import { safetensors } from '../weights/build-checkpoints.js';
 import { logitsOf } from './inspect.js';
 

@@ -1,7 +1,7 @@
 /** Questions about a made network: how many trained elements it has, what it says of an empty image. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Test } from 'tap';
-import type { OnnxFile } from '../../src/onnx/model.js';
+import type { OnnxFile } from '../../src/onnx/file.js';
 import { dimensions, elementCount, FLOAT } from '../../src/onnx/tensors.js';
 
 /** As PyTorch counts parameters: BatchNorm's scale and shift, but not its running statistics. */

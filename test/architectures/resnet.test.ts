@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { resnet } from '../../src/architectures/resnet.js';
-import { loadModel } from '../../src/model.js';
-import { resetLayer } from '../../src/reset.js';
+import { loadModel } from '../../src/model/model.js';
+import { resetLayer } from '../../src/resets/reset.js';
 import { isSeeded, trainedElements } from './inspect.js';
 
 t.test("ResNet-50 has torchvision's layers and parameters", async (t) => {

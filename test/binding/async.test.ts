@@ -1,5 +1,5 @@
 import t from 'tap';
-import { native, type ResetRule } from '../../src/native.js';
+import { native, type ResetRule } from '../../src/native/addon.js';
 
 const addon = native();
 const key = 42n;

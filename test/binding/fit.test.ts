@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { type Native, native } from '../../src/native.js';
+import { type Native, native } from '../../src/native/addon.js';
 import { fixture } from '../fixtures.js';
 
 const addon = native();

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Native, native } from '../../src/native.js';
+import { type Native, native } from '../../src/native/addon.js';
 
 const addon = native();
 // Calls no TypeScript caller can write.

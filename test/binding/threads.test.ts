@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { native } from '../../src/native.js';
+import { native } from '../../src/native/addon.js';
 
 const addon = native();
 const file = fileURLToPath(new URL('./thread.mjs', import.meta.url));

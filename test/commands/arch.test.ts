@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { summarySchema } from '../../src/summary.js';
+import { summarySchema } from '../../src/run/summary.js';
 import { example } from '../fixtures.js';
 import { critmap } from './critmap.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { summarySchema } from '../../src/summary.js';
+import { summarySchema } from '../../src/run/summary.js';
 import { example, fixture, truth } from '../fixtures.js';
 import { critmap, outcome, start } from './critmap.js';
 

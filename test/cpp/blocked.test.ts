@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Blocked, native } from '../../src/native.js';
+import { type Blocked, native } from '../../src/native/addon.js';
 import { noise } from './engine-models.js';
 
 /** The definition, element by element. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { native, type ResetRule } from '../../src/native.js';
+import { native, type ResetRule } from '../../src/native/addon.js';
 import { bits, kolmogorovSmirnov, normalCdf, normalOf, words } from './oracle.js';
 
 const count = 1 << 20;

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { native } from '../../src/native.js';
-import { onnxruntimeLibrary } from '../../src/native-engine.js';
+import { native } from '../../src/native/addon.js';
+import { onnxruntimeLibrary } from '../../src/native/engine.js';
 import { product, products } from './engine-models.js';
 
 const require = createRequire(import.meta.url);

@@ -1,11 +1,11 @@
 import t from 'tap';
-import { native } from '../../src/native.js';
+import { native } from '../../src/native/addon.js';
 import {
   type EngineHandle,
   type EngineProgram,
   type NativeProgram,
   onnxruntimeLibrary,
-} from '../../src/native-engine.js';
+} from '../../src/native/engine.js';
 import { CLASSES, product, products } from './engine-models.js';
 
 const { engine } = native();

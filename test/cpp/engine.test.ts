@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
-import { native, type ResetRule } from '../../src/native.js';
-import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native-engine.js';
+import { native, type ResetRule } from '../../src/native/addon.js';
+import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
 import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './engine-models.js';
 
 const addon = native();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { type Comparison, native } from '../../src/native.js';
+import { type Comparison, native } from '../../src/native/addon.js';
 import { compareRow, type RowMetrics } from './oracle.js';
 
 interface GoldenCase extends Omit<RowMetrics, 'publishedCrossEntropy'> {

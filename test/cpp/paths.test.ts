@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Comparison, native, type ResetRule } from '../../src/native.js';
+import { type Comparison, native, type ResetRule } from '../../src/native/addon.js';
 import { bits } from './oracle.js';
 
 const addon = native();

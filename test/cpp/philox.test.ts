@@ -1,5 +1,5 @@
 import t from 'tap';
-import { native } from '../../src/native.js';
+import { native } from '../../src/native/addon.js';
 import { philox, words } from './oracle.js';
 
 const { internal } = native();

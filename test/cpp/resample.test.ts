@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import t from 'tap';
-import { native, RESAMPLE_FILTERS, type Resampling } from '../../src/native.js';
+import { native, RESAMPLE_FILTERS, type Resampling } from '../../src/native/addon.js';
 
 const addon = native();
 const { paths, path: chosen, jpeg } = addon.info();

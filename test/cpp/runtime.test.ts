@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { native } from '../../src/native.js';
-import { onnxruntimeLibrary } from '../../src/native-engine.js';
+import { native } from '../../src/native/addon.js';
+import { onnxruntimeLibrary } from '../../src/native/engine.js';
 import { example } from '../fixtures.js';
 import { CLASSES, product } from './engine-models.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { native } from '../../src/native.js';
+import { native } from '../../src/native/addon.js';
 import { words } from './oracle.js';
 
 const shuffled = (length: number, key: bigint) => {

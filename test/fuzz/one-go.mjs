@@ -9,8 +9,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { forEachBounded } from '../../dist/images/bounded.js';
-import { readImage, readPlainJpeg } from '../../dist/images/read-image.js';
+import { forEachBounded } from '../../dist/concurrency.js';
+import { readImage, readPlainJpeg } from '../../dist/images/pixels/read-image.js';
 import { mutate, randomOf } from './mutate.mjs';
 
 const [seed = 1, count = 400] = process.argv.slice(2).map(Number);

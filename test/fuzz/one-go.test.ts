@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { native } from '../../src/native.js';
+import { native } from '../../src/native/addon.js';
 
 const script = fileURLToPath(new URL('one-go.mjs', import.meta.url));
 const noJpeg = native().info().jpeg ? false : 'built without libjpeg-turbo';

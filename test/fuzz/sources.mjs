@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import { CritmapError } from '../../dist/errors.js';
 import { openImages } from '../../dist/images/index.js';
-import { parquetProcess } from '../../dist/images/parquet-process.js';
+import { parquetProcess } from '../../dist/images/parquet/process.js';
 import { folder, fuzzAll, written } from './fuzz.mjs';
 import { mutate } from './mutate.mjs';
 

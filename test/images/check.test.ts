@@ -2,7 +2,7 @@ import t from 'tap';
 import { checkImages } from '../../src/images/check.js';
 import { Crops } from '../../src/images/crops.js';
 import { openImages } from '../../src/images/index.js';
-import type { ImageSource } from '../../src/images/source.js';
+import type { ImageSource } from '../../src/images/sources/source.js';
 import { surveyImages } from '../../src/images/survey.js';
 
 const SHAPE = { channels: 3, height: 8, width: 8 };

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import t from 'tap';
-import { readOnnx } from '../../src/onnx/model.js';
+import { readOnnx } from '../../src/onnx/file.js';
 import { ModelSchema, TensorSchema } from '../../src/onnx/onnx_pb.js';
 import { fixture } from '../fixtures.js';
 

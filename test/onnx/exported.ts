@@ -5,16 +5,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Engine, EngineOptions } from '../../src/engine.js';
-import { openFastEngine } from '../../src/fast.js';
-import { loadModel, type Model } from '../../src/model.js';
-import type { Comparison } from '../../src/native.js';
+import { type Cell, planCells } from '../../src/design/cells.js';
+import type { Engine, EngineOptions } from '../../src/engines/engine.js';
+import { openFastEngine } from '../../src/engines/fast.js';
+import { openReferenceEngine } from '../../src/engines/reference.js';
+import { loadModel, type Model } from '../../src/model/model.js';
+import type { Comparison } from '../../src/native/addon.js';
+import { writeOnnx } from '../../src/onnx/file.js';
 import type { Layer } from '../../src/onnx/layers.js';
-import { writeOnnx } from '../../src/onnx/model.js';
-import { type Cell, planCells } from '../../src/plan/cells.js';
-import { openReferenceEngine } from '../../src/reference.js';
-import { type Reset, resetLayer } from '../../src/reset.js';
-import { compareLogits } from '../../src/tensors-api.js';
+import { compareLogits } from '../../src/resets/arrays.js';
+import { type Reset, resetLayer } from '../../src/resets/reset.js';
 import { readNpyFloats } from '../npy-floats.js';
 
 /** NAME.json. */

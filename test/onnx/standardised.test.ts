@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { readOnnx } from '../../src/onnx/file.js';
 import { indexGraph } from '../../src/onnx/graph.js';
-import { readOnnx } from '../../src/onnx/model.js';
 import type { Node, Tensor } from '../../src/onnx/onnx_pb.js';
 import { computedWeights } from '../../src/onnx/standardised.js';
 import { graph, longs, node, value, weight, writeGraph } from './graphs.js';

@@ -4,7 +4,7 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { native, type ResetRule } from '../../src/native.js';
+import { native, type ResetRule } from '../../src/native/addon.js';
 import {
   type Model,
   ModelSchema,

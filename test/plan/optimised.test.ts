@@ -6,8 +6,8 @@ import { convnext } from '../../src/architectures/convnext.js';
 import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
 import { vit } from '../../src/architectures/vit.js';
-import { loadModel } from '../../src/model.js';
-import { writeOnnx } from '../../src/onnx/model.js';
+import { loadModel } from '../../src/model/model.js';
+import { writeOnnx } from '../../src/onnx/file.js';
 import { optimisedSource } from '../../src/plan/optimised.js';
 import { example, fixture } from '../fixtures.js';
 

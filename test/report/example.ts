@@ -2,7 +2,7 @@
  * Made-up summaries that look like real ones: layer names and shapes of known architectures, values from a
  * formula (early and widening layers matter most, the classifier always). No number here was measured.
  */
-import type { LayerSummary, Summary, TrialSummary } from '../../src/summary.js';
+import type { LayerSummary, Summary, TrialSummary } from '../../src/run/summary.js';
 
 interface ExampleLayer {
   layer: string;

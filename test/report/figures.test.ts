@@ -9,8 +9,8 @@ import {
   renderSvg,
 } from '../../src/report/figures.js';
 import { groupsOf, kindOf, PALETTE, stageStarts } from '../../src/report/groups.js';
-import { placeLabels } from '../../src/report/labels.js';
-import type { Estimate, Summary } from '../../src/summary.js';
+import { placeLabels } from '../../src/report/label-placement.js';
+import type { Estimate, Summary } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
 const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { reportHtml } from '../../src/report/html.js';
 import { explanation, resetSentence } from '../../src/report/prose.js';
-import type { Estimate } from '../../src/summary.js';
+import type { Estimate } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
 const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };

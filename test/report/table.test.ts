@@ -1,7 +1,7 @@
 import t from 'tap';
 import { baselineLine, blockBar, layerTable } from '../../src/report/table.js';
 import { columnsOf } from '../../src/report/text.js';
-import type { Estimate } from '../../src/summary.js';
+import type { Estimate } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
 const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };

@@ -1,7 +1,7 @@
 /** The image cache of one source under one transform: what its files hold, and their pixels. */
 import { createHash } from 'node:crypto';
 import { CritmapError } from '../../errors.js';
-import { writeReason } from '../../write-error.js';
+import { writeReason } from '../../files/problems.js';
 import { imageError } from '../input-error.js';
 import { DEFAULT_CACHE_BYTES } from './location.js';
 import { claimFolder } from './own-folder.js';

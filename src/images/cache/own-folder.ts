@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { makeDirectory } from '../../make-directory.js';
+import { makeDirectory } from '../../files/make-directory.js';
 import { imageError } from '../input-error.js';
 
 const TAG = 'CACHEDIR.TAG';

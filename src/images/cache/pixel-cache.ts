@@ -7,8 +7,8 @@
 import { type FileHandle, open, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { makeDirectory } from '../../make-directory.js';
-import { writeReason } from '../../write-error.js';
+import { makeDirectory } from '../../files/make-directory.js';
+import { writeReason } from '../../files/problems.js';
 import { bytesText } from './location.js';
 import { dropOldest, makeRoom } from './room.js';
 import { keyText, readIndex, SEGMENT_ENDING, SegmentWriter, segmentBytes } from './segment.js';

@@ -8,7 +8,7 @@ import type { BigIntStats } from 'node:fs';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { makeDirectory } from '../../make-directory.js';
+import { makeDirectory } from '../../files/make-directory.js';
 
 const KEY_BYTES = 16;
 const DIGEST_BYTES = 32;

@@ -1,0 +1,76 @@
+/** What a sweep will do: which layers, and the list of cells. Pure. */
+import { distance } from 'fastest-levenshtein';
+import picomatch from 'picomatch';
+import { CritmapError } from '../errors.js';
+import type { Layer } from '../onnx/layers.js';
+import { isRandom, type Reset } from '../resets/reset.js';
+
+/** The unit of work: one layer, one reset, one trial. */
+export interface Cell {
+  /** Position in the plan. */
+  index: number;
+  layer: Layer;
+  reset: Reset;
+  trial: number;
+}
+
+/**
+ * The layers whose names match one of `include` and none of `exclude`. Globs are matched against whole names;
+ * `*` also spans dots and slashes, so `layer1.*` is all of that stage.
+ *
+ * @throws CritmapError (ERR_OPTION) when a pattern matches nothing (with the nearest names) or no layer is left.
+ */
+export function selectLayers(
+  layers: readonly Layer[],
+  include: readonly string[] = [],
+  exclude: readonly string[] = [],
+): Layer[] {
+  const matching = (option: string, pattern: string) => {
+    const isMatch = matcher(pattern);
+    const found = layers.filter((layer) => isMatch(layer.name));
+    if (found.length === 0) throw matchesNothing(option, pattern, layers);
+    return found;
+  };
+  const wanted = new Set(
+    include.length > 0 ? include.flatMap((pattern) => matching('--layers', pattern)) : layers,
+  );
+  const unwanted = new Set(exclude.flatMap((pattern) => matching('--exclude', pattern)));
+  const selected = layers.filter((layer) => wanted.has(layer) && !unwanted.has(layer));
+  if (selected.length === 0) {
+    throw new CritmapError('ERR_OPTION', '--exclude leaves no layer to reset');
+  }
+  return selected;
+}
+
+/** Cells by layer, then reset, then trial. A reset without randomness has one trial. */
+export function planCells(layers: readonly Layer[], resets: readonly Reset[], trials: number): Cell[] {
+  const cells: Cell[] = [];
+  for (const layer of layers) {
+    for (const reset of resets) {
+      const count = isRandom(reset) ? trials : 1;
+      for (let trial = 0; trial < count; trial++) cells.push({ index: cells.length, layer, reset, trial });
+    }
+  }
+  return cells;
+}
+
+/** A picomatch `*` stops at slashes, which mean nothing in a layer's name. */
+const flat = (text: string) => text.replaceAll('/', '\u2215');
+
+function matcher(pattern: string): (name: string) => boolean {
+  const isMatch = picomatch(flat(pattern), { dot: true, nonegate: true });
+  // A name may itself hold glob characters (`conv[0]`): the literal name always matches.
+  return (name) => name === pattern || isMatch(flat(name));
+}
+
+function matchesNothing(option: string, pattern: string, layers: readonly Layer[]): CritmapError {
+  const nearest = layers
+    .map(({ name }) => ({ name, far: distance(pattern.replaceAll('*', ''), name) }))
+    .sort((a, b) => a.far - b.far)
+    .slice(0, 3)
+    .map(({ name }) => name);
+  return new CritmapError(
+    'ERR_OPTION',
+    `${option} ${pattern} matches none of the ${layers.length} layers; the nearest are ${nearest.join(', ')}`,
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * The seam between a sweep and what computes it. A sweep hands an engine a chunk of images and the cells that
+ * still need it; the engine answers with one comparison per cell and one of the original with itself.
+ */
+
+import type { Cell } from '../design/cells.js';
+import type { Comparison } from '../native/addon.js';
+import type { Precision } from '../native/cards.js';
+import type { EngineImages } from '../native/engine.js';
+import type { ResetContext } from '../resets/reset.js';
+
+/** Consecutive images of the sample, decoded. */
+export interface Chunk {
+  /** Position among the sample's chunks. */
+  index: number;
+  count: number;
+  /** count x C x H x W floats, or pixels; row-major. */
+  images: EngineImages;
+  height: number;
+  width: number;
+  /** One class index per image, when there are labels. */
+  labels: Int32Array | undefined;
+}
+
+/** Where an engine puts results, each as soon as it is complete. */
+export interface ResultSink {
+  /** The untouched model against itself: its accuracy, and images on which it is invalid. */
+  original(comparison: Comparison): void | Promise<void>;
+  cell(cell: Cell, comparison: Comparison): void | Promise<void>;
+  /** Now and then: images of cells that have been computed since the engine was opened, put here or not yet. */
+  computed?(units: number): void;
+}
+
+export interface Engine {
+  readonly name: 'reference' | 'fast';
+  /**
+   * Compares every cell's predictions with the original's on a chunk. The fast engine takes several chunks at once.
+   * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.
+   */
+  evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** All cells of the sweep; what the engine is asked for later is a part of them. */
+  cells: readonly Cell[];
+  /** What resets draw from. */
+  context: ResetContext;
+  /** Of the images, in pixels. */
+  size: { height: number; width: number };
+  /** Images per inference call. */
+  batch: number;
+  threads: number;
+  /** CUDA's numbers of the cards that the fast engine computes on; the processor without it. */
+  cards?: readonly number[] | undefined;
+  /**
+   * Of the fast engine; default fp32. TF32 is for cards; float16 on the processor computes in whatever its kernels do
+   * between tensors of float16, for tests.
+   */
+  precision?: Precision | undefined;
+  /** Opening rejects with its reason soon after it aborts. */
+  signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,204 @@
+/**
+ * The fast engine: cuts the model so that nothing before a reset layer is computed twice, and lets the native
+ * machine run the plan, several batches at a time. What it computes is what the reference engine computes.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Cell } from '../design/cells.js';
+import { CritmapError, messageOf } from '../errors.js';
+import type { Model } from '../model/model.js';
+import type { Comparison } from '../native/addon.js';
+import { cudnnSearch } from '../native/cards.js';
+import { nativeEngine, onnxruntimeLibrary, rowColumns } from '../native/engine.js';
+import type { Tensor } from '../onnx/onnx_pb.js';
+import { dimensions, floats } from '../onnx/tensors.js';
+import { planProblem, planSweep, type SweepPlan } from '../plan/plan-sweep.js';
+import { imagesOf } from './chunk.js';
+import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
+import { refuseLabels } from './reference.js';
+
+/** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
+export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {
+  const { cells, threads, cards, precision, signal } = options;
+  const batch = model.io.batch ?? options.batch;
+  const size = { ...options.size, channels: model.io.channels };
+  const plan = await planSweep(model, {
+    ...options,
+    size,
+    batch,
+    // What ONNX Runtime makes of a graph for a processor fits only that, in float32.
+    ...((cards !== undefined || precision === 'fp16') && { graph: 'model' as const }),
+  }).catch((error) => {
+    signal?.throwIfAborted();
+    throw new CritmapError('ERR_MODEL', `${model.file.path}: ${planProblem(error)}`, { cause: error });
+  });
+  const { classes, program } = plan;
+  const engine = openNative(options);
+  const close = () => void engine.close();
+  signal?.addEventListener('abort', close, { once: true });
+  try {
+    await addSessions(engine, plan, threads, signal);
+    await engine.load(program);
+  } catch (error) {
+    await engine.close();
+    signal?.throwIfAborted();
+    throw failure(model, error);
+  } finally {
+    signal?.removeEventListener('abort', close);
+  }
+
+  return {
+    name: 'fast',
+    async evaluate(chunk: Chunk, wanted: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
+      signal?.throwIfAborted();
+      refuseLabels(model, chunk.labels, classes);
+      const active = new Uint8Array(cells.length);
+      for (const cell of wanted) active[cell.index] = 1;
+      const timer = setInterval(() => sink.computed?.(engine.stats().computed), PROGRESS_MS);
+      const onAbort = () => engine.cancel();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        const rows = await runBatches(engine, chunk, batch, active);
+        // From here on the cells count themselves.
+        clearInterval(timer);
+        signal?.throwIfAborted();
+        await sink.original(comparisonOf(rows, 0, chunk));
+        const put: Promise<void>[] = [];
+        for (const [i, cell] of wanted.entries()) {
+          if (i % CELLS_A_TURN === 0) await setImmediate();
+          put.push(Promise.resolve(sink.cell(cell, comparisonOf(rows, cell.index + 1, chunk))));
+        }
+        // All must have ended before the sweep may close its journal, also when one fails.
+        const failed = (await Promise.allSettled(put)).find((result) => result.status === 'rejected');
+        if (failed) throw failed.reason;
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw (error as NodeJS.ErrnoException).code === 'ERR_ONNXRUNTIME' ? failure(model, error) : error;
+      } finally {
+        clearInterval(timer);
+        signal?.removeEventListener('abort', onAbort);
+      }
+    },
+    close: () => engine.close(),
+  };
+}
+
+/** Cells whose rows are put together between two turns of the event loop. */
+const CELLS_A_TURN = 16;
+
+/** What the runtime or a card said, as the failure of this model. */
+function failure(model: Model, error: unknown): CritmapError {
+  return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
+}
+
+/** @throws CritmapError (ERR_NATIVE) when a card or its ONNX Runtime cannot compute */
+function openNative({ cards, precision, threads }: EngineOptions): NativeEngine {
+  const library = onnxruntimeLibrary();
+  if (cards === undefined) return nativeEngine.open({ library, threads });
+  const search = cudnnSearch();
+  try {
+    return nativeEngine.open({ library, threads, cards, tf32: precision === 'tf32', cudnnSearch: search });
+  } catch (error) {
+    throw new CritmapError('ERR_NATIVE', messageOf(error), { cause: error });
+  }
+}
+
+/** Between two looks at how far the workers are. */
+const PROGRESS_MS = 100;
+
+type NativeEngine = ReturnType<typeof nativeEngine.open>;
+
+/** All sessions of a plan, some at once, in the order of their numbers. */
+async function addSessions(
+  engine: NativeEngine,
+  { sessions, source }: SweepPlan,
+  threads: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const values = new Map<Tensor, Float32Array>();
+  const valuesOf = (tensor: Tensor) => {
+    const found = values.get(tensor) ?? floats(tensor);
+    values.set(tensor, found);
+    return found;
+  };
+  const making = new Set<Promise<unknown>>();
+  const pending: Promise<unknown>[] = [];
+  for (const { name, extract } of sessions) {
+    signal?.throwIfAborted();
+    if (making.size >= threads) await Promise.race(making);
+    await setImmediate();
+    const { bytes, shared } = extract();
+    await engine.addConstants(shared.map(valuesOf));
+    const externals = shared.map((tensor) => ({
+      name: tensor.name,
+      values: valuesOf(tensor),
+      dims: dimensions(tensor),
+    }));
+    const made = engine.addSession(bytes, name, { optimise: !source.optimised, externals });
+    making.add(made);
+    // A failure is met when all are awaited.
+    made.catch(() => {}).finally(() => making.delete(made));
+    pending.push(made);
+  }
+  await Promise.all(pending);
+}
+
+/** One batch's results: (cells + 1) x count x columns. */
+interface BatchRows {
+  from: number;
+  count: number;
+  rows: Float64Array;
+}
+
+/** All batches of a chunk, as many at a time as the engine has workers. */
+async function runBatches(
+  engine: NativeEngine,
+  chunk: Chunk,
+  batch: number,
+  active: Uint8Array,
+): Promise<BatchRows[]> {
+  const batches: Promise<BatchRows>[] = [];
+  for (let from = 0; from < chunk.count; from += batch) {
+    const count = Math.min(batch, chunk.count - from);
+    const images = imagesOf(chunk, from, from + count);
+    const labels = chunk.labels?.subarray(from, from + count);
+    batches.push(engine.execute(images, count, labels, active).then((rows) => ({ from, count, rows })));
+  }
+  // All must have ended before the chunk's images may be reused, also when one fails.
+  const ended = await Promise.allSettled(batches);
+  const failed = ended.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
+/** The rows of one cell over the whole chunk, as the native comparison gives them. */
+function comparisonOf(batches: readonly BatchRows[], index: number, chunk: Chunk): Comparison {
+  const columns = rowColumns.map(() => new Float64Array(chunk.count));
+  for (const { from, count, rows } of batches) {
+    for (let i = 0; i < count; i++) {
+      const at = (index * count + i) * rowColumns.length;
+      for (const [c, column] of columns.entries()) column[from + i] = rows[at + c] ?? Number.NaN;
+    }
+  }
+  const column = (name: (typeof rowColumns)[number]) => columns[rowColumns.indexOf(name)] as Float64Array;
+  const agree = Uint8Array.from(column('agree'));
+  const invalidRows = Uint8Array.from(column('invalid'));
+  const sum = (values: Uint8Array) => values.reduce((total, value) => total + value, 0);
+  return {
+    images: chunk.count,
+    agreement: sum(agree),
+    invalid: sum(invalidRows),
+    cosine: column('cosine'),
+    l1: column('l1'),
+    l2: column('l2'),
+    kl: column('kl'),
+    js: column('js'),
+    agree,
+    invalidRows,
+    publishedCrossEntropy: column('publishedCrossEntropy'),
+    ...(chunk.labels && {
+      top1: Uint8Array.from(column('top1')),
+      top5: Uint8Array.from(column('top5')),
+      loss: column('loss'),
+    }),
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * The reference engine: the published algorithm through the public onnxruntime-node API. For every cell it
+ * patches the weights, builds a new session and runs the whole model over all images. Slow and plain on
+ * purpose: it is what faster engines are checked against.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Cell } from '../design/cells.js';
+import { CritmapError, messageOf } from '../errors.js';
+import type { Model } from '../model/model.js';
+import { native } from '../native/addon.js';
+import { sessionOf } from '../onnx/file.js';
+import { resetLayer } from '../resets/reset.js';
+import { floatsOf } from './chunk.js';
+import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
+
+export async function openReferenceEngine(model: Model, options: EngineOptions): Promise<Engine> {
+  // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
+  const original = await openSession(model, new Map(), options.threads);
+  const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal) =>
+    runChunk(model, session, chunk, model.io.batch ?? options.batch, signal);
+
+  const patchOf = async ({ layer, reset, trial }: Cell) =>
+    (await resetLayer(model, layer, reset, trial, options.context)).tensors;
+
+  return {
+    name: 'reference',
+    async evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
+      const expected = await forward(original, chunk, signal);
+      const { labels } = chunk;
+      const { logits, classes } = expected;
+      refuseLabels(model, labels, classes);
+      await sink.original(await native().compareAsync(logits, logits, classes, labels));
+      for (const cell of cells) {
+        signal?.throwIfAborted();
+        const session = await openSession(model, await patchOf(cell), options.threads);
+        try {
+          const changed = await forward(session, chunk, signal);
+          await sink.cell(cell, await native().compareAsync(logits, changed.logits, classes, labels));
+        } finally {
+          await session.release();
+        }
+      }
+    },
+    close: () => original.release(),
+  };
+}
+
+async function openSession(
+  model: Model,
+  replaced: ReadonlyMap<string, Float32Array>,
+  threads: number,
+): Promise<InferenceSession> {
+  try {
+    const { bytes, externalData } = sessionOf(model.file, replaced);
+    return await InferenceSession.create(bytes, {
+      externalData,
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      // Warnings about unused initialisers and the like would drown the progress line.
+      logSeverityLevel: 3,
+    });
+  } catch (error) {
+    if (error instanceof CritmapError) throw error;
+    throw new CritmapError('ERR_MODEL', `ONNX Runtime cannot load ${model.file.path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A graph that does not say how many classes it has shows it here first. */
+export function refuseLabels(model: Model, labels: Int32Array | undefined, classes: number): void {
+  const highest = labels?.reduce((most, label) => Math.max(most, label), 0) ?? 0;
+  if (highest >= classes) {
+    throw new CritmapError(
+      'ERR_IMAGES',
+      `the labels go up to ${highest}, ${model.file.path} has only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
+    );
+  }
+}
+
+interface Logits {
+  /** count x classes */
+  logits: Float32Array;
+  classes: number;
+}
+
+/** The model's logits for a chunk, batch by batch. */
+async function runChunk(
+  model: Model,
+  session: InferenceSession,
+  chunk: Chunk,
+  batch: number,
+  signal?: AbortSignal,
+): Promise<Logits> {
+  let logits = new Float32Array(0);
+  let classes = 0;
+  for (let from = 0; from < chunk.count; from += batch) {
+    // run() holds the event loop; a turn of it lets signals and progress through.
+    await setImmediate();
+    signal?.throwIfAborted();
+    const count = Math.min(batch, chunk.count - from);
+    const images = floatsOf(chunk, from, from + count);
+    const rows = await runBatch(model, session, images, count, [chunk.height, chunk.width]);
+    if (from === 0) {
+      classes = rows.length / count;
+      logits = new Float32Array(chunk.count * classes);
+    }
+    logits.set(rows, from * classes);
+  }
+  return { logits, classes };
+}
+
+/** One call of the model: count x classes logits. A graph with a fixed batch size gets zeros for the rest. */
+async function runBatch(
+  model: Model,
+  session: InferenceSession,
+  images: Float32Array,
+  count: number,
+  size: readonly [height: number, width: number],
+): Promise<Float32Array> {
+  const { input, output, channels, batch } = model.io;
+  const rows = batch ?? count;
+  let data = images;
+  if (rows > count) {
+    data = new Float32Array((images.length / count) * rows);
+    data.set(images);
+  }
+  let result: InferenceSession.ReturnType;
+  try {
+    const feeds = { [input]: new Tensor('float32', data, [rows, channels, ...size]) };
+    result = await session.run(feeds, [output]);
+  } catch (error) {
+    throw new CritmapError('ERR_MODEL', `${model.file.path} failed on images: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const tensor = result[output];
+  if (!(tensor?.data instanceof Float32Array) || tensor.dims.length !== 2 || tensor.dims[0] !== rows) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${model.file.path}: the output ${output} is ${tensor?.type} [${tensor?.dims.join(', ')}] for ${rows} images; critmap needs float32 logits, N x classes`,
+    );
+  }
+  return tensor.data.subarray(0, count * (tensor.dims[1] ?? 0));
+}

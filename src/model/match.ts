@@ -1,0 +1,192 @@
+/**
+ * Which tensor of which checkpoint becomes which parameter of a model. A later file's tensor takes the place of an
+ * earlier one's, so that a linear head can follow its backbone.
+ */
+import type { Contents } from '../weights/checkpoint-file.js';
+import { isSame, type StoredTensor } from '../weights/stored-tensor.js';
+import { some, weightsError } from '../weights/weights-error.js';
+import type { ModelParameter } from './parameters.js';
+import { byNames, findScopes, fits, rivalOf, type Scope } from './scope.js';
+
+/** A checkpoint as far as it matters here. */
+type Named = Contents & { readonly path: string };
+
+export interface Match {
+  readonly parameter: ModelParameter;
+  /** Position of the file among those given. */
+  readonly file: number;
+  /** The tensor's name in the file. */
+  readonly key: string;
+  readonly tensor: StoredTensor;
+}
+
+export interface Matched {
+  /** In the order of the parameters. */
+  readonly matches: readonly Match[];
+  /** Where in each file they were found. */
+  readonly scopes: readonly Scope[];
+  /** Names of required parameters that no file has. */
+  readonly missing: readonly string[];
+  /** Tensors among a file's parameters that the model does not have: `key of file`. */
+  readonly unexpected: readonly Unexpected[];
+  /** Parameters whose tensor in the last file that has one is of another shape or type. */
+  readonly misfit: readonly Misfit[];
+  readonly warnings: readonly string[];
+}
+
+export interface Misfit {
+  readonly parameter: ModelParameter;
+  readonly tensor: StoredTensor;
+  /** In words. */
+  readonly text: string;
+}
+
+export interface Unexpected {
+  readonly file: number;
+  readonly key: string;
+}
+
+/** The name of a classifier, where a head is published under another one than the model's. */
+const headName =
+  /(^|\.)(fc|linear|lin|head|heads|classifier|clf|last_layer|last_linear|logits|probe|output)(\.\d+)?$/;
+
+/**
+ * @param head stored tensors of the layer that makes the logits
+ * @throws CritmapError (ERR_WEIGHTS) for a file of which nothing fits
+ */
+export function match(
+  files: readonly Named[],
+  parameters: readonly ModelParameter[],
+  head: { weight: string; bias: string | null } | undefined,
+): Matched {
+  const matches = new Map<ModelParameter, Match>();
+  const misfit = new Map<ModelParameter, Misfit>();
+  const scopes: Scope[] = [];
+  const warnings: string[] = [];
+  const take = (one: Match) => {
+    matches.set(one.parameter, one);
+    misfit.delete(one.parameter);
+  };
+  for (const [file, checkpoint] of files.entries()) {
+    const found = findScopes(checkpoint.tables, parameters);
+    const heads = headOf(checkpoint, parameters, head, found[0]);
+    const best = found[0]?.fitting ? found[0] : (heads?.scope ?? found[0]);
+    if (!best) throw nothingFits(checkpoint, parameters);
+    scopes.push(best);
+    const rival = rivalOf(best, found);
+    if (rival) {
+      warnings.push(
+        `${checkpoint.path} holds the model more than once: ${placeText(best)} is taken, not ${placeText(rival)}`,
+      );
+    }
+    const byName = byNames(parameters, best.modelPrefix);
+    for (const [key, tensor] of best.table.tensors) {
+      const parameter = key.startsWith(best.prefix) ? byName.get(key.slice(best.prefix.length)) : undefined;
+      if (!parameter) continue;
+      if (fits(parameter, tensor)) take({ parameter, file, key, tensor });
+      else {
+        const where = files.length > 1 ? checkpoint.path : 'the file';
+        misfit.set(parameter, { parameter, tensor, text: misfitText(where, key, tensor, parameter) });
+      }
+    }
+    for (const one of heads?.tensors ?? []) take({ ...one, file });
+  }
+  const used = [...matches.values()];
+  return {
+    matches: parameters.flatMap((parameter) => matches.get(parameter) ?? []),
+    scopes,
+    missing: parameters
+      .filter((parameter) => parameter.required && !matches.has(parameter) && !misfit.has(parameter))
+      .map(({ names, tensor }) => names[0] ?? tensor),
+    unexpected: scopes.flatMap((scope, file) => unexpectedIn(scope, file, used, parameters)),
+    misfit: [...misfit.values()],
+    warnings,
+  };
+}
+
+/** `state_dict`, `state_dict, module.`, or the file itself. */
+export function placeText({ table, prefix }: Scope): string {
+  return [table.path.join('.'), prefix && `${prefix}*`].filter(Boolean).join(': ') || 'its top level';
+}
+
+/** Floating-point tensors of a scope that became nothing, and are not another name of one that did. */
+function unexpectedIn(
+  { table, prefix, modelPrefix }: Scope,
+  file: number,
+  used: readonly Match[],
+  parameters: readonly ModelParameter[],
+): Unexpected[] {
+  const byName = byNames(parameters, modelPrefix);
+  const taken = new Set(used.filter((one) => one.file === file).map(({ key }) => key));
+  return [...table.tensors].flatMap(([key, tensor]) => {
+    if (!key.startsWith(prefix) || taken.has(key) || byName.has(key.slice(prefix.length))) return [];
+    const counts = tensor.type.floating && !key.endsWith('num_batches_tracked');
+    const tied = used.some((one) => isSame(one.tensor, tensor));
+    return counts && !tied ? [{ file, key }] : [];
+  });
+}
+
+/** A head that is published under another name: the one weight of a classifier's name that has the head's shape. */
+function headOf(
+  { tables }: Named,
+  parameters: readonly ModelParameter[],
+  head: { weight: string; bias: string | null } | undefined,
+  best: Scope | undefined,
+) {
+  const weight = parameters.find(({ tensor }) => tensor === head?.weight);
+  const bias = parameters.find(({ tensor }) => tensor === head?.bias);
+  if (!weight) return undefined;
+  const known = best && byNames(parameters, best.modelPrefix);
+  const found = (best?.fitting ? [best.table] : tables).flatMap((table) =>
+    [...table.tensors].flatMap(([key, tensor]) => {
+      const module = key.endsWith('.weight') ? key.slice(0, -'.weight'.length) : undefined;
+      if (!module || !headName.test(module) || !fits(weight, tensor)) return [];
+      if (best?.fitting && known?.has(key.slice(best.prefix.length))) return [];
+      const shift = table.tensors.get(`${module}.bias`);
+      if (bias && !(shift && fits(bias, shift))) return [];
+      const prefix = module.slice(0, module.search(headName)).replace(/[^.]$/, '$&.');
+      const scope: Scope = { table, prefix, modelPrefix: '', fitting: 1, named: 1 };
+      return [
+        {
+          scope,
+          tensors: [
+            { parameter: weight, key, tensor },
+            ...(bias && shift ? [{ parameter: bias, key: `${module}.bias`, tensor: shift }] : []),
+          ],
+        },
+      ];
+    }),
+  );
+  const exact =
+    best?.fitting &&
+    [...(known ?? [])].some(([name, parameter]) => {
+      const tensor = best.table.tensors.get(best.prefix + name);
+      return parameter === weight && tensor && fits(weight, tensor);
+    });
+  return found.length === 1 && !exact ? found[0] : undefined;
+}
+
+function misfitText(
+  where: string,
+  key: string,
+  { type, shape }: StoredTensor,
+  parameter: ModelParameter,
+): string {
+  const name = parameter.names[0] ?? parameter.tensor;
+  const size = (dims: readonly number[]) => dims.join('x') || 'a single number';
+  const kind = type.readable ? '' : `${type.name} `;
+  const named = key === name ? '' : ` as ${key}`;
+  return `${name} (${kind}${size(shape)}${named} in ${where}, ${size(parameter.shape)} in the model)`;
+}
+
+function nothingFits({ path, tables }: Named, parameters: readonly ModelParameter[]) {
+  const there = tables.flatMap(({ tensors }) => [...tensors.keys()]);
+  const wanted = parameters.flatMap(({ names }) => names[0] ?? []);
+  return weightsError(
+    path,
+    there.length === 0
+      ? 'holds no named tensors'
+      : `none of its ${there.length} tensors (${some(there, 3)}) is a parameter of the model (${some(wanted, 3)})`,
+    'give a checkpoint of this architecture',
+  );
+}

@@ -1,0 +1,270 @@
+/**
+ * The native addon: its whole surface as one type, and the loader. Nothing else in `src` imports the binary.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CritmapError, messageOf } from '../errors.js';
+import type { NativeEngine, NativeRuntime } from './engine.js';
+
+/**
+ * How the elements of a parameter are numbered and scaled. Random values belong to an element's *logical*
+ * index, PyTorch's (output channel first), so a Gemm stored transposed gets the same reset as one that is not.
+ */
+export interface Layout {
+  /** Number of output channels. */
+  channels: number;
+  /** Stored elements between two neighbouring output channels (rows `[out, ...]`: the length of a row). */
+  inner: number;
+  /** Storage is `[rest, channels]` (`inner` must be 1) while the logical order is `[channels, rest]`. */
+  transposed?: boolean;
+}
+
+/**
+ * The element order that ONNX Runtime's convolutions want on processors with vectors: `[outputs, inputs, kernel]`
+ * stored as `[outputs / block][inputs / inputBlock][kernel][inputBlock][block]`, what is past the last channel zero.
+ */
+export interface Blocked {
+  outputs: number;
+  /** Of one group. */
+  inputs: number;
+  /** Elements of one kernel. */
+  kernel: number;
+  block: number;
+  /** `block`, or 1. */
+  inputBlock: number;
+}
+
+/**
+ * What a reset does to every element of a parameter; `key` seeds Philox4x32-10 (64 bits). Numbers are rounded to
+ * float32 and must be finite.
+ */
+export type ResetRule =
+  /** On [low, high): 24 bits, the float below `high` where rounding would reach it; `low` if the two are equal. */
+  | { kind: 'uniform'; low: number; high: number; key: bigint }
+  /** The quantile of 32 random bits, within 1e-6 of it: |z| is at most 6.34. */
+  | { kind: 'normal'; mean: number; std: number; key: bigint }
+  /**
+   * Normal(mean, std) conditioned on [low, high] (absolute bounds, as torch.nn.init.trunc_normal_). RangeError where
+   * less than 2 % of the normals fall into the interval.
+   */
+  | { kind: 'trunc-normal'; mean: number; std: number; low: number; high: number; key: bigint }
+  | { kind: 'constant'; value: number }
+  /** Permute the elements that are in the target, all permutations equally likely; needs 24 bytes per element. */
+  | { kind: 'shuffle'; key: bigint }
+  /** (1 - alpha) * donor + alpha * target; the donor's elements are stored in the target's order. */
+  | { kind: 'interpolate'; donor: Float32Array; alpha: number }
+  /** target + std * Normal(0, 1). */
+  | { kind: 'noise'; std: number; key: bigint };
+
+export interface ResetOptions {
+  layout?: Layout;
+  /** One factor per output channel, applied to the new value; needs `layout`. */
+  factor?: Float32Array;
+}
+
+/** Per-image comparison of two N x C logit blocks; every array has N entries. */
+export interface Comparison {
+  images: number;
+  /** Images whose top-1 class did not change (lowest index among equal maxima; invalid rows never agree). */
+  agreement: number;
+  /** Rows with a NaN or infinite logit in either block; their metrics are NaN, their counts 0. */
+  invalid: number;
+  /** p.q / (|p||q|) of the softmax probabilities. */
+  cosine: Float64Array;
+  l1: Float64Array;
+  l2: Float64Array;
+  /** KL(p||q) in nats. */
+  kl: Float64Array;
+  /** Jensen-Shannon divergence, base 2, in [0, 1]. */
+  js: Float64Array;
+  agree: Uint8Array;
+  invalidRows: Uint8Array;
+  /** -sum z_changed * log softmax(z_original): the published study's `pred_ce_loss`, per image. */
+  publishedCrossEntropy: Float64Array;
+  /** With labels only, of the *changed* logits: top-1 and top-5 hits (0/1) and cross-entropy in nats. */
+  top1?: Uint8Array;
+  top5?: Uint8Array;
+  loss?: Float64Array;
+}
+
+/** The names of Pillow's resampling filters. */
+export const RESAMPLE_FILTERS = ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'] as const;
+export type ResampleFilter = (typeof RESAMPLE_FILTERS)[number];
+
+/** How a picture of uint8 pixels, rows top to bottom, channels interleaved, is resized; sizes in pixels. */
+export interface Resampling {
+  channels: 1 | 3;
+  /** Of the picture; at most 2^31 - 1 a side, as all sizes here. */
+  from: { height: number; width: number };
+  /** Of the whole resized picture. */
+  to: { height: number; width: number };
+  /** The part of the resized picture that is wanted. */
+  window: { top: number; left: number; height: number; width: number };
+  filter: ResampleFilter;
+}
+
+/** Height and width in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What is done to pictures of any size: torchvision's `Resize` and `CenterCrop`. Sides are below 2^31. */
+export interface Fit {
+  /** Short side in pixels; null leaves the size. */
+  readonly resize: number | null;
+  readonly interpolation: ResampleFilter;
+  /** What is taken from the centre, surrounded by black where the picture is smaller. */
+  readonly crop: Size;
+}
+
+/** Where the pixels of a crop come from. */
+export interface Placement {
+  /** The picture's size when it is resized. */
+  readonly to: Size;
+  /** What is taken of the resized picture. */
+  readonly window: { readonly top: number; readonly left: number } & Size;
+  /** Where that lies in the crop; it is surrounded by zeros. */
+  readonly top: number;
+  readonly left: number;
+}
+
+export interface NativeInfo {
+  version: string;
+  /**
+   * The JPEG decoder and its version; null where the addon was built without: then `resampleJpeg` fails and `fitJpeg`
+   * gives false.
+   */
+  jpeg: string | null;
+  /** Code path chosen for this processor. */
+  path: 'avx512' | 'avx2' | 'baseline';
+  /** All paths that this processor can run, best first. */
+  paths: string[];
+}
+
+/** The NVIDIA GPUs that CUDA finds. Versions are CUDA's (`13.0`), null where unknown. */
+export interface CudaInventory {
+  /** Whether this build has CUDA code. */
+  compiled: boolean;
+  /** The newest version that the installed driver supports. */
+  driver: string | null;
+  /** The version that the addon was built with. */
+  runtime: string | null;
+  /** By CUDA's device number. */
+  devices: { name: string; memoryBytes: number; computeCapability: string }[];
+  /** Why there are none. */
+  reason?: string;
+}
+
+/**
+ * Everything JavaScript can call in the addon. A value of a wrong type, a detached or a shared buffer is a TypeError,
+ * a wrong value a RangeError, both naming the argument; functions that return a promise reject with them. The inputs
+ * of those are copied at the call. Results have the same bits on every path and processor.
+ */
+export interface Native {
+  info(): NativeInfo;
+  /** Chooses a code path by name (tests compare them bit by bit). RangeError for one this processor lacks. */
+  usePath(path: string): void;
+  /** Asks CUDA, for the first time in the process: takes up to a second where there is a GPU. */
+  cuda(): CudaInventory;
+  /** Changes `target` in place, at once. */
+  reset(target: Float32Array, rule: ResetRule, options?: ResetOptions): void;
+  /**
+   * The same off the main thread; `target` is read at the call and written when the promise resolves. TypeError if
+   * it was detached or resized meanwhile.
+   */
+  resetAsync(target: Float32Array, rule: ResetRule, options?: ResetOptions): Promise<void>;
+  /** Writes `from`, stored row by row, to `to` in another order; `to` has the padding besides. */
+  toBlocked(from: Float32Array, to: Float32Array, order: Blocked): void;
+  /** Compares two row-major N x `classes` blocks; labels: one class index per row, or -1 for unlabelled. */
+  compare(original: Float32Array, changed: Float32Array, classes: number, labels?: Int32Array): Comparison;
+  compareAsync(
+    original: Float32Array,
+    changed: Float32Array,
+    classes: number,
+    labels?: Int32Array,
+  ): Promise<Comparison>;
+  /** Euclidean norms of `original` and of `changed - original`, float64 sums. */
+  norms(original: Float32Array, changed: Float32Array): { original: number; difference: number };
+  /** The window of the resized picture, height x width x channels, with the bits of Pillow's `resize`. */
+  resample(pixels: Uint8Array, resize: Resampling): Promise<Uint8Array>;
+  /**
+   * The same of a whole JPEG file, decoded as Pillow does: grey (`channels` 1) or RGB. Rejects with an Error, whose
+   * message is the reason, for a file that is damaged, cut off or not of the size `resize.from`.
+   */
+  resampleJpeg(file: Uint8Array, resize: Resampling): Promise<Uint8Array>;
+  /** Throws a RangeError with a sentence when a picture of that size is too elongated to be resized. */
+  placement(from: Size, fit: Fit): Placement;
+  /**
+   * Reads a JPEG file, given by its path or its content, decodes it and fits it in one go: `out`, crop height x crop
+   * width x `channels`, and `digest`, the SHA-256 of the file in 32 bytes, are written when the promise resolves.
+   * TypeError if one was detached or resized meanwhile. False, with both as they were, for what needs more than that
+   * or someone to say what is wrong with it: a file that cannot be read, is refused by `resampleJpeg`, comes in several
+   * scans or has more than `mostPixels`.
+   */
+  fitJpeg(
+    file: string | Uint8Array,
+    channels: 1 | 3,
+    fit: Fit,
+    mostPixels: number,
+    out: Uint8Array,
+    digest: Uint8Array | null,
+  ): Promise<boolean>;
+  /**
+   * Interleaved pixels as planes in `out` from `start` on: out[start + c * count + i] is
+   * table[256 * c + pixels[channels * i + c]], with as many channels as `table` has 256 values.
+   */
+  normalize(pixels: Uint8Array, table: Float32Array, out: Float32Array, start: number): void;
+  /** Programs of ONNX Runtime sessions on worker threads; see native-engine.ts. */
+  engine: NativeEngine;
+  /** What ONNX Runtime knows of a model; see native-engine.ts. */
+  runtime: NativeRuntime;
+  /** For tests against published values only. */
+  internal?: {
+    /** One Philox4x32-10 block: counter of 4 words, key of 2, lowest first; gives 4 words. */
+    philox(counter: Uint32Array, key: Uint32Array): Uint32Array;
+    /** The standard normal that each random word (at most 2^20) gives. */
+    normal(words: Uint32Array): Float32Array;
+  };
+}
+
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded on first use: `build/Release/critmap.node` of this package, or the file that the
+ * environment variable `CRITMAP_ADDON` names.
+ *
+ * @throws CritmapError `ERR_NATIVE` that lists what was tried and what to do
+ */
+export function native(): Native {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Native {
+  const override = process.env.CRITMAP_ADDON;
+  const candidates = override ? [resolve(override)] : builtAddons();
+  const failures: string[] = [];
+  for (const file of candidates) {
+    try {
+      return createRequire(import.meta.url)(file) as Native;
+    } catch (error) {
+      failures.push(`${file} (${existsSync(file) ? messageOf(error) : 'not there'})`);
+    }
+  }
+  const advice = override
+    ? 'Unset CRITMAP_ADDON or let it name a critmap.node built for this Node.js and processor.'
+    : 'Build it with `npm run build:addon`, which needs CMake and a C++20 compiler.';
+  throw new CritmapError(
+    'ERR_NATIVE',
+    `The native addon could not be loaded: ${failures.join('; ')}. ${advice}`,
+  );
+}
+
+/** Where cmake-js leaves the addon, seen from `src/` and from `dist/`. */
+function builtAddons(): string[] {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  return [join(root, 'build', 'Release', 'critmap.node'), join(root, 'build', 'Debug', 'critmap.node')];
+}

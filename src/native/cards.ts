@@ -1,0 +1,102 @@
+/** Which cards a sweep computes on, and how. */
+import { CritmapError } from '../errors.js';
+import { type CudaInventory, native } from './addon.js';
+import type { CudnnSearch } from './engine.js';
+
+/**
+ * What products are computed in: float32; float32 with the 10 bits of fraction of TF32; or float16, which besides
+ * halves activations. Weights are reset, logits compared and metrics summed in float32 or more.
+ */
+export const precisions = ['fp32', 'tf32', 'fp16'] as const;
+export type Precision = (typeof precisions)[number];
+
+/**
+ * Where and in what a sweep computes.
+ * @throws CritmapError as {@link cardsOf}, and (ERR_OPTION) for a precision that is none or not the processor's
+ */
+export function computingOn({ device = 'auto', precision = 'fp32' }: Computing) {
+  const cards = cardsOf(device);
+  if (!precisions.includes(precision)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `precision must be one of ${precisions.join(', ')}, got ${precision}`,
+    );
+  }
+  if (cards === undefined && precision !== 'fp32') {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `--precision ${precision} is for cards, the processor computes in fp32; leave it out, or give --device cuda`,
+    );
+  }
+  return { cards, precision };
+}
+
+interface Computing {
+  device?: string | undefined;
+  precision?: Precision | undefined;
+}
+
+/**
+ * CUDA's numbers of the cards that `device` (`auto`, `cpu`, `cuda`, `cuda:N`, `cuda:N,M` or `cuda:all`) names, in its
+ * order; undefined for the processor. `auto` is the processor as long as sweeps on a card have not been verified on
+ * one.
+ *
+ * @throws CritmapError (ERR_OPTION) for other words and a card that is named twice, (ERR_NATIVE) when there is no such
+ *   card
+ */
+export function cardsOf(device: string): readonly number[] | undefined {
+  if (device === 'auto' || device === 'cpu') return undefined;
+  const [, list] = /^cuda(?::(all|\d{1,4}(?:,\d{1,4})*))?$/.exec(device) ?? refuse(device);
+  const cards = list === 'all' ? list : (list ?? '0').split(',').map(Number);
+  const twice = cards !== 'all' && cards.find((card, i) => cards.indexOf(card) !== i);
+  if (typeof twice === 'number') {
+    throw new CritmapError('ERR_OPTION', `--device ${device} names card ${twice} twice; name each card once`);
+  }
+  const found = native().cuda();
+  const count = found.devices.length;
+  if (cards === 'all' && count > 0) return Array.from({ length: count }, (_, card) => card);
+  const missing = cards === 'all' ? undefined : cards.find((card) => card >= count);
+  if (cards !== 'all' && missing === undefined) return cards;
+  const there = count === 1 ? 'there is only card 0' : `they count from 0 to ${count - 1}`;
+  const why = count > 0 ? `there is no card ${missing}, ${there}` : found.reason;
+  throw new CritmapError('ERR_NATIVE', `--device ${device}: ${why}. ${advice(found)}`);
+}
+
+function refuse(device: string): never {
+  throw new CritmapError(
+    'ERR_OPTION',
+    `--device ${device}: there is no such device; give auto, cpu, cuda, cuda:N, several as cuda:0,1, or cuda:all`,
+  );
+}
+
+/** The cards as `--device` names them: `cuda:0,1`. */
+export function deviceName(cards: readonly number[] | undefined): string {
+  return cards === undefined ? 'cpu' : `cuda:${cards.join()}`;
+}
+
+/** What to do where a card cannot be had. */
+export function advice({ compiled, devices }: Pick<CudaInventory, 'compiled' | 'devices'>): string {
+  if (!compiled)
+    return 'Install the CUDA toolkit and build again (npm run build:addon), or use --device cpu.';
+  if (devices.length > 0) return 'Give another one, or use --device cpu.';
+  return "Install NVIDIA's driver on a machine with one of its GPUs, or use --device cpu.";
+}
+
+const searches: readonly CudnnSearch[] = ['heuristic', 'default', 'exhaustive'];
+
+/**
+ * How cuDNN's convolutions are chosen: what the environment variable `CRITMAP_CUDNN_SEARCH` says, else `heuristic`,
+ * which gives the same choice, and so the same bits, every time. `exhaustive` times all of them before it chooses:
+ * two runs, or two cards of one run, may then differ in the last bits.
+ *
+ * @throws CritmapError (ERR_OPTION) for another word
+ */
+export function cudnnSearch(): CudnnSearch {
+  const word = process.env.CRITMAP_CUDNN_SEARCH || 'heuristic';
+  const found = searches.find((search) => search === word);
+  if (found) return found;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `CRITMAP_CUDNN_SEARCH=${word} is not ${searches.join(', ')}; unset it or give one of these`,
+  );
+}

@@ -1,0 +1,317 @@
+/**
+ * The native engine as TypeScript sees it: programs over preallocated tensors, run by worker threads through
+ * ONNX Runtime's C ABI. The addon checks every value that crosses; misuse throws TypeError or RangeError that
+ * names the entry. Meaning (which steps a sweep needs) is made in `src/plan`.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { type Blocked, type Layout, native, type ResetRule } from './addon.js';
+
+/** ONNX TensorProto.DataType of the slots that planning meets. */
+export const ElementType = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+} as const;
+
+/** Pixels, which the engine's workers normalise. */
+export interface EnginePixels {
+  /** Uint8, images x height x width x channels. */
+  pixels: Uint8Array;
+  /** What they become: 256 values per channel, channel after channel, by a pixel's value. */
+  table: Float32Array;
+}
+
+/** Images as the engine takes them: images x channels x height x width floats, normalised, or else pixels. */
+export type EngineImages = Float32Array | EnginePixels;
+
+/** A tensor that each worker owns. All dimensions are known, the batch included; a scalar has none. */
+export interface EngineSlot {
+  /** ONNX TensorProto.DataType; see {@link ElementType}. */
+  type: number;
+  dims: number[];
+  /** Any number; slots with the same one share a buffer and must not be needed at the same time. */
+  storage?: number;
+  /** Where in that buffer it begins, in bytes; a multiple of 64, default 0. */
+  offset?: number;
+  /** Instead of `storage`: part of another slot (not itself a view), from a byte offset that 64 divides. */
+  view?: { slot: number; offset: number };
+}
+
+/** A {@link ResetRule} whose donor is a constant. */
+export type EngineRule =
+  | Exclude<ResetRule, { kind: 'interpolate' }>
+  | { kind: 'interpolate'; donor: number; alpha: number };
+
+/** Cells by index. A step runs when one of them is active, and always if it names none. */
+export type StepCells = number | number[];
+
+export type EngineStep =
+  /** Runs a session; slots in the order of its graph's inputs and outputs. */
+  | { kind: 'run'; session: number; inputs: number[]; outputs: number[]; cell?: StepCells }
+  /** Resets a slot in place, after copying the constant `source` into it where the rule needs old values. */
+  | {
+      kind: 'reset';
+      slot: number;
+      source?: number;
+      rule: EngineRule;
+      layout?: Layout;
+      /** Constant with one factor per output channel, applied to the new value; needs `layout`. */
+      factor?: number;
+      /** Constant added after that, one number per element. */
+      shift?: number;
+      /**
+       * How the slot stores the parameter, where that is not row by row. Layout, source, donor, factor and shift
+       * stay in the parameter's own order.
+       */
+      blocked?: Blocked;
+      cell?: StepCells;
+    }
+  /** Compares a slot with the original logits; these are the cell's results. */
+  | { kind: 'compare'; slot: number; cell: number };
+
+export interface EngineProgram {
+  slots: EngineSlot[];
+  /** What steps call constants, by index: never written, shared by all workers. */
+  constants: Float32Array[];
+  /** Number of cells. */
+  cells: number;
+  /** Their names, for messages. */
+  cellNames?: string[];
+  /** In order. A step may read only what an earlier one wrote that runs whenever it does. */
+  steps: EngineStep[];
+  /** Slot of the images, float32 [batch, channels, height, width]. */
+  input: number;
+  /** Slot of the original logits, float32 [batch, classes]; there before the first compare step. */
+  logits: number;
+}
+
+/** Columns of a result row, in order. */
+export const rowColumns = [
+  'cosine',
+  'l1',
+  'l2',
+  'kl',
+  'js',
+  'agree',
+  'invalid',
+  'publishedCrossEntropy',
+  'top1',
+  'top5',
+  'loss',
+] as const;
+
+export interface EngineStats {
+  /** ONNX Runtime's version and the file it was loaded from. */
+  onnxruntime: string;
+  library: string;
+  threads: number;
+  sessions: number;
+  /** Bytes of all constants, and of the slots of one worker. */
+  constantBytes: number;
+  slotBytes: number;
+  queued: number;
+  running: number;
+  /** Images of cells whose logits are there, or queued on a card, since the engine was opened. */
+  computed: number;
+  closed: boolean;
+}
+
+/** A float32 initialiser that a model keeps outside its file (`data_location` EXTERNAL), given by a constant. */
+export interface ExternalInitializer {
+  name: string;
+  constant: number;
+  dims: number[];
+}
+
+export interface SessionOptions {
+  /** Fuse operators first; not for parts of a model that has been optimised. */
+  optimise: boolean;
+  externals?: readonly ExternalInitializer[];
+}
+
+/** An output of a graph. */
+export interface Port {
+  name: string;
+  /** ONNX TensorProto.DataType; 0 if it is not a tensor. */
+  type: number;
+  /** -1 for a dimension that is not known; empty for a scalar, and where not even the rank is known. */
+  dims: number[];
+}
+
+/** The addon's `runtime` object: ONNX Runtime on its own. `library`: its file. */
+export interface NativeRuntime {
+  /**
+   * Reads a model from the file `from` and writes it as ONNX Runtime optimises it for this processor to the file
+   * `to`: operators fused, weights in the order of its kernels. One thread of the pool works.
+   */
+  optimise(library: string, from: string, to: string): Promise<void>;
+  /** Types and shapes of a graph's outputs, as far as they follow from the graph. */
+  ports(library: string, model: Uint8Array): Promise<Port[]>;
+}
+
+declare const handle: unique symbol;
+/** An open engine; closed by {@link NativeEngine.close}, by the garbage collector, or with its thread. */
+export interface EngineHandle {
+  readonly [handle]: never;
+}
+
+/** A program whose constants the engine has already, by index. */
+export type NativeProgram = Omit<EngineProgram, 'constants'> & { constants: number[] };
+
+/** How ONNX Runtime's CUDA provider chooses among cuDNN's algorithms for a convolution. */
+export type CudnnSearch = 'heuristic' | 'default' | 'exhaustive';
+
+export interface EngineOptions {
+  /** ONNX Runtime's file. */
+  library: string;
+  /** The most workers that the processor has; they start with the work for them. */
+  threads: number;
+  /**
+   * CUDA's numbers of the cards that compute, all different; the processor without it. Each has one worker and its
+   * own sessions, and takes the next batch when it has done one: results do not depend on how many cards of one kind
+   * there are.
+   */
+  cards?: readonly number[];
+  /** On cards: products in TF32; default false. */
+  tf32?: boolean;
+  /** On cards; default `heuristic`. */
+  cudnnSearch?: CudnnSearch;
+}
+
+/** The addon's `engine` object. */
+export interface NativeEngine {
+  /**
+   * Loads ONNX Runtime (on first use; one per process) and makes an engine. Throws Error, which names the card where
+   * one is at fault.
+   */
+  open(options: EngineOptions): EngineHandle;
+  /** Copies numbers into the engine; gives their index. */
+  addConstant(engine: EngineHandle, values: Float32Array): number;
+  /**
+   * Builds a session off the main thread; several build at once. `model` is copied by the call. Indices count
+   * in the order of the calls.
+   */
+  addSession(engine: EngineHandle, model: Uint8Array, name: string, options: SessionOptions): Promise<number>;
+  /** Checks a program against the sessions and makes it the current one; not while batches are running. */
+  load(engine: EngineHandle, program: NativeProgram): void;
+  /**
+   * Takes `count` images, copied by the call, through the program.
+   * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
+   * per cell. Resolves with (cells + 1) x count x {@link rowColumns} numbers: first the original logits
+   * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
+   * without labels.
+   *
+   * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`, the message naming the card where one failed; the
+   * engine stays usable.
+   */
+  execute(
+    engine: EngineHandle,
+    images: EngineImages,
+    count: number,
+    labels: Int32Array | undefined,
+    active: Uint8Array,
+  ): Promise<Float64Array>;
+  /** Makes all outstanding batches reject: waiting ones at once, running ones before their next graph node. */
+  cancel(engine: EngineHandle): void;
+  /** Cancels, ends the threads and frees everything. May be called again. */
+  close(engine: EngineHandle): Promise<void>;
+  stats(engine: EngineHandle): EngineStats;
+}
+
+/** An engine with its handle, for the code that plans and sweeps. Rejects and throws as {@link NativeEngine}. */
+export class OpenEngine {
+  readonly #engine: EngineHandle;
+  /** Constants that this engine has, so that none is copied twice. */
+  readonly #constants = new WeakMap<Float32Array, number>();
+
+  constructor(options: EngineOptions) {
+    this.#engine = native().engine.open(options);
+  }
+
+  addSession(
+    model: Uint8Array,
+    name: string,
+    {
+      optimise = true,
+      externals = [],
+    }: {
+      optimise?: boolean;
+      externals?: readonly { name: string; values: Float32Array; dims: number[] }[];
+    } = {},
+  ): Promise<number> {
+    const found = externals.map(({ name, values, dims }) => ({
+      name,
+      dims,
+      constant: this.#constant(values),
+    }));
+    return native().engine.addSession(this.#engine, model, name, { optimise, externals: found });
+  }
+
+  /** Copies numbers that sessions and programs will use, a few at a time so that the event loop goes on. */
+  async addConstants(constants: Iterable<Float32Array>): Promise<void> {
+    let copied = 0;
+    for (const values of constants) {
+      if (copied > MOST_COPIED) {
+        await setImmediate();
+        copied = 0;
+      }
+      if (!this.#constants.has(values)) copied += values.byteLength;
+      this.#constant(values);
+    }
+  }
+
+  /** Copies the program's constants and loads it. */
+  async load(program: EngineProgram): Promise<void> {
+    await this.addConstants(program.constants);
+    const constants = program.constants.map((values) => this.#constant(values));
+    native().engine.load(this.#engine, { ...program, constants });
+  }
+
+  execute(
+    images: EngineImages,
+    count: number,
+    labels: Int32Array | undefined,
+    active: Uint8Array,
+  ): Promise<Float64Array> {
+    return native().engine.execute(this.#engine, images, count, labels, active);
+  }
+
+  cancel(): void {
+    native().engine.cancel(this.#engine);
+  }
+
+  close(): Promise<void> {
+    return native().engine.close(this.#engine);
+  }
+
+  stats(): EngineStats {
+    return native().engine.stats(this.#engine);
+  }
+
+  #constant(values: Float32Array): number {
+    const known = this.#constants.get(values);
+    if (known !== undefined) return known;
+    const index = native().engine.addConstant(this.#engine, values);
+    this.#constants.set(values, index);
+    return index;
+  }
+}
+
+/** Bytes copied between two turns of the event loop: some milliseconds' worth. */
+const MOST_COPIED = 8 * 2 ** 20;
+
+export const nativeEngine = {
+  /** Loads the library on first use and opens an engine; throws Error with what the loader said. */
+  open: (options: EngineOptions): OpenEngine => new OpenEngine(options),
+};
+
+export { onnxruntimeLibrary } from './onnxruntime-library.js';

@@ -1,0 +1,144 @@
+/**
+ * Exporters store parameters of equal value once: TorchScript feeds the copies through Identity nodes that carry
+ * the parameters' names, others point several nodes at one tensor. Resetting one module must not reset another,
+ * so every bias and every BatchNorm statistic becomes a tensor of its own again. A weight that several nodes use
+ * stays shared, and copies of one become one: it is tied, and one parameter.
+ */
+import { createHash } from 'node:crypto';
+import { capturedNames } from '../graph.js';
+import { madeUp } from '../names.js';
+import type { Graph, Node, Tensor } from '../onnx_pb.js';
+import { changed } from '../tensors.js';
+
+/** Changes the graph in place; what it computes stays the same. */
+export function unshare(graph: Graph): void {
+  expandIdentities(graph);
+  tieCopies(graph);
+  separateOwned(graph);
+}
+
+/**
+ * A module that is called several times has one weight; folding its transpose at every call stores as many copies.
+ * They become one again.
+ */
+function tieCopies(graph: Graph): void {
+  const weights = new Set(
+    graph.node.flatMap(({ opType, input }) => (/^(Conv|Gemm|MatMul)$/.test(opType) ? [input[1]] : [])),
+  );
+  const captured = capturedNames(graph);
+  const anonymous = graph.initializer.filter(
+    ({ name, rawData }) => madeUp.test(name) && weights.has(name) && !captured.has(name) && varies(rawData),
+  );
+  const tied = new Map<string, string>();
+  for (const group of alike(anonymous, beginning)) {
+    for (const [first, ...copies] of alike(group, whole)) {
+      for (const { name } of copies) tied.set(name, first?.name ?? name);
+    }
+  }
+  if (tied.size === 0) return;
+  for (const node of graph.node) node.input = node.input.map((name) => tied.get(name) ?? name);
+  graph.initializer = graph.initializer.filter(({ name }) => !tied.has(name));
+}
+
+/** Groups of tensors with the same key, without those that are alone. */
+function alike(tensors: readonly Tensor[], keyOf: (tensor: Tensor) => string): Tensor[][] {
+  const groups = new Map<string, Tensor[]>();
+  for (const tensor of tensors) {
+    const key = keyOf(tensor);
+    const group = groups.get(key);
+    if (group) group.push(tensor);
+    else groups.set(key, [tensor]);
+  }
+  return [...groups.values()].filter(({ length }) => length > 1);
+}
+
+/** Tells almost all weights apart without reading them. */
+const beginning = ({ dataType, dims, rawData }: Tensor) =>
+  `${dataType} ${dims} ${rawData.byteLength} ${Buffer.from(rawData.subarray(0, 64)).toString('hex')}`;
+
+const whole = ({ rawData }: Tensor) => createHash('sha256').update(rawData).digest('hex');
+
+/** Weights that are all the same number are equal to others without being theirs. */
+function varies(bytes: Uint8Array): boolean {
+  return bytes.some((byte, i) => byte !== bytes[i % 4]);
+}
+
+/** An Identity of a stored tensor becomes a stored tensor under the Identity's output name. */
+export function expandIdentities(graph: Graph): void {
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const outputs = new Set(graph.output.map(({ name }) => name));
+  const added: Tensor[] = [];
+  const kept = graph.node.filter((node) => {
+    const [from = '', to = ''] = [node.input[0], node.output[0]];
+    const tensor = stored.get(from);
+    if (node.opType !== 'Identity' || !tensor || !to || outputs.has(to) || stored.has(to)) return true;
+    const copy = changed(tensor, { name: to });
+    stored.set(to, copy);
+    added.push(copy);
+    return false;
+  });
+  if (added.length === 0) return;
+  graph.node = kept;
+  graph.initializer = [...graph.initializer, ...added];
+}
+
+/** A stored tensor that two modules own is copied for the second and every later one. */
+function separateOwned(graph: Graph): void {
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const readers = new Map<string, number>();
+  for (const name of graph.node.flatMap((node) => node.input))
+    readers.set(name, (readers.get(name) ?? 0) + 1);
+  const shared = new Set([...stored.keys()].filter((name) => (readers.get(name) ?? 0) > 1));
+  if (shared.size === 0) return;
+
+  const makers = new Map(graph.node.map((node) => [node.output[0] ?? '', node]));
+  const owners = new Map<string, Map<string, string>>();
+  const added: Tensor[] = [];
+  for (const node of graph.node) {
+    const module = ownerOf(node, makers);
+    for (const slot of ownedSlots(node)) {
+      const name = node.input[slot] ?? '';
+      const tensor = stored.get(name);
+      if (!tensor || !shared.has(name)) continue;
+      const copies = owners.get(name) ?? new Map<string, string>();
+      owners.set(name, copies);
+      // The first module keeps the tensor; a module that is used twice gets the same copy again.
+      const own = copies.get(module) ?? (copies.size === 0 ? name : `${name}#${copies.size + 1}`);
+      copies.set(module, own);
+      if (own === name) continue;
+      if (!stored.has(own)) {
+        const copy = changed(tensor, { name: own });
+        stored.set(own, copy);
+        added.push(copy);
+      }
+      node.input[slot] = own;
+    }
+  }
+  graph.initializer = [...graph.initializer, ...added];
+}
+
+/** Inputs that belong to the node's module alone: a bias, a norm's scale, shift and statistics. */
+function ownedSlots(node: Node): number[] {
+  switch (node.opType) {
+    case 'Conv':
+    case 'Gemm':
+      return [2];
+    case 'BatchNormalization':
+      return [1, 2, 3, 4];
+    case 'Add':
+      return [0, 1];
+    default:
+      return [];
+  }
+}
+
+/** Nodes of one module use the same weight; a MatMul's bias and a convolution's norm belong to that weight. */
+function ownerOf(node: Node, makers: ReadonlyMap<string, Node>): string {
+  if (node.opType === 'Conv' || node.opType === 'Gemm') return `weight ${node.input[1]}`;
+  if (node.opType === 'BatchNormalization') {
+    const conv = makers.get(node.input[0] ?? '');
+    return conv?.opType === 'Conv' ? `norm of ${conv.input[1]}` : `norm ${node.output[0]}`;
+  }
+  const product = node.input.map((name) => makers.get(name)).find((maker) => maker?.opType === 'MatMul');
+  return product ? `weight ${product.input[1]}` : `node ${node.output[0]}`;
+}

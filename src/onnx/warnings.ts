@@ -1,0 +1,163 @@
+/**
+ * What may make a sweep of a model mean less than it seems: layers that cannot be reset, folded BatchNorm or
+ * weight standardisation, an output that is not logits. Each one line, with what to do.
+ */
+
+import type { OnnxFile } from './file.js';
+import { type GraphIndex, originOf } from './graph.js';
+import type { ModelIo } from './io.js';
+import type { Layer } from './layers.js';
+import type { Node } from './onnx_pb.js';
+import type { Ends } from './passes/ends.js';
+import { giver } from './passes/two-classes.js';
+import { dimensions, FLOAT, floats } from './tensors.js';
+
+export interface Doubtful {
+  file: OnnxFile;
+  index: GraphIndex;
+  io: ModelIo;
+  ends: Ends;
+  layers: readonly Layer[];
+}
+
+export function doubtsOf(model: Doubtful): string[] {
+  const found = [
+    leftOut(model),
+    foldedNorms(model),
+    foldedStandardisation(model),
+    squashed(model),
+    ...model.ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
+    model.file.converted?.length &&
+      `its numbers are ${model.file.converted.join(' and ')}; critmap computes with the same weights in float32`,
+    model.ends.single !== undefined &&
+      `its output ${model.ends.single} is one number, taken for the logit of the second of two classes, or its sigmoid`,
+    model.io.classes === 1 && 'it has one class, so no prediction can change',
+  ];
+  return found.filter((text) => typeof text === 'string').map((text) => `${model.file.path}: ${text}`);
+}
+
+/** Trained matrices and kernels that are not layers. */
+function leftOut({ file, index, layers }: Doubtful): string | false {
+  const used = new Set(layers.map(({ weight }) => weight.tensor));
+  const isLayer = (name: string | undefined) =>
+    name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
+  const nodes = index.graph.node.filter((node) => {
+    if (/^Conv(Transpose)?$/.test(node.opType) && node.domain === '') return !isLayer(node.input[1]);
+    return multiplies(node) && !node.input.some(isLayer) && node.input.some((name) => isMatrix(index, name));
+  });
+  if (nodes.length === 0) return false;
+  const names = nodes.slice(0, 3).map((node) => `${node.name || node.output[0]} (${node.opType})`);
+  const constant = nodes.some(({ input }) => partlyFolded(index, input[1]));
+  const why = constant
+    ? '. The export folded a part of what standardises their weights: export again without folding constants (docs/export.md)'
+    : '';
+  return `${nodes.length} operation(s) have a weight that is computed or of a kind critmap does not reset and are left out: ${names.join(', ')}${nodes.length > 3 ? ', ...' : ''}${why}`;
+}
+
+/** Other operators that multiply by trained matrices: einsum, recurrent ones, those of other producers. */
+function multiplies({ opType, domain }: Node): boolean {
+  return /^(MatMul|Einsum|LSTM|GRU|RNN)$/.test(opType) || (domain !== '' && domain !== 'ai.onnx');
+}
+
+function isMatrix(index: GraphIndex, name: string): boolean {
+  const tensor = index.tensors.get(name);
+  return tensor?.dataType === FLOAT && dimensions(tensor).filter((size) => size > 1).length > 1;
+}
+
+/** A weight that comes from a norm whose statistics come from elsewhere than its own values. */
+function partlyFolded(index: GraphIndex, name: string | undefined): boolean {
+  let node = index.producer.get(name ?? '');
+  for (let steps = 0; steps < 8 && node; steps++) {
+    if (/Normalization$/.test(node.opType)) return true;
+    node = index.producer.get(node.input[0] ?? '');
+  }
+  return false;
+}
+
+/** Exporters leave traces where they fold a norm; without any, biases where most networks have norms are one. */
+function foldedNorms({ file, index, layers }: Doubtful): string | false {
+  const convolutions = layers.filter(({ op }) => op === 'Conv');
+  const plain = convolutions.filter(({ bias, norm }) => bias !== null && norm === null);
+  const folded = plain.filter((layer) => wasFolded(index, layer));
+  const advice = `Export again with BatchNorm kept (${recipe(file)}; docs/export.md), or sweep with --init match, which draws with the trained weights' spread of every channel and keeps the biases`;
+  if (folded.length > 0) {
+    return `BatchNorm is folded into ${folded.length} of its ${convolutions.length} convolutions (${folded[0]?.name}, ...), so a reset takes the norm's scale and shift away too and layers seem more critical than they are. ${advice}`;
+  }
+  const own = plain.filter(({ weight, bias }) => hasOwnBias(weight.tensor, bias?.tensor ?? ''));
+  const unclear = plain.length - own.length;
+  const norms = file.graph.node.some(({ opType }) => /Normalization$/.test(opType));
+  if (norms || convolutions.length < 3 || unclear <= convolutions.length / 2) return false;
+  return `its convolutions have biases and no BatchNorm. If the export folded BatchNorm into them, a reset takes the norms away too and layers seem more critical than they are. ${advice}`;
+}
+
+function wasFolded(index: GraphIndex, { weight, bias }: Layer): boolean {
+  const named = bias?.tensor ?? '';
+  if (named === `${weight.tensor}_bias`) return true;
+  if (/_(weights|bias)_fused_bn/.test(`${weight.tensor} ${named}`)) return true;
+  // TorchScript's exporter: only what was computed at export loses its name.
+  if (/^onnx::/.test(weight.tensor) && /^onnx::/.test(named)) return true;
+  const rules = index.consumers
+    .get(weight.tensor)
+    ?.flatMap((node) => node.metadataProps.filter(({ key }) => key.endsWith('rewriter.rule_name')));
+  return rules?.some(({ value }) => value.includes('FuseBatchNorm')) ?? false;
+}
+
+/** `conv.weight` and `conv.bias`: of one module, as trained. */
+function hasOwnBias(weight: string, bias: string): boolean {
+  return /weight$/.test(weight) && bias === weight.replace(/weight$/, 'bias');
+}
+
+/** The one line that a person changes. */
+function recipe({ proto, graph }: OnnxFile): string {
+  if (proto.producerName !== 'pytorch') return 'without the optimisation that fuses it';
+  const dynamo =
+    graph.node.some(({ metadataProps }) => metadataProps.length > 0) ||
+    graph.initializer.some(({ name }) => name.endsWith('.weight_bias'));
+  return dynamo
+    ? 'torch.onnx.export(..., dynamo=True, optimize=False)'
+    : 'torch.onnx.export(..., training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)';
+}
+
+/** What float32 leaves of a mean of zero, relative to the spread. */
+const ZERO_MEAN = 1e-5;
+
+/** Weights whose every output channel has mean zero were standardised when they were stored. */
+function foldedStandardisation({ file, index, layers }: Doubtful): string | false {
+  const given = new Set([...(file.computed?.values() ?? [])].map(({ tensor }) => tensor));
+  const found = layers.filter(({ op, weight }) => {
+    if (op !== 'Conv' || given.has(weight.tensor)) return false;
+    const tensor = index.tensors.get(weight.tensor);
+    return tensor !== undefined && hasZeroMeans(floats(tensor), weight.layout.channels);
+  });
+  if (found.length === 0) return false;
+  return `the weights of ${found.length} convolution(s) (${found[0]?.name}, ...) have mean zero in every channel: the export stored them standardised, and a reset puts weights that are not in their place. Export again without folding constants (docs/export.md), or sweep with --init match`;
+}
+
+function hasZeroMeans(values: Float32Array, channels: number): boolean {
+  const inner = values.length / channels;
+  let measured = 0;
+  for (let c = 0; c < channels; c++) {
+    let [sum, squares] = [0, 0];
+    for (let i = c * inner; i < (c + 1) * inner; i++) {
+      sum += values[i]!;
+      squares += values[i]! ** 2;
+    }
+    if (squares === 0) continue;
+    if (Math.abs(sum / inner) > ZERO_MEAN * Math.sqrt(squares / inner)) return false;
+    measured++;
+  }
+  // A channel or two may be so by chance.
+  return measured > 2;
+}
+
+function squashed({ index, io }: Doubtful): string | false {
+  const last = giver(index, io.output);
+  const advice = `Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it`;
+  if (last?.opType === 'Softmax') {
+    return `its output ${io.output} is a softmax, not logits; the comparison takes the softmax of it once more. ${advice}`;
+  }
+  return (
+    last?.opType === 'Sigmoid' &&
+    `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. ${advice}, and see whether that is meant`
+  );
+}

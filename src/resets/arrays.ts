@@ -1,0 +1,127 @@
+/** The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks. */
+import type { NdArray } from 'ndarray';
+import { type Comparison, native, type ResetRule } from '../native/addon.js';
+import { drawFrom, type InitScheme, initSchemes, weightDistribution } from './initialisers.js';
+import { resetKey } from './reset.js';
+
+export interface ResetWeightsOptions {
+  /** PyTorch's shape, output channels first: `[out, in / groups, kh, kw]` or `[out, in]`. */
+  shape: readonly number[];
+  /** A scheme of torch.nn.init or timm; default `kaiming-normal`. Not `match`, which needs trained weights. */
+  init?: Exclude<InitScheme, 'match' | 'auto'>;
+  /** Instead of a scheme: what to do to every element. A `key` in it is used as it is. */
+  rule?: ResetRule;
+  /** Which draw; the same four give the same values everywhere. Defaults 0, `''`, `'weight'`, 0. */
+  seed?: number;
+  layer?: string;
+  parameter?: string;
+  trial?: number;
+  /** One factor per output channel. */
+  factor?: Float32Array;
+}
+
+const resettable: readonly string[] = initSchemes.filter((init) => init !== 'match' && init !== 'auto');
+
+/** Off the main thread from here: a copy costs less than a blocked event loop. */
+const LARGE = 1 << 18;
+
+/**
+ * Re-initialises weights **in place**, with values that depend on nothing but seed, layer, parameter, trial and
+ * an element's position.
+ *
+ * @param weights row-major in the order of `shape`
+ * @returns a promise for the same array; large ones are filled off the main thread, and must not be transferred
+ *   until it resolves
+ * @throws TypeError and RangeError for arrays and numbers that do not fit: a length other than the shape's, a
+ *   fan of zero, a factor that is not one per output channel, shared or detached memory
+ */
+export async function resetWeights(
+  weights: Float32Array,
+  options: ResetWeightsOptions,
+): Promise<Float32Array> {
+  const { shape, init = 'kaiming-normal', seed = 0, layer = '', parameter = 'weight', trial = 0 } = options;
+  const size = shape.reduce((product, d) => product * d, 1);
+  if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
+    throw new RangeError(`shape must be whole numbers, got [${shape.join(', ')}]`);
+  }
+  if (weights.length !== size) {
+    throw new RangeError(`shape [${shape.join(', ')}] has ${size} elements, weights has ${weights.length}`);
+  }
+  if (init === undefined || !resettable.includes(init)) {
+    throw new RangeError(`init must be one of ${resettable.join(', ')}, got ${init}`);
+  }
+  for (const [name, value] of Object.entries({ seed, trial })) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new RangeError(`${name} must be a whole number from 0, got ${value}`);
+    }
+  }
+  const channels = shape[0] ?? 1;
+  const receptive = shape.slice(2).reduce((product, d) => product * d, 1);
+  const rule =
+    options.rule ??
+    drawFrom(
+      weightDistribution(init, {
+        op: shape.length > 2 ? 'Conv' : 'Gemm',
+        fanIn: (shape[1] ?? 1) * receptive,
+        fanOut: channels * receptive,
+      }),
+      resetKey(seed, layer, parameter, trial),
+    );
+  const how = {
+    layout: { channels, inner: channels > 0 ? size / channels : 1 },
+    ...(options.factor && { factor: options.factor }),
+  };
+  if (size >= LARGE) await native().resetAsync(weights, rule, how);
+  else native().reset(weights, rule, how);
+  return weights;
+}
+
+/** An N x classes block of logits. */
+export type Logits = NdArray<Float32Array> | { data: Float32Array; shape: readonly [number, number] };
+
+/**
+ * Compares two blocks of logits image by image: softmax probabilities p and q of the original and the changed
+ * model by cosine, L1, L2, KL(p||q) in nats and Jensen-Shannon (base 2), and their top-1 classes.
+ *
+ * @param original N x classes
+ * @param changed the same shape
+ * @param labels one class index per image, or -1 for none: then also top-1, top-5 and cross-entropy of `changed`
+ * @throws TypeError and RangeError when shapes, lengths or labels do not fit
+ */
+export async function compareLogits(
+  original: Logits,
+  changed: Logits,
+  labels?: Int32Array,
+): Promise<Comparison> {
+  const [rows, classes] = sizeOf('original', original);
+  const [otherRows, otherClasses] = sizeOf('changed', changed);
+  if (rows !== otherRows || classes !== otherClasses) {
+    throw new RangeError(
+      `original is ${rows} x ${classes}, changed is ${otherRows} x ${otherClasses}; they must be equal`,
+    );
+  }
+  const [a, b] = [rowMajor(original, rows, classes), rowMajor(changed, rows, classes)];
+  return a.length >= LARGE
+    ? native().compareAsync(a, b, classes, labels)
+    : native().compare(a, b, classes, labels);
+}
+
+function sizeOf(name: string, { shape }: Logits): [rows: number, classes: number] {
+  const [rows, classes] = shape;
+  if (shape.length !== 2 || rows === undefined || classes === undefined) {
+    throw new RangeError(`${name} must be N x classes, got a shape of length ${shape.length}`);
+  }
+  return [rows, classes];
+}
+
+/** The block's own memory when it is dense, a copy of a strided view. */
+function rowMajor(block: Logits, rows: number, classes: number): Float32Array {
+  if (!('stride' in block)) return block.data;
+  const { data, offset, stride } = block;
+  if (stride[1] === 1 && stride[0] === classes) return data.subarray(offset, offset + rows * classes);
+  const dense = new Float32Array(rows * classes);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < classes; j++) dense[i * classes + j] = block.get(i, j);
+  }
+  return dense;
+}

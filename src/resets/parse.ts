@@ -1,0 +1,105 @@
+/** The words of `--reset`, parsed. */
+import { CritmapError } from '../errors.js';
+import { loadModel, type Model, randomWarning, withWeights } from '../model/model.js';
+import type { EndChoice } from '../onnx/passes/ends.js';
+import { isCheckpoint } from '../weights/checkpoint.js';
+import { type Reset, resetForms } from './reset.js';
+
+/**
+ * Parses one reset and loads its donor.
+ *
+ * - `random`: new draws from an initialisation scheme
+ * - `zero`, `constant=V`: every element that value
+ * - `shuffle`: the layer's own weights in random order
+ * - `noise=SIGMA`: plus Gaussian noise of SIGMA times the parameter's root mean square
+ * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
+ * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
+ *
+ * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
+ *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
+ *   model that critmap reads
+ */
+export function parseReset(text: string): Promise<Reset> {
+  return parse(text);
+}
+
+/**
+ * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, which say nothing of layers:
+ * they become the model's own graph with the checkpoint's weights.
+ *
+ * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
+ * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
+ */
+export function parseResets(
+  texts: readonly string[],
+  model: Model,
+  { input, output }: EndChoice = {},
+): Promise<Reset[]> {
+  return Promise.all(texts.map((text) => parse(text, model, { input, output })));
+}
+
+async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise<Reset> {
+  const at = text.indexOf('=');
+  const kind = at < 0 ? text : text.slice(0, at);
+  const argument = at < 0 ? undefined : text.slice(at + 1);
+  const label = text;
+  const refuse = (why: string) =>
+    new CritmapError('ERR_OPTION', `--reset ${text}: ${why}; the forms are ${resetForms}`);
+  const number = (name: string, value: string | undefined) => {
+    const parsed = value === undefined || value.trim() === '' ? Number.NaN : Number(value);
+    if (!Number.isFinite(Math.fround(parsed)))
+      throw refuse(`${name} must be a number that a 32-bit float holds`);
+    return parsed;
+  };
+
+  switch (kind) {
+    case 'random':
+    case 'zero':
+    case 'shuffle':
+      if (argument !== undefined) throw refuse(`${kind} takes no argument`);
+      return { kind, label };
+    case 'constant':
+      return { kind, label, value: number('V', argument) };
+    case 'noise': {
+      const sigma = number('SIGMA', argument);
+      if (sigma <= 0) throw refuse('SIGMA must be above 0');
+      return { kind, label, sigma };
+    }
+    case 'donor':
+      if (!argument) throw refuse('a file is missing');
+      return { kind: 'interpolate', label, alpha: 0, donor: await loadDonor(argument, model, ends) };
+    case 'interpolate': {
+      const split = argument?.lastIndexOf('@') ?? -1;
+      if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
+      const alpha = number('ALPHA', argument.slice(split + 1));
+      return { kind, label, alpha, donor: await loadDonor(argument.slice(0, split), model, ends) };
+    }
+    default:
+      throw refuse('there is no such reset');
+  }
+}
+
+/** Of a checkpoint, without the layers that it has not. */
+async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
+  if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
+  if (!model) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${path} is a checkpoint, which says nothing of its layers: give it to parseResets with the model`,
+    );
+  }
+  const donor = await withWeights(model, [path], { allowPartial: true });
+  // What the model has from checkpoints of its own comes first.
+  const own = model.weights?.files.length ?? 0;
+  const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));
+  const stale = new Set([...model.warnings, ...randomWarning(donor)]);
+  return {
+    ...donor,
+    file: { ...donor.file, path },
+    // What it has of its own: the graph's were told of the model, and what is missing is not reset.
+    warnings: donor.warnings.filter((warning) => !stale.has(warning)),
+    layers: donor.layers.filter(
+      ({ weight, bias }) => given.has(weight.tensor) && (!bias || given.has(bias.tensor)),
+    ),
+  };
+}

@@ -1,0 +1,246 @@
+/**
+ * Resets: what is done to a layer's parameters. From a reset, a layer and a trial this makes the new values of
+ * every tensor that changes, and proves that something did change.
+ */
+import { createHash } from 'node:crypto';
+import type { Cell } from '../design/cells.js';
+import { CritmapError, messageOf } from '../errors.js';
+import type { Model } from '../model/model.js';
+import { native, type ResetRule } from '../native/addon.js';
+import type { Layer, Norm, Parameter } from '../onnx/layers.js';
+import { transpose } from '../transpose.js';
+import {
+  biasDistribution,
+  drawFrom,
+  type InitScheme,
+  matchFactor,
+  weightDistribution,
+} from './initialisers.js';
+
+/** What `--reset` takes. */
+export const resetForms =
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE, interpolate=FILE@ALPHA';
+
+/** A reset as asked for, with its donor loaded. */
+export type Reset =
+  | { kind: 'random' | 'zero' | 'shuffle'; label: string }
+  | { kind: 'constant'; label: string; value: number }
+  | { kind: 'noise'; label: string; sigma: number }
+  | { kind: 'interpolate'; label: string; alpha: number; donor: Model };
+
+export interface ResetContext {
+  seed: number;
+  init: InitScheme;
+  /** `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). */
+  norm: 'keep' | 'reset';
+}
+
+/** New values by stored tensor, and how far they are from the trained ones: |W' - W| / |W| over all of them. */
+export interface Patch {
+  tensors: Map<string, Float32Array>;
+  /** null when the trained values are all zero. */
+  change: number | null;
+}
+
+/**
+ * What is measured of trained values. They never change and every trial of a layer asks for it again, so it is
+ * kept as long as they are.
+ */
+const matchFactors = new WeakMap<Float32Array, Float32Array>();
+const norms = new WeakMap<Float32Array, number>();
+/** A donor's matrices as the model stores them, where its export turned them round. */
+const transposedDonors = new WeakMap<Float32Array, Float32Array>();
+
+/** Whether a reset has several independent trials. */
+export function isRandom(reset: Reset): boolean {
+  return reset.kind === 'random' || reset.kind === 'shuffle' || reset.kind === 'noise';
+}
+
+/**
+ * The Philox key of one parameter in one trial: the first 8 bytes of SHA-256 over seed, layer, parameter and
+ * trial, little-endian. Nothing else enters, so a value does not depend on order, device or model.
+ */
+export function resetKey(seed: number, layer: string, parameter: string, trial: number): bigint {
+  const text = ['critmap', seed, layer, parameter, trial].join('\0');
+  return createHash('sha256').update(text).digest().readBigUInt64LE(0);
+}
+
+/** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
+export interface ParameterReset {
+  parameter: Parameter;
+  rule: ResetRule;
+  factor?: Float32Array;
+}
+
+/**
+ * What a reset does to a layer's own parameters in one trial, as rules: engines apply them where the weights are.
+ * A parameter that the reset leaves as it is has no entry.
+ * @throws CritmapError (ERR_RESET) when the donor does not fit
+ */
+export function parameterResets(
+  model: Model,
+  layer: Layer,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+): ParameterReset[] {
+  const resets: ParameterReset[] = [];
+  for (const [role, parameter] of parametersOf(layer)) {
+    const values = model.values(parameter.tensor);
+    const key = resetKey(context.seed, layer.name, role, trial);
+    const rule = ruleFor(reset, layer, role, values, key, context, parameter);
+    if (!rule) continue;
+    const matched = reset.kind === 'random' && context.init === 'match';
+    const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
+    resets.push({ parameter, rule, ...(matched && { factor: factor() }) });
+  }
+  return resets;
+}
+
+/** The tensors of every layer's own that some cell replaces, in the order weight, bias. */
+export function replacedTensors(
+  model: Model,
+  cells: readonly Pick<Cell, 'layer' | 'reset' | 'trial'>[],
+  context: ResetContext,
+): Map<Layer, string[]> {
+  const replaced = new Map<Layer, Set<string>>();
+  for (const { layer, reset, trial } of cells) {
+    const tensors = replaced.get(layer) ?? new Set<string>();
+    for (const { parameter } of parameterResets(model, layer, reset, trial, context))
+      tensors.add(parameter.tensor);
+    replaced.set(layer, tensors);
+  }
+  return new Map([...replaced].map(([layer, tensors]) => [layer, [...tensors]]));
+}
+
+/** The values of a BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */
+export function initialNorm(model: Model, { scale, bias, mean, variance }: Norm): Map<string, Float32Array> {
+  const filled = (tensor: string, value: number) => model.values(tensor).slice().fill(value);
+  return new Map([
+    ...[bias, mean].map((tensor) => [tensor, filled(tensor, 0)] as const),
+    ...[scale, variance].map((tensor) => [tensor, filled(tensor, 1)] as const),
+  ]);
+}
+
+/**
+ * The new values of a layer, made off the main thread.
+ * @param copy gives the memory for them, holding the trained ones; default new memory
+ * @throws CritmapError (ERR_RESET) when nothing changes, or the donor does not fit.
+ */
+export async function resetLayer(
+  model: Model,
+  layer: Layer,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+  copy: (values: Float32Array) => Float32Array = (values) => values.slice(),
+): Promise<Patch> {
+  const tensors = new Map<string, Float32Array>();
+  for (const { parameter, rule, factor } of parameterResets(model, layer, reset, trial, context)) {
+    const values = copy(model.values(parameter.tensor));
+    try {
+      await native().resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+    } catch (cause) {
+      // Weights that are not finite give spreads that are not, and so rules that cannot be drawn.
+      throw new CritmapError(
+        'ERR_RESET',
+        `cannot reset ${parameter.tensor} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+    tensors.set(parameter.tensor, values);
+  }
+  if (context.norm === 'reset' && layer.norm) {
+    for (const [tensor, values] of initialNorm(model, layer.norm)) tensors.set(tensor, values);
+  }
+  let difference = 0;
+  let original = 0;
+  for (const [tensor, values] of tensors) {
+    const distance = native().norms(model.values(tensor), values);
+    original += distance.original ** 2;
+    difference += distance.difference ** 2;
+  }
+  if (difference === 0) {
+    throw new CritmapError(
+      'ERR_RESET',
+      `resetting ${layer.name} with ${reset.label} changes none of its weights; leave it out with --exclude ${layer.name} or choose another reset`,
+    );
+  }
+  return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
+}
+
+function measured<T>(known: WeakMap<Float32Array, T>, values: Float32Array, measure: () => T): T {
+  let found = known.get(values);
+  if (found === undefined) {
+    found = measure();
+    known.set(values, found);
+  }
+  return found;
+}
+
+/** A layer's own parameters by PyTorch's name within the module. */
+export function parametersOf(layer: Layer): [role: 'weight' | 'bias', parameter: Parameter][] {
+  return layer.bias
+    ? [
+        ['weight', layer.weight],
+        ['bias', layer.bias],
+      ]
+    : [['weight', layer.weight]];
+}
+
+function ruleFor(
+  reset: Reset,
+  layer: Layer,
+  role: 'weight' | 'bias',
+  values: Float32Array,
+  key: bigint,
+  context: ResetContext,
+  parameter: Parameter,
+): ResetRule | undefined {
+  switch (reset.kind) {
+    case 'random': {
+      const distribution =
+        role === 'weight' ? weightDistribution(context.init, layer) : biasDistribution(context.init, layer);
+      return distribution && drawFrom(distribution, key);
+    }
+    case 'zero':
+      return { kind: 'constant', value: 0 };
+    case 'constant':
+      return { kind: 'constant', value: reset.value };
+    case 'shuffle':
+      return { kind: 'shuffle', key };
+    case 'noise': {
+      // Relative to the parameter's root mean square, so that one sigma means the same in every layer.
+      const norm = measured(norms, values, () => native().norms(values, values).original);
+      return { kind: 'noise', std: (reset.sigma * norm) / Math.sqrt(values.length), key };
+    }
+    case 'interpolate':
+      return {
+        kind: 'interpolate',
+        donor: donorValues(reset.donor, layer, role, parameter),
+        alpha: reset.alpha,
+      };
+  }
+}
+
+function donorValues(donor: Model, layer: Layer, role: 'weight' | 'bias', wanted: Parameter): Float32Array {
+  const twin = donor.layers.find((candidate) => candidate.name === layer.name);
+  const there = twin?.[role];
+  const refuse = (why: string) =>
+    new CritmapError(
+      'ERR_RESET',
+      `the donor ${donor.file.path} does not fit ${layer.name}: ${why}; it must be the same architecture`,
+    );
+  if (!there) throw refuse(`it has no ${role} of that layer`);
+  if ((twin?.bias === null) !== (layer.bias === null) || (twin?.norm === null) !== (layer.norm === null)) {
+    throw refuse('one of the two was exported with BatchNorm folded into the convolution, the other without');
+  }
+  if (there.shape.join() !== wanted.shape.join()) {
+    throw refuse(
+      `its ${role} is [${there.shape.join(', ')}] where the model's is [${wanted.shape.join(', ')}]`,
+    );
+  }
+  const values = donor.values(there.tensor);
+  if ((there.layout.transposed ?? false) === (wanted.layout.transposed ?? false)) return values;
+  return measured(transposedDonors, values, () => transpose(values, there.stored));
+}

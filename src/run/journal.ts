@@ -1,0 +1,204 @@
+/**
+ * `cells.ndjson`: one line per finished (cell, image chunk), appended and on disk before it counts. Sums run
+ * over the chunk's images in order, and chunks are folded in order, so a total does not depend on when or in
+ * which process its parts were computed.
+ */
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { CritmapError } from '../errors.js';
+import { cannotWrite } from '../files/problems.js';
+import type { Comparison } from '../native/addon.js';
+
+const number = z.number();
+
+const sums = z.object({
+  /** Chunk of the sample, from 0. */
+  chunk: number,
+  images: number,
+  /** Images with a NaN or infinite logit, outside every sum. */
+  invalid: number,
+  agreement: number,
+  cosine: number,
+  cosineSquares: number,
+  l1: number,
+  l2: number,
+  kl: number,
+  js: number,
+  publishedCrossEntropy: number,
+  /** With labels: hits, and the sum of the cross-entropies. */
+  top1: number.optional(),
+  top5: number.optional(),
+  loss: number.optional(),
+});
+export type ChunkSums = z.infer<typeof sums>;
+
+const entry = z.discriminatedUnion('type', [
+  sums.extend({ type: z.literal('original') }),
+  sums.extend({ type: z.literal('cell'), layer: z.string(), reset: z.string(), trial: number }),
+]);
+export type JournalLine = z.infer<typeof entry>;
+
+/** Counts that no comparison gives are damage too. */
+const line = entry.refine(
+  ({ images, invalid, agreement }) => invalid >= 0 && agreement >= 0 && invalid + agreement <= images,
+);
+
+/** Sums of a comparison's valid rows, in image order. */
+export function sumsOf(chunk: number, comparison: Comparison): ChunkSums {
+  const { images, agreement, invalid, invalidRows } = comparison;
+  const sum = (values: ArrayLike<number>, of = (value: number) => value) => {
+    let total = 0;
+    for (let i = 0; i < images; i++) if (!invalidRows[i]) total += of(values[i] as number);
+    return total;
+  };
+  const { top1, top5, loss } = comparison;
+  return {
+    chunk,
+    images,
+    invalid,
+    agreement,
+    cosine: sum(comparison.cosine),
+    cosineSquares: sum(comparison.cosine, (value) => value * value),
+    l1: sum(comparison.l1),
+    l2: sum(comparison.l2),
+    kl: sum(comparison.kl),
+    js: sum(comparison.js),
+    publishedCrossEntropy: sum(comparison.publishedCrossEntropy),
+    ...(top1 && top5 && loss ? { top1: sum(top1), top5: sum(top5), loss: sum(loss) } : {}),
+  };
+}
+
+/** Adds chunks up in chunk order. */
+export function total(chunks: Iterable<ChunkSums>): ChunkSums | null {
+  const ordered = [...chunks].sort((a, b) => a.chunk - b.chunk);
+  const [first, ...rest] = ordered;
+  if (!first) return null;
+  const result = { ...first };
+  for (const part of rest) {
+    for (const key of Object.keys(sums.shape) as (keyof ChunkSums)[]) {
+      const value = part[key];
+      if (value !== undefined) result[key] = (result[key] ?? 0) + value;
+    }
+  }
+  return result;
+}
+
+/** What is finished: chunk sums of the original and of every cell. */
+export class Finished {
+  readonly original = new Map<number, ChunkSums>();
+  readonly #cells = new Map<string, Map<number, ChunkSums>>();
+
+  add(entry: JournalLine): void {
+    const chunks =
+      entry.type === 'original' ? this.original : this.chunksOf(entry.layer, entry.reset, entry.trial);
+    // A chunk counts once, however often it was written.
+    if (!chunks.has(entry.chunk)) chunks.set(entry.chunk, sums.parse(entry));
+  }
+
+  /** Finished chunks of a cell by number. */
+  chunksOf(layer: string, reset: string, trial: number): Map<number, ChunkSums> {
+    const key = JSON.stringify([layer, reset, trial]);
+    let chunks = this.#cells.get(key);
+    if (!chunks) {
+      chunks = new Map();
+      this.#cells.set(key, chunks);
+    }
+    return chunks;
+  }
+}
+
+/**
+ * An open journal. Appends are written in the order of the calls; those that come while the disk is busy go there
+ * together, since waiting for it is what takes time.
+ */
+export class Journal {
+  #last: Promise<void> = Promise.resolve();
+  /** What the next write will take. */
+  #waiting: { bytes: Buffer[]; written: Promise<void> } | null = null;
+
+  private constructor(
+    readonly path: string,
+    private readonly handle: FileHandle,
+    /** Bytes of whole lines. */
+    private length: number,
+  ) {}
+
+  /** Opens or creates the file, cuts a torn last line off, and returns what is finished. */
+  static async open(path: string): Promise<{ journal: Journal; finished: Finished }> {
+    const handle = await open(path, 'a+');
+    try {
+      const { finished, wholeBytes } = parseJournal(path, await handle.readFile());
+      await handle.truncate(wholeBytes);
+      return { journal: new Journal(path, handle, wholeBytes), finished };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Resolves when the lines are on disk. */
+  append(lines: readonly JournalLine[]): Promise<void> {
+    const bytes = Buffer.from(lines.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    if (this.#waiting) {
+      this.#waiting.bytes.push(bytes);
+      return this.#waiting.written;
+    }
+    const all = [bytes];
+    const written = this.#last.then(() => {
+      this.#waiting = null;
+      return this.#write(Buffer.concat(all));
+    });
+    this.#waiting = { bytes: all, written };
+    // A failed write is reported to its callers; the next append must still be tried.
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    try {
+      await this.handle.appendFile(bytes);
+      await this.handle.datasync();
+      this.length += bytes.byteLength;
+    } catch (error) {
+      // A full disk may have taken half a line: the next one must not be glued to it.
+      await this.handle.truncate(this.length).catch(() => {});
+      throw cannotWrite(this.path, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.handle.close();
+  }
+}
+
+export async function readJournal(path: string): Promise<Finished> {
+  return parseJournal(path, await readFile(path)).finished;
+}
+
+/** @throws CritmapError (ERR_RUN) for a damaged line that is not the torn last one. */
+function parseJournal(path: string, bytes: Buffer): { finished: Finished; wholeBytes: number } {
+  const finished = new Finished();
+  const wholeBytes = bytes.lastIndexOf('\n') + 1;
+  const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n');
+  lines.pop();
+  lines.forEach((text, i) => {
+    const parsed = line.safeParse(parseJson(text));
+    if (!parsed.success) {
+      throw new CritmapError(
+        'ERR_RUN',
+        `${path} line ${i + 1} is damaged; delete that line to compute its cells again`,
+      );
+    }
+    finished.add(parsed.data);
+  });
+  return { finished, wholeBytes };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

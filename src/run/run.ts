@@ -1,0 +1,257 @@
+/**
+ * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
+ * from it. Whole files are replaced atomically; one process at a time writes to a run.
+ */
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { CritmapError, messageOf } from '../errors.js';
+import { makeDirectory } from '../files/make-directory.js';
+import { cannotWrite } from '../files/problems.js';
+import { type Finished, Journal } from './journal.js';
+
+const identity = z.object({
+  model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
+  data: z.object({ source: z.string(), images: z.number(), fingerprint: z.string(), transform: z.unknown() }),
+  options: z.record(z.string(), z.unknown()),
+});
+/** What decides the numbers of a run: a run continues only when all of it is the same. */
+export type RunIdentity = z.infer<typeof identity>;
+
+export const runInfoSchema = identity.extend({
+  version: z.literal(1),
+  critmap: z.string(),
+  status: z.enum(['running', 'done', 'interrupted', 'failed']),
+  started: z.string(),
+  updated: z.string(),
+  /** Seconds of computing, over all the times the run was continued. */
+  seconds: z.number(),
+  cells: z.number(),
+  environment: z.record(z.string(), z.unknown()),
+  warnings: z.array(z.string()),
+  /** Of `seconds`, what the engine has waited for images. */
+  waitedSeconds: z.number().default(0),
+  /** Which of the source's images were drawn; they are listed in `file`, but for those that were left out. */
+  sample: z.object({
+    file: z.string(),
+    seed: z.number(),
+    total: z.number(),
+    skipped: z.array(z.object({ image: z.union([z.string(), z.number()]), problem: z.string() })),
+  }),
+});
+export type RunInfo = z.infer<typeof runInfoSchema>;
+
+export const files = {
+  info: 'run.json',
+  images: 'images.csv',
+  journal: 'cells.ndjson',
+  summary: 'summary.json',
+  table: 'summary.csv',
+  cells: 'results.csv',
+  report: 'report.html',
+  lock: 'lock',
+} as const;
+
+export interface OpenRun {
+  directory: string;
+  journal: Journal;
+  finished: Finished;
+  /** As found when an earlier run is continued; null for a new one. */
+  earlier: RunInfo | null;
+  writeInfo(info: RunInfo): Promise<void>;
+  /** Replaces a file of the run atomically. */
+  write(name: string, text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Creates a run directory, or opens the one of the same sweep to go on with it.
+ * @throws CritmapError (ERR_RUN): not writable, holds another run (the differences are named) or other files,
+ *   or another process is writing to it.
+ */
+export async function openRun(directory: string, wanted: RunIdentity): Promise<OpenRun> {
+  try {
+    await makeDirectory(resolve(directory));
+  } catch (error) {
+    throw cannotWrite(directory, error);
+  }
+  const path = (name: string) => join(directory, name);
+  const present = await contents(directory);
+  const earlier = present.includes(files.info) ? await readInfo(directory) : null;
+  if (earlier) refuseOther(directory, earlier, wanted);
+  else if (present.length > 0) {
+    throw new CritmapError(
+      'ERR_RUN',
+      `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
+    );
+  }
+  const unlock = await lock(directory);
+  try {
+    const { journal, finished } = await Journal.open(path(files.journal));
+    const write = (name: string, text: string) => replaceFile(path(name), text);
+    return {
+      directory,
+      journal,
+      finished,
+      earlier,
+      write,
+      writeInfo: (info) => write(files.info, `${JSON.stringify(info, null, 1)}\n`),
+      async close() {
+        await journal.close();
+        await unlock();
+      },
+    };
+  } catch (error) {
+    await unlock();
+    throw error instanceof CritmapError ? error : cannotWrite(directory, error);
+  }
+}
+
+/** What counts as there: not the traces of a run that was killed before it had begun. */
+async function contents(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
+  const begun = names.join() !== files.journal || (await stat(join(directory, files.journal))).size > 0;
+  return begun ? names : [];
+}
+
+/** @throws CritmapError (ERR_RUN) when the directory is not a run or its run.json is damaged. */
+export async function readInfo(directory: string): Promise<RunInfo> {
+  return readJson(directory, files.info, runInfoSchema);
+}
+
+/** Reads one of a run's JSON files against its schema. */
+export async function readJson<T>(directory: string, name: string, schema: z.ZodType<T>): Promise<T> {
+  const path = join(directory, name);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new CritmapError(
+      'ERR_RUN',
+      missing
+        ? `${directory} is not a finished critmap run: it has no ${name}`
+        : `cannot read ${path}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new CritmapError('ERR_RUN', `${path} is damaged: it is not JSON`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new CritmapError(
+    'ERR_RUN',
+    `${path} is damaged or of another version: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`,
+  );
+}
+
+function refuseOther(directory: string, earlier: RunInfo, wanted: RunIdentity): void {
+  const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown;
+  const differences: string[] = [];
+  if (earlier.model.sha256 !== wanted.model.sha256) differences.push(`model ${earlier.model.name}`);
+  if (earlier.data.fingerprint !== wanted.data.fingerprint)
+    differences.push(`images of ${earlier.data.source}`);
+  if (!isDeepStrictEqual(plain(earlier.data.transform), plain(wanted.data.transform)))
+    differences.push('image transform');
+  for (const name of new Set([...Object.keys(earlier.options), ...Object.keys(wanted.options)])) {
+    const [before, now] = [plain(earlier.options[name]), plain(wanted.options[name])];
+    if (!isDeepStrictEqual(before, now)) {
+      differences.push(`${name} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`);
+    }
+  }
+  if (differences.length > 0) {
+    throw new CritmapError(
+      'ERR_RUN',
+      `${directory} holds another run (${differences.join('; ')}); choose another directory for --out, or repeat that command to go on with it`,
+    );
+  }
+}
+
+/** Takes the directory for this process; a lock whose process is gone (kill -9) is taken over. */
+async function lock(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, files.lock);
+  const start = await startOf(process.pid);
+  const mine = JSON.stringify({ pid: process.pid, host: hostname(), start });
+  for (let attempt = 0; ; attempt++) {
+    const made = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => error);
+    if (!(made instanceof Error)) {
+      const release = () => rm(path, { force: true });
+      try {
+        await made.writeFile(mine).finally(() => made.close());
+        return release;
+      } catch (error) {
+        // A full disk has a place for its name and none for its content.
+        await release().catch(() => {});
+        throw cannotWrite(directory, error);
+      }
+    }
+    if (made.code !== 'EEXIST') throw cannotWrite(directory, made);
+    const holder = await holderOf(path);
+    if (attempt > 0 || (holder && (await isAlive(holder)))) {
+      throw new CritmapError(
+        'ERR_RUN',
+        `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
+      );
+    }
+    await rm(path, { force: true });
+  }
+}
+
+const holder = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  /** When the process started, in the kernel's count; tells it from a later one of the same number. */
+  start: z.string().nullable().default(null),
+});
+type Holder = z.infer<typeof holder>;
+
+async function holderOf(path: string): Promise<Holder | undefined> {
+  try {
+    return holder.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+async function isAlive({ pid, host, start }: Holder): Promise<boolean> {
+  // Another machine's processes cannot be asked; the person decides.
+  if (host !== hostname()) return true;
+  if (start !== null && start !== (await startOf(pid))) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Linux tells when a process started; elsewhere, and for a process that is gone, null. */
+async function startOf(pid: number): Promise<string | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The 22nd field; the second, the program's name, may itself hold spaces and ends at the last parenthesis.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const handle = await open(temporary, 'w');
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw cannotWrite(path, error);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * `summary.csv`: one row per layer and reset, the same columns for every model. Numbers keep their shortest
+ * exact form, null is an empty field, quoting follows RFC 4180; lines end in \n, as in `results.csv`.
+ */
+import type { LayerSummary, Summary } from './summary.js';
+
+type Field = string | number | null;
+
+const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) => Field])[] = [
+  ['layer', (layer) => layer.layer],
+  ['op', (layer) => layer.op],
+  ['shape', (layer) => layer.shape.join('x')],
+  ['parameters', (layer) => layer.parameters],
+  ['depth', (layer) => layer.depth],
+  ['reset', (layer) => layer.reset],
+  ['trials', (layer) => layer.trials],
+  ['images', (layer) => layer.images],
+  ['invalid', (layer) => layer.invalid],
+  ['change', (layer) => layer.change],
+  ['criticality', (layer) => layer.criticality.mean],
+  ['criticality_sd_trials', (layer) => layer.criticality.sdTrials],
+  ['criticality_low', (layer) => layer.criticality.low],
+  ['criticality_high', (layer) => layer.criticality.high],
+  ['agreement', (layer) => layer.agreement.mean],
+  ['agreement_sd_trials', (layer) => layer.agreement.sdTrials],
+  ['agreement_low', (layer) => layer.agreement.low],
+  ['agreement_high', (layer) => layer.agreement.high],
+  ['cosine', (layer) => layer.cosine],
+  ['l1', (layer) => layer.l1],
+  ['l2', (layer) => layer.l2],
+  ['kl', (layer) => layer.kl],
+  ['js', (layer) => layer.js],
+  ['top1', (layer) => layer.top1],
+  ['top5', (layer) => layer.top5],
+  ['loss', (layer) => layer.loss],
+  ['recovered', (layer) => layer.recovered],
+];
+
+/** One field, quoted where RFC 4180 asks for it. */
+export function csvField(value: Field): string {
+  if (value === null) return '';
+  const text = String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * The summary as CSV text with a header line.
+ * @param summary one model's results; its name is the first column, so files of several models can be joined
+ */
+export function summaryCsv(summary: Summary): string {
+  const header = ['model', ...COLUMNS.map(([name]) => name)];
+  const rows = summary.layers.map((layer) => [
+    summary.model.name,
+    ...COLUMNS.map(([, field]) => field(layer)),
+  ]);
+  return [header, ...rows].map((row) => `${row.map(csvField).join(',')}\n`).join('');
+}

@@ -1,0 +1,55 @@
+/** How far a sweep is. */
+import type { Cell } from '../design/cells.js';
+
+/** One unit is one cell on one image. */
+export interface Progress {
+  done: number;
+  total: number;
+  /** Of `done`, what an earlier run had finished. */
+  resumed: number;
+  cells: number;
+  elapsedMs: number;
+  /** Of the cell that was just finished for a chunk; empty between. */
+  layer: string;
+}
+
+export class ProgressCount {
+  readonly #started = Date.now();
+  #done = 0;
+  #resumed = 0;
+  #told = 0;
+
+  constructor(
+    private readonly cells: readonly Cell[],
+    private readonly images: number,
+    private readonly report: ((progress: Progress) => void) | undefined,
+  ) {}
+
+  resume(units: number): void {
+    this.#done += units;
+    this.#resumed += units;
+  }
+
+  add(units: number, layer: string): void {
+    this.#done += units;
+    this.#tell(this.#done, layer);
+  }
+
+  /** So many units are computed in all, some of them in cells that are not finished for their chunk. */
+  computed(units: number): void {
+    if (this.#resumed + units > this.#told) this.#tell(this.#resumed + units, '');
+  }
+
+  #tell(done: number, layer: string): void {
+    // Finished cells come after what was computed: it must not run backwards.
+    this.#told = Math.min(Math.max(this.#told, done), this.cells.length * this.images);
+    this.report?.({
+      done: this.#told,
+      total: this.cells.length * this.images,
+      resumed: this.#resumed,
+      cells: this.cells.length,
+      elapsedMs: Date.now() - this.#started,
+      layer,
+    });
+  }
+}

@@ -1,0 +1,155 @@
+/** Sweeps on a card (a real one, or the emulated one of scripts/test-emulated.mjs) against the reference engine. */
+import { setImmediate } from 'node:timers/promises';
+import t from 'tap';
+import { planCells } from '../../src/design/cells.js';
+import { readChunk } from '../../src/engines/chunk.js';
+import type { Engine, EngineOptions } from '../../src/engines/engine.js';
+import { openFastEngine } from '../../src/engines/fast.js';
+import { openReferenceEngine } from '../../src/engines/reference.js';
+import { openImages } from '../../src/images/index.js';
+import { modelInput } from '../../src/model/input.js';
+import { loadModel } from '../../src/model/model.js';
+import { type Comparison, native } from '../../src/native/addon.js';
+import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
+import { parseReset } from '../../src/resets/parse.js';
+import { CLASSES, noise, product, products } from '../cpp/engine-models.js';
+import { example } from '../fixtures.js';
+
+const { devices, reason } = native().cuda();
+const skip = devices.length > 0 ? false : (reason ?? 'there is no card');
+
+const IMAGES = 12;
+
+/** Float32 sums in the order of other kernels: tens of times what two of the processor's differ by. */
+const CLOSE = 1e-4;
+
+t.test('on a card every reset gives the predictions of the reference engine', { skip }, async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const words = ['random', 'zero', 'constant=0.01', 'shuffle', 'noise=0.1'];
+  const resets = await Promise.all(words.map(parseReset));
+  const cells = planCells(model.layers, resets, 1);
+  const set = await openImages(example('images.npz'), {
+    ...modelInput(model),
+    images: IMAGES,
+    labels: 'none',
+  });
+  const labels = Int32Array.from({ length: IMAGES }, (_, i) => (7 * i) % 10);
+  const chunk = { ...(await readChunk(set, 0, IMAGES)), labels };
+  await set.close();
+  for (const norm of ['keep', 'reset'] as const) {
+    const context = { seed: 3, init: 'auto', norm } as const;
+    const evaluate = async (
+      open: (m: typeof model, o: EngineOptions) => Promise<Engine>,
+      cards?: readonly number[],
+    ) => {
+      const found = new Map<number, Comparison>();
+      const engine = await open(model, {
+        cells,
+        context,
+        size: set.shape,
+        batch: 5,
+        threads: 2,
+        cards,
+      });
+      try {
+        for (const part of [cells, cells.filter((_, i) => i % 3 === 1)]) {
+          await engine.evaluate(chunk, part, {
+            original: (comparison) => void found.set(-1, comparison),
+            cell: (cell, comparison) => void found.set(cell.index, comparison),
+          });
+        }
+      } finally {
+        await engine.close();
+      }
+      return found;
+    };
+    const wanted = await evaluate(openReferenceEngine);
+    const found = await evaluate(openFastEngine, [0]);
+    t.equal(found.size, cells.length + 1);
+    const wrong: string[] = [];
+    for (const [index, expected] of wanted) {
+      const got = found.get(index)!;
+      const name = index < 0 ? 'the original' : `${cells[index]!.layer.name} ${cells[index]!.reset.label}`;
+      if (got.agreement !== expected.agreement || got.invalid !== expected.invalid)
+        wrong.push(`${name}: counts`);
+      for (const column of ['cosine', 'l1', 'l2', 'kl', 'js', 'loss'] as const) {
+        const worst = Math.max(
+          ...expected[column]!.map((v, i) => Math.abs(v - got[column]![i]!) / Math.max(1, v)),
+        );
+        if (!(worst <= CLOSE)) wrong.push(`${name}: ${column} is off by ${worst}`);
+      }
+    }
+    t.strictSame(wrong, [], `norm ${norm}`);
+  }
+});
+
+t.test('on a card a batch begins before the last is done, and none disturbs another', { skip }, async (t) => {
+  const [batch, cells] = [3, 60];
+  // Whole batches and short ones, pixels and tensors, labels now and then.
+  const jobs = Array.from({ length: 11 }, (_, i) => {
+    const count = i % 4 === 3 ? 1 + (i % 2) : batch;
+    const floats = noise(count * CLASSES, BigInt(i + 1));
+    const pixels = Uint8Array.from(floats, (value) => 128 + 40 * value);
+    const images: EngineImages = i % 3 === 1 ? floats : { pixels, table: noise(256, BigInt(50 + i)) };
+    const labels =
+      i % 2 === 0 ? Int32Array.from({ length: count }, (_, at) => (i + at) % CLASSES) : undefined;
+    const active = Uint8Array.from({ length: cells }, (_, cell) => (i % 5 === 2 && cell % 2 === 0 ? 0 : 1));
+    return { images, count, labels, active };
+  });
+  const run = async (device: { cards?: number[] }) => {
+    const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, ...device });
+    await engine.addSession(product(batch), 'product');
+    await engine.load(products(batch, cells));
+    let done = false;
+    let most = 0;
+    const rows = Promise.all(
+      jobs.map(({ images, count, labels, active }) => engine.execute(images, count, labels, active)),
+    ).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      most = Math.max(most, engine.stats().running);
+      await setImmediate();
+    }
+    const found = await rows;
+    await engine.close();
+    return { found, most };
+  };
+  const wanted = await run({});
+  const { found, most } = await run({ cards: [0] });
+  t.strictSame([wanted.most, most], [1, 2], 'batches at a time, of one worker');
+  for (const [i, rows] of found.entries()) {
+    const expected = wanted.found[i]!;
+    t.equal(rows.length, (cells + 1) * jobs[i]!.count * rowColumns.length);
+    const off = rows.findIndex((value, at) => {
+      const other = expected[at]!;
+      return (
+        Number.isNaN(value) !== Number.isNaN(other) ||
+        Math.abs(value - other) > CLOSE * Math.max(1, Math.abs(other))
+      );
+    });
+    t.equal(off, -1, `batch ${i}`);
+  }
+});
+
+t.test('on a card batches that are cancelled leave the later ones whole', { skip }, async (t) => {
+  const [batch, cells] = [2, 300];
+  const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, cards: [0] });
+  t.teardown(() => engine.close());
+  await engine.addSession(product(batch), 'product');
+  await engine.load(products(batch, cells));
+  const pixels = Uint8Array.from({ length: batch * CLASSES }, (_, i) => 23 * i);
+  const run = (key: bigint) =>
+    engine.execute({ pixels, table: noise(256, key) }, batch, undefined, new Uint8Array(cells).fill(1));
+  const alone = await run(1n);
+  for (let round = 0; round < 3; round++) {
+    const ended = Promise.allSettled([run(2n), run(3n), run(4n)]);
+    while (engine.stats().running < 1) await setImmediate();
+    if (round > 0) while (engine.stats().running === 1) await setImmediate();
+    engine.cancel();
+    for (const result of await ended) {
+      if (result.status === 'rejected') t.match(result.reason, { code: 'ERR_CANCELLED' });
+    }
+    t.strictSame(await run(1n), alone, `after round ${round}`);
+  }
+});

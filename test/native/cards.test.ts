@@ -1,0 +1,155 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { cards, devices } from '../../src/commands/devices.js';
+import { native } from '../../src/native/addon.js';
+import { advice, cardsOf, cudnnSearch, deviceName } from '../../src/native/cards.js';
+import { nativeEngine, onnxruntimeLibrary } from '../../src/native/engine.js';
+
+const addon =
+  process.env.CRITMAP_ADDON ?? fileURLToPath(new URL('../../build/Release/critmap.node', import.meta.url));
+const found = native().cuda();
+
+t.test('the addon needs no CUDA library to load', async (t) => {
+  const { stdout, error } = spawnSync('readelf', ['-d', addon], { encoding: 'utf8' });
+  if (error || process.platform !== 'linux') return t.comment('no readelf here');
+  const needed = [...stdout.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
+  t.ok(needed.length > 0);
+  t.strictSame(
+    needed.filter((name) => /cuda|cublas|cudnn|nvidia/i.test(name as string)),
+    [],
+  );
+});
+
+t.test('nothing of critmap is missing in the addon', async (t) => {
+  // A shared library links without what it calls, and ends the process when it calls it.
+  const { stdout, error } = spawnSync('nm', ['-D', '--undefined-only', addon], { encoding: 'utf8' });
+  if (error) return t.comment('no nm here');
+  t.notMatch(stdout, /critmap|cuda/i);
+});
+
+t.test('no symbol of a CUDA runtime is exported', async (t) => {
+  const { stdout, error } = spawnSync('nm', ['-D', '--defined-only', addon], { encoding: 'utf8' });
+  if (error) return t.comment('no nm here');
+  t.notMatch(stdout, / (__)?cuda/i);
+});
+
+t.test('where there is no card there is a reason, and with one there is none', async (t) => {
+  t.equal(found.devices.length === 0, typeof found.reason === 'string' && found.reason.length > 10);
+  if (!found.compiled) t.match(found, { driver: null, runtime: null, reason: /no CUDA code/ });
+  else t.match(found.runtime, /^\d+\.\d+$/);
+  t.strictSame(native().cuda(), found, 'asking again gives the same');
+});
+
+t.test('devices lists the processor first and says why there is no card', async (t) => {
+  const [cpu, ...rest] = devices();
+  t.match(cpu, { id: 'cpu', available: true });
+  t.equal(rest.length, Math.max(1, found.devices.length));
+  if (found.reason) t.match(rest[0], { id: 'cuda', available: false, detail: found.reason });
+});
+
+t.test('cards are listed with their memory, capability and versions', async (t) => {
+  const card = { name: 'NVIDIA H200', memoryBytes: 150_000_000_000, computeCapability: '9.0' };
+  const listed = cards({ compiled: true, driver: '13.0', runtime: '12.8', devices: [card, card] });
+  t.match(listed, [
+    { id: 'cuda:0', ...card, driver: '13.0', runtime: '12.8', detail: /139\.7 GiB.*9\.0.*13\.0.*12\.8/ },
+    { id: 'cuda:1' },
+  ]);
+});
+
+t.test('a device that cannot compute is refused with the reason and what to do', async (t) => {
+  for (const device of ['auto', 'cpu']) t.equal(cardsOf(device), undefined);
+  const none = ['cuda', 'cuda:0', 'cuda:all', 'cuda:0,1'];
+  for (const device of ['cuda:9999', 'cuda:0,9999', ...(found.reason ? none : [])]) {
+    t.throws(() => cardsOf(device), {
+      code: 'ERR_NATIVE',
+      message: new RegExp(`^--device ${device}: .*(GPU|CUDA|driver|card).*--device cpu\\.$`),
+    });
+  }
+  for (const device of [
+    'tpu',
+    'cuda:',
+    'cuda:0,',
+    'cuda:all,0',
+    'cuda:0 1',
+    'cuda:-1',
+    'cuda:99999',
+    'CUDA',
+  ]) {
+    t.throws(() => cardsOf(device), {
+      code: 'ERR_OPTION',
+      message: `--device ${device}: there is no such device; give auto, cpu, cuda, cuda:N, several as cuda:0,1, or cuda:all`,
+    });
+  }
+  for (const device of ['cuda:0,0', 'cuda:1,0,2,0', 'cuda:00,0']) {
+    t.throws(() => cardsOf(device), {
+      code: 'ERR_OPTION',
+      message: `--device ${device} names card 0 twice; name each card once`,
+    });
+  }
+  t.match(advice({ devices: [], compiled: false }), /CUDA toolkit/);
+  t.match(advice({ devices: [], compiled: true }), /driver/);
+  t.equal(deviceName([1, 0]), 'cuda:1,0');
+  t.equal(deviceName(undefined), 'cpu');
+});
+
+t.test("cuDNN's search is the environment's word, and only one that there is", async (t) => {
+  const before = process.env.CRITMAP_CUDNN_SEARCH;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.CRITMAP_CUDNN_SEARCH;
+    else process.env.CRITMAP_CUDNN_SEARCH = before;
+  });
+  for (const [word, meaning] of [
+    ['', 'heuristic'],
+    ['exhaustive', 'exhaustive'],
+    ['default', 'default'],
+  ]) {
+    process.env.CRITMAP_CUDNN_SEARCH = word;
+    t.equal(cudnnSearch(), meaning);
+  }
+  process.env.CRITMAP_CUDNN_SEARCH = 'EXHAUSTIVE';
+  t.throws(cudnnSearch, {
+    code: 'ERR_OPTION',
+    message: /^CRITMAP_CUDNN_SEARCH=EXHAUSTIVE is not heuristic, /,
+  });
+});
+
+t.test('the library may be named by its folder, as one with providers is unpacked', async (t) => {
+  const before = process.env.CRITMAP_ONNXRUNTIME;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.CRITMAP_ONNXRUNTIME;
+    else process.env.CRITMAP_ONNXRUNTIME = before;
+  });
+  delete process.env.CRITMAP_ONNXRUNTIME;
+  const file = onnxruntimeLibrary();
+  process.env.CRITMAP_ONNXRUNTIME = dirname(file);
+  t.equal(onnxruntimeLibrary(), file);
+  process.env.CRITMAP_ONNXRUNTIME = t.testdir();
+  t.throws(() => onnxruntimeLibrary(), { code: 'ERR_NATIVE', message: /CRITMAP_ONNXRUNTIME.*onnxruntime/ });
+});
+
+t.test('an engine on a card that is not there is refused, with why', async (t) => {
+  const open = (cards: unknown, options = {}) =>
+    nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, cards: cards as number[], ...options });
+  t.throws(() => open([9999]), { message: found.compiled ? /^cuda:9999: .*CUDA/s : /CUDA/ });
+  if (
+    found.compiled &&
+    !existsSync(join(dirname(onnxruntimeLibrary()), 'libonnxruntime_providers_cuda.so')) &&
+    found.reason
+  ) {
+    t.throws(() => open([0]), {
+      message: /^cuda:0: ONNX Runtime .* cannot use a GPU: .*CRITMAP_ONNXRUNTIME/s,
+    });
+  }
+  t.throws(() => open('0'), { name: 'TypeError', message: /options.cards/ });
+  t.throws(() => open(['0']), { name: 'TypeError', message: /options.cards\[0\]/ });
+  t.throws(() => open([]), { name: 'RangeError', message: /options.cards must have 1 to/ });
+  t.throws(() => open(Array(2000)), { name: 'RangeError', message: /options.cards must have 1 to/ });
+  t.throws(() => open([-1]), { name: 'RangeError', message: /options.cards\[0\]/ });
+  t.throws(() => open([0, 2 ** 40]), { name: 'RangeError', message: /options.cards\[1\]/ });
+  t.throws(() => open([3, 3]), { name: 'RangeError', message: /options.cards\[1\] must be another card/ });
+  t.throws(() => open([0], { tf32: 1 }), { name: 'TypeError', message: /options.tf32/ });
+  t.throws(() => open([0], { cudnnSearch: 'best' }), { name: 'RangeError', message: /options.cudnnSearch/ });
+});

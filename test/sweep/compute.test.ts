@@ -1,0 +1,129 @@
+/** How many chunks a sweep computes at once, and what becomes of the others when one fails. */
+import { setTimeout } from 'node:timers/promises';
+import t from 'tap';
+import type { Chunk, ResultSink } from '../../src/engines/engine.js';
+import { openImages } from '../../src/images/index.js';
+import { modelInput } from '../../src/model/input.js';
+import { loadModel } from '../../src/model/model.js';
+import { Finished, type JournalLine } from '../../src/run/journal.js';
+import { chunksAtOnce, withDefaults } from '../../src/sweep/settings.js';
+import { computeChunks, sweep, type Work } from '../../src/sweep/sweep.js';
+import { fixture } from '../fixtures.js';
+import { watched } from '../watched-images.js';
+
+const shape = { channels: 3, height: 224, width: 224 };
+
+t.test('there are batches for every core or card, and one chunk that ends', async (t) => {
+  const fast = { engine: 'fast', cards: undefined, threads: 2, chunk: 32, batch: 8 } as const;
+  const expected = [
+    [fast, 2],
+    [{ ...fast, threads: 16 }, 5],
+    [{ ...fast, threads: 8, batch: 32 }, 9],
+    [{ ...fast, threads: 64, batch: 1 }, 3],
+    [{ ...fast, threads: 64, cards: [0], batch: 32 }, 3],
+    [{ ...fast, cards: [0, 1, 2], chunk: 128, batch: 128 }, 7],
+    [{ ...fast, engine: 'reference', threads: 16 }, 1],
+  ] as const;
+  for (const [settings, atOnce] of expected) t.equal(chunksAtOnce(settings), atOnce);
+});
+
+t.test('no batch is larger than a chunk', async (t) => {
+  const of = (batch?: number) => {
+    const { batch: used, chunk } = withDefaults(batch === undefined ? {} : { batch }, { shape });
+    return [used, chunk];
+  };
+  t.strictSame(of(), [8, 32]);
+  t.strictSame(of(12), [12, 32]);
+  t.strictSame(of(64), [32, 32]);
+});
+
+t.test('a failure ends a sweep at once, also while it waits for images', async (t) => {
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  const set = await openImages('synthetic:1024', { ...modelInput(model), images: 'all' });
+  t.teardown(() => set.close());
+  let started = 0;
+  let whole = 0;
+  let told: () => void;
+  const failure = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  // Chunks of 256. All but the first come when that one has failed.
+  const images = watched(set, async (read) => {
+    if (started++ > 0) {
+      await failure;
+      await setTimeout(300);
+    }
+    await read();
+    whole++;
+  });
+  const onProgress = ({ layer }: { layer: string }) => {
+    if (!layer) return;
+    told();
+    throw new Error('nobody listens');
+  };
+  await t.rejects(sweep(model, images, { trials: 1, threads: 8, onProgress }), {
+    message: 'nobody listens',
+  });
+  t.equal(whole, 1, 'nothing more is read');
+});
+
+/** Two chunks at once of an engine that has done the second when the first is still under way. */
+function secondFirst(signal?: AbortSignal) {
+  const lines: number[] = [];
+  const chunks = [0, 1].map((index) => ({ index, count: 1 }) as Chunk);
+  const zeros = new Float64Array(1);
+  const comparison = {
+    ...{ images: 1, agreement: 1, invalid: 0, invalidRows: new Uint8Array(1), agree: Uint8Array.of(1) },
+    ...{ cosine: zeros, l1: zeros, l2: zeros, kl: zeros, js: zeros, publishedCrossEntropy: zeros },
+  };
+  let finishFirst = (_?: Error) => {};
+  const first = new Promise<void>((resolve, reject) => {
+    finishFirst = (error) => (error ? reject(error) : resolve());
+  });
+  const evaluate = async ({ index }: Chunk, _: unknown, sink: ResultSink) => {
+    if (index === 0) await first;
+    await sink.original(comparison);
+  };
+  const running = computeChunks({
+    model: {},
+    images: { count: 2, warnings: [] },
+    cells: [],
+    engine: { evaluate },
+    todo: chunks.map(({ index }) => ({ index, cells: [] })),
+    chunk: 1,
+    atOnce: 2,
+    ahead: { next: async () => chunks.shift() ?? null, release() {} },
+    finished: new Finished(),
+    log: {
+      tell() {},
+      warn() {},
+      finish: async (_: Finished, { chunk }: JournalLine) => void lines.push(chunk),
+    },
+    options: { signal },
+  } as unknown as Work);
+  return { running, lines, finishFirst };
+}
+
+t.test('a chunk that is done early waits for the one before it', async (t) => {
+  const { running, lines, finishFirst } = secondFirst();
+  await setTimeout(20);
+  t.strictSame(lines, []);
+  finishFirst();
+  await running;
+  t.strictSame(lines, [0, 1]);
+});
+
+t.test('a chunk that waits is given up with an abort, or when the one before it fails', async (t) => {
+  const controller = new AbortController();
+  const aborted = secondFirst(controller.signal);
+  await setTimeout(20);
+  controller.abort(new Error('enough'));
+  aborted.finishFirst();
+  await t.rejects(aborted.running, { message: 'enough' });
+  t.notOk(aborted.lines.includes(1));
+  const failed = secondFirst();
+  await setTimeout(20);
+  failed.finishFirst(new Error('the card is gone'));
+  await t.rejects(failed.running, { message: 'the card is gone' });
+  t.strictSame(failed.lines, []);
+});
