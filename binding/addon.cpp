@@ -7,9 +7,9 @@
 #include "calls.h"
 #include "environment.h"
 #include "guard.h"
-#include "jpeg.h"
-#include "normal.h"
-#include "philox.h"
+#include "images/jpeg.h"
+#include "random/normal.h"
+#include "random/philox.h"
 
 namespace critmap::binding {
 namespace {

@@ -1,4 +1,4 @@
-// compare, compareAsync and norms: from JavaScript's arrays to cpp/metrics.h and back.
+// compare, compareAsync and norms: from JavaScript's arrays to cpp/metrics/metrics.h and back.
 #include <array>
 #include <memory>
 #include <optional>
@@ -7,7 +7,7 @@
 #include "arguments.h"
 #include "calls.h"
 #include "environment.h"
-#include "metrics.h"
+#include "metrics/metrics.h"
 #include "promise_worker.h"
 
 namespace critmap::binding {

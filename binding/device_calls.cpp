@@ -1,7 +1,7 @@
 // The call that lists NVIDIA GPUs; what it gives is said in src/native.ts. Nothing else of CUDA is called
 // before someone asks for it.
 #include "calls.h"
-#include "device.h"
+#include "cuda/runtime.h"
 
 namespace critmap::binding {
 namespace {

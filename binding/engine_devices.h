@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "workspace.h"
+#include "engine/workspace.h"
 
 namespace critmap::binding {
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "deferred.h"
-#include "engine.h"
+#include "engine/engine.h"
 
 namespace critmap::binding {
 

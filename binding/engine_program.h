@@ -1,10 +1,10 @@
 // Reads an engine program from JavaScript. Only kinds of values are checked here; that indices and shapes fit
-// is checked in cpp/program.h.
+// is checked in cpp/engine/program.h.
 #pragma once
 
 #include <napi.h>
 
-#include "program.h"
+#include "engine/program.h"
 
 namespace critmap::binding {
 

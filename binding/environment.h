@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "kernels.h"
+#include "simd/kernels.h"
 
 namespace critmap::binding {
 

@@ -1,4 +1,4 @@
-// placement and fitJpeg: from JavaScript's sizes, paths and arrays to cpp/fit.h and cpp/jpeg.h.
+// placement and fitJpeg: from JavaScript's sizes, paths and arrays to cpp/images/fit.h and cpp/images/jpeg.h.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -8,11 +8,11 @@
 #include "arguments.h"
 #include "calls.h"
 #include "environment.h"
-#include "file.h"
-#include "jpeg.h"
+#include "images/file.h"
+#include "images/jpeg.h"
 #include "promise_worker.h"
 #include "resize_arguments.h"
-#include "sha256.h"
+#include "random/sha256.h"
 
 namespace critmap::binding {
 namespace {

@@ -1,15 +1,15 @@
-// resample, resampleJpeg and normalize: from JavaScript's arrays and sizes to cpp/resample.h, cpp/jpeg.h and
-// cpp/normalize.h.
+// resample, resampleJpeg and normalize: from JavaScript's arrays and sizes to cpp/images/resample.h, cpp/images/jpeg.h and
+// cpp/images/normalize.h.
 #include <memory>
 #include <vector>
 
 #include "arguments.h"
 #include "calls.h"
 #include "environment.h"
-#include "jpeg.h"
-#include "normalize.h"
+#include "images/jpeg.h"
+#include "images/normalize.h"
 #include "promise_worker.h"
-#include "resample.h"
+#include "images/resample.h"
 #include "resize_arguments.h"
 
 namespace critmap::binding {

@@ -1,4 +1,4 @@
-// reset and resetAsync: from JavaScript's rule and options to cpp/reset.h.
+// reset and resetAsync: from JavaScript's rule and options to cpp/resets/reset.h.
 #include <cmath>
 #include <optional>
 #include <vector>

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "blocked.h"
-#include "reset.h"
+#include "resets/blocked.h"
+#include "resets/reset.h"
 
 namespace critmap::binding {
 

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "fit.h"
+#include "images/fit.h"
 
 namespace critmap::binding {
 

@@ -5,8 +5,8 @@
 #   CRITMAP_CUDA_ARCHITECTURES  as CMAKE_CUDA_ARCHITECTURES; also an environment variable. Default: every kind of
 #                               card of the last years that the compiler knows, and PTX for later ones.
 #
-# Sets critmap_cuda to whether there is a compiler, and defines critmap_add_cuda(target), which needs one, and
-# critmap_add_emulated_cuda(target).
+# Sets critmap_cuda to whether there is a compiler, and defines critmap_add_cuda(target), which needs one.
+# critmap_add_emulated_cuda(target) is in test/emulation/emulation.cmake.
 include(CheckLanguage)
 
 set(CRITMAP_CUDA AUTO CACHE STRING "CUDA code: AUTO, ON, OFF, or EMULATE for tests")
@@ -80,7 +80,8 @@ endif()
 # when it is first called, so that the result loads everywhere.
 function(critmap_add_cuda target)
   cmake_path(GET CMAKE_CURRENT_FUNCTION_LIST_DIR PARENT_PATH folder)
-  add_library(critmap_kernels OBJECT ${folder}/reset.cu ${folder}/metrics.cu ${folder}/normalize.cu)
+  add_library(critmap_kernels OBJECT
+    ${folder}/cuda/metrics.cu ${folder}/cuda/normalize.cu ${folder}/cuda/reset.cu)
   target_include_directories(critmap_kernels PRIVATE ${folder})
   set_target_properties(critmap_kernels PROPERTIES
     CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
@@ -98,30 +99,7 @@ function(critmap_add_cuda target)
     endif()
   endif()
   target_sources(${target} PRIVATE
-    ${folder}/device.cpp ${folder}/image_loader.cpp $<TARGET_OBJECTS:critmap_kernels>)
+    ${folder}/cuda/image_loader.cpp ${folder}/cuda/runtime.cpp $<TARGET_OBJECTS:critmap_kernels>)
   # The system's, so that warnings are about our own code only.
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-endfunction()
-
-# The same kernels and device layer as C++, over a CUDA runtime that needs no card.
-function(critmap_add_emulated_cuda target)
-  cmake_path(GET CMAKE_CURRENT_FUNCTION_LIST_DIR PARENT_PATH folder)
-  set(emulation ${folder}/gpu-check/emulation)
-  # A library of its own, since options of a file hold only in the folder that sets them.
-  add_library(critmap_emulation OBJECT
-    ${folder}/reset.cu ${folder}/metrics.cu ${folder}/normalize.cu ${folder}/device.cpp ${folder}/image_loader.cpp
-    ${emulation}/grid.cpp ${emulation}/runtime.cpp)
-  set_source_files_properties(${folder}/reset.cu ${folder}/metrics.cu ${folder}/normalize.cu PROPERTIES
-    LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
-  # It jumps between stacks, which that takes for a broken one.
-  set_source_files_properties(${emulation}/grid.cpp PROPERTIES COMPILE_OPTIONS "-U_FORTIFY_SOURCE")
-  target_compile_features(critmap_emulation PRIVATE cxx_std_20)
-  target_compile_options(critmap_emulation PRIVATE -O2 -ffp-contract=off -fno-math-errno -Wall -Wextra)
-  if(CRITMAP_WERROR)
-    target_compile_options(critmap_emulation PRIVATE -Werror)
-  endif()
-  set_target_properties(critmap_emulation PROPERTIES
-    CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
-  target_include_directories(critmap_emulation PRIVATE ${emulation} ${folder})
-  target_sources(${target} PRIVATE $<TARGET_OBJECTS:critmap_emulation>)
 endfunction()

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "cuda_kernels.h"
-#include "kernels.h"
+#include "cuda/kernels.h"
+#include "simd/kernels.h"
 
 namespace critmap::gpu_check {
 

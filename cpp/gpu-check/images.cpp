@@ -2,9 +2,9 @@
 #include <cstring>
 
 #include "check.h"
-#include "image_loader.h"
-#include "normalize.h"
-#include "reset.h"
+#include "cuda/image_loader.h"
+#include "images/normalize.h"
+#include "resets/reset.h"
 
 namespace critmap::gpu_check {
 namespace {

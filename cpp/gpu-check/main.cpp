@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "check.h"
-#include "reset.h"
+#include "resets/reset.h"
 
 namespace critmap::gpu_check {
 

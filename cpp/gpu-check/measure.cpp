@@ -3,8 +3,8 @@
 #include <functional>
 
 #include "check.h"
-#include "image_loader.h"
-#include "reset.h"
+#include "cuda/image_loader.h"
+#include "resets/reset.h"
 
 namespace critmap::gpu_check {
 namespace {

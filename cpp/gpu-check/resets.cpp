@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "check.h"
-#include "reset.h"
+#include "resets/reset.h"
 
 namespace critmap::gpu_check {
 namespace {

@@ -1,4 +1,4 @@
-"""Derives the coefficients of cpp/normal.h and cpp/exponential.h (needs numpy and scipy).
+"""Derives the coefficients of cpp/random/normal.h and cpp/metrics/exponential.h (needs numpy and scipy).
 
 Run: python test/oracle/fit_normal.py
 Each polynomial is a minimax fit in float64 (Lawson's reweighted least squares on Chebyshev points), rounded to

@@ -1,4 +1,4 @@
-/** Pillow's conversions between colour modes, of interleaved 8-bit pixels. `cpp/colour.h` has the same. */
+/** Pillow's conversions between colour modes, of interleaved 8-bit pixels. `cpp/images/colour.h` has the same. */
 
 /** Inks, 255 for all of it, to RGB: without any colour profile, light is what key and ink leave. */
 export function cmykToRgb(inks: Uint8Array): Uint8Array {

@@ -1,0 +1,160 @@
+// Resets on a card. A thread makes the four elements of one Philox block, which is one store of 16 bytes. A
+// transposed parameter is written element by element, neighbours by neighbours, each from a block of its own.
+#include <stdexcept>
+
+#include "cuda/items.h"
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+
+namespace critmap::cuda {
+namespace {
+
+using Values = Four::Floats;
+
+constexpr unsigned block_threads = 256;
+
+struct Parameter {
+  float* values;
+  uint64_t count;
+  const float *own, *factor, *shift;
+  uint64_t channels, inner;
+};
+
+// Elements [at, at + part) of four, zeros for the rest.
+__device__ __forceinline__ Values load_four(const float* from, uint64_t at, uint32_t part) {
+  from += at;
+  if (part == 4 && in_whole_lines(from)) {
+    const float4 four = *reinterpret_cast<const float4*>(from);
+    return {{four.x, four.y, four.z, four.w}};
+  }
+  Values values;
+  for (uint32_t i = 0; i < 4; i++) values.v[i] = i < part ? from[i] : 0.0f;
+  return values;
+}
+
+__device__ __forceinline__ Values factors_of(const Parameter& target, uint64_t at, uint32_t part) {
+  const uint64_t row = quotient(at, target.inner);
+  uint64_t within = at - row * target.inner;
+  uint64_t channel = row - quotient(row, target.channels) * target.channels;
+  Values factors;
+  for (uint32_t i = 0; i < 4; i++) {
+    factors.v[i] = i < part ? target.factor[channel] : 0.0f;
+    if (++within < target.inner) continue;
+    within = 0;
+    if (++channel == target.channels) channel = 0;
+  }
+  return factors;
+}
+
+// The rules: four new values from the number of their block.
+template <DrawKind kind>
+struct Drawn {
+  Draw draw;
+  bool adds;
+
+  __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
+    const auto words = [this, block](uint64_t stream) {
+      Four::Wide counters[4];
+      philox_blocks<Four>(counters, block, stream, draw.key);
+      Four::Words words[1];
+      Four::pack(counters, words);
+      return words[0];
+    };
+    const Values value = draw_value<Four, kind>(draw, words);
+    return adds ? load_four(target.own, 4 * block, part) + value : value;
+  }
+};
+
+struct Mixed {
+  const float* donor;
+  float share, donor_share;
+
+  __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
+    if (!donor) return Four::set(share);
+    return Four::set(donor_share) * load_four(donor, 4 * block, part) +
+           Four::set(share) * load_four(target.own, 4 * block, part);
+  }
+};
+
+template <class Rule>
+__global__ void __launch_bounds__(block_threads) reset_in_order(Parameter target, Rule rule) {
+  for (uint64_t block = first_item(); block < (target.count + 3) / 4; block += item_stride()) {
+    const uint64_t at = 4 * block, left = target.count - at;
+    const uint32_t part = left < 4 ? uint32_t(left) : 4;
+    Values values = rule(target, block, part);
+    if (target.factor) values = values * factors_of(target, at, part);
+    if (target.shift) values = values + load_four(target.shift, at, part);
+    store_four(target.values, at, part, values);
+  }
+}
+
+// Word `element` % 4 of a block.
+__device__ __forceinline__ OneLane::Words word_of(uint64_t element, uint64_t stream, uint64_t key) {
+  OneLane::Wide counters[4];
+  philox_blocks<OneLane>(counters, element / 4, stream, key);
+  const uint32_t word = element & 3;
+  const uint64_t low = word & 1 ? counters[1].v[0] : counters[0].v[0];
+  const uint64_t high = word & 1 ? counters[3].v[0] : counters[2].v[0];
+  return {{uint32_t(word & 2 ? high : low)}};
+}
+
+template <DrawKind kind>
+__global__ void __launch_bounds__(block_threads) reset_transposed(Parameter target, Draw draw, bool adds) {
+  const uint64_t rest = target.count / target.channels;
+  for (uint64_t at = first_item(); at < target.count; at += item_stride()) {
+    const uint64_t row = quotient(at, target.channels), channel = at - row * target.channels;
+    const uint64_t element = channel * rest + row;
+    const auto words = [&](uint64_t stream) { return word_of(element, stream, draw.key); };
+    OneLane::Floats value = draw_value<OneLane, kind>(draw, words);
+    if (adds) value = OneLane::load(target.own + at) + value;
+    if (target.factor) value = value * OneLane::load(target.factor + channel);
+    if (target.shift) value = value + OneLane::load(target.shift + at);
+    OneLane::store(target.values + at, value);
+  }
+}
+
+template <class Rule>
+cudaError_t in_order(Stream& stream, const Parameter& target, const Rule& rule) {
+  const unsigned blocks = blocks_for((target.count + 3) / 4, block_threads);
+  return launch(reset_in_order<Rule>, blocks, block_threads, stream.handle(), target, rule);
+}
+
+template <DrawKind kind>
+cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed) {
+  const bool adds = rule.kind == ResetKind::noise;
+  if (!transposed) return in_order(stream, target, Drawn<kind>{rule.draw, adds});
+  const unsigned blocks = blocks_for(target.count, block_threads);
+  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, rule.draw, adds);
+}
+
+cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed) {
+  switch (rule.draw.kind) {
+    case DrawKind::uniform:
+      return drawn<DrawKind::uniform>(stream, target, rule, transposed);
+    case DrawKind::normal:
+      return drawn<DrawKind::normal>(stream, target, rule, transposed);
+    case DrawKind::truncated:
+      return drawn<DrawKind::truncated>(stream, target, rule, transposed);
+  }
+  return cudaErrorInvalidValue;
+}
+
+}  // namespace
+
+void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, const ResetLayout& layout,
+           const ResetInputs& inputs) {
+  if (rule.kind == ResetKind::shuffle) throw std::logic_error("a shuffle is not done on the device");
+  if (count == 0) return;
+  const Parameter parameter{target,        count,        inputs.own ? inputs.own : target,
+                            inputs.factor, inputs.shift, layout.channels,
+                            layout.inner};
+  const cudaError_t status =
+      rule.kind == ResetKind::draw || rule.kind == ResetKind::noise
+          ? drawn(stream, parameter, rule, layout.transposed)
+          : in_order(stream, parameter,
+                     Mixed{rule.kind == ResetKind::interpolate ? inputs.donor : nullptr, rule.value,
+                           rule.donor_share});
+  check(status, "reset");
+}
+
+}  // namespace critmap::cuda

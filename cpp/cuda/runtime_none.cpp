@@ -1,0 +1,12 @@
+// Instead of device.cpp in a build without a CUDA compiler.
+#include "cuda/runtime.h"
+
+namespace critmap::cuda {
+
+Inventory inventory() {
+  Inventory none{};
+  none.reason = "this build of critmap has no CUDA code: no CUDA compiler (nvcc) was found when it was built";
+  return none;
+}
+
+}  // namespace critmap::cuda

@@ -1,0 +1,231 @@
+// A card's workspace. Everything of a batch is queued on the engine's one stream, ONNX Runtime's kernels too,
+// but for the upload of its images, which has a stream of its own (image_loader.h). The host waits once, for
+// the rows, when the next batch is already queued. Only a shuffle, which the host does, waits for the one
+// before it.
+#include <algorithm>
+#include <cstring>
+#include <deque>
+
+#include "cuda/kernels.h"
+#include "cuda/image_loader.h"
+#include "onnxruntime/cuda_provider.h"
+#include "resets/reset.h"
+#include "engine/workspace.h"
+
+namespace critmap {
+namespace {
+
+using cuda::DeviceMemory;
+using cuda::PinnedMemory;
+
+// One computes while the next is queued.
+constexpr size_t batches = 2;
+
+// Where a batch's labels and rows are, from `load_images` to `finish`.
+struct Batch {
+  Batch(size_t label_bytes, size_t row_bytes)
+      : labels(label_bytes), rows(row_bytes), device_rows(row_bytes) {}
+
+  PinnedMemory labels, rows;
+  DeviceMemory device_rows;
+  // By row block: whether it was asked for.
+  std::vector<bool> compared;
+  cuda::Event rows_sent;
+};
+
+class CudaWorkspace : public Workspace {
+ public:
+  CudaWorkspace(cuda::Stream& stream, int index) : stream_(stream) {
+    cuda::use_device(index);
+    images_ = std::make_unique<cuda::ImageLoader>(stream);
+  }
+  ~CudaWorkspace() override { drain(); }
+
+  void load_images(const Job& job) override {
+    // One that was abandoned is used again.
+    if (!batch_) {
+      batch_ = std::move(free_.back());
+      free_.pop_back();
+    }
+    float* const input = floats(program_->input);
+    if (job.pixels.empty()) {
+      images_->load(job.images, input);
+    } else {
+      images_->load(job.pixels, job.count, job.table, input);
+    }
+    const size_t elements = job.count * program_->image_elements();
+    stream_.fill(input + elements, 0, (program_->slots[program_->input].elements - elements) * sizeof(float));
+    if (job.labelled) {
+      const size_t bytes = job.labels.size() * sizeof(int32_t);
+      memcpy(batch_->labels.data(), job.labels.data(), bytes);
+      stream_.upload(device_labels_->data(), batch_->labels.data(), bytes);
+    }
+    batch_->compared.assign(program_->cells.size() + 1, false);
+  }
+
+  void reset(const Job& job, const Step& step) override {
+    if (step.blocked) throw std::logic_error("a card's parameters are stored in their own order");
+    const size_t count = program_->slots[step.slot].elements;
+    const ResetLayout layout = step.layout.value_or(ResetLayout{1, 1, false});
+    if (step.rule.kind == ResetKind::shuffle) return shuffle(job, step, layout);
+    cuda::reset(stream_, floats(step.slot), count, step.rule, layout,
+                {constant(step.source), constant(step.factor), constant(step.shift), constant(step.donor)});
+  }
+
+  void compare(Job& job, size_t row, size_t slot) override {
+    cuda::compare_rows(stream_, floats(program_->logits), floats(slot), job.count, program_->classes,
+                       job.labelled ? device_labels_->as<int32_t>() : nullptr,
+                       batch_->device_rows.as<double>() + row * job.count * columns);
+    batch_->compared[row] = true;
+  }
+
+  void send_rows(Job& job) override {
+    stream_.download(batch_->rows.data(), batch_->device_rows.data(),
+                     batch_->compared.size() * job.count * columns * sizeof(double));
+    batch_->rows_sent.record(stream_);
+    underway_.push_back(std::move(batch_));
+  }
+
+  void finish(Job& job) override {
+    // Nobody takes it before this is done.
+    Batch& batch = *free_.emplace_back(std::move(underway_.front()));
+    underway_.pop_front();
+    batch.rows_sent.synchronize();
+    const size_t block = job.count * columns;
+    // The rest is NaN already.
+    for (size_t row = 0; row < batch.compared.size(); row++) {
+      if (!batch.compared[row]) continue;
+      std::copy_n(batch.rows.as<double>() + row * block, block, job.rows.data() + row * block);
+    }
+  }
+
+  void abandon(Job&) override { drain(); }
+
+  size_t depth() const override { return batches; }
+
+ protected:
+  std::vector<std::byte*> take(const Program& program) override {
+    std::vector<std::byte*> storages;
+    for (const size_t bytes : program.storage_bytes) {
+      const DeviceMemory& memory = memories_.emplace_back(bytes);
+      stream_.fill(memory.data(), 0, bytes);
+      storages.push_back(memory.data());
+    }
+    constants_.resize(program.constants.size());
+    for (const Step& step : program.steps) {
+      if (step.kind != StepKind::reset) continue;
+      for (const std::optional<size_t>& index : {step.source, step.factor, step.shift, step.donor}) {
+        if (!index || constants_[*index]) continue;
+        const std::vector<float>& values = program.constants[*index]->values;
+        constants_[*index] = std::make_unique<DeviceMemory>(values.size() * sizeof(float));
+        stream_.upload(constants_[*index]->data(), values.data(), values.size() * sizeof(float));
+      }
+    }
+    const size_t row_bytes = (program.cells.size() + 1) * program.batch * columns * sizeof(double);
+    const size_t label_bytes = program.batch * sizeof(int32_t);
+    for (size_t i = 0; i < batches; i++) free_.push_back(std::make_unique<Batch>(label_bytes, row_bytes));
+    device_labels_ = std::make_unique<DeviceMemory>(label_bytes);
+    stream_.synchronize();
+    return storages;
+  }
+
+  void release() override {
+    drain();
+    memories_.clear();
+    constants_.clear();
+    batch_ = nullptr;
+    underway_.clear();
+    free_.clear();
+  }
+
+ private:
+  const float* constant(std::optional<size_t> index) const {
+    return index ? constants_[*index]->as<float>() : nullptr;
+  }
+
+  void shuffle(const Job& job, const Step& step, const ResetLayout& layout) {
+    const size_t count = program_->slots[step.slot].elements, bytes = count * sizeof(float);
+    const auto values_of = [&](std::optional<size_t> index) {
+      return index ? program_->constants[*index]->values.data() : nullptr;
+    };
+    // The last shuffle's copy may still read what is about to be overwritten.
+    stream_.synchronize();
+    if (!staging_ || staging_->bytes() < bytes) staging_ = std::make_unique<PinnedMemory>(bytes);
+    const std::span<float> values(staging_->as<float>(), count);
+    if (step.source) {
+      std::copy_n(values_of(step.source), count, values.data());
+    } else {
+      stream_.download(values.data(), address(step.slot), bytes);
+      stream_.synchronize();
+    }
+    critmap::reset(*job.kernels, values, step.rule, layout, values_of(step.factor));
+    if (const float* const shift = values_of(step.shift)) {
+      for (size_t i = 0; i < count; i++) values[i] += shift[i];
+    }
+    stream_.upload(address(step.slot), values.data(), bytes);
+  }
+
+  // Memory goes when nothing uses it any more; what failed before is reported elsewhere.
+  void drain() {
+    try {
+      stream_.synchronize();
+    } catch (const cuda::Error&) {
+    }
+  }
+
+  cuda::Stream& stream_;
+  std::vector<DeviceMemory> memories_;
+  // By the program's constants; null for those that no reset reads.
+  std::vector<std::unique_ptr<DeviceMemory>> constants_;
+  std::unique_ptr<cuda::ImageLoader> images_;
+  std::unique_ptr<PinnedMemory> staging_;
+  std::unique_ptr<DeviceMemory> device_labels_;
+  // The one that is being queued, those that wait for their rows, oldest first, and the others.
+  std::unique_ptr<Batch> batch_;
+  std::deque<std::unique_ptr<Batch>> underway_;
+  std::vector<std::unique_ptr<Batch>> free_;
+};
+
+std::string name_of(int index) { return "cuda:" + std::to_string(index); }
+
+class CudaDevice : public Device {
+ public:
+  CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
+      : index_(use(library, index)), provider_(library, index, stream_.handle(), options) {}
+
+  std::string name() const override { return name_of(index_); }
+  std::unique_ptr<Workspace> make_workspace() override {
+    return std::make_unique<CudaWorkspace>(stream_, index_);
+  }
+  const ort::Provider* provider() const override { return &provider_; }
+  const OrtMemoryInfo* memory() const override { return provider_.memory(); }
+  // All work goes in order through one stream.
+  size_t most_workers() const override { return 1; }
+
+ private:
+  static int use(const ort::Library& library, int index) {
+    ort::CudaProvider::require(library, index);
+    cuda::use_device(index);
+    return index;
+  }
+
+  int index_;
+  cuda::Stream stream_;
+  ort::CudaProvider provider_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
+                                         const ort::CudaOptions& options) {
+  const std::string context = name_of(index) + ": ";
+  try {
+    return std::make_unique<CudaDevice>(library, index, options);
+  } catch (const ort::Error& error) {
+    throw ort::Error(context + error.what(), error.code);
+  } catch (const cuda::Error& error) {
+    throw cuda::Error(context + error.what(), error.code);
+  }
+}
+
+}  // namespace critmap

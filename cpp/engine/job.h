@@ -1,0 +1,45 @@
+// One batch on its way through the program. The caller makes it and gets it back through `done`, on a
+// worker's thread (or on the thread that cancels it while it waits), with either rows or an error.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simd/kernels.h"
+#include "metrics/metrics.h"
+#include "engine/program.h"
+
+namespace critmap {
+
+struct Job {
+  enum class Outcome { rows, cancelled, failed };
+
+  virtual ~Job() = default;
+
+  // `count` images, at most a batch: as the program's input takes them, or else pixels and the table that
+  // normalises them (normalize.h).
+  std::vector<float> images;
+  std::vector<uint8_t> pixels;
+  std::vector<float> table;
+  size_t count = 0;
+  bool labelled = false;
+  std::vector<int32_t> labels;
+  // One per cell.
+  std::vector<uint8_t> active;
+  const Kernels* kernels = nullptr;
+  std::shared_ptr<const Program> program;
+  std::function<void(std::unique_ptr<Job>)> done;
+
+  std::atomic<bool> cancelled = false;
+
+  Outcome outcome = Outcome::failed;
+  // (cells + 1) x count x columns; the first block is the original compared with itself. NaN where a cell is
+  // not active, and for the label's columns without labels.
+  std::vector<double> rows;
+  std::string error;
+};
+
+}  // namespace critmap

@@ -1,0 +1,50 @@
+// Runs a program on one thread: owns that thread's workspace and its bindings to the sessions, all made once
+// when a program is first seen. In the steady state a cell allocates nothing here (ONNX Runtime takes
+// intermediate tensors from the arena). Equal jobs give equal bits on any machine.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/workspace.h"
+
+namespace critmap {
+
+class Machine {
+ public:
+  // `index`: of the device among the engine's. `computed` counts images of cells that have their logits.
+  Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed);
+
+  // Takes a job through its program, or on a card queues that. False if the job ended with it, its outcome
+  // filled in; otherwise `finish` must follow, before other jobs' in the order of `begin`. Throws nothing.
+  bool begin(Job& job);
+  // Waits for the job's rows and fills in its outcome; throws nothing.
+  void finish(Job& job);
+  // How many jobs may have begun and not finished.
+  size_t depth() const { return workspace_->depth(); }
+
+  // Stopping a run from another thread; see RunOptionsSetTerminate.
+  OrtRunOptions* run_options() const { return run_options_.get(); }
+
+ private:
+  void prepare(std::shared_ptr<const Program> program);
+  void run_program(Job& job);
+  void fail(Job& job, const char* why);
+  void run_step(Job& job, const Step& step, size_t index);
+  std::string describe(const Step& step) const;
+
+  const ort::Library& library_;
+  const OrtMemoryInfo* memory_;
+  size_t device_;
+  std::atomic<uint64_t>& computed_;
+  ort::RunOptions run_options_;
+  std::shared_ptr<const Program> program_;
+  std::unique_ptr<Workspace> workspace_;
+  // By slot.
+  std::vector<ort::Value> values_;
+  // By step, null for those that run no session. Freed first.
+  std::vector<ort::Binding> bindings_;
+  bool original_compared_ = false;
+};
+
+}  // namespace critmap
