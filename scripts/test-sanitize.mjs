@@ -41,11 +41,15 @@ const preload = ['libasan.so', 'libubsan.so', 'libstdc++.so.6'].map(runtime).joi
 const loader = join(dirname(resolve('@tapjs/typescript/package.json')), 'dist', 'esm', 'import.mjs');
 const wanted = process.argv.slice(2);
 // These run compilers, which do not bear the preloaded runtimes, and load no addon.
-const withoutAddon = ['cuda-emulation', 'headers', 'onnxruntime-abi'];
-const tests = readdirSync(join(root, 'test', 'cpp')).filter(
+const withoutAddon = [
+  'headers.test.ts',
+  join('cuda', 'emulation.test.ts'),
+  join('onnxruntime', 'abi.test.ts'),
+];
+const tests = readdirSync(join(root, 'test', 'cpp'), { recursive: true }).filter(
   (name) =>
     name.endsWith('.test.ts') &&
-    !withoutAddon.some((word) => name.startsWith(word)) &&
+    !withoutAddon.includes(name) &&
     (wanted.length === 0 || wanted.some((word) => name.includes(word))),
 );
 for (const name of tests) {

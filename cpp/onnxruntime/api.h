@@ -1,6 +1,6 @@
 // The part of ONNX Runtime's C ABI that critmap calls. ONNX Runtime publishes a table of function pointers to
 // which releases only append, so a function's position in it (its slot) never changes. Each member below is
-// one slot: its number, its signature, what it does. test/cpp/onnxruntime-abi.test.ts compares numbers and
+// one slot: its number, its signature, what it does. test/cpp/onnxruntime/abi.test.ts compares numbers and
 // signatures with the official header; `self_test` (library.h) tries them before anything else does.
 // Unless a comment says otherwise a function returns null, or a status that the caller releases.
 #pragma once

@@ -12,7 +12,7 @@ import { loadModel } from '../../src/model/model.js';
 import { type Comparison, native } from '../../src/native/addon.js';
 import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { CLASSES, noise, product, products } from '../cpp/engine-models.js';
+import { CLASSES, noise, product, products } from '../cpp/engine/models.js';
 import { example } from '../fixtures.js';
 
 const { devices, reason } = native().cuda();

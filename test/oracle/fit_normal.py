@@ -2,7 +2,7 @@
 
 Run: python test/oracle/fit_normal.py
 Each polynomial is a minimax fit in float64 (Lawson's reweighted least squares on Chebyshev points), rounded to
-float32. The error of the whole float32 rule is measured by test/cpp/draws.test.ts on the built addon.
+float32. The error of the whole float32 rule is measured by test/cpp/random/draws.test.ts on the built addon.
 """
 import numpy as np
 from scipy.special import ndtri

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { native } from '../../src/native/addon.js';
-import { philox, words } from './oracle.js';
+import { native } from '../../../src/native/addon.js';
+import { philox, words } from '../oracle.js';
 
 const { internal } = native();
 const block = (counter: number[], key: number[]) => [

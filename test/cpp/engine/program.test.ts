@@ -1,12 +1,12 @@
 import t from 'tap';
-import { native } from '../../src/native/addon.js';
+import { native } from '../../../src/native/addon.js';
 import {
   type EngineHandle,
   type EngineProgram,
   type NativeProgram,
   onnxruntimeLibrary,
-} from '../../src/native/engine.js';
-import { CLASSES, product, products } from './engine-models.js';
+} from '../../../src/native/engine.js';
+import { CLASSES, product, products } from './models.js';
 
 const { engine } = native();
 const library = onnxruntimeLibrary();

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import t from 'tap';
-import { native, RESAMPLE_FILTERS, type Resampling } from '../../src/native/addon.js';
+import { native, RESAMPLE_FILTERS, type Resampling } from '../../../src/native/addon.js';
 
 const addon = native();
 const { paths, path: chosen, jpeg } = addon.info();
 t.teardown(() => addon.usePath(chosen));
 const fixture = (name: string) =>
-  readFileSync(fileURLToPath(new URL(`../fixtures/images/${name}`, import.meta.url)));
+  readFileSync(fileURLToPath(new URL(`../../fixtures/images/${name}`, import.meta.url)));
 const photo = fixture('photo-chelsea.jpg');
 const noJpeg = jpeg ? false : 'built without libjpeg-turbo';
 

@@ -1,8 +1,13 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
-import { native, type ResetRule } from '../../src/native/addon.js';
-import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
-import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './engine-models.js';
+import { native, type ResetRule } from '../../../src/native/addon.js';
+import {
+  type EngineImages,
+  nativeEngine,
+  onnxruntimeLibrary,
+  rowColumns,
+} from '../../../src/native/engine.js';
+import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './models.js';
 
 const addon = native();
 const library = onnxruntimeLibrary();

@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { native } from '../../src/native/addon.js';
-import { onnxruntimeLibrary } from '../../src/native/engine.js';
-import { product, products } from './engine-models.js';
+import { native } from '../../../src/native/addon.js';
+import { onnxruntimeLibrary } from '../../../src/native/engine.js';
+import { product, products } from './models.js';
 
 const require = createRequire(import.meta.url);
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const CELLS = 10_000;
 
 /** Makes `engine`, `run()` ((a batch of many cells)) and `ort()` (a run through the public API). */

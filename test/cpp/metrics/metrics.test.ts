@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { type Comparison, native } from '../../src/native/addon.js';
-import { compareRow, type RowMetrics } from './oracle.js';
+import { type Comparison, native } from '../../../src/native/addon.js';
+import { compareRow, type RowMetrics } from '../oracle.js';
 
 interface GoldenCase extends Omit<RowMetrics, 'publishedCrossEntropy'> {
   name: string;
@@ -44,7 +44,7 @@ t.test('rows near the lowest float have no more classes than they have', async (
 });
 
 t.test('every golden case of the float64 oracle is met', async (t) => {
-  const file = new URL('../fixtures/metrics.json', import.meta.url);
+  const file = new URL('../../fixtures/metrics.json', import.meta.url);
   const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: GoldenCase[] };
   t.ok(cases.length > 50);
   for (const golden of cases) {

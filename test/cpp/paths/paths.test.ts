@@ -1,6 +1,6 @@
 import t from 'tap';
-import { type Comparison, native, type ResetRule } from '../../src/native/addon.js';
-import { bits } from './oracle.js';
+import { type Comparison, native, type ResetRule } from '../../../src/native/addon.js';
+import { bits } from '../oracle.js';
 
 const addon = native();
 const { paths, path: chosen } = addon.info();

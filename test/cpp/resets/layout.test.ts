@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Layout, native, type ResetRule } from '../../src/native/addon.js';
+import { type Layout, native, type ResetRule } from '../../../src/native/addon.js';
 
 const key = 99n;
 const rules: ResetRule[] = [

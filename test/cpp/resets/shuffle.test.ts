@@ -1,6 +1,6 @@
 import t from 'tap';
-import { native } from '../../src/native/addon.js';
-import { words } from './oracle.js';
+import { native } from '../../../src/native/addon.js';
+import { words } from '../oracle.js';
 
 const shuffled = (length: number, key: bigint) => {
   const values = Float32Array.from({ length }, (_, i) => i);

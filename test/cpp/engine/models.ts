@@ -1,8 +1,8 @@
 /** Small graphs for the engine's tests, and the shipped model with one weight as a graph input. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import { native } from '../../src/native/addon.js';
-import type { EngineProgram, EngineStep } from '../../src/native/engine.js';
-import { readOnnx, writeOnnx } from '../../src/onnx/file.js';
+import { native } from '../../../src/native/addon.js';
+import type { EngineProgram, EngineStep } from '../../../src/native/engine.js';
+import { readOnnx, writeOnnx } from '../../../src/onnx/file.js';
 import {
   GraphSchema,
   ModelSchema,
@@ -15,9 +15,9 @@ import {
   Type_TensorTypeSchema,
   TypeSchema,
   ValueInfoSchema,
-} from '../../src/onnx/onnx_pb.js';
-import { dimensions, floats } from '../../src/onnx/tensors.js';
-import { example } from '../fixtures.js';
+} from '../../../src/onnx/onnx_pb.js';
+import { dimensions, floats } from '../../../src/onnx/tensors.js';
+import { example } from '../../fixtures.js';
 
 export const CLASSES = 4;
 

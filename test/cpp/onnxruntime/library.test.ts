@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { native } from '../../src/native/addon.js';
-import { onnxruntimeLibrary } from '../../src/native/engine.js';
-import { example } from '../fixtures.js';
-import { CLASSES, product } from './engine-models.js';
+import { native } from '../../../src/native/addon.js';
+import { onnxruntimeLibrary } from '../../../src/native/engine.js';
+import { example } from '../../fixtures.js';
+import { CLASSES, product } from '../engine/models.js';
 
 const { runtime } = native();
 const library = onnxruntimeLibrary();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-const cpp = fileURLToPath(new URL('../../cpp', import.meta.url));
+const cpp = fileURLToPath(new URL('../../../cpp', import.meta.url));
 const declared = readFileSync(join(cpp, 'onnxruntime', 'api.h'), 'utf8');
 const slots = [...declared.matchAll(/\bSlot<(\d+),[^;]*>\s+(\w+)\{table\};/g)].map(([, number, name]) => ({
   number: Number(number),

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { type Blocked, native } from '../../src/native/addon.js';
-import { noise } from './engine-models.js';
+import { type Blocked, native } from '../../../src/native/addon.js';
+import { noise } from '../engine/models.js';
 
 /** The definition, element by element. */
 function plainly(from: Float32Array, order: Blocked): Float32Array {

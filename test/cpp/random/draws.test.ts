@@ -1,6 +1,6 @@
 import t from 'tap';
-import { native, type ResetRule } from '../../src/native/addon.js';
-import { bits, kolmogorovSmirnov, normalCdf, normalOf, words } from './oracle.js';
+import { native, type ResetRule } from '../../../src/native/addon.js';
+import { bits, kolmogorovSmirnov, normalCdf, normalOf, words } from '../oracle.js';
 
 const count = 1 << 20;
 const key = 0xc0ffee123456789n;
