@@ -1,11 +1,11 @@
 /** Whether a card's counts are the processor's: every cell of a sweep on both, in float32. */
 
 import { planCells } from '../dist/design/cells.js';
-import { readChunk } from '../dist/engines/chunk.js';
 import { openFastEngine } from '../dist/engines/fast.js';
 import { openImages } from '../dist/images/index.js';
 import { modelInput } from '../dist/model/input.js';
-import { loadModel } from '../dist/model/model.js';
+import { loadModel } from '../dist/model/load.js';
+import { readChunk } from '../dist/sweep/chunks-ahead.js';
 import { withDefaults } from '../dist/sweep/settings.js';
 
 /** @param task `graph`, `data`, `device`, `trials`, `images` (how many) */

@@ -2,8 +2,9 @@
  * What the reference engine takes, from a few cells spread over the depth: all cost it the same, a session to be
  * built and the whole model over the chunk.
  */
-import { chunkSize } from '../dist/engines/chunk.js';
+
 import { openReferenceEngine } from '../dist/engines/reference.js';
+import { chunkSize } from '../dist/sweep/chunks-ahead.js';
 
 /** @returns a function that measures once, and one that gives the speeds of all measurements so far */
 export async function openReference({ model, options, images, chunk, cells, few }) {

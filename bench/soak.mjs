@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { resnet } from '../dist/architectures/resnet.js';
 import { openImages } from '../dist/images/index.js';
 import { modelInput } from '../dist/model/input.js';
-import { loadModel } from '../dist/model/model.js';
+import { loadModel } from '../dist/model/load.js';
 import { sweep } from '../dist/sweep/sweep.js';
 import { inChild, peakBytes } from './child.mjs';
 import { temporaryFolder } from './material.mjs';

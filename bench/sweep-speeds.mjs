@@ -4,12 +4,13 @@
  */
 
 import { planCells } from '../dist/design/cells.js';
-import { floatsOf, readChunk } from '../dist/engines/chunk.js';
+import { floatsOf } from '../dist/engines/chunk.js';
 import { openFastEngine } from '../dist/engines/fast.js';
 import { openImages } from '../dist/images/index.js';
 import { modelInput } from '../dist/model/input.js';
-import { loadModel } from '../dist/model/model.js';
+import { loadModel } from '../dist/model/load.js';
 import { planSweep } from '../dist/plan/plan-sweep.js';
+import { readChunk } from '../dist/sweep/chunks-ahead.js';
 import { withDefaults } from '../dist/sweep/settings.js';
 import { openPlain } from './plain.mjs';
 import { openReference } from './reference.mjs';

@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { openImages } from '../dist/images/index.js';
 import { modelInput } from '../dist/model/input.js';
-import { loadModel } from '../dist/model/model.js';
+import { loadModel } from '../dist/model/load.js';
 import { sweep } from '../dist/sweep/sweep.js';
 import { peakBytes } from './child.mjs';
 import { timed } from './wall.mjs';

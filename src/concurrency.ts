@@ -1,4 +1,4 @@
-/** A loop over an index range with a bounded number of asynchronous steps in flight. */
+/** Asynchronous work within bounds: so many steps at once, so much memory, until it is aborted. */
 
 /**
  * Calls `step` once for each index in [from, to), starting them in ascending order. After a failure or an
@@ -32,4 +32,56 @@ export async function forEachBounded(
   await Promise.all(Array.from({ length: Math.min(inFlight, to - from) }, work));
   signal?.throwIfAborted();
   if (failedAt !== Number.POSITIVE_INFINITY) throw failure;
+}
+
+/**
+ * Something that there is a limited amount of, shared in the order of asking. What asks for all or more waits until
+ * nobody has any, and then goes alone.
+ */
+export class Budget {
+  #taken = 0;
+  readonly #waiting: { amount: number; start: () => void }[] = [];
+
+  /** @param total - in any unit, that of the amounts */
+  constructor(private readonly total: number) {}
+
+  /**
+   * Does `work` while it has `amount`. Who asked first goes first, so that a large one is not overtaken for ever.
+   * @throws what `work` throws
+   */
+  async run<T>(amount: number, work: () => T | Promise<T>): Promise<T> {
+    await new Promise<void>((start) => {
+      this.#waiting.push({ amount, start });
+      this.#startMore();
+    });
+    try {
+      return await work();
+    } finally {
+      this.#taken -= amount;
+      this.#startMore();
+    }
+  }
+
+  #startMore(): void {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      if (this.#taken > 0 && this.#taken + first.amount > this.total) return;
+      this.#taken += first.amount;
+      this.#waiting.shift();
+      first.start();
+    }
+  }
+}
+
+/**
+ * What `work` comes to, or the signal's reason as soon as it is aborted; `work` itself goes on.
+ * @throws what `work` throws, or the signal's reason
+ */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }

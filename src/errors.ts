@@ -31,7 +31,7 @@ export class CritmapError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '), options);
+    super(oneLine(message), options);
   }
 }
 
@@ -39,4 +39,25 @@ export class CritmapError extends Error {
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return text.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+/** What a file says may hold control characters, which could move a terminal's cursor or begin a second line. */
+export const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+
+/** Characters of one item of a list. */
+const LONGEST = 500;
+
+/** Some of a list, and how many more there are. */
+export function some(items: readonly string[], most = 5): string {
+  const shown = items
+    .slice(0, most)
+    .map((item) => oneLine(item.slice(0, LONGEST)))
+    .join(', ');
+  return items.length > most ? `${shown} and ${items.length - most} more` : shown;
+}
+
+/** What a file says of itself, fit to be printed: quoted, on one line, not for ever. */
+export function quoted(text: string): string {
+  const short = text.length > 100 ? `${text.slice(0, 100)}...` : text;
+  return JSON.stringify(oneLine(short));
 }

@@ -20,10 +20,11 @@ export {
   type SkippedImage,
 } from './images/index.js';
 export { modelInput } from './model/input.js';
-export { loadModel, type Model, type ModelOptions, withWeights } from './model/model.js';
-export type { LoadedWeights } from './model/overlay.js';
-export type { Comparison, ResetRule } from './native/addon.js';
+export { loadModel, type ModelOptions, withWeights } from './model/load.js';
+export type { LoadedWeights, Model } from './model/model.js';
+export type { Comparison } from './native/addon.js';
 export type { Precision } from './native/cards.js';
+export type { ResetRule } from './native/reset-rule.js';
 export type { Layer } from './onnx/layers.js';
 export { reportHtml } from './report/html.js';
 export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './resets/arrays.js';

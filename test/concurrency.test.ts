@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Budget } from '../src/images/budget.js';
+import { Budget } from '../src/concurrency.js';
 
 t.test('no more than there is is taken at once, and a larger one goes alone', async (t) => {
   const budget = new Budget(10);

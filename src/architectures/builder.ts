@@ -4,7 +4,7 @@
  * same parameters.
  */
 
-import type { ResetRule } from '../native/addon.js';
+import type { ResetRule } from '../native/reset-rule.js';
 import { elementCount } from '../onnx/tensors.js';
 import { drawFrom, type InitScheme, weightDistribution } from '../resets/initialisers.js';
 import { resetKey } from '../resets/reset.js';

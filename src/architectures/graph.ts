@@ -4,7 +4,7 @@
  * need are Constant nodes, so that the graph's stored tensors are a PyTorch model's state.
  */
 import { create } from '@bufbuild/protobuf';
-import type { ResetRule } from '../native/addon.js';
+import type { ResetRule } from '../native/reset-rule.js';
 import {
   type Attribute,
   AttributeSchema,
@@ -18,7 +18,7 @@ import {
   TensorSchema,
 } from '../onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../onnx/tensors.js';
-import { valueInfo } from '../plan/extract.js';
+import { valueInfo } from '../onnx/value-info.js';
 import { bytesOf, type Draw, type Network } from './network.js';
 
 /** TensorProto.DataType. */

@@ -4,7 +4,8 @@
  * same description gives the same bits both ways.
  */
 import { toBinary } from '@bufbuild/protobuf';
-import { native, type ResetRule } from '../native/addon.js';
+import { native } from '../native/addon.js';
+import type { ResetRule } from '../native/reset-rule.js';
 import { ModelSchema, type Model as Proto, type Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, withFloats } from '../onnx/tensors.js';
 

@@ -1,7 +1,8 @@
 /** The model that a command's options name. */
 import { buildModel } from '../architectures/build.js';
 import { CritmapError } from '../errors.js';
-import { loadModel, type Model, withWeights } from '../model/model.js';
+import { loadModel, withWeights } from '../model/load.js';
+import type { Model } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 
 export interface ModelChoice extends EndChoice {

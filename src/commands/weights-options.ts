@@ -1,7 +1,7 @@
 /** The options that say where a model's weights are from, and what `inspect` says of them. */
 import type { Options } from 'yargs';
 import { CritmapError } from '../errors.js';
-import type { LoadedWeights } from '../model/overlay.js';
+import type { LoadedWeights } from '../model/model.js';
 
 export const weightsOptions = {
   weights: {

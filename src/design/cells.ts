@@ -74,3 +74,8 @@ function matchesNothing(option: string, pattern: string, layers: readonly Layer[
     `${option} ${pattern} matches none of the ${layers.length} layers; the nearest are ${nearest.join(', ')}`,
   );
 }
+
+/** A planned cell with the proof that its reset changes the weights. */
+export interface ProvenCell extends Cell {
+  change: number | null;
+}

@@ -4,23 +4,12 @@
  */
 
 import type { Cell } from '../design/cells.js';
+import { CritmapError } from '../errors.js';
+import type { Model } from '../model/model.js';
 import type { Comparison } from '../native/addon.js';
 import type { Precision } from '../native/cards.js';
-import type { EngineImages } from '../native/engine.js';
 import type { ResetContext } from '../resets/reset.js';
-
-/** Consecutive images of the sample, decoded. */
-export interface Chunk {
-  /** Position among the sample's chunks. */
-  index: number;
-  count: number;
-  /** count x C x H x W floats, or pixels; row-major. */
-  images: EngineImages;
-  height: number;
-  width: number;
-  /** One class index per image, when there are labels. */
-  labels: Int32Array | undefined;
-}
+import type { Chunk } from './chunk.js';
 
 /** Where an engine puts results, each as soon as it is complete. */
 export interface ResultSink {
@@ -60,4 +49,15 @@ export interface EngineOptions {
   precision?: Precision | undefined;
   /** Opening rejects with its reason soon after it aborts. */
   signal?: AbortSignal | undefined;
+}
+
+/** A graph that does not say how many classes it has shows it here first. */
+export function refuseLabels(model: Model, labels: Int32Array | undefined, classes: number): void {
+  const highest = labels?.reduce((most, label) => Math.max(most, label), 0) ?? 0;
+  if (highest >= classes) {
+    throw new CritmapError(
+      'ERR_IMAGES',
+      `the labels go up to ${highest}, ${model.file.path} has only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
+    );
+  }
 }

@@ -8,13 +8,15 @@ import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import type { Comparison } from '../native/addon.js';
 import { cudnnSearch } from '../native/cards.js';
-import { nativeEngine, onnxruntimeLibrary, rowColumns } from '../native/engine.js';
+import { onnxruntimeLibrary, rowColumns } from '../native/engine.js';
+import { nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
 import { planProblem, planSweep, type SweepPlan } from '../plan/plan-sweep.js';
+import type { Chunk } from './chunk.js';
 import { imagesOf } from './chunk.js';
-import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
-import { refuseLabels } from './reference.js';
+import type { Engine, EngineOptions, ResultSink } from './engine.js';
+import { refuseLabels } from './engine.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
 export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {

@@ -11,8 +11,9 @@ import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { sessionOf } from '../onnx/file.js';
 import { resetLayer } from '../resets/reset.js';
+import type { Chunk } from './chunk.js';
 import { floatsOf } from './chunk.js';
-import type { Chunk, Engine, EngineOptions, ResultSink } from './engine.js';
+import { type Engine, type EngineOptions, type ResultSink, refuseLabels } from './engine.js';
 
 export async function openReferenceEngine(model: Model, options: EngineOptions): Promise<Engine> {
   // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
@@ -66,17 +67,6 @@ async function openSession(
     throw new CritmapError('ERR_MODEL', `ONNX Runtime cannot load ${model.file.path}: ${messageOf(error)}`, {
       cause: error,
     });
-  }
-}
-
-/** A graph that does not say how many classes it has shows it here first. */
-export function refuseLabels(model: Model, labels: Int32Array | undefined, classes: number): void {
-  const highest = labels?.reduce((most, label) => Math.max(most, label), 0) ?? 0;
-  if (highest >= classes) {
-    throw new CritmapError(
-      'ERR_IMAGES',
-      `the labels go up to ${highest}, ${model.file.path} has only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
-    );
   }
 }
 

@@ -35,3 +35,42 @@ export function cannotWrite(path: string, error: unknown): CritmapError {
   const text = [writeReason(error), ...(remedy ? [remedy] : [])].join('; ');
   return new CritmapError('ERR_RUN', `cannot write ${path}: ${text}`, { cause: error });
 }
+
+const NEEDS_MEMORY = 'close other programs or give the machine more memory';
+const NO_MEMORY_CODES = ['ENOMEM', 'ERR_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED'];
+const NO_FILES_CODES = ['EMFILE', 'ENFILE'];
+const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
+  ENOENT: ['does not exist', 'check the path'],
+  ENOTDIR: ['does not exist (part of the path is a file)', 'check the path'],
+  EACCES: ['permission denied', 'make it readable for this user'],
+  EPERM: ['permission denied', 'make it readable for this user'],
+  EISDIR: ['is a folder, not a file', 'give the file'],
+  ELOOP: ['is a symbolic link to itself', 'remove the link'],
+  ENAMETOOLONG: ['has too long a path', 'check the path'],
+  EMFILE: ['too many files are open', 'raise the limit (ulimit -n)'],
+  ENFILE: ['too many files are open', 'close other programs'],
+  ENOMEM: ['there is not enough memory', NEEDS_MEMORY],
+  EIO: ['the disk reports an error', 'copy it elsewhere and check the disk'],
+};
+/** Why a file operation failed, and what to do. */
+export function fileProblem(thrown: unknown): [problem: string, remedy: string] {
+  if (lacksMemory(thrown)) return FILE_ERRORS.ENOMEM!;
+  const code = (thrown as NodeJS.ErrnoException | null)?.code ?? '';
+  return FILE_ERRORS[code] ?? [`cannot be read (${messageOf(thrown)})`, 'check the file and try again'];
+}
+
+/** Whether something failed because the machine had no more memory, which is not the image's fault. */
+export function lacksMemory(thrown: unknown): boolean {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (NO_MEMORY_CODES.includes((error as NodeJS.ErrnoException).code ?? '')) return true;
+    // V8's and libvips' own, which have no code.
+    if (/^Array buffer allocation failed|\bout of memory\b/i.test(error.message)) return true;
+  }
+  return false;
+}
+
+/** Whether something failed for what the machine had too little of, whatever image was being read. */
+export function isTheMachines(thrown: unknown): boolean {
+  const code = (thrown as NodeJS.ErrnoException | null | undefined)?.code ?? '';
+  return NO_FILES_CODES.includes(code) || lacksMemory(thrown);
+}

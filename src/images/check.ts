@@ -5,8 +5,9 @@
 import { availableParallelism } from 'node:os';
 import { forEachBounded } from '../concurrency.js';
 import { CritmapError } from '../errors.js';
+import { isTheMachines } from '../files/problems.js';
 import type { Crops } from './crops.js';
-import { ImageError, isTheMachines } from './input-error.js';
+import { ImageError } from './input-error.js';
 
 /** Enough to keep libuv's threads busy with decoding while others wait for the disk. */
 export const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);

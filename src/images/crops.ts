@@ -7,8 +7,9 @@ import { CritmapError } from '../errors.js';
 import type { ImageCache } from './cache/index.js';
 import { decodingError, imageError } from './input-error.js';
 import type { Fit } from './pixels/fit.js';
+import type { InputShape, Pixels } from './pixels/pixels.js';
 import { readPlainJpeg } from './pixels/read-image.js';
-import type { ImageSource, InputShape, Pixels } from './sources/source.js';
+import type { ImageSource } from './sources/source.js';
 
 export class Crops {
   /** Memory for crops, used again and again: new one costs as much as filling it. */

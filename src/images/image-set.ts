@@ -7,7 +7,7 @@ import { forEachBounded } from '../concurrency.js';
 import { type BadImage, badImagesError, checkImages, IN_FLIGHT, type ProgressOf } from './check.js';
 import type { Crops } from './crops.js';
 import { type NormalizeTable, normalize, normalizeTable } from './pixels/normalize.js';
-import type { InputShape, Pixels } from './sources/source.js';
+import type { InputShape, Pixels } from './pixels/pixels.js';
 import type { ImageTransform } from './transform.js';
 
 /** An image that was left out of the sample, because it cannot be read or decoded. */

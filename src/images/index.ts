@@ -25,7 +25,7 @@ import { type ImageTransform, planTransform } from './transform.js';
 export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
 export type { ImageSet, SkippedImage } from './image-set.js';
 export type { ImageOptions, Normalization, Resizing } from './options.js';
-export type { InputShape } from './sources/source.js';
+export type { InputShape } from './pixels/pixels.js';
 export type { ImageTransform } from './transform.js';
 
 const DEFAULT_IMAGES = 1000;

@@ -1,7 +1,7 @@
 /** What the caller may ask of an image source, and the checks that need no source. */
 import { RESAMPLE_FILTERS, type ResampleFilter } from '../native/addon.js';
 import { optionError } from './input-error.js';
-import type { InputShape } from './sources/source.js';
+import type { InputShape } from './pixels/pixels.js';
 
 /** Per channel, in units of pixel / 255: what is subtracted, and what the rest is divided by. */
 export interface Normalization {

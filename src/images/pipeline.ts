@@ -5,8 +5,8 @@ import { native } from '../native/addon.js';
 import { version } from '../version.js';
 import { DECODING_REVISION, loadSharp } from './pixels/decode.js';
 import type { Fit } from './pixels/fit.js';
+import type { InputShape } from './pixels/pixels.js';
 import { readImage } from './pixels/read-image.js';
-import type { InputShape } from './sources/source.js';
 import type { ImageTransform } from './transform.js';
 
 /** What makes an image of any size the model's size. */

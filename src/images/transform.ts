@@ -2,7 +2,8 @@
 import type { ResampleFilter } from '../native/addon.js';
 import { imageError, optionError } from './input-error.js';
 import type { ImageOptions } from './options.js';
-import type { ImageSource, InputShape } from './sources/source.js';
+import type { InputShape } from './pixels/pixels.js';
+import type { ImageSource } from './sources/source.js';
 
 /** What is done to pixels between decoding and the model, as recorded with a run. */
 export type ImageTransform =

@@ -2,9 +2,11 @@
  * Which tensor of which checkpoint becomes which parameter of a model. A later file's tensor takes the place of an
  * earlier one's, so that a linear head can follow its backbone.
  */
+
+import { some } from '../errors.js';
 import type { Contents } from '../weights/checkpoint-file.js';
 import { isSame, type StoredTensor } from '../weights/stored-tensor.js';
-import { some, weightsError } from '../weights/weights-error.js';
+import { weightsError } from '../weights/weights-error.js';
 import type { ModelParameter } from './parameters.js';
 import { byNames, findScopes, fits, rivalOf, type Scope } from './scope.js';
 

@@ -1,16 +1,14 @@
 /** A trained model, ready to be swept: its file, what it takes and gives, and its layers. */
 import { basename } from 'node:path';
-import { CritmapError, messageOf } from '../errors.js';
-import { type OnnxFile, readOnnx } from '../onnx/file.js';
+import { CritmapError, messageOf, some } from '../errors.js';
+import type { OnnxFile } from '../onnx/file.js';
 import { indexGraph } from '../onnx/graph.js';
 import { type ModelIo, modelIo } from '../onnx/io.js';
 import { findLayers, type Layer } from '../onnx/layers.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
-import { chooseEnds, type EndChoice } from '../onnx/passes/ends.js';
+import { chooseEnds } from '../onnx/passes/ends.js';
 import { floats } from '../onnx/tensors.js';
 import { doubtsOf } from '../onnx/warnings.js';
-import { some } from '../weights/weights-error.js';
-import { type LoadedWeights, overlay } from './overlay.js';
 
 export interface Model {
   /** The name given, else that of the first checkpoint or of the file without its ending, or the architecture's. */
@@ -31,63 +29,8 @@ export interface Model {
   values(tensor: string): Float32Array;
 }
 
-export interface ModelOptions extends EndChoice {
-  name?: string;
-  /** Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts. */
-  weights?: readonly string[];
-  /** Load what fits of them, where otherwise every parameter must be there and nothing else. */
-  allowPartial?: boolean;
-}
-
-/**
- * Reads an ONNX model, finds its layers and, if asked to, puts the weights of checkpoints in place of its own. No
- * file is ever written to.
- *
- * @param path an `.onnx` file; external data is read from beside it
- * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images;
- *   `ERR_WEIGHTS`: a checkpoint cannot be read, or does not fit the model
- */
-export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
-  const model = modelOf(await readOnnx(path, options), options.name);
-  return options.weights?.length ? withWeights(model, options.weights, options) : model;
-}
-
-/**
- * The same graph with the weights of checkpoints. The model given keeps its own; what is told of it, its name if it
- * was given one, and the weights that it has from earlier checkpoints, where these files have none, stay.
- *
- * @throws CritmapError (ERR_WEIGHTS) when a checkpoint cannot be read, or does not fit the model
- */
-export async function withWeights(
-  model: Model,
-  paths: readonly string[],
-  options: Pick<ModelOptions, 'allowPartial' | 'name'> = {},
-): Promise<Model> {
-  const { file, weights, sha256, warnings } = await overlay(model, paths, options);
-  const isNamed = model.weights !== null || model.name !== defaultName(model);
-  const name = options.name ?? (isNamed ? model.name : baseName(paths[0]!));
-  const loaded = new Set(weights.mapping.map(({ tensor }) => tensor));
-  const builtIn = model.builtIn && { ...model.builtIn, random: without(model.builtIn.random, loaded) };
-  const made = { ...modelOf(file, name), sha256, weights, builtIn };
-  const stale = randomWarning(model);
-  const told = [
-    ...randomWarning(made),
-    ...model.warnings.filter((warning) => !stale.includes(warning)),
-    ...made.warnings,
-    ...warnings,
-  ];
-  return { ...made, warnings: [...new Set(told)] };
-}
-
-const without = (all: ReadonlySet<string>, some: ReadonlySet<string>) =>
-  new Set([...all].filter((one) => !some.has(one)));
-
-const defaultName = ({ file, builtIn }: Pick<Model, 'file' | 'builtIn'>) =>
+export const defaultName = ({ file, builtIn }: Pick<Model, 'file' | 'builtIn'>) =>
   builtIn?.architecture ?? basename(file.path).replace(/\.onnx$/i, '');
-
-/** Of a checkpoint, without `.pth.tar` and the like. */
-const baseName = (path: string) =>
-  basename(path).replace(/(?<=.)(\.(pth|pt|ckpt|bin|tar|th|pkl|safetensors))+$/i, '');
 
 /** Said of a built-in architecture as long as some of its parameters are random draws. */
 export function randomWarning({
@@ -149,4 +92,38 @@ function readable(path: string, proto: Tensor): Float32Array {
   } catch (cause) {
     throw new CritmapError('ERR_MODEL', `${path}: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** What was loaded from where; of a model that had weights of checkpoints before, also what is left of those. */
+export interface LoadedWeights {
+  files: {
+    path: string;
+    format: string;
+    /** Of the whole file, in hex. */
+    sha256: string;
+    /** The dict and the prefix in it, in words. */
+    place: string;
+  }[];
+  /** In the model's order. */
+  mapping: {
+    /** PyTorch's name in the model. */
+    parameter: string;
+    /** The graph's stored tensor. */
+    tensor: string;
+    /** PyTorch's shape. */
+    shape: readonly number[];
+    /** Position in `files`. */
+    file: number;
+    /** The name in that file. */
+    key: string;
+    /** PyTorch's name of the element type that became float32. */
+    type: string;
+    transposed: boolean;
+  }[];
+  /** Parameters that no file has. */
+  missing: readonly string[];
+  /** Tensors that the model does not have, with their file's position. */
+  unexpected: readonly { file: number; key: string }[];
+  /** Parameters whose tensor has another shape or type, in words. */
+  misfit: readonly string[];
 }

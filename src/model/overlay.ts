@@ -1,47 +1,14 @@
 /** A model with the weights of checkpoints in place of its own. Its graph stays, and no file is written to. */
 import { createHash } from 'node:crypto';
+import { some } from '../errors.js';
 import { type OnnxFile, replaceTensors } from '../onnx/file.js';
-import { transpose } from '../transpose.js';
+import { transpose } from '../onnx/tensors.js';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.js';
 import { readFloats } from '../weights/stored-tensor.js';
-import { some, weightsError } from '../weights/weights-error.js';
+import { weightsError } from '../weights/weights-error.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
-import type { Model } from './model.js';
+import type { LoadedWeights, Model } from './model.js';
 import { type ModelParameter, parametersOf } from './parameters.js';
-
-/** What was loaded from where; of a model that had weights of checkpoints before, also what is left of those. */
-export interface LoadedWeights {
-  files: {
-    path: string;
-    format: string;
-    /** Of the whole file, in hex. */
-    sha256: string;
-    /** The dict and the prefix in it, in words. */
-    place: string;
-  }[];
-  /** In the model's order. */
-  mapping: {
-    /** PyTorch's name in the model. */
-    parameter: string;
-    /** The graph's stored tensor. */
-    tensor: string;
-    /** PyTorch's shape. */
-    shape: readonly number[];
-    /** Position in `files`. */
-    file: number;
-    /** The name in that file. */
-    key: string;
-    /** PyTorch's name of the element type that became float32. */
-    type: string;
-    transposed: boolean;
-  }[];
-  /** Parameters that no file has. */
-  missing: readonly string[];
-  /** Tensors that the model does not have, with their file's position. */
-  unexpected: readonly { file: number; key: string }[];
-  /** Parameters whose tensor has another shape or type, in words. */
-  misfit: readonly string[];
-}
 
 type Mapping = LoadedWeights['mapping'][number];
 

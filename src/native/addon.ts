@@ -7,62 +7,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CritmapError, messageOf } from '../errors.js';
 import type { NativeEngine, NativeRuntime } from './engine.js';
-
-/**
- * How the elements of a parameter are numbered and scaled. Random values belong to an element's *logical*
- * index, PyTorch's (output channel first), so a Gemm stored transposed gets the same reset as one that is not.
- */
-export interface Layout {
-  /** Number of output channels. */
-  channels: number;
-  /** Stored elements between two neighbouring output channels (rows `[out, ...]`: the length of a row). */
-  inner: number;
-  /** Storage is `[rest, channels]` (`inner` must be 1) while the logical order is `[channels, rest]`. */
-  transposed?: boolean;
-}
-
-/**
- * The element order that ONNX Runtime's convolutions want on processors with vectors: `[outputs, inputs, kernel]`
- * stored as `[outputs / block][inputs / inputBlock][kernel][inputBlock][block]`, what is past the last channel zero.
- */
-export interface Blocked {
-  outputs: number;
-  /** Of one group. */
-  inputs: number;
-  /** Elements of one kernel. */
-  kernel: number;
-  block: number;
-  /** `block`, or 1. */
-  inputBlock: number;
-}
-
-/**
- * What a reset does to every element of a parameter; `key` seeds Philox4x32-10 (64 bits). Numbers are rounded to
- * float32 and must be finite.
- */
-export type ResetRule =
-  /** On [low, high): 24 bits, the float below `high` where rounding would reach it; `low` if the two are equal. */
-  | { kind: 'uniform'; low: number; high: number; key: bigint }
-  /** The quantile of 32 random bits, within 1e-6 of it: |z| is at most 6.34. */
-  | { kind: 'normal'; mean: number; std: number; key: bigint }
-  /**
-   * Normal(mean, std) conditioned on [low, high] (absolute bounds, as torch.nn.init.trunc_normal_). RangeError where
-   * less than 2 % of the normals fall into the interval.
-   */
-  | { kind: 'trunc-normal'; mean: number; std: number; low: number; high: number; key: bigint }
-  | { kind: 'constant'; value: number }
-  /** Permute the elements that are in the target, all permutations equally likely; needs 24 bytes per element. */
-  | { kind: 'shuffle'; key: bigint }
-  /** (1 - alpha) * donor + alpha * target; the donor's elements are stored in the target's order. */
-  | { kind: 'interpolate'; donor: Float32Array; alpha: number }
-  /** target + std * Normal(0, 1). */
-  | { kind: 'noise'; std: number; key: bigint };
-
-export interface ResetOptions {
-  layout?: Layout;
-  /** One factor per output channel, applied to the new value; needs `layout`. */
-  factor?: Float32Array;
-}
+import type { Blocked, ResetOptions, ResetRule } from './reset-rule.js';
 
 /** Per-image comparison of two N x C logit blocks; every array has N entries. */
 export interface Comparison {

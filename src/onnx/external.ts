@@ -6,7 +6,7 @@ import type { Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
 import { CritmapError } from '../errors.js';
-import { fileProblem } from '../images/input-error.js';
+import { fileProblem } from '../files/problems.js';
 import { kindOf } from '../weights/checkpoint.js';
 import { fill } from './fill.js';
 import type { Tensor } from './onnx_pb.js';

@@ -1,8 +1,10 @@
 /** What a model takes and gives: the image input and the logits, with their shapes. */
 import { CritmapError } from '../errors.js';
 import type { OnnxFile } from './file.js';
-import { type Ends, type Size, shapeOf, shapeText } from './passes/ends.js';
+import type { Ends } from './passes/ends.js';
 import { FLOAT, typeName } from './tensors.js';
+import type { Size } from './value-info.js';
+import { shapeOf, shapeText } from './value-info.js';
 
 export interface ModelIo {
   input: string;

@@ -4,7 +4,7 @@
  * parameter; a standardised weight's layer has the tensor that is standardised.
  */
 import { CritmapError } from '../errors.js';
-import type { Layout } from '../native/addon.js';
+import type { Layout } from '../native/reset-rule.js';
 import type { OnnxFile } from './file.js';
 import { attributeInt, type GraphIndex, type Origin, onlyConsumer, originOf } from './graph.js';
 import { moduleName } from './names.js';

@@ -5,27 +5,10 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { isLarge, leftOut } from '../onnx/apart.js';
 import { readsOf } from '../onnx/graph.js';
-import {
-  type Graph,
-  GraphSchema,
-  ModelSchema,
-  type Node,
-  Shape_DimensionSchema,
-  ShapeSchema,
-  type Tensor,
-  Type_TensorTypeSchema,
-  TypeSchema,
-  type ValueInfo,
-  ValueInfoSchema,
-} from '../onnx/onnx_pb.js';
+import { type Graph, GraphSchema, ModelSchema, type Node, type Tensor } from '../onnx/onnx_pb.js';
+import { type TensorShape, valueInfo } from '../onnx/value-info.js';
 import type { Dataflow } from './dataflow.js';
 import type { Source } from './source.js';
-
-/** Element type (TensorProto.DataType) and dimensions of a tensor, the batch included. */
-export interface TensorShape {
-  type: number;
-  dims: readonly number[];
-}
 
 export interface Part {
   /** In topological order. */
@@ -91,15 +74,4 @@ export function extract(
     output: part.outputs.map((name) => valueInfo(name, shapeOf(name))),
   });
   return { bytes: toBinary(ModelSchema, { ...source.proto, metadataProps: [], graph }), shared };
-}
-
-/** A graph input or output with a fixed shape. */
-export function valueInfo(name: string, { type, dims }: TensorShape): ValueInfo {
-  const dim = dims.map((size) => create(Shape_DimensionSchema, { dimValue: BigInt(size) }));
-  return create(ValueInfoSchema, {
-    name,
-    type: create(TypeSchema, {
-      tensorType: create(Type_TensorTypeSchema, { elemType: type, shape: create(ShapeSchema, { dim }) }),
-    }),
-  });
 }

@@ -14,8 +14,9 @@ import { ElementType } from '../native/engine.js';
 import { capturedNames } from '../onnx/graph.js';
 import { AttributeSchema, type Graph, type Node, NodeSchema } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
+import type { TensorShape } from '../onnx/value-info.js';
 import { type Dataflow, isDynamic, type Step } from './dataflow.js';
-import type { Part, TensorShape } from './extract.js';
+import type { Part } from './extract.js';
 
 const FLOAT16 = ElementType.float16;
 

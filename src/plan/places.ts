@@ -4,7 +4,8 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../model/model.js';
-import { type Blocked, native } from '../native/addon.js';
+import { native } from '../native/addon.js';
+import type { Blocked } from '../native/reset-rule.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';

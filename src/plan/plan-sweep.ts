@@ -4,11 +4,12 @@ import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
-import { type ResetContext, replacedTensors } from '../resets/reset.js';
+import type { ResetContext } from '../resets/reset.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
 import { optimisedSource } from './optimised.js';
 import { type Compiled, type CompileInput, compile } from './program.js';
+import { replacedTensors } from './replaced.js';
 import type { ImageSize } from './shapes.js';
 import { ownSource, type Source } from './source.js';
 

@@ -11,8 +11,9 @@ import { ElementType, onnxruntimeLibrary } from '../native/engine.js';
 import { encoded, isLarge } from '../onnx/apart.js';
 import { type Graph, ModelSchema, type Model as Proto, ValueInfoSchema } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
+import type { TensorShape } from '../onnx/value-info.js';
+import { valueInfo } from '../onnx/value-info.js';
 import type { Dataflow } from './dataflow.js';
-import { type TensorShape, valueInfo } from './extract.js';
 import type { Source } from './source.js';
 
 export interface ImageSize {

@@ -3,7 +3,7 @@
  * runtime makes of it for this processor (optimised.ts).
  */
 import type { Model } from '../model/model.js';
-import type { Blocked } from '../native/addon.js';
+import type { Blocked } from '../native/reset-rule.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
 import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
 import { withFloats } from '../onnx/tensors.js';

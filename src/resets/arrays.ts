@@ -1,6 +1,7 @@
 /** The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks. */
 import type { NdArray } from 'ndarray';
-import { type Comparison, native, type ResetRule } from '../native/addon.js';
+import { type Comparison, native } from '../native/addon.js';
+import type { ResetRule } from '../native/reset-rule.js';
 import { drawFrom, type InitScheme, initSchemes, weightDistribution } from './initialisers.js';
 import { resetKey } from './reset.js';
 

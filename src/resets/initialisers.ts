@@ -3,7 +3,7 @@
  * modules' `reset_parameters`). Fans are PyTorch's: groups are not considered.
  */
 
-import type { Layout, ResetRule } from '../native/addon.js';
+import type { Layout, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
 
 export const initSchemes = [

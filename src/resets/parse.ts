@@ -1,6 +1,7 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from '../errors.js';
-import { loadModel, type Model, randomWarning, withWeights } from '../model/model.js';
+import { loadModel, withWeights } from '../model/load.js';
+import { type Model, randomWarning } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { type Reset, resetForms } from './reset.js';

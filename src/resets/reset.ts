@@ -3,12 +3,12 @@
  * every tensor that changes, and proves that something did change.
  */
 import { createHash } from 'node:crypto';
-import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
-import { native, type ResetRule } from '../native/addon.js';
+import { native } from '../native/addon.js';
+import type { ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
-import { transpose } from '../transpose.js';
+import { transpose } from '../onnx/tensors.js';
 import {
   biasDistribution,
   drawFrom,
@@ -95,22 +95,6 @@ export function parameterResets(
     resets.push({ parameter, rule, ...(matched && { factor: factor() }) });
   }
   return resets;
-}
-
-/** The tensors of every layer's own that some cell replaces, in the order weight, bias. */
-export function replacedTensors(
-  model: Model,
-  cells: readonly Pick<Cell, 'layer' | 'reset' | 'trial'>[],
-  context: ResetContext,
-): Map<Layer, string[]> {
-  const replaced = new Map<Layer, Set<string>>();
-  for (const { layer, reset, trial } of cells) {
-    const tensors = replaced.get(layer) ?? new Set<string>();
-    for (const { parameter } of parameterResets(model, layer, reset, trial, context))
-      tensors.add(parameter.tensor);
-    replaced.set(layer, tensors);
-  }
-  return new Map([...replaced].map(([layer, tensors]) => [layer, [...tensors]]));
 }
 
 /** The values of a BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */

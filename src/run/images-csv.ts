@@ -1,6 +1,7 @@
 /** `images.csv` of a run: which images were used, in order, with their labels and the SHA-256 of their content. */
+
+import { csvField } from '../files/csv.js';
 import type { ImageSet } from '../images/index.js';
-import { csvField } from './summary-csv.js';
 
 /** @throws CritmapError ERR_IMAGES when an image cannot be read, if the images have not been checked before */
 export async function imagesCsv(images: ImageSet): Promise<string> {

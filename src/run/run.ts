@@ -2,15 +2,16 @@
  * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
  * from it. Whole files are replaced atomically; one process at a time writes to a run.
  */
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
+import { replaceFile } from '../files/replace.js';
 import { type Finished, Journal } from './journal.js';
+import { lock } from './lock.js';
 
 const identity = z.object({
   model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
@@ -87,7 +88,7 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
       `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
     );
   }
-  const unlock = await lock(directory);
+  const unlock = await lock(join(directory, files.lock));
   try {
     const { journal, finished } = await Journal.open(path(files.journal));
     const write = (name: string, text: string) => replaceFile(path(name), text);
@@ -171,87 +172,5 @@ function refuseOther(directory: string, earlier: RunInfo, wanted: RunIdentity): 
       'ERR_RUN',
       `${directory} holds another run (${differences.join('; ')}); choose another directory for --out, or repeat that command to go on with it`,
     );
-  }
-}
-
-/** Takes the directory for this process; a lock whose process is gone (kill -9) is taken over. */
-async function lock(directory: string): Promise<() => Promise<void>> {
-  const path = join(directory, files.lock);
-  const start = await startOf(process.pid);
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), start });
-  for (let attempt = 0; ; attempt++) {
-    const made = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => error);
-    if (!(made instanceof Error)) {
-      const release = () => rm(path, { force: true });
-      try {
-        await made.writeFile(mine).finally(() => made.close());
-        return release;
-      } catch (error) {
-        // A full disk has a place for its name and none for its content.
-        await release().catch(() => {});
-        throw cannotWrite(directory, error);
-      }
-    }
-    if (made.code !== 'EEXIST') throw cannotWrite(directory, made);
-    const holder = await holderOf(path);
-    if (attempt > 0 || (holder && (await isAlive(holder)))) {
-      throw new CritmapError(
-        'ERR_RUN',
-        `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
-      );
-    }
-    await rm(path, { force: true });
-  }
-}
-
-const holder = z.object({
-  pid: z.number().int().positive(),
-  host: z.string(),
-  /** When the process started, in the kernel's count; tells it from a later one of the same number. */
-  start: z.string().nullable().default(null),
-});
-type Holder = z.infer<typeof holder>;
-
-async function holderOf(path: string): Promise<Holder | undefined> {
-  try {
-    return holder.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-async function isAlive({ pid, host, start }: Holder): Promise<boolean> {
-  // Another machine's processes cannot be asked; the person decides.
-  if (host !== hostname()) return true;
-  if (start !== null && start !== (await startOf(pid))) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Linux tells when a process started; elsewhere, and for a process that is gone, null. */
-async function startOf(pid: number): Promise<string | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The 22nd field; the second, the program's name, may itself hold spaces and ends at the last parenthesis.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw cannotWrite(path, error);
   }
 }

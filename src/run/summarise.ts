@@ -1,15 +1,10 @@
 /** From finished chunks to `summary.json` and `results.csv`. Pure: the same chunks give the same bytes. */
 
-import type { Cell } from '../design/cells.js';
+import type { ProvenCell } from '../design/cells.js';
 import { average, estimateShare, type TrialSums } from '../statistics/intervals.js';
 import { type ChunkSums, type Finished, total } from './journal.js';
 import type { RunIdentity } from './run.js';
 import type { Estimate, LayerSummary, Summary, TrialSummary } from './summary.js';
-
-/** A planned cell with the proof that its reset changes the weights. */
-export interface ProvenCell extends Cell {
-  change: number | null;
-}
 
 export function summarise(
   identity: RunIdentity,

@@ -2,9 +2,8 @@
  * `summary.csv`: one row per layer and reset, the same columns for every model. Numbers keep their shortest
  * exact form, null is an empty field, quoting follows RFC 4180; lines end in \n, as in `results.csv`.
  */
+import { csvField, type Field } from '../files/csv.js';
 import type { LayerSummary, Summary } from './summary.js';
-
-type Field = string | number | null;
 
 const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) => Field])[] = [
   ['layer', (layer) => layer.layer],
@@ -35,13 +34,6 @@ const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) =>
   ['loss', (layer) => layer.loss],
   ['recovered', (layer) => layer.recovered],
 ];
-
-/** One field, quoted where RFC 4180 asks for it. */
-export function csvField(value: Field): string {
-  if (value === null) return '';
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 /**
  * The summary as CSV text with a header line.

@@ -2,11 +2,10 @@
  * The proof that every reset of a sweep changes something, before any inference: one that does not must not cost
  * hours first. Resets run on the thread pool, several at once as far as their memory allows.
  */
-import { forEachBounded } from '../concurrency.js';
-import type { Cell } from '../design/cells.js';
+import { Budget, forEachBounded } from '../concurrency.js';
+import type { Cell, ProvenCell } from '../design/cells.js';
 import type { Model } from '../model/model.js';
 import { type Reset, type ResetContext, resetLayer } from '../resets/reset.js';
-import type { ProvenCell } from '../run/summarise.js';
 
 /** As many as libuv's thread pool has threads, unless the user asks for fewer. */
 const AT_ONCE = 4;
@@ -26,28 +25,28 @@ export async function proveCells(
   signal?: AbortSignal,
 ): Promise<ProvenCell[]> {
   const changes = new Array<number | null>(cells.length).fill(null);
-  const memory = new Memory(MOST_BYTES);
+  const memory = new Budget(MOST_BYTES);
   // Memory that has been written before: the kernel takes longer to hand out new pages than resets to fill them.
   const written: Float32Array[] = [];
   const prove = async (i: number) => {
     const { layer, reset, trial } = cells[i]!;
-    const release = await memory.take(layer.parameters * bytesHeld(reset));
-    let room = written.pop() ?? new Float32Array();
-    if (room.length < layer.parameters) room = new Float32Array(layer.parameters);
-    let used = 0;
-    const copy = (values: Float32Array) => {
-      const place = room.subarray(used, used + values.length);
-      place.set(values);
-      used += values.length;
-      return place;
-    };
-    try {
-      signal?.throwIfAborted();
-      changes[i] = (await resetLayer(model, layer, reset, trial, context, copy)).change;
-    } finally {
-      written.push(room);
-      release();
-    }
+    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+      let room = written.pop() ?? new Float32Array();
+      if (room.length < layer.parameters) room = new Float32Array(layer.parameters);
+      let used = 0;
+      const copy = (values: Float32Array) => {
+        const place = room.subarray(used, used + values.length);
+        place.set(values);
+        used += values.length;
+        return place;
+      };
+      try {
+        signal?.throwIfAborted();
+        changes[i] = (await resetLayer(model, layer, reset, trial, context, copy)).change;
+      } finally {
+        written.push(room);
+      }
+    });
   };
   await forEachBounded(0, cells.length, Math.min(AT_ONCE, context.threads), prove, signal);
   return cells.map((cell, i) => ({ ...cell, change: changes[i] ?? null }));
@@ -56,35 +55,4 @@ export async function proveCells(
 /** Per element: the new values and the addon's copy of them, of a donor, and of the order when shuffling. */
 function bytesHeld({ kind }: Reset): number {
   return kind === 'shuffle' ? 32 : kind === 'interpolate' ? 12 : 8;
-}
-
-/** Bytes to be had in turn: whoever came first is served first. */
-class Memory {
-  readonly #waiting: { bytes: number; start: () => void }[] = [];
-  #free: number;
-
-  constructor(private readonly all: number) {
-    this.#free = all;
-  }
-
-  /** Resolves when there is enough, with what gives it back. */
-  take(wanted: number): Promise<() => void> {
-    const bytes = Math.min(wanted, this.all);
-    return new Promise((resolve) => {
-      const give = () => {
-        this.#free += bytes;
-        this.#serve();
-      };
-      this.#waiting.push({ bytes, start: () => resolve(give) });
-      this.#serve();
-    });
-  }
-
-  #serve(): void {
-    for (let next = this.#waiting[0]; next && next.bytes <= this.#free; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#free -= next.bytes;
-      next.start();
-    }
-  }
 }

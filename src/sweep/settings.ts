@@ -1,15 +1,11 @@
 /** What a sweep is asked for: its options, their defaults, and what of them decides the numbers. */
 import { availableParallelism } from 'node:os';
-import { chunkSize } from '../engines/chunk.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
-import type { Model } from '../model/model.js';
-import { native } from '../native/addon.js';
-import { computingOn, cudnnSearch, deviceName, type Precision } from '../native/cards.js';
+import { computingOn, cudnnSearch, type Precision } from '../native/cards.js';
 import { type InitScheme, initSchemes } from '../resets/initialisers.js';
 import type { Reset } from '../resets/reset.js';
-import { files, type RunIdentity, type RunInfo } from '../run/run.js';
-import { onnxruntimeVersion, version } from '../version.js';
+import { chunkSize } from './chunks-ahead.js';
 import type { Progress } from './progress.js';
 
 export interface SweepOptions {
@@ -180,88 +176,4 @@ export function chunksAtOnce({
   if (engine === 'reference') return 1;
   const workers = cards ? cards.length * CARD_DEPTH : threads;
   return 1 + Math.ceil(workers / Math.ceil(chunk / batch));
-}
-
-/** What must be the same for a run to be continued. */
-export async function identityOf(
-  model: Model,
-  images: ImageSet,
-  settings: Settings,
-  signal?: AbortSignal,
-): Promise<RunIdentity> {
-  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
-  return {
-    model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
-    data: {
-      source: images.source,
-      images: images.count,
-      fingerprint: await images.fingerprint(signal),
-      transform: images.transform,
-    },
-    options: {
-      reset: resets.map((reset) => reset.label),
-      // A label names a donor's file; the file may have changed since.
-      donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.sha256] : [])),
-      init,
-      norm,
-      trials,
-      seed,
-      layers,
-      exclude,
-      confidence,
-      engine,
-      batch,
-      ...(settings.cards !== undefined && { device: 'cuda' }),
-      precision: settings.precision,
-      input: model.io.input,
-      output: model.io.output,
-      // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
-      critmap: version,
-      onnxruntime: onnxruntimeVersion(),
-    },
-  };
-}
-
-/** The description that goes to `run.json`. */
-export function infoOf(
-  model: Model,
-  images: ImageSet,
-  identity: RunIdentity,
-  cells: number,
-  settings: Settings,
-  earlier: RunInfo | null,
-): RunInfo {
-  const now = new Date().toISOString();
-  return {
-    version: 1,
-    critmap: version,
-    status: 'running',
-    started: earlier?.started ?? now,
-    updated: now,
-    seconds: earlier?.seconds ?? 0,
-    ...identity,
-    cells,
-    environment: {
-      model: model.file.path,
-      ...(model.weights && { weights: model.weights.files }),
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-      onnxruntime: onnxruntimeVersion(),
-      device: deviceName(settings.cards),
-      ...(settings.cards && {
-        cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
-        cudnnSearch: settings.cudnnSearch,
-      }),
-      path: native().info().path,
-      threads: settings.threads,
-    },
-    waitedSeconds: earlier?.waitedSeconds ?? 0,
-    warnings: earlier?.warnings ?? [],
-    sample: {
-      file: files.images,
-      seed: images.dataSeed,
-      total: images.total,
-      skipped: [...images.skipped],
-    },
-  };
 }

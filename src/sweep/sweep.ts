@@ -3,10 +3,9 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-import { setMaxListeners } from 'node:events';
+
+import type { ProvenCell } from '../design/cells.js';
 import { planCells, selectLayers } from '../design/cells.js';
-import { ChunksAhead } from '../engines/chunk.js';
-import type { Chunk, Engine } from '../engines/engine.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
@@ -14,15 +13,18 @@ import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import type { Reset } from '../resets/reset.js';
 import { imagesCsv } from '../run/images-csv.js';
-import { Finished, type JournalLine, sumsOf } from '../run/journal.js';
+import { Finished } from '../run/journal.js';
 import { cellsCsv } from '../run/results-csv.js';
 import { files, type OpenRun, openRun, type RunInfo } from '../run/run.js';
-import { type ProvenCell, summarise } from '../run/summarise.js';
+import { summarise } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { summaryCsv } from '../run/summary-csv.js';
-import { ProgressCount } from './progress.js';
+import { ChunksAhead } from './chunks-ahead.js';
+import { computeChunks, lackingChunks } from './compute.js';
+import { identityOf, infoOf } from './identity.js';
+import { Log } from './log.js';
 import { proveCells } from './prove.js';
-import { chunksAtOnce, identityOf, infoOf, type SweepOptions, withDefaults } from './settings.js';
+import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
 
 export interface SweepResult {
   summary: Summary;
@@ -158,166 +160,6 @@ function refuseOtherChunks(
         `${run?.journal.path} has ${sums.images} images in chunk ${sums.chunk}, which this sweep does not make; choose another directory for --out`,
       );
     }
-  }
-}
-
-/** A chunk, and the cells that have no result for it. */
-interface Lacking {
-  index: number;
-  cells: ProvenCell[];
-}
-
-function lackingChunks(
-  cells: readonly ProvenCell[],
-  finished: Finished,
-  images: ImageSet,
-  size: number,
-): Lacking[] {
-  const todo: Lacking[] = [];
-  for (let index = 0; index * size < images.count; index++) {
-    const lacking = cells.filter(
-      (cell) => !finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial).has(index),
-    );
-    if (lacking.length > 0 || !finished.original.has(index)) todo.push({ index, cells: lacking });
-  }
-  return todo;
-}
-
-/** What there is to compute, with what, and where it goes. */
-export interface Work {
-  model: Model;
-  images: ImageSet;
-  cells: readonly ProvenCell[];
-  engine: Engine;
-  todo: readonly Lacking[];
-  /** Images of a chunk. */
-  chunk: number;
-  /** Chunks that the engine works on at the same time. */
-  atOnce: number;
-  /** Reads the images of `todo`. */
-  ahead: ChunksAhead;
-  finished: Finished;
-  log: Pick<Log, 'tell' | 'warn' | 'finish'>;
-  options: SweepOptions;
-}
-
-/** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
-export async function computeChunks(work: Work): Promise<void> {
-  const { images, cells, todo, chunk: chunkImages, atOnce, ahead, log, options } = work;
-  const progress = new ProgressCount(cells, images.count, options.onProgress);
-  const wanted = todo.reduce(
-    (sum, { index, cells }) => sum + cells.length * Math.min(chunkImages, images.count - index * chunkImages),
-    0,
-  );
-  progress.resume(cells.length * images.count - wanted);
-  // One that fails ends the others at once; all must have ended before the journal may be closed.
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  // Every chunk listens to it.
-  setMaxListeners(0, signal);
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  stopped.catch(() => {});
-  const running = new Set<Promise<unknown>>();
-  let before: Promise<unknown> = Promise.resolve();
-  try {
-    for (const { cells: lacking } of todo) {
-      const next = ahead.next();
-      next.catch(() => {});
-      const chunk = await Promise.race([next, stopped]);
-      if (!chunk) break;
-      log.tell(images.warnings);
-      const ended = computeChunk(work, progress, chunk, lacking, before, signal)
-        .catch((error) => stop.abort(error))
-        .then(() => {
-          running.delete(ended);
-          ahead.release(chunk);
-        });
-      running.add(ended);
-      before = ended;
-      if (running.size >= atOnce) await Promise.race([...running, stopped]);
-    }
-    await Promise.all(running);
-    stop.signal.throwIfAborted();
-  } catch (error) {
-    stop.abort(error);
-    await Promise.all(running);
-    throw error;
-  }
-}
-
-/** @param before resolves when the chunk before this one has ended: the journal is in the order of chunks */
-async function computeChunk(
-  work: Work,
-  progress: ProgressCount,
-  chunk: Chunk,
-  lacking: readonly ProvenCell[],
-  before: Promise<unknown>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { model, engine, chunk: chunkImages, finished, log } = work;
-  const { index } = chunk;
-  await engine.evaluate(
-    chunk,
-    lacking,
-    {
-      async original(comparison) {
-        await before;
-        signal.throwIfAborted();
-        if (comparison.invalid > 0) {
-          log.warn(
-            `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,
-          );
-        }
-        if (!finished.original.has(index)) {
-          await log.finish(finished, { type: 'original', ...sumsOf(index, comparison) });
-        }
-      },
-      async cell(cell, comparison) {
-        const { layer, reset, trial } = cell;
-        await log.finish(finished, {
-          type: 'cell',
-          layer: layer.name,
-          reset: reset.label,
-          trial,
-          ...sumsOf(index, comparison),
-        });
-        progress.add(chunk.count, layer.name);
-      },
-      computed: (units) => progress.computed(units),
-    },
-    signal,
-  );
-}
-
-/** Warnings, and results going to disk before they count. */
-class Log {
-  readonly warnings: string[];
-  readonly #told = new Set<string>();
-
-  constructor(
-    private readonly run: OpenRun | null,
-    earlier: readonly string[],
-    private readonly onWarning?: (message: string) => void,
-  ) {
-    this.warnings = [...earlier];
-  }
-
-  warn(message: string): void {
-    if (!this.warnings.includes(message)) this.warnings.push(message);
-    this.#told.add(message);
-    this.onWarning?.(message);
-  }
-
-  /** Those of the warnings that have not been told yet. */
-  tell(messages: readonly string[]): void {
-    for (const message of messages) if (!this.#told.has(message)) this.warn(message);
-  }
-
-  async finish(finished: Finished, line: JournalLine): Promise<void> {
-    await this.run?.journal.append([line]);
-    finished.add(line);
   }
 }
 

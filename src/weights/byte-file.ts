@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { fileProblem } from '../images/input-error.js';
+import { fileProblem } from '../files/problems.js';
 import { weightsError } from './weights-error.js';
 
 /** Read and hashed at a time, a few milliseconds' worth: between two pieces the event loop goes on. */

@@ -8,6 +8,8 @@
  * - every other name is refused: a file that names one is not a checkpoint of tensors, and may have been made to
  *   attack whoever opens it.
  */
+
+import { quoted } from '../errors.js';
 import { type ElementType, elementTypes } from './element-types.js';
 import {
   damaged,
@@ -18,7 +20,6 @@ import {
   TypedStorage,
 } from './pickle-values.js';
 import { storedTensor } from './stored-tensor.js';
-import { quoted } from './weights-error.js';
 
 type Builder = (args: readonly PickleValue[]) => PickleValue;
 

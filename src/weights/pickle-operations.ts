@@ -1,10 +1,11 @@
 /**
- * What every operation of a pickle does to the machine that reads it (pickle.ts), and how protocol 0 writes values as
+ * What every operation of a pickle does to the machine that reads it (pickle-machine.ts), and how protocol 0 writes values as
  * text. Reference: CPython's Lib/pickletools.py.
  */
-import type { Machine } from './pickle.js';
+
+import { quoted } from '../errors.js';
+import type { Machine } from './pickle-machine.js';
 import { damaged, PickleError, PickleGlobal, type PickleValue, plain } from './pickle-values.js';
-import { quoted } from './weights-error.js';
 
 /** Protocol 0's integers: `12`, `12L`, and `00` and `01` for the two truth values. */
 function decimal(line: string): PickleValue {

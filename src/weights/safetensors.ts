@@ -2,11 +2,13 @@
  * Hugging Face's safetensors: the length of a header in 8 bytes, the header (JSON: type, shape and place of every
  * tensor), the tensors' bytes. The whole of them must be described, without gaps or overlaps.
  */
+
+import { quoted } from '../errors.js';
 import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
 import { elementTypes } from './element-types.js';
 import { denseStrides, type StoredTensor, storedTensor } from './stored-tensor.js';
-import { quoted, weightsError } from './weights-error.js';
+import { weightsError } from './weights-error.js';
 
 const LENGTH_BYTES = 8;
 /** Ten thousand tensors take 1 MB. */

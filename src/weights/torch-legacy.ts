@@ -2,14 +2,16 @@
  * What torch.save wrote before PyTorch 1.6, and still does when asked: five pickles one after the other (a magic
  * number, a version, facts about the machine, the object, the storages' keys), then every storage's length and bytes.
  */
+
+import { quoted } from '../errors.js';
 import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
-import { type PickleHost, readPickle } from './pickle.js';
+import { readPickle } from './pickle.js';
+import type { PickleHost } from './pickle-machine.js';
 import { damaged, PickleError, type PickleValue } from './pickle-values.js';
 import type { Storage } from './stored-tensor.js';
 import { findTables } from './tables.js';
 import { MAX_PICKLE_BYTES, named, storageHost } from './torch-storages.js';
-import { quoted } from './weights-error.js';
 
 /** The first pickle: protocol 2 of the integer 0x1950a86a20f9469cfc6c. */
 export const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');

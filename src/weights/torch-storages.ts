@@ -1,7 +1,7 @@
 /** How torch.save's pickles name storages: persistent ids, tuples that say where the bytes are. */
 import type { ByteSource } from './byte-file.js';
 import { knownGlobal, storageType } from './known-globals.js';
-import type { PickleHost } from './pickle.js';
+import type { PickleHost } from './pickle-machine.js';
 import { damaged, PickleError, type PickleValue, TypedStorage } from './pickle-values.js';
 import type { Storage } from './stored-tensor.js';
 import { weightsError } from './weights-error.js';

@@ -4,7 +4,7 @@
  * needed, to a bounded size.
  */
 import { createInflateRaw } from 'node:zlib';
-import { CritmapError, messageOf } from '../errors.js';
+import { CritmapError, messageOf, quoted } from '../errors.js';
 import { openZip } from '../files/zip-file.js';
 import { type ByteSource, cutOff } from './byte-file.js';
 import type { Contents } from './checkpoint-file.js';
@@ -13,7 +13,7 @@ import { PickleError } from './pickle-values.js';
 import type { Storage } from './stored-tensor.js';
 import { findTables } from './tables.js';
 import { MAX_PICKLE_BYTES, named, storageHost } from './torch-storages.js';
-import { quoted, weightsError } from './weights-error.js';
+import { weightsError } from './weights-error.js';
 
 /** Where an entry is, as the directory at the file's end says. */
 interface Entry {

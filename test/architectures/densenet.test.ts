@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { densenet } from '../../src/architectures/densenet.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { isSeeded, logitsOf, trainedElements } from './inspect.js';
 
 t.test("DenseNet-121 has torchvision's layers and parameters, and runs", async (t) => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { resnet } from '../../src/architectures/resnet.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { resetLayer } from '../../src/resets/reset.js';
 import { isSeeded, trainedElements } from './inspect.js';
 

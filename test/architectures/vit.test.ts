@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { vit } from '../../src/architectures/vit.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { isSeeded, logitsOf, trainedElements } from './inspect.js';
 
 t.test("ViT-S/16 has timm's layers and parameters, and runs", async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { native, type ResetRule } from '../../src/native/addon.js';
+import { native } from '../../src/native/addon.js';
+import type { ResetRule } from '../../src/native/reset-rule.js';
 
 const addon = native();
 const key = 42n;

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { planCells, selectLayers } from '../../src/design/cells.js';
 import { CritmapError } from '../../src/errors.js';
-import { loadModel, type Model } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
+import type { Model } from '../../src/model/model.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { type Reset, resetKey } from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';

@@ -2,16 +2,17 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
-import { readChunk } from '../../src/engines/chunk.js';
 import type { Engine, EngineOptions } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { type Comparison, native } from '../../src/native/addon.js';
-import { type EngineImages, nativeEngine, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
+import { type EngineImages, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
+import { nativeEngine } from '../../src/native/open-engine.js';
 import { parseReset } from '../../src/resets/parse.js';
+import { readChunk } from '../../src/sweep/chunks-ahead.js';
 import { CLASSES, noise, product, products } from '../cpp/engine/models.js';
 import { example } from '../fixtures.js';
 

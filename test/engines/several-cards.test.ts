@@ -10,7 +10,7 @@ import type { EngineOptions } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
 import { parseReset } from '../../src/resets/parse.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';

@@ -6,7 +6,8 @@ import t from 'tap';
 import { cards, devices } from '../../src/commands/devices.js';
 import { native } from '../../src/native/addon.js';
 import { advice, cardsOf, cudnnSearch, deviceName } from '../../src/native/cards.js';
-import { nativeEngine, onnxruntimeLibrary } from '../../src/native/engine.js';
+import { onnxruntimeLibrary } from '../../src/native/engine.js';
+import { nativeEngine } from '../../src/native/open-engine.js';
 
 const addon =
   process.env.CRITMAP_ADDON ?? fileURLToPath(new URL('../../build/Release/critmap.node', import.meta.url));

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { CritmapError, messageOf } from '../../src/errors.js';
-import { loadModel, type Model } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
+import type { Model } from '../../src/model/model.js';
 import { writeOnnx } from '../../src/onnx/file.js';
 import { fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';
@@ -76,6 +77,7 @@ interface Built {
   layers: [name: string, shape: number[], bias: boolean][];
   logits: number[][];
 }
+
 const images = readNpyFloats(join(folder, 'images.npy'));
 
 async function isAsBuilt(t: Test, name: string, model: Model): Promise<void> {

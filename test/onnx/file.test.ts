@@ -4,7 +4,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
 import { CritmapError } from '../../src/errors.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { type OnnxFile, readOnnx, writeOnnx } from '../../src/onnx/file.js';
 import { ModelSchema } from '../../src/onnx/onnx_pb.js';
 import { floats } from '../../src/onnx/tensors.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { fixture, truth } from '../fixtures.js';
 
 const exports = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { ModelSchema } from '../../src/onnx/onnx_pb.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import { fixture } from '../fixtures.js';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import t from 'tap';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { type OnnxFile, readOnnx, writeOnnx } from '../../src/onnx/file.js';
 import { NodeSchema, ValueInfoSchema } from '../../src/onnx/onnx_pb.js';
 import { example, fixture } from '../fixtures.js';

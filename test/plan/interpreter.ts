@@ -4,7 +4,8 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { native, type ResetRule } from '../../src/native/addon.js';
+import { native } from '../../src/native/addon.js';
+import type { ResetRule } from '../../src/native/reset-rule.js';
 import {
   type Model,
   ModelSchema,

@@ -6,7 +6,7 @@ import { convnext } from '../../src/architectures/convnext.js';
 import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
 import { vit } from '../../src/architectures/vit.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { writeOnnx } from '../../src/onnx/file.js';
 import { optimisedSource } from '../../src/plan/optimised.js';
 import { example, fixture } from '../fixtures.js';

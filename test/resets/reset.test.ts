@@ -1,5 +1,6 @@
 import t from 'tap';
-import { loadModel, type Model } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
+import type { Model } from '../../src/model/model.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { matchFactor } from '../../src/resets/initialisers.js';
 import { parseReset } from '../../src/resets/parse.js';

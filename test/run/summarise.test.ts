@@ -1,9 +1,10 @@
 import t from 'tap';
+import type { ProvenCell } from '../../src/design/cells.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { Finished } from '../../src/run/journal.js';
 import { cellsCsv } from '../../src/run/results-csv.js';
 import type { RunIdentity } from '../../src/run/run.js';
-import { type ProvenCell, summarise } from '../../src/run/summarise.js';
+import { summarise } from '../../src/run/summarise.js';
 import { summarySchema } from '../../src/run/summary.js';
 
 const identity: RunIdentity = {

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { ChunksAhead, chunkSize, floatsOf, imagesOf, readChunk } from '../../src/engines/chunk.js';
-import type { Chunk } from '../../src/engines/engine.js';
+import type { Chunk } from '../../src/engines/chunk.js';
+import { floatsOf, imagesOf } from '../../src/engines/chunk.js';
 import { openImages } from '../../src/images/index.js';
+import { ChunksAhead, chunkSize, readChunk } from '../../src/sweep/chunks-ahead.js';
 import { bytesOf, npy } from '../images/build-files.js';
 import { watched } from '../watched-images.js';
 

@@ -1,13 +1,16 @@
 /** How many chunks a sweep computes at once, and what becomes of the others when one fails. */
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import type { Chunk, ResultSink } from '../../src/engines/engine.js';
+import type { Chunk } from '../../src/engines/chunk.js';
+import type { ResultSink } from '../../src/engines/engine.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { Finished, type JournalLine } from '../../src/run/journal.js';
+import type { Work } from '../../src/sweep/compute.js';
+import { computeChunks } from '../../src/sweep/compute.js';
 import { chunksAtOnce, withDefaults } from '../../src/sweep/settings.js';
-import { computeChunks, sweep, type Work } from '../../src/sweep/sweep.js';
+import { sweep } from '../../src/sweep/sweep.js';
 import { fixture } from '../fixtures.js';
 import { watched } from '../watched-images.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { readRun } from '../../src/run/read-run.js';
 import { sweep } from '../../src/sweep/sweep.js';
 import { fixture } from '../fixtures.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
-import { loadModel } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { resetLayer } from '../../src/resets/reset.js';
 import { proveCells } from '../../src/sweep/prove.js';

@@ -4,7 +4,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
 import { type ImageSet, openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
-import { loadModel, type Model } from '../../src/model/model.js';
+import { loadModel } from '../../src/model/load.js';
+import type { Model } from '../../src/model/model.js';
 import { readOnnx, writeOnnx } from '../../src/onnx/file.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { readRun } from '../../src/run/read-run.js';
@@ -25,6 +26,7 @@ async function sweepOf(model: Model, source: string, images: number, options: Sw
     await set.close();
   }
 }
+
 const noise = (options: SweepOptions, images = 300) =>
   sweepOf(bottleneck, `synthetic:${images}`, images, options);
 

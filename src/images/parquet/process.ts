@@ -8,10 +8,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FileMetaData } from 'hyparquet';
+import { Budget, untilAborted } from '../../concurrency.js';
 import { CritmapError, messageOf } from '../../errors.js';
-import { Budget } from '../budget.js';
 import { type ImageError, imageError } from '../input-error.js';
-import { untilAborted } from '../until-aborted.js';
 
 /** For the footer of a file, or for the values of its only column. */
 export interface ParquetRequest {
@@ -72,7 +71,7 @@ class Ended extends Error {
 
 /** The same kind of file as this one: TypeScript where a loader runs it, which is then needed there too. */
 const ending = extname(import.meta.url);
-const script = fileURLToPath(new URL(`../child${ending}`, import.meta.url));
+const script = fileURLToPath(new URL(`./child${ending}`, import.meta.url));
 const loaders = ending === '.ts' ? process.execArgv : [];
 
 export class ParquetProcess {

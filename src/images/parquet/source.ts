@@ -4,15 +4,16 @@
  */
 import { stat } from 'node:fs/promises';
 import type { FileMetaData } from 'hyparquet';
+import { untilAborted } from '../../concurrency.js';
 import { CritmapError, messageOf } from '../../errors.js';
+import { isTheMachines } from '../../files/problems.js';
 import { stampOf } from '../cache/stamps.js';
-import { fileError, ImageError, imageError, isTheMachines } from '../input-error.js';
+import { fileError, ImageError, imageError } from '../input-error.js';
 import { decodeNamed, encodedChannels } from '../sources/encoded.js';
 import { MAX_LABEL } from '../sources/label-array.js';
 import { shardIndex } from '../sources/shard-index.js';
 import { shardNames } from '../sources/shards.js';
 import type { ImageSource } from '../sources/source.js';
-import { untilAborted } from '../until-aborted.js';
 import { parquetProcess } from './process.js';
 import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './schema.js';
 

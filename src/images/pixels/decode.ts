@@ -9,8 +9,8 @@ import type sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
 import { CritmapError, messageOf } from '../../errors.js';
 import type { Size } from '../../native/addon.js';
-import type { Pixels } from '../sources/source.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
+import type { Pixels } from './pixels.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
 

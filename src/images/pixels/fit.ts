@@ -4,7 +4,7 @@
  * resampled, off the main thread.
  */
 import { type Fit, native, type Placement, type Resampling, type Size } from '../../native/addon.js';
-import type { Pixels } from '../sources/source.js';
+import type { Pixels } from './pixels.js';
 
 export type { Fit } from '../../native/addon.js';
 

@@ -3,7 +3,7 @@
  * stored as float32, so every pixel gets the correctly rounded value at the price of a look-up.
  */
 import { native } from '../../native/addon.js';
-import type { Pixels } from '../sources/source.js';
+import type { Pixels } from './pixels.js';
 
 /** 256 float32 values per channel, channel after channel. */
 export type NormalizeTable = Float32Array;

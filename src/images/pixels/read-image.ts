@@ -1,10 +1,11 @@
 /** From a file's bytes to the pixels that the model sees, short of normalising them. */
+
+import { Budget } from '../../concurrency.js';
 import { native } from '../../native/addon.js';
-import { Budget } from '../budget.js';
-import type { Pixels } from '../sources/source.js';
 import { checkPixelCount, MAX_PIXELS, openPicture } from './decode.js';
 import { type Fit, fitJpeg, fitPixels } from './fit.js';
 import { isJpeg, type JpegHeader, readJpegHeader } from './jpeg-header.js';
+import type { Pixels } from './pixels.js';
 
 /** For whole pictures in memory, of all images in flight together; a photograph of 12 Mpx takes 72 MB. */
 const decoding = new Budget(512 * 2 ** 20);

@@ -6,12 +6,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileError, imageError } from '../input-error.js';
 import { fitPixels } from '../pixels/fit.js';
+import type { InputShape } from '../pixels/pixels.js';
 import { blockReader } from './block-reader.js';
 import { type ByteRange, fileRange } from './byte-range.js';
 import { readLabelArray } from './label-array.js';
 import { type NpyHeader, readNpyHeader, shapeText } from './npy.js';
 import { openNpz } from './npz.js';
-import type { ImageSource, InputShape } from './source.js';
+import type { ImageSource } from './source.js';
 
 /** Whether a path is taken for an array, by its ending. */
 export function isArrayPath(path: string): boolean {

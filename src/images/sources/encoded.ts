@@ -2,8 +2,8 @@
 import { CritmapError } from '../../errors.js';
 import { decodingError, imageError } from '../input-error.js';
 import type { Fit } from '../pixels/fit.js';
+import type { Pixels } from '../pixels/pixels.js';
 import { readImage } from '../pixels/read-image.js';
-import type { Pixels } from './source.js';
 
 /** @throws CritmapError ERR_IMAGES when the model takes channels that image files do not have */
 export function encodedChannels(source: string, channels: number): 1 | 3 {

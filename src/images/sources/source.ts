@@ -3,21 +3,7 @@
  * turn it into pixels. Sources know nothing of samples, resizing or normalisation.
  */
 import type { Fit } from '../pixels/fit.js';
-
-/** Decoded pixels: uint8, rows top to bottom, channels interleaved (HWC), RGB or one grey channel. */
-export interface Pixels {
-  readonly data: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-}
-
-/** What a model takes, or an image is: sizes in elements. */
-export interface InputShape {
-  channels: number;
-  height: number;
-  width: number;
-}
+import type { Pixels } from '../pixels/pixels.js';
 
 /** Images of one kind, indexed from 0 to `total - 1`. */
 export interface ImageSource {

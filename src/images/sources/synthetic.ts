@@ -7,7 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import { imageError } from '../input-error.js';
 import { philox4x32 } from '../philox.js';
 import { fitPixels } from '../pixels/fit.js';
-import type { ImageSource, InputShape } from './source.js';
+import type { InputShape } from '../pixels/pixels.js';
+import type { ImageSource } from './source.js';
 
 const PREFIX = 'synthetic:';
 const MAX_IMAGES = 10_000_000;

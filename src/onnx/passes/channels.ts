@@ -9,7 +9,7 @@ import {
   type ValueInfo,
   ValueInfoSchema,
 } from '../onnx_pb.js';
-import type { Size } from './ends.js';
+import type { Size } from '../value-info.js';
 
 /**
  * Whether images of this shape are N x height x width x channels: few channels at the end and none in front are not

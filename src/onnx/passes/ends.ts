@@ -8,6 +8,7 @@ import { CritmapError } from '../../errors.js';
 import { type GraphIndex, indexGraph, readsOf } from '../graph.js';
 import { type Graph, type Tensor, TensorSchema, type ValueInfo, ValueInfoSchema } from '../onnx_pb.js';
 import { elementCount, typeName } from '../tensors.js';
+import { shapeOf, shapeText } from '../value-info.js';
 import { channelsFirst, hasChannelsLast } from './channels.js';
 import { asTwoClasses } from './two-classes.js';
 
@@ -29,9 +30,6 @@ export interface Ends {
   /** The file's one output per image, where it has become logits of two classes. */
   single?: string;
 }
-
-/** A dimension: a number, or null where the graph leaves it open. */
-export type Size = number | null;
 
 /**
  * Without names: the logits are the N x classes output that most layers lead to, the images the one input that
@@ -192,14 +190,6 @@ function tensorsBehind(index: GraphIndex, name: string): Set<string> {
   }
   return seen;
 }
-
-export function shapeOf(value: ValueInfo): Size[] | null {
-  const dims = value.type?.tensorType?.shape?.dim;
-  if (!dims) return null;
-  return dims.map((dim) => (dim.dimValue > 0n ? Number(dim.dimValue) : null));
-}
-
-export const shapeText = (shape: readonly Size[]) => shape.map((size) => size ?? '?').join(' x ');
 
 function describe(value: ValueInfo): string {
   const shape = shapeOf(value);

@@ -1,12 +1,9 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
-import { native, type ResetRule } from '../../../src/native/addon.js';
-import {
-  type EngineImages,
-  nativeEngine,
-  onnxruntimeLibrary,
-  rowColumns,
-} from '../../../src/native/engine.js';
+import { native } from '../../../src/native/addon.js';
+import { type EngineImages, onnxruntimeLibrary, rowColumns } from '../../../src/native/engine.js';
+import { nativeEngine } from '../../../src/native/open-engine.js';
+import type { ResetRule } from '../../../src/native/reset-rule.js';
 import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './models.js';
 
 const addon = native();

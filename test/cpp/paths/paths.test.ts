@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type Comparison, native, type ResetRule } from '../../../src/native/addon.js';
+import { type Comparison, native } from '../../../src/native/addon.js';
+import type { ResetRule } from '../../../src/native/reset-rule.js';
 import { bits } from '../oracle.js';
 
 const addon = native();

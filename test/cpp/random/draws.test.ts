@@ -1,5 +1,6 @@
 import t from 'tap';
-import { native, type ResetRule } from '../../../src/native/addon.js';
+import { native } from '../../../src/native/addon.js';
+import type { ResetRule } from '../../../src/native/reset-rule.js';
 import { bits, kolmogorovSmirnov, normalCdf, normalOf, words } from '../oracle.js';
 
 const count = 1 << 20;

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type Blocked, native } from '../../../src/native/addon.js';
+import { native } from '../../../src/native/addon.js';
+import type { Blocked } from '../../../src/native/reset-rule.js';
 import { noise } from '../engine/models.js';
 
 /** The definition, element by element. */

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type Layout, native, type ResetRule } from '../../../src/native/addon.js';
+import { native } from '../../../src/native/addon.js';
+import type { Layout, ResetRule } from '../../../src/native/reset-rule.js';
 
 const key = 99n;
 const rules: ResetRule[] = [

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { CritmapError } from '../../../src/errors.js';
-import { loadModel } from '../../../src/model/model.js';
+import { loadModel } from '../../../src/model/load.js';
 import type { Node } from '../../../src/onnx/onnx_pb.js';
 import { chooseEnds } from '../../../src/onnx/passes/ends.js';
 import { graph, node, value, weight, writeGraph } from '../graphs.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { loadModel } from '../../../src/model/model.js';
+import { loadModel } from '../../../src/model/load.js';
 import type { Node } from '../../../src/onnx/onnx_pb.js';
 import { sorted } from '../../../src/onnx/passes/sort.js';
 import { graph, node, value, weight, writeGraph } from '../graphs.js';

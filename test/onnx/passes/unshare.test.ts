@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
-import { loadModel } from '../../../src/model/model.js';
+import { loadModel } from '../../../src/model/load.js';
 import { writeOnnx } from '../../../src/onnx/file.js';
 import { type Graph, type Model, ModelSchema, NodeSchema } from '../../../src/onnx/onnx_pb.js';
 import { unshare } from '../../../src/onnx/passes/unshare.js';

@@ -1,0 +1,92 @@
+/** What a sweep is, for its run directory: what decides its numbers, and what is told besides. */
+import type { ImageSet } from '../images/image-set.js';
+import type { Model } from '../model/model.js';
+import { native } from '../native/addon.js';
+import { deviceName } from '../native/cards.js';
+import { files, type RunIdentity, type RunInfo } from '../run/run.js';
+import { onnxruntimeVersion, version } from '../version.js';
+import type { Settings } from './settings.js';
+
+/** What must be the same for a run to be continued. */
+export async function identityOf(
+  model: Model,
+  images: ImageSet,
+  settings: Settings,
+  signal?: AbortSignal,
+): Promise<RunIdentity> {
+  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
+  return {
+    model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
+    data: {
+      source: images.source,
+      images: images.count,
+      fingerprint: await images.fingerprint(signal),
+      transform: images.transform,
+    },
+    options: {
+      reset: resets.map((reset) => reset.label),
+      // A label names a donor's file; the file may have changed since.
+      donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.sha256] : [])),
+      init,
+      norm,
+      trials,
+      seed,
+      layers,
+      exclude,
+      confidence,
+      engine,
+      batch,
+      ...(settings.cards !== undefined && { device: 'cuda' }),
+      precision: settings.precision,
+      input: model.io.input,
+      output: model.io.output,
+      // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
+      critmap: version,
+      onnxruntime: onnxruntimeVersion(),
+    },
+  };
+}
+
+/** The description that goes to `run.json`. */
+export function infoOf(
+  model: Model,
+  images: ImageSet,
+  identity: RunIdentity,
+  cells: number,
+  settings: Settings,
+  earlier: RunInfo | null,
+): RunInfo {
+  const now = new Date().toISOString();
+  return {
+    version: 1,
+    critmap: version,
+    status: 'running',
+    started: earlier?.started ?? now,
+    updated: now,
+    seconds: earlier?.seconds ?? 0,
+    ...identity,
+    cells,
+    environment: {
+      model: model.file.path,
+      ...(model.weights && { weights: model.weights.files }),
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      onnxruntime: onnxruntimeVersion(),
+      device: deviceName(settings.cards),
+      ...(settings.cards && {
+        cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
+        cudnnSearch: settings.cudnnSearch,
+      }),
+      path: native().info().path,
+      threads: settings.threads,
+    },
+    waitedSeconds: earlier?.waitedSeconds ?? 0,
+    warnings: earlier?.warnings ?? [],
+    sample: {
+      file: files.images,
+      seed: images.dataSeed,
+      total: images.total,
+      skipped: [...images.skipped],
+    },
+  };
+}
