@@ -11,8 +11,8 @@
 #include "images/file.h"
 #include "images/jpeg.h"
 #include "promise_worker.h"
-#include "resize_arguments.h"
 #include "random/sha256.h"
+#include "resize_arguments.h"
 
 namespace critmap::binding {
 namespace {

@@ -1,5 +1,5 @@
-// resample, resampleJpeg and normalize: from JavaScript's arrays and sizes to cpp/images/resample.h, cpp/images/jpeg.h and
-// cpp/images/normalize.h.
+// resample, resampleJpeg and normalize: from JavaScript's arrays and sizes to cpp/images/resample.h,
+// cpp/images/jpeg.h and cpp/images/normalize.h.
 #include <memory>
 #include <vector>
 
@@ -8,8 +8,8 @@
 #include "environment.h"
 #include "images/jpeg.h"
 #include "images/normalize.h"
-#include "promise_worker.h"
 #include "images/resample.h"
+#include "promise_worker.h"
 #include "resize_arguments.h"
 
 namespace critmap::binding {

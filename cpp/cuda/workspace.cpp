@@ -2,15 +2,16 @@
 // but for the upload of its images, which has a stream of its own (image_loader.h). The host waits once, for
 // the rows, when the next batch is already queued. Only a shuffle, which the host does, waits for the one
 // before it.
+#include "engine/workspace.h"
+
 #include <algorithm>
 #include <cstring>
 #include <deque>
 
-#include "cuda/kernels.h"
 #include "cuda/image_loader.h"
+#include "cuda/kernels.h"
 #include "onnxruntime/cuda_provider.h"
 #include "resets/reset.h"
-#include "engine/workspace.h"
 
 namespace critmap {
 namespace {

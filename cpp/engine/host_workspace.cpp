@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <new>
 
-#include "metrics/metrics.h"
-#include "images/normalize.h"
 #include "engine/workspace.h"
+#include "images/normalize.h"
+#include "metrics/metrics.h"
 
 namespace critmap {
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "simd/kernels.h"
-#include "metrics/metrics.h"
 #include "engine/program.h"
+#include "metrics/metrics.h"
+#include "simd/kernels.h"
 
 namespace critmap {
 

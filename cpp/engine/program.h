@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "resets/blocked.h"
 #include "onnxruntime/session.h"
+#include "resets/blocked.h"
 #include "resets/reset.h"
 
 namespace critmap {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "simd/kernels.h"
 #include "metrics/metrics_terms.h"
+#include "simd/kernels.h"
 
 namespace critmap {
 namespace {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "metrics/exponential.h"
-#include "simd/lanes_pair.h"
 #include "metrics/metrics.h"
+#include "simd/lanes_pair.h"
 
 namespace critmap {
 

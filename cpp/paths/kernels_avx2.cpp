@@ -1,10 +1,10 @@
 // The AVX2 code path. Compiled with -mavx2: no standard-library templates here, whose copies the linker would
 // share.
+#include "images/resample_kernel.h"
+#include "metrics/metrics_kernel.h"
 #include "random/draw_kernel.h"
 #include "simd/kernels.h"
 #include "simd/lanes_avx2.h"
-#include "metrics/metrics_kernel.h"
-#include "images/resample_kernel.h"
 
 namespace critmap {
 namespace {

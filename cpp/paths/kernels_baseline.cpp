@@ -1,8 +1,8 @@
 // The code path that every processor can run; always built, the fallback of the others.
+#include "images/resample_kernel.h"
+#include "metrics/metrics_kernel.h"
 #include "random/draw_kernel.h"
 #include "simd/kernels.h"
-#include "metrics/metrics_kernel.h"
-#include "images/resample_kernel.h"
 #if defined(__GNUC__)
 #include "simd/lanes_vector.h"
 #endif

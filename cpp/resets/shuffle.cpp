@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "simd/kernels.h"
 #include "resets/reset.h"
+#include "simd/kernels.h"
 
 namespace critmap {
 namespace {

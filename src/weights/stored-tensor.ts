@@ -2,8 +2,10 @@
  * A tensor as a checkpoint stores it: a strided view of a storage, which several tensors may share. Nothing is read
  * until its values are asked for, and then only the part of the storage that it spans.
  */
-import { elementCount } from '../onnx/tensors.js';
 import { type ElementType, littleEndian, toFloat32 } from './element-types.js';
+
+/** Elements of a tensor; 1 of a scalar. */
+const elementCount = (shape: readonly number[]) => shape.reduce((count, size) => count * size, 1);
 
 /** Bytes in a file that tensors are views of. */
 export interface Storage {
