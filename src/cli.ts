@@ -59,7 +59,8 @@ function report(error: unknown): number {
     process.stderr.write(`critmap: ${error.message}\n`);
     return EXIT.interrupted;
   }
-  if (error instanceof UsageError) {
+  // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
+  if (error instanceof UsageError || (error as Error | null)?.name === 'YError') {
     process.stderr.write(`critmap: ${messageOf(error)} (critmap --help lists commands and options)\n`);
     return EXIT.usage;
   }

@@ -40,6 +40,7 @@ export const demoCommand: CommandModule<object, { out: string | undefined; quiet
       ].join('\n'),
     );
     const { runSweep } = await import('./sweep-job.js');
-    await runSweep({ model, data, out, quiet, images: 'all', trials: 3 });
+    const choices = { imageChoices: { images: 'all' as const }, sweepChoices: { trials: 3 } };
+    await runSweep({ model, data, out, quiet, ...choices });
   },
 };

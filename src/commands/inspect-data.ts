@@ -12,12 +12,12 @@ import type { ProgressLine } from './progress.js';
 
 export interface InspectData extends ModelChoice {
   data: string;
-  images: number | 'all' | undefined;
-  dataSeed: number | undefined;
-  labels: string | undefined;
-  resize: number | undefined;
-  crop: number | undefined;
-  interpolation: ResampleFilter | undefined;
+  images?: number | 'all' | undefined;
+  dataSeed?: number | undefined;
+  labels?: string | undefined;
+  resize?: number | undefined;
+  crop?: number | undefined;
+  interpolation?: ResampleFilter | undefined;
   preview: string | undefined;
   json: boolean;
 }

@@ -10,7 +10,7 @@ import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
-import { checkOptions, type ImageOptions } from './options.js';
+import { checkOptions, DEFAULT_IMAGES, type ImageOptions } from './options.js';
 import { fitOf, pipelineMark } from './pipeline.js';
 import { sampleIndices } from './sample.js';
 import { COLUMN, labelSample } from './sample-labels.js';
@@ -28,7 +28,6 @@ export type { ImageOptions, Normalization, Resizing } from './options.js';
 export type { InputShape } from './pixels/pixels.js';
 export type { ImageTransform } from './transform.js';
 
-const DEFAULT_IMAGES = 1000;
 /** The sampler holds two doubles per image of the source. */
 const MAX_TOTAL = 100_000_000;
 

@@ -1,5 +1,7 @@
 /** What the caller may ask of an image source, and the checks that need no source. */
+import { z } from 'zod';
 import { RESAMPLE_FILTERS, type ResampleFilter } from '../native/addon.js';
+import { whole, words } from '../options.js';
 import { optionError } from './input-error.js';
 import type { InputShape } from './pixels/pixels.js';
 
@@ -66,6 +68,53 @@ export interface ImageOptions {
   /** Stops opening before the next image. */
   signal?: AbortSignal;
 }
+
+/** Sample size. */
+export const DEFAULT_IMAGES = 1000;
+
+const images = 'Images:';
+const decoded = 'Decoded images:';
+const perChannel = () => z.array(z.number()).readonly().optional();
+const ofChannels = 'a list of numbers such as 0.485,0.456,0.406';
+
+/** Those of them that the command line and files have too, by which they are checked and explained. */
+export const imageOptions = {
+  images: z
+    .union([whole(1), z.literal('all')])
+    .default(DEFAULT_IMAGES)
+    .meta({ description: 'How many images, or all', group: images, wanted: 'a whole number from 1' }),
+  dataSeed: whole(0).default(0).meta({ description: 'Which sample of the images', group: images }),
+  labels: words().optional().meta({
+    description: 'folder, none, column:NAME (Parquet) or a file of classes; default: what the source has',
+    group: images,
+  }),
+  skipBadImages: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Leave out images that cannot be decoded, and record them', group: images }),
+  mean: perChannel().meta({
+    description: "Per channel, of pixel / 255; default the model's, else ImageNet's",
+    group: images,
+    wanted: ofChannels,
+  }),
+  std: perChannel().meta({ description: 'Per channel, of pixel / 255', group: images, wanted: ofChannels }),
+  resize: whole(1).optional().meta({ description: 'Short side before the crop, in pixels', group: images }),
+  crop: whole(1)
+    .optional()
+    .meta({ description: 'Centre crop, in pixels; also the size of a model that takes any', group: images }),
+  interpolation: z
+    .enum(RESAMPLE_FILTERS)
+    .optional()
+    .meta({ description: "How images are resized; default the model's, else bilinear", group: images }),
+  cache: words().default('auto').meta({
+    description: "Folder for decoded images, or off; auto is the user's cache folder",
+    group: decoded,
+  }),
+  cacheSize: words().default('10GB').meta({
+    description: 'Most that the cache may hold; what was used longest ago goes first',
+    group: decoded,
+  }),
+};
 
 /** 1 GiB of float32 per image. */
 const MAX_INPUT_VALUES = 2 ** 28;

@@ -1,0 +1,50 @@
+/** What `critmap inspect` takes: a model, images, or both. */
+import type { Argv, InferredOptionTypes, Options } from 'yargs';
+import { imageOptions } from '../images/options.js';
+import { type OptionValues, withoutDefault } from '../options.js';
+import { modelOptions } from './model-options.js';
+import { text } from './option-values.js';
+import { kebab, withTable } from './table-options.js';
+
+const images = 'Images:';
+
+const ownOptions = {
+  data: {
+    ...text('data'),
+    group: images,
+    describe: 'Images to look at, as for sweep; a model is then optional',
+  },
+  preview: {
+    ...text('preview'),
+    group: images,
+    describe: 'PNG file: what the model will see of the first 48 images',
+  },
+  json: { type: 'boolean', default: false, describe: 'As JSON' },
+} as const satisfies Record<string, Options>;
+
+const { images: count, dataSeed, labels, resize, crop, interpolation } = imageOptions;
+const sampled = { images: count, dataSeed, labels, resize, crop, interpolation };
+
+/** Without defaults: what is given is known from what is not. */
+const imageTable = Object.fromEntries(
+  Object.entries(sampled).map(([name, schema]) => [name, withoutDefault(schema)]),
+);
+
+/** Those that say nothing without --data, and those that say nothing without a model. */
+export const ofImages = [...Object.keys(sampled).map(kebab), 'preview'];
+export const ofModels = Object.keys(modelOptions);
+
+export type InspectArguments = InferredOptionTypes<typeof ownOptions & typeof modelOptions> &
+  OptionValues<typeof sampled> & { model: string | undefined; allowPartial?: boolean };
+
+export function withInspectOptions(yargs: Argv<object>) {
+  yargs
+    .positional('model', { type: 'string', describe: 'An ONNX file' })
+    .options(modelOptions)
+    .group(Object.keys(modelOptions), 'Model:')
+    .options(ownOptions);
+  return withTable(yargs, imageTable)
+    .example('$0 inspect resnet50.onnx', 'layers and plan')
+    .example('$0 inspect resnet50.onnx --weights resnet50.pth', 'which tensor becomes which parameter')
+    .example('$0 inspect resnet50.onnx --data val/ --preview seen.png', 'images as that model sees them');
+}

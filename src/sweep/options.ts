@@ -1,0 +1,85 @@
+/**
+ * Every option of a sweep that a program, the command line and a file can give: one entry each, from which the types,
+ * checks, defaults, help and JSON Schema follow. Options of images are in `images/options.ts`.
+ */
+import { z } from 'zod';
+import { imageOptions } from '../images/options.js';
+import { precisions } from '../native/cards.js';
+import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
+import { initSchemes } from '../resets/initialisers.js';
+import { resetForms } from '../resets/reset.js';
+
+const measured = 'What is measured:';
+const computing = 'Computing:';
+
+const globs = () => z.array(z.string()).readonly();
+const ofLayers = 'a list of layer names or globs';
+
+export const sweepOptions = {
+  /** Globs over layer names; default all. */
+  layers: globs()
+    .default([])
+    .meta({ description: 'Only layers that match these globs', group: measured, wanted: ofLayers }),
+  exclude: globs()
+    .default([])
+    .meta({ description: 'No layers that match these globs', group: measured, wanted: ofLayers }),
+  init: z
+    .enum(initSchemes)
+    .default('auto')
+    .meta({ description: 'What random resets draw from', group: measured }),
+  norm: z
+    .enum(['keep', 'reset'])
+    .default('keep')
+    .meta({ description: "A convolution's BatchNorm", group: measured }),
+  /** Independent draws of a random reset; default 3. */
+  trials: whole(1).default(3).meta({ description: 'Draws of a random reset', group: measured }),
+  seed: whole(0).default(0).meta({ description: 'Of the draws', group: measured }),
+  /** Of the intervals; default 0.95. */
+  confidence: z
+    .number()
+    .min(0.5)
+    .max(0.9999)
+    .default(0.95)
+    .meta({ description: 'Of the intervals', group: measured }),
+  /** Default `fast`; `reference` is the published algorithm, run the slow way. */
+  engine: z
+    .enum(['fast', 'reference'])
+    .default('fast')
+    .meta({ description: 'fast, or the published algorithm run the slow way', group: computing }),
+  /**
+   * What the fast engine computes on: `auto` (default), `cpu`, `cuda`, `cuda:N`, or several cards, `cuda:0,1` or
+   * `cuda:all`, which take batches in turn.
+   */
+  device: words().default('auto').meta({
+    description: 'auto (cpu), cpu, cuda, cuda:N, cuda:0,1 or cuda:all (critmap devices lists them)',
+    group: computing,
+  }),
+  /** Of products on a card: `fp32` (default, exact), `tf32` or `fp16`; the processor's are fp32. */
+  precision: z
+    .enum(precisions)
+    .default('fp32')
+    .meta({ description: "Of a card's products: exact float32, TF32 or float16", group: computing }),
+  /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images, and four times that on cards. */
+  batch: whole(1)
+    .optional()
+    .meta({ description: 'Images per inference call; default by their size, 8 at 224', group: computing }),
+  /** Default: all cores. */
+  threads: whole(1).optional().meta({ description: 'Threads; default all cores', group: computing }),
+};
+
+/** What is done to layers, in words; from a program it is `resets`, which hold their donors. */
+export const resetOption = z
+  .array(z.string())
+  .readonly()
+  .default(['random'])
+  .meta({ description: `What is done to a layer: ${resetForms}`, group: measured });
+
+export type SweepValues = OptionValues<typeof sweepOptions>;
+export type SweepChoices = OptionSettings<typeof sweepOptions>;
+
+/** A sweep's options as a file has them: JSON or YAML, named as in the API. */
+export const sweepFile = z.strictObject({
+  ...imageOptions,
+  ...sweepOptions,
+  reset: resetOption,
+});
