@@ -1,21 +1,21 @@
 /**
  * The seam between a sweep and what computes it. A sweep hands an engine a chunk of images and the cells that
- * still need it; the engine answers with one comparison per cell and one of the original with itself.
+ * still need it; the engine answers with each cell's rows, an image each, and those of the original with itself.
  */
 
 import type { Cell } from '../design/cells.js';
 import { CritmapError } from '../errors.js';
 import type { Model } from '../model/model.js';
-import type { Comparison } from '../native/addon.js';
 import type { Precision } from '../native/cards.js';
+import type { ImageRows } from '../native/columns.js';
 import type { ResetContext } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
 
 /** Where an engine puts results, each as soon as it is complete. */
 export interface ResultSink {
   /** The untouched model against itself: its accuracy, and images on which it is invalid. */
-  original(comparison: Comparison): void | Promise<void>;
-  cell(cell: Cell, comparison: Comparison): void | Promise<void>;
+  original(rows: ImageRows): void | Promise<void>;
+  cell(cell: Cell, rows: ImageRows): void | Promise<void>;
   /** Now and then: images of cells that have been computed since the engine was opened, put here or not yet. */
   computed?(units: number): void;
 }

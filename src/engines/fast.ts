@@ -6,9 +6,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
-import type { Comparison } from '../native/addon.js';
 import { cudnnSearch } from '../native/cards.js';
-import { onnxruntimeLibrary, rowColumns } from '../native/engine.js';
+import { ImageRows } from '../native/columns.js';
+import { onnxruntimeLibrary } from '../native/engine.js';
 import { nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
@@ -63,11 +63,11 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         // From here on the cells count themselves.
         clearInterval(timer);
         signal?.throwIfAborted();
-        await sink.original(comparisonOf(rows, 0, chunk));
+        await sink.original(rowsOf(rows, 0, chunk));
         const put: Promise<void>[] = [];
         for (const [i, cell] of wanted.entries()) {
           if (i % CELLS_A_TURN === 0) await setImmediate();
-          put.push(Promise.resolve(sink.cell(cell, comparisonOf(rows, cell.index + 1, chunk))));
+          put.push(Promise.resolve(sink.cell(cell, rowsOf(rows, cell.index + 1, chunk))));
         }
         // All must have ended before the sweep may close its journal, also when one fails.
         const failed = (await Promise.allSettled(put)).find((result) => result.status === 'rejected');
@@ -146,7 +146,6 @@ async function addSessions(
 
 /** One batch's results: (cells + 1) x count x columns. */
 interface BatchRows {
-  from: number;
   count: number;
   rows: Float64Array;
 }
@@ -163,7 +162,7 @@ async function runBatches(
     const count = Math.min(batch, chunk.count - from);
     const images = imagesOf(chunk, from, from + count);
     const labels = chunk.labels?.subarray(from, from + count);
-    batches.push(engine.execute(images, count, labels, active).then((rows) => ({ from, count, rows })));
+    batches.push(engine.execute(images, count, labels, active).then((rows) => ({ count, rows })));
   }
   // All must have ended before the chunk's images may be reused, also when one fails.
   const ended = await Promise.allSettled(batches);
@@ -172,35 +171,8 @@ async function runBatches(
   return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
-/** The rows of one cell over the whole chunk, as the native comparison gives them. */
-function comparisonOf(batches: readonly BatchRows[], index: number, chunk: Chunk): Comparison {
-  const columns = rowColumns.map(() => new Float64Array(chunk.count));
-  for (const { from, count, rows } of batches) {
-    for (let i = 0; i < count; i++) {
-      const at = (index * count + i) * rowColumns.length;
-      for (const [c, column] of columns.entries()) column[from + i] = rows[at + c] ?? Number.NaN;
-    }
-  }
-  const column = (name: (typeof rowColumns)[number]) => columns[rowColumns.indexOf(name)] as Float64Array;
-  const agree = Uint8Array.from(column('agree'));
-  const invalidRows = Uint8Array.from(column('invalid'));
-  const sum = (values: Uint8Array) => values.reduce((total, value) => total + value, 0);
-  return {
-    images: chunk.count,
-    agreement: sum(agree),
-    invalid: sum(invalidRows),
-    cosine: column('cosine'),
-    l1: column('l1'),
-    l2: column('l2'),
-    kl: column('kl'),
-    js: column('js'),
-    agree,
-    invalidRows,
-    publishedCrossEntropy: column('publishedCrossEntropy'),
-    ...(chunk.labels && {
-      top1: Uint8Array.from(column('top1')),
-      top5: Uint8Array.from(column('top5')),
-      loss: column('loss'),
-    }),
-  };
+/** The rows of one cell over the whole chunk. */
+function rowsOf(batches: readonly BatchRows[], index: number, chunk: Chunk): ImageRows {
+  const parts = batches.map(({ count, rows }) => ({ rows, first: index * count, count }));
+  return new ImageRows(parts, chunk.labels !== undefined);
 }

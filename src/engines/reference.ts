@@ -9,6 +9,7 @@ import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
+import { columns, ImageRows } from '../native/columns.js';
 import { sessionOf } from '../onnx/file.js';
 import { resetLayer } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
@@ -29,15 +30,14 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
     async evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       const expected = await forward(original, chunk, signal);
       const { labels } = chunk;
-      const { logits, classes } = expected;
-      refuseLabels(model, labels, classes);
-      await sink.original(await native().compareAsync(logits, logits, classes, labels));
+      refuseLabels(model, labels, expected.classes);
+      await sink.original(await compare(expected, expected, labels));
       for (const cell of cells) {
         signal?.throwIfAborted();
         const session = await openSession(model, await patchOf(cell), options.threads);
         try {
           const changed = await forward(session, chunk, signal);
-          await sink.cell(cell, await native().compareAsync(logits, changed.logits, classes, labels));
+          await sink.cell(cell, await compare(expected, changed, labels));
         } finally {
           await session.release();
         }
@@ -68,6 +68,23 @@ async function openSession(
       cause: error,
     });
   }
+}
+
+/** The addon's comparison, put into rows as the fast engine has them. */
+async function compare(
+  original: Logits,
+  changed: Logits,
+  labels: Int32Array | undefined,
+): Promise<ImageRows> {
+  const { logits, classes } = original;
+  const found = await native().compareAsync(logits, changed.logits, classes, labels);
+  const named = { ...found, invalid: found.invalidRows };
+  const rows = new Float64Array(found.images * columns.length).fill(Number.NaN);
+  for (const [c, { name }] of columns.entries()) {
+    const values = named[name];
+    if (values) for (let i = 0; i < found.images; i++) rows[i * columns.length + c] = values[i]!;
+  }
+  return new ImageRows([{ rows, first: 0, count: found.images }], labels !== undefined);
 }
 
 interface Logits {

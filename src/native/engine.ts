@@ -3,6 +3,7 @@
  * ONNX Runtime's C ABI. The addon checks every value that crosses; misuse throws TypeError or RangeError that
  * names the entry. Meaning (which steps a sweep needs) is made in `src/plan`.
  */
+import type { columns } from './columns.js';
 import type { Blocked, Layout, ResetRule } from './reset-rule.js';
 
 /** ONNX TensorProto.DataType of the slots that planning meets. */
@@ -92,21 +93,6 @@ export interface EngineProgram {
   /** Slot of the original logits, float32 [batch, classes]; there before the first compare step. */
   logits: number;
 }
-
-/** Columns of a result row, in order. */
-export const rowColumns = [
-  'cosine',
-  'l1',
-  'l2',
-  'kl',
-  'js',
-  'agree',
-  'invalid',
-  'publishedCrossEntropy',
-  'top1',
-  'top5',
-  'loss',
-] as const;
 
 export interface EngineStats {
   /** ONNX Runtime's version and the file it was loaded from. */
@@ -205,7 +191,7 @@ export interface NativeEngine {
   /**
    * Takes `count` images, copied by the call, through the program.
    * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
-   * per cell. Resolves with (cells + 1) x count x {@link rowColumns} numbers: first the original logits
+   * per cell. Resolves with (cells + 1) x count x {@link columns} numbers: first the original logits
    * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
    * without labels.
    *

@@ -7,30 +7,22 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
-import type { Comparison } from '../native/addon.js';
+import { type Sums, sumNames } from '../native/columns.js';
 
 const number = z.number();
+const optional = number.optional();
+
+/** Sums over the images of one chunk of the sample, counted from 0. */
+export type ChunkSums = Sums & { chunk: number };
 
 const sums = z.object({
-  /** Chunk of the sample, from 0. */
   chunk: number,
-  images: number,
-  /** Images with a NaN or infinite logit, outside every sum. */
-  invalid: number,
-  agreement: number,
-  cosine: number,
-  cosineSquares: number,
-  l1: number,
-  l2: number,
-  kl: number,
-  js: number,
-  publishedCrossEntropy: number,
-  /** With labels: hits, and the sum of the cross-entropies. */
-  top1: number.optional(),
-  top5: number.optional(),
-  loss: number.optional(),
+  ...(Object.fromEntries(
+    sumNames.map(({ name, labelled }) => [name, labelled ? optional : number]),
+  ) as unknown as {
+    [K in Required<keyof Sums>]: undefined extends Sums[K] ? typeof optional : typeof number;
+  }),
 });
-export type ChunkSums = z.infer<typeof sums>;
 
 const entry = z.discriminatedUnion('type', [
   sums.extend({ type: z.literal('original') }),
@@ -43,31 +35,6 @@ const line = entry.refine(
   ({ images, invalid, agreement }) => invalid >= 0 && agreement >= 0 && invalid + agreement <= images,
 );
 
-/** Sums of a comparison's valid rows, in image order. */
-export function sumsOf(chunk: number, comparison: Comparison): ChunkSums {
-  const { images, agreement, invalid, invalidRows } = comparison;
-  const sum = (values: ArrayLike<number>, of = (value: number) => value) => {
-    let total = 0;
-    for (let i = 0; i < images; i++) if (!invalidRows[i]) total += of(values[i] as number);
-    return total;
-  };
-  const { top1, top5, loss } = comparison;
-  return {
-    chunk,
-    images,
-    invalid,
-    agreement,
-    cosine: sum(comparison.cosine),
-    cosineSquares: sum(comparison.cosine, (value) => value * value),
-    l1: sum(comparison.l1),
-    l2: sum(comparison.l2),
-    kl: sum(comparison.kl),
-    js: sum(comparison.js),
-    publishedCrossEntropy: sum(comparison.publishedCrossEntropy),
-    ...(top1 && top5 && loss ? { top1: sum(top1), top5: sum(top5), loss: sum(loss) } : {}),
-  };
-}
-
 /** Adds chunks up in chunk order. */
 export function total(chunks: Iterable<ChunkSums>): ChunkSums | null {
   const ordered = [...chunks].sort((a, b) => a.chunk - b.chunk);
@@ -75,9 +42,9 @@ export function total(chunks: Iterable<ChunkSums>): ChunkSums | null {
   if (!first) return null;
   const result = { ...first };
   for (const part of rest) {
-    for (const key of Object.keys(sums.shape) as (keyof ChunkSums)[]) {
-      const value = part[key];
-      if (value !== undefined) result[key] = (result[key] ?? 0) + value;
+    for (const { name } of sumNames) {
+      const value = part[name];
+      if (value !== undefined) result[name] = (result[name] ?? 0) + value;
     }
   }
   return result;

@@ -1,38 +1,38 @@
 /** `results.csv`: one row per cell, in the columns of the published study, so that its notebooks read it. */
-import type { Summary } from './summary.js';
+import { csvField, type Field } from '../files/csv.js';
+import type { LayerSummary, Summary, TrialSummary } from './summary.js';
 
-const columns =
-  'top1_acc,top5_acc,loss,batch_acc,layer,pred_cos_sim,pred_l1_err,pred_l2_err,pred_ce_loss,trial,recovered_acc,model_id';
+interface Row {
+  summary: Summary;
+  layer: LayerSummary;
+  trial: TrialSummary;
+}
 
 /** `batch_acc` stays empty, as in the published data; `recovered_acc` is a share of the baseline's top-1. */
-export function cellsCsv(summary: Summary): string {
+const COLUMNS: readonly (readonly [name: string, field: (row: Row) => Field])[] = [
+  ['top1_acc', ({ trial }) => trial.top1],
+  ['top5_acc', ({ trial }) => trial.top5],
+  ['loss', ({ trial }) => trial.loss],
+  ['batch_acc', () => null],
+  ['layer', ({ layer }) => layer.layer],
+  ['pred_cos_sim', ({ trial }) => trial.cosine],
+  ['pred_l1_err', ({ trial }) => trial.l1],
+  ['pred_l2_err', ({ trial }) => trial.l2],
+  ['pred_ce_loss', ({ trial }) => trial.publishedCrossEntropy],
+  ['trial', ({ trial }) => trial.trial],
+  ['recovered_acc', ({ trial, summary }) => recovered(trial.top1, summary.baseline?.top1)],
+  ['model_id', ({ summary }) => summary.model.name],
+];
+
+export function resultsCsv(summary: Summary): string {
+  const header = COLUMNS.map(([name]) => name).join(',');
   const rows = summary.layers.flatMap((layer) =>
-    layer.perTrial.map((trial) => {
-      const recovered =
-        trial.top1 !== null && summary.baseline?.top1 ? trial.top1 / summary.baseline.top1 : null;
-      return [
-        trial.top1,
-        trial.top5,
-        trial.loss,
-        null,
-        layer.layer,
-        trial.cosine,
-        trial.l1,
-        trial.l2,
-        trial.publishedCrossEntropy,
-        trial.trial,
-        recovered,
-        summary.model.name,
-      ]
-        .map(field)
-        .join(',');
-    }),
+    layer.perTrial.map((trial) =>
+      COLUMNS.map(([, field]) => csvField(field({ summary, layer, trial }))).join(','),
+    ),
   );
-  return `${[columns, ...rows].join('\n')}\n`;
+  return `${[header, ...rows].join('\n')}\n`;
 }
 
-function field(value: string | number | null): string {
-  if (value === null) return '';
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
+const recovered = (top1: number | null, baseline: number | undefined) =>
+  top1 !== null && baseline ? top1 / baseline : null;

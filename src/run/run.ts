@@ -50,7 +50,7 @@ export const files = {
   journal: 'cells.ndjson',
   summary: 'summary.json',
   table: 'summary.csv',
-  cells: 'results.csv',
+  results: 'results.csv',
   report: 'report.html',
   lock: 'lock',
 } as const;

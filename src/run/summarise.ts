@@ -1,6 +1,7 @@
 /** From finished chunks to `summary.json` and `results.csv`. Pure: the same chunks give the same bytes. */
 
 import type { ProvenCell } from '../design/cells.js';
+import { type Measure, measures } from '../native/columns.js';
 import { average, estimateShare, type TrialSums } from '../statistics/intervals.js';
 import { type ChunkSums, type Finished, total } from './journal.js';
 import type { RunIdentity } from './run.js';
@@ -65,7 +66,8 @@ function layerSummary(
     .map((cell, i) => trialSummary(cell, sums[i] ?? null))
     .filter((trial) => trial.images > 0);
   const over = (key: keyof TrialSummary) => meanOf(perTrial.map((trial) => trial[key]));
-  const top1 = over('top1');
+  const { publishedCrossEntropy: _, ...means } = byMeasure(over);
+  const { top1 } = means;
   return {
     layer: layer.name,
     op: layer.op,
@@ -80,14 +82,7 @@ function layerSummary(
     change: meanOf(cells.map((cell) => cell.change)),
     criticality: criticality(sums, confidence),
     agreement: agreement(sums, confidence),
-    cosine: over('cosine'),
-    l1: over('l1'),
-    l2: over('l2'),
-    kl: over('kl'),
-    js: over('js'),
-    top1,
-    top5: over('top5'),
-    loss: over('loss'),
+    ...means,
     recovered: top1 !== null && baselineTop1 ? top1 / baselineTop1 : null,
     perTrial,
   };
@@ -138,16 +133,14 @@ function trialSummary(cell: ProvenCell, sums: ChunkSums | null): TrialSummary {
     invalid: sums?.invalid ?? 0,
     agreementCount: sums?.agreement ?? 0,
     change: cell.change,
-    cosine: mean(sums?.cosine, sums),
-    l1: mean(sums?.l1, sums),
-    l2: mean(sums?.l2, sums),
-    kl: mean(sums?.kl, sums),
-    js: mean(sums?.js, sums),
-    publishedCrossEntropy: mean(sums?.publishedCrossEntropy, sums),
-    top1: percent(sums?.top1, sums),
-    top5: percent(sums?.top5, sums),
-    loss: mean(sums?.loss, sums),
+    ...byMeasure((name, isHits) => (isHits ? percent : mean)(sums?.[name], sums)),
   };
+}
+
+/** One number for each measure, in their order. */
+function byMeasure<T>(of: (name: Measure, isHits: boolean) => T): { [K in Measure]: T } {
+  const entries = measures.map(({ name, kind }) => [name, of(name, kind === 'hits')]);
+  return Object.fromEntries(entries) as { [K in Measure]: T };
 }
 
 /** Over the valid images. */

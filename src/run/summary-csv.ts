@@ -3,6 +3,7 @@
  * exact form, null is an empty field, quoting follows RFC 4180; lines end in \n, as in `results.csv`.
  */
 import { csvField, type Field } from '../files/csv.js';
+import { measures } from '../native/columns.js';
 import type { LayerSummary, Summary } from './summary.js';
 
 const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) => Field])[] = [
@@ -24,14 +25,9 @@ const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) =>
   ['agreement_sd_trials', (layer) => layer.agreement.sdTrials],
   ['agreement_low', (layer) => layer.agreement.low],
   ['agreement_high', (layer) => layer.agreement.high],
-  ['cosine', (layer) => layer.cosine],
-  ['l1', (layer) => layer.l1],
-  ['l2', (layer) => layer.l2],
-  ['kl', (layer) => layer.kl],
-  ['js', (layer) => layer.js],
-  ['top1', (layer) => layer.top1],
-  ['top5', (layer) => layer.top5],
-  ['loss', (layer) => layer.loss],
+  ...measures
+    .filter(({ name }) => name !== 'publishedCrossEntropy')
+    .map(({ name }) => [name, (layer: LayerSummary) => layer[name as keyof LayerSummary] as Field] as const),
   ['recovered', (layer) => layer.recovered],
 ];
 

@@ -3,9 +3,16 @@
  * `null` stands for "not measured" or "not defined". It holds no times: equal inputs give equal bytes.
  */
 import { z } from 'zod';
+import { type Measure, measures } from '../native/columns.js';
 
 const number = z.number();
 const nullable = number.nullable();
+
+/** Means over valid images; with labels, top1 and top5 in percent of all images and the loss in nats. */
+const measured = Object.fromEntries(measures.map(({ name }) => [name, nullable])) as {
+  [K in Measure]: typeof nullable;
+};
+const { publishedCrossEntropy: _, ...layerMeasured } = measured;
 
 /** A mean over images and trials, the spread of the trial means, and its confidence interval. */
 const estimate = z.object({
@@ -23,15 +30,7 @@ const trialSummary = z.object({
   invalid: number,
   agreementCount: number,
   change: nullable,
-  cosine: nullable,
-  l1: nullable,
-  l2: nullable,
-  kl: nullable,
-  js: nullable,
-  publishedCrossEntropy: nullable,
-  top1: nullable,
-  top5: nullable,
-  loss: nullable,
+  ...measured,
 });
 
 const layerSummary = z.object({
@@ -54,15 +53,7 @@ const layerSummary = z.object({
   criticality: estimate,
   /** Percent of images whose top-1 class did not change. */
   agreement: estimate,
-  cosine: nullable,
-  l1: nullable,
-  l2: nullable,
-  kl: nullable,
-  js: nullable,
-  /** With labels: accuracy in percent and cross-entropy in nats after the reset. */
-  top1: nullable,
-  top5: nullable,
-  loss: nullable,
+  ...layerMeasured,
   /** top1 after the reset as a share of the baseline's top1. */
   recovered: nullable,
   perTrial: z.array(trialSummary),

@@ -2,18 +2,17 @@
 import { setMaxListeners } from 'node:events';
 import type { ProvenCell } from '../design/cells.js';
 import type { Chunk } from '../engines/chunk.js';
-import type { Engine } from '../engines/engine.js';
+import type { Engine, ResultSink } from '../engines/engine.js';
 import type { ImageSet } from '../images/image-set.js';
-import type { Model } from '../model/model.js';
-import { type Finished, sumsOf } from '../run/journal.js';
+import type { Finished } from '../run/journal.js';
 import type { ChunksAhead } from './chunks-ahead.js';
-import type { Log } from './log.js';
-import { ProgressCount } from './progress.js';
-import type { SweepOptions } from './settings.js';
+import type { ProgressCount } from './progress.js';
+import type { Subject, SweepRecord } from './record.js';
 
 /** A chunk, and the cells that have no result for it. */
 export interface Lacking {
   index: number;
+  images: number;
   cells: ProvenCell[];
 }
 
@@ -28,41 +27,33 @@ export function lackingChunks(
     const lacking = cells.filter(
       (cell) => !finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial).has(index),
     );
-    if (lacking.length > 0 || !finished.original.has(index)) todo.push({ index, cells: lacking });
+    if (lacking.length > 0 || !finished.original.has(index)) {
+      todo.push({ index, images: Math.min(size, images.count - index * size), cells: lacking });
+    }
   }
   return todo;
 }
 
 /** What there is to compute, with what, and where it goes. */
 export interface Work {
-  model: Model;
-  images: ImageSet;
-  cells: readonly ProvenCell[];
-  engine: Engine;
+  subject: Pick<Subject, 'model' | 'images' | 'settings'>;
+  record: Pick<SweepRecord, 'finished' | 'tell' | 'warn' | 'add'>;
+  engine: Pick<Engine, 'evaluate'>;
   todo: readonly Lacking[];
-  /** Images of a chunk. */
-  chunk: number;
+  /** Reads the images of `todo`. */
+  ahead: Pick<ChunksAhead, 'next' | 'release'>;
   /** Chunks that the engine works on at the same time. */
   atOnce: number;
-  /** Reads the images of `todo`. */
-  ahead: ChunksAhead;
-  finished: Finished;
-  log: Pick<Log, 'tell' | 'warn' | 'finish'>;
-  options: SweepOptions;
+  progress: ProgressCount;
 }
 
 /** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
-export async function computeChunks(work: Work): Promise<void> {
-  const { images, cells, todo, chunk: chunkImages, atOnce, ahead, log, options } = work;
-  const progress = new ProgressCount(cells, images.count, options.onProgress);
-  const wanted = todo.reduce(
-    (sum, { index, cells }) => sum + cells.length * Math.min(chunkImages, images.count - index * chunkImages),
-    0,
-  );
-  progress.resume(cells.length * images.count - wanted);
+export async function computeChunks(work: Work, abort?: AbortSignal): Promise<void> {
+  const { subject, record, todo, ahead, atOnce, progress } = work;
+  progress.begin(todo.reduce((sum, lacking) => sum + lacking.cells.length * lacking.images, 0));
   // One that fails ends the others at once; all must have ended before the journal may be closed.
   const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const signal = abort ? AbortSignal.any([abort, stop.signal]) : stop.signal;
   // Every chunk listens to it.
   setMaxListeners(0, signal);
   const stopped = new Promise<never>((_, reject) => {
@@ -72,13 +63,13 @@ export async function computeChunks(work: Work): Promise<void> {
   const running = new Set<Promise<unknown>>();
   let before: Promise<unknown> = Promise.resolve();
   try {
-    for (const { cells: lacking } of todo) {
+    for (const { cells } of todo) {
       const next = ahead.next();
       next.catch(() => {});
       const chunk = await Promise.race([next, stopped]);
       if (!chunk) break;
-      log.tell(images.warnings);
-      const ended = computeChunk(work, progress, chunk, lacking, before, signal)
+      record.tell(subject.images.warnings);
+      const ended = computeChunk(work, chunk, cells, before, signal)
         .catch((error) => stop.abort(error))
         .then(() => {
           running.delete(ended);
@@ -99,44 +90,32 @@ export async function computeChunks(work: Work): Promise<void> {
 
 /** @param before resolves when the chunk before this one has ended: the journal is in the order of chunks */
 async function computeChunk(
-  work: Work,
-  progress: ProgressCount,
+  { subject, record, engine, progress }: Work,
   chunk: Chunk,
-  lacking: readonly ProvenCell[],
+  cells: readonly ProvenCell[],
   before: Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { model, engine, chunk: chunkImages, finished, log } = work;
-  const { index } = chunk;
-  await engine.evaluate(
-    chunk,
-    lacking,
-    {
-      async original(comparison) {
-        await before;
-        signal.throwIfAborted();
-        if (comparison.invalid > 0) {
-          log.warn(
-            `${model.file.path} gives NaN or infinite logits for ${comparison.invalid} of images ${index * chunkImages}-${index * chunkImages + chunk.count - 1}; they are counted as invalid`,
-          );
-        }
-        if (!finished.original.has(index)) {
-          await log.finish(finished, { type: 'original', ...sumsOf(index, comparison) });
-        }
-      },
-      async cell(cell, comparison) {
-        const { layer, reset, trial } = cell;
-        await log.finish(finished, {
-          type: 'cell',
-          layer: layer.name,
-          reset: reset.label,
-          trial,
-          ...sumsOf(index, comparison),
-        });
-        progress.add(chunk.count, layer.name);
-      },
-      computed: (units) => progress.computed(units),
+  const { index, count } = chunk;
+  const sink: ResultSink = {
+    async original(rows) {
+      await before;
+      signal.throwIfAborted();
+      const sums = rows.sums();
+      if (sums.invalid > 0) {
+        const first = index * subject.settings.chunk;
+        record.warn(
+          `${subject.model.file.path} gives NaN or infinite logits for ${sums.invalid} of images ${first}-${first + count - 1}; they are counted as invalid`,
+        );
+      }
+      if (!record.finished.original.has(index)) await record.add({ type: 'original', chunk: index, ...sums });
     },
-    signal,
-  );
+    async cell({ layer, reset, trial }, rows) {
+      const cell = { layer: layer.name, reset: reset.label, trial };
+      await record.add({ type: 'cell', ...cell, chunk: index, ...rows.sums() });
+      progress.add(count, layer.name);
+    },
+    computed: (units) => progress.computed(units),
+  };
+  await engine.evaluate(chunk, cells, sink, signal);
 }

@@ -25,9 +25,10 @@ export class ProgressCount {
     private readonly report: ((progress: Progress) => void) | undefined,
   ) {}
 
-  resume(units: number): void {
-    this.#done += units;
-    this.#resumed += units;
+  /** So many units lack; the others have been finished by an earlier run. */
+  begin(lacking: number): void {
+    this.#resumed = this.cells.length * this.images - lacking;
+    this.#done = this.#resumed;
   }
 
   add(units: number, layer: string): void {

@@ -3,8 +3,6 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-
-import type { ProvenCell } from '../design/cells.js';
 import { planCells, selectLayers } from '../design/cells.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
@@ -12,18 +10,12 @@ import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import type { Reset } from '../resets/reset.js';
-import { imagesCsv } from '../run/images-csv.js';
-import { Finished } from '../run/journal.js';
-import { cellsCsv } from '../run/results-csv.js';
-import { files, type OpenRun, openRun, type RunInfo } from '../run/run.js';
-import { summarise } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
-import { summaryCsv } from '../run/summary-csv.js';
 import { ChunksAhead } from './chunks-ahead.js';
 import { computeChunks, lackingChunks } from './compute.js';
-import { identityOf, infoOf } from './identity.js';
-import { Log } from './log.js';
+import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
+import { type Subject, SweepRecord } from './record.js';
 import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
 
 export interface SweepResult {
@@ -49,115 +41,74 @@ export async function sweep(
   if (!model?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
   }
-  const settings = withDefaults(options, images);
-  const selected = selectLayers(model.layers, settings.layers, settings.exclude);
-  const plan = planCells(selected, settings.resets, settings.trials);
-  checkLabels(model, images);
-
   const { signal } = options;
+  const settings = withDefaults(options, images);
+  const layers = selectLayers(model.layers, settings.layers, settings.exclude);
+  refuseLabels(model, images);
+  const plan = planCells(layers, settings.resets, settings.trials);
   const cells = await proveCells(model, plan, settings, signal);
-  const identity = await identityOf(model, images, settings, signal);
-  const run = options.out === undefined ? null : await openRun(options.out, identity);
-  const log = new Log(run, run?.earlier?.warnings ?? [], options.onWarning);
-  const started = Date.now();
-  const info = infoOf(model, images, identity, cells.length, settings, run?.earlier ?? null);
-  const waited = { seconds: run?.earlier?.waitedSeconds ?? 0 };
-  const save = async (status: RunInfo['status']) => {
-    const seconds = (run?.earlier?.seconds ?? 0) + (Date.now() - started) / 1000;
-    await run?.writeInfo({
-      ...info,
-      status,
-      seconds,
-      waitedSeconds: waited.seconds,
-      updated: new Date().toISOString(),
-      warnings: log.warnings,
-    });
-  };
-  const finished = run?.finished ?? new Finished();
-  const results = () =>
-    summarise(
-      identity,
-      cells,
-      finished,
-      settings.confidence,
-      model.layers.map((layer) => layer.name),
-    );
 
+  const subject = { model, images, settings, cells };
+  const record = await SweepRecord.open(subject, options);
   try {
-    log.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);
-    refuseOtherChunks(run, cells, finished, images, settings.chunk);
-    await save('running');
-    await run?.write(files.images, await imagesCsv(images));
-    const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
-    const { batch, threads, cards, precision } = settings;
-    const size = images.shape;
-    const todo = lackingChunks(cells, finished, images, settings.chunk);
-    const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
-    // Before the engine is opened, which takes seconds: the first images are there when it is.
-    const ahead = new ChunksAhead(
-      images,
-      settings.chunk,
-      todo.map(({ index }) => index),
-      atOnce,
-      signal,
-    );
-    try {
-      const how = { cells, context: settings, size, batch, threads, cards, precision, signal };
-      const engine = await open(model, how);
-      try {
-        const { chunk } = settings;
-        await computeChunks({
-          model,
-          images,
-          cells,
-          engine,
-          todo,
-          chunk,
-          atOnce,
-          ahead,
-          finished,
-          log,
-          options,
-        });
-      } finally {
-        await engine.close();
-      }
-    } finally {
-      await ahead.close();
-      waited.seconds += ahead.waitedMs / 1000;
-      log.tell(images.warnings);
-    }
-    const summary = results();
-    await writeResults(run, summary);
-    await save('done');
-    return { summary, directory: options.out ?? null, warnings: log.warnings };
+    record.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);
+    refuseOtherChunks(subject, record);
+    await record.begin();
+    await compute(subject, record, options);
+    const summary = await record.end();
+    return { summary, directory: options.out ?? null, warnings: record.warnings };
   } catch (error) {
-    const aborted = signal?.aborted === true && error === signal.reason;
-    // What is finished stays readable; a second failure while saving must not hide the first.
-    await Promise.resolve()
-      .then(() => writeResults(run, results()))
-      .catch(() => {});
-    await save(aborted ? 'interrupted' : 'failed').catch(() => {});
+    await record.breakOff(signal?.aborted && error === signal.reason ? 'interrupted' : 'failed');
     throw error;
   } finally {
-    await run?.close();
+    await record.close();
+  }
+}
+
+/** Whatever the record lacks, through the engine. */
+async function compute(subject: Subject, record: SweepRecord, options: SweepOptions): Promise<void> {
+  const { model, images, settings, cells } = subject;
+  const { signal, onProgress } = options;
+  const { batch, chunk, threads, cards, precision } = settings;
+  const todo = lackingChunks(cells, record.finished, images, chunk);
+  const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
+  // Before the engine is opened, which takes seconds: the first images are there when it is.
+  const wanted = todo.map(({ index }) => index);
+  const ahead = new ChunksAhead(images, chunk, wanted, atOnce, signal);
+  try {
+    const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
+    const { shape: size } = images;
+    const engine = await open(model, {
+      cells,
+      context: settings,
+      size,
+      batch,
+      threads,
+      cards,
+      precision,
+      signal,
+    });
+    try {
+      const progress = new ProgressCount(cells, images.count, onProgress);
+      await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
+    } finally {
+      await engine.close();
+    }
+  } finally {
+    await ahead.close();
+    record.waited(ahead.waitedMs);
+    record.tell(images.warnings);
   }
 }
 
 /** A journal is believed only where its chunks are this sweep's: as many images each as they must have. */
-function refuseOtherChunks(
-  run: OpenRun | null,
-  cells: readonly ProvenCell[],
-  finished: Finished,
-  images: ImageSet,
-  size: number,
-): void {
+function refuseOtherChunks({ cells, images, settings }: Subject, { finished, place }: SweepRecord): void {
   const found = cells.map((cell) => finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial));
   for (const sums of [finished.original, ...found].flatMap((chunks) => [...chunks.values()])) {
-    if (sums.images !== Math.min(size, images.count - sums.chunk * size)) {
+    if (sums.images !== Math.min(settings.chunk, images.count - sums.chunk * settings.chunk)) {
       throw new CritmapError(
         'ERR_RUN',
-        `${run?.journal.path} has ${sums.images} images in chunk ${sums.chunk}, which this sweep does not make; choose another directory for --out`,
+        `${place} has ${sums.images} images in chunk ${sums.chunk}, which this sweep does not make; choose another directory for --out`,
       );
     }
   }
@@ -174,7 +125,7 @@ function donorWarnings(resets: readonly Reset[]): string[] {
   });
 }
 
-function checkLabels(model: Model, images: ImageSet): void {
+function refuseLabels(model: Model, images: ImageSet): void {
   const { classes } = model.io;
   const highest = images.maxLabel ?? 0;
   if (classes !== null && highest >= classes) {
@@ -183,11 +134,4 @@ function checkLabels(model: Model, images: ImageSet): void {
       `${images.source} has labels up to ${highest}, the model only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
     );
   }
-}
-
-async function writeResults(run: OpenRun | null, summary: Summary): Promise<void> {
-  if (!run) return;
-  await run.write(files.summary, `${JSON.stringify(summary, null, 1)}\n`);
-  await run.write(files.table, summaryCsv(summary));
-  await run.write(files.cells, cellsCsv(summary));
 }

@@ -9,10 +9,12 @@ import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
 import { type Comparison, native } from '../../src/native/addon.js';
-import { type EngineImages, onnxruntimeLibrary, rowColumns } from '../../src/native/engine.js';
+import { columns } from '../../src/native/columns.js';
+import { type EngineImages, onnxruntimeLibrary } from '../../src/native/engine.js';
 import { nativeEngine } from '../../src/native/open-engine.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { readChunk } from '../../src/sweep/chunks-ahead.js';
+import { comparisonOf } from '../comparison.js';
 import { CLASSES, noise, product, products } from '../cpp/engine/models.js';
 import { example } from '../fixtures.js';
 
@@ -55,8 +57,8 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
       try {
         for (const part of [cells, cells.filter((_, i) => i % 3 === 1)]) {
           await engine.evaluate(chunk, part, {
-            original: (comparison) => void found.set(-1, comparison),
-            cell: (cell, comparison) => void found.set(cell.index, comparison),
+            original: (rows) => void found.set(-1, comparisonOf(rows)),
+            cell: (cell, rows) => void found.set(cell.index, comparisonOf(rows)),
           });
         }
       } finally {
@@ -121,7 +123,7 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
   t.strictSame([wanted.most, most], [1, 2], 'batches at a time, of one worker');
   for (const [i, rows] of found.entries()) {
     const expected = wanted.found[i]!;
-    t.equal(rows.length, (cells + 1) * jobs[i]!.count * rowColumns.length);
+    t.equal(rows.length, (cells + 1) * jobs[i]!.count * columns.length);
     const off = rows.findIndex((value, at) => {
       const other = expected[at]!;
       return (

@@ -25,6 +25,7 @@ import { planSweep } from '../../src/plan/plan-sweep.js';
 import { parseReset } from '../../src/resets/parse.js';
 import type { ResetContext } from '../../src/resets/reset.js';
 import { readChunk } from '../../src/sweep/chunks-ahead.js';
+import { comparisonOf } from '../comparison.js';
 import { example } from '../fixtures.js';
 import { inception, mobilenet, preActivation, storedTransposed, tied, vgg } from '../networks.js';
 
@@ -203,8 +204,8 @@ async function evaluations(
       const originals: Comparison[] = [];
       const byCell = new Map<Cell, Comparison>();
       await engine.evaluate(chunk, cells, {
-        original: (comparison) => void originals.push(comparison),
-        cell: (cell, comparison) => void byCell.set(cell, comparison),
+        original: (rows) => void originals.push(comparisonOf(rows)),
+        cell: (cell, rows) => void byCell.set(cell, comparisonOf(rows)),
       });
       found.push([...cells.map((cell) => byCell.get(cell)!), ...originals]);
     }

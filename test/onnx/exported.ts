@@ -16,6 +16,7 @@ import { writeOnnx } from '../../src/onnx/file.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { compareLogits } from '../../src/resets/arrays.js';
 import { type Reset, resetLayer } from '../../src/resets/reset.js';
+import { comparisonOf } from '../comparison.js';
 import { readNpyFloats } from '../npy-floats.js';
 
 /** NAME.json. */
@@ -168,7 +169,7 @@ async function comparisons(
     const chunk = { index: 0, count, images: data, height, width, labels: undefined };
     await engine.evaluate(chunk, cells, {
       original: () => {},
-      cell: (_, comparison) => void found.push(comparison),
+      cell: (_, rows) => void found.push(comparisonOf(rows)),
     });
   } finally {
     await engine.close();

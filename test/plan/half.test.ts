@@ -139,8 +139,8 @@ t.test('the engine runs a plan in float16', async (t) => {
     const engine = await openFastEngine(model, { ...options, cells, threads: 1, batch: 4, precision });
     const agreed: number[] = [];
     await engine.evaluate(chunk, cells, {
-      original: ({ invalid }) => void agreed.push(invalid),
-      cell: (_, { cosine }) => void agreed.push(...cosine),
+      original: (rows) => void agreed.push(rows.sums().invalid),
+      cell: (_, rows) => void agreed.push(...rows.column('cosine')),
     });
     await engine.close();
     return agreed;

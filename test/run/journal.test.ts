@@ -1,15 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Comparison } from '../../src/native/addon.js';
-import {
-  type ChunkSums,
-  Journal,
-  type JournalLine,
-  readJournal,
-  sumsOf,
-  total,
-} from '../../src/run/journal.js';
+import { type ChunkSums, Journal, type JournalLine, readJournal, total } from '../../src/run/journal.js';
 
 const sums = (chunk: number, extra: Partial<ChunkSums> = {}): ChunkSums => ({
   chunk,
@@ -103,36 +95,4 @@ t.test('totals are the same bits in whatever order the chunks were finished', as
   t.strictSame(total([...chunks].reverse()), expected);
   t.strictSame(total([...chunks.slice(7), ...chunks.slice(0, 7)]), expected);
   t.equal(total([]), null);
-});
-
-t.test('sums run over valid rows only, and invalid ones are counted', async (t) => {
-  const rows = Float64Array.of(0.5, Number.NaN, 0.25);
-  const comparison: Comparison = {
-    images: 3,
-    agreement: 2,
-    invalid: 1,
-    cosine: rows,
-    l1: rows,
-    l2: rows,
-    kl: rows,
-    js: rows,
-    agree: Uint8Array.of(1, 0, 1),
-    invalidRows: Uint8Array.of(0, 1, 0),
-    publishedCrossEntropy: rows,
-    top1: Uint8Array.of(1, 0, 0),
-    top5: Uint8Array.of(1, 0, 1),
-    loss: rows,
-  };
-  const found = sumsOf(4, comparison);
-  t.match(found, {
-    chunk: 4,
-    images: 3,
-    invalid: 1,
-    agreement: 2,
-    cosine: 0.75,
-    top1: 1,
-    top5: 2,
-    loss: 0.75,
-  });
-  t.equal(found.cosineSquares, 0.25 + 0.0625);
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { ProvenCell } from '../../src/design/cells.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { Finished } from '../../src/run/journal.js';
-import { cellsCsv } from '../../src/run/results-csv.js';
+import { resultsCsv } from '../../src/run/results-csv.js';
 import type { RunIdentity } from '../../src/run/run.js';
 import { summarise } from '../../src/run/summarise.js';
 import { summarySchema } from '../../src/run/summary.js';
@@ -137,9 +137,9 @@ t.test('a wider confidence gives a wider interval', async (t) => {
 });
 
 t.test("results.csv has the published study's columns, one row per cell", async (t) => {
-  const [head, first, second, end] = cellsCsv(summarise(identity, cells, finished(), 0.95, ['conv2'])).split(
-    '\n',
-  );
+  const [head, first, second, end] = resultsCsv(
+    summarise(identity, cells, finished(), 0.95, ['conv2']),
+  ).split('\n');
   t.equal(
     head,
     'top1_acc,top5_acc,loss,batch_acc,layer,pred_cos_sim,pred_l1_err,pred_l2_err,pred_ce_loss,trial,recovered_acc,model_id',

@@ -9,8 +9,10 @@ import { loadModel } from '../../src/model/load.js';
 import { Finished, type JournalLine } from '../../src/run/journal.js';
 import type { Work } from '../../src/sweep/compute.js';
 import { computeChunks } from '../../src/sweep/compute.js';
+import { ProgressCount } from '../../src/sweep/progress.js';
 import { chunksAtOnce, withDefaults } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
+import { rowsOf } from '../comparison.js';
 import { fixture } from '../fixtures.js';
 import { watched } from '../watched-images.js';
 
@@ -74,36 +76,31 @@ t.test('a failure ends a sweep at once, also while it waits for images', async (
 function secondFirst(signal?: AbortSignal) {
   const lines: number[] = [];
   const chunks = [0, 1].map((index) => ({ index, count: 1 }) as Chunk);
-  const zeros = new Float64Array(1);
-  const comparison = {
-    ...{ images: 1, agreement: 1, invalid: 0, invalidRows: new Uint8Array(1), agree: Uint8Array.of(1) },
-    ...{ cosine: zeros, l1: zeros, l2: zeros, kl: zeros, js: zeros, publishedCrossEntropy: zeros },
-  };
+  const rows = rowsOf(1, (name) => (name === 'agree' ? 1 : 0));
   let finishFirst = (_?: Error) => {};
   const first = new Promise<void>((resolve, reject) => {
     finishFirst = (error) => (error ? reject(error) : resolve());
   });
   const evaluate = async ({ index }: Chunk, _: unknown, sink: ResultSink) => {
     if (index === 0) await first;
-    await sink.original(comparison);
+    await sink.original(rows);
   };
-  const running = computeChunks({
-    model: {},
-    images: { count: 2, warnings: [] },
-    cells: [],
-    engine: { evaluate },
-    todo: chunks.map(({ index }) => ({ index, cells: [] })),
-    chunk: 1,
-    atOnce: 2,
-    ahead: { next: async () => chunks.shift() ?? null, release() {} },
-    finished: new Finished(),
-    log: {
+  const images = { count: 2, warnings: [] };
+  const work = {
+    subject: { model: {}, images, settings: { chunk: 1 } },
+    record: {
+      finished: new Finished(),
       tell() {},
       warn() {},
-      finish: async (_: Finished, { chunk }: JournalLine) => void lines.push(chunk),
+      add: async ({ chunk }: JournalLine) => void lines.push(chunk),
     },
-    options: { signal },
-  } as unknown as Work);
+    engine: { evaluate },
+    todo: chunks.map(({ index }) => ({ index, images: 1, cells: [] })),
+    ahead: { next: async () => chunks.shift() ?? null, release() {} },
+    atOnce: 2,
+    progress: new ProgressCount([], 2, undefined),
+  };
+  const running = computeChunks(work as unknown as Work, signal);
   return { running, lines, finishFirst };
 }
 

@@ -1,14 +1,15 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { native } from '../../../src/native/addon.js';
-import { type EngineImages, onnxruntimeLibrary, rowColumns } from '../../../src/native/engine.js';
+import { type ColumnName, columns } from '../../../src/native/columns.js';
+import { type EngineImages, onnxruntimeLibrary } from '../../../src/native/engine.js';
 import { nativeEngine } from '../../../src/native/open-engine.js';
 import type { ResetRule } from '../../../src/native/reset-rule.js';
 import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './models.js';
 
 const addon = native();
 const library = onnxruntimeLibrary();
-const COLUMNS = rowColumns.length;
+const COLUMNS = columns.length;
 function open(t: Test, threads = 2) {
   const engine = nativeEngine.open({ library, threads });
   t.teardown(() => engine.close());
@@ -69,7 +70,9 @@ t.test('a cell of the shipped model equals the model with patched weights', asyn
   const rows = await engine.execute(images, batch, labels, Uint8Array.of(1));
   t.equal(rows.length, 2 * batch * COLUMNS);
   for (let image = 0; image < batch; image++) {
-    const cell = Object.fromEntries(rowColumns.map((name, c) => [name, rows[(batch + image) * COLUMNS + c]]));
+    const cell = Object.fromEntries(
+      columns.map(({ name }, c) => [name, rows[(batch + image) * COLUMNS + c]]),
+    );
     // The weight is an input here and a constant there, which are different kernels.
     for (const name of ['cosine', 'l1', 'l2', 'kl', 'js', 'publishedCrossEntropy'] as const) {
       t.ok(Math.abs((cell[name] ?? Number.NaN) - (expected[name][image] as number)) < 1e-4, name);
@@ -168,8 +171,8 @@ t.test('a row with NaN is invalid and agrees with nothing', async (t) => {
   const images = noise(2 * CLASSES, 1n);
   images[5] = Number.NaN;
   const rows = await engine.execute(images, 2, undefined, Uint8Array.of(1));
-  const at = (row: number, name: (typeof rowColumns)[number]) =>
-    rows[row * COLUMNS + rowColumns.indexOf(name)];
+  const at = (row: number, name: ColumnName) =>
+    rows[row * COLUMNS + columns.findIndex((column) => column.name === name)];
   t.strictSame([at(0, 'invalid'), at(1, 'invalid'), at(3, 'invalid')], [0, 1, 1]);
   t.strictSame([at(0, 'agree'), at(1, 'agree')], [1, 0]);
 });

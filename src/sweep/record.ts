@@ -1,0 +1,129 @@
+/**
+ * What a sweep has found so far and has told: in memory, and in the run directory if there is one, where every result is
+ * on disk before it counts.
+ */
+import type { ProvenCell } from '../design/cells.js';
+import type { ImageSet } from '../images/index.js';
+import type { Model } from '../model/model.js';
+import { imagesCsv } from '../run/images-csv.js';
+import { Finished, type JournalLine } from '../run/journal.js';
+import { resultsCsv } from '../run/results-csv.js';
+import { files, type OpenRun, openRun, type RunIdentity, type RunInfo } from '../run/run.js';
+import { summarise } from '../run/summarise.js';
+import type { Summary } from '../run/summary.js';
+import { summaryCsv } from '../run/summary-csv.js';
+import { identityOf, infoOf } from './identity.js';
+import type { Settings, SweepOptions } from './settings.js';
+
+/** What is swept over what. */
+export interface Subject {
+  model: Model;
+  images: ImageSet;
+  settings: Settings;
+  cells: readonly ProvenCell[];
+}
+
+export class SweepRecord {
+  readonly warnings: string[];
+  readonly finished: Finished;
+  readonly #told = new Set<string>();
+  readonly #started = Date.now();
+  readonly #info: RunInfo;
+  /** Milliseconds that computing has waited for images. */
+  #waitedMs = 0;
+
+  private constructor(
+    private readonly subject: Subject,
+    private readonly identity: RunIdentity,
+    private readonly run: OpenRun | null,
+    private readonly onWarning: SweepOptions['onWarning'],
+  ) {
+    this.warnings = [...(run?.earlier?.warnings ?? [])];
+    this.finished = run?.finished ?? new Finished();
+    const { model, images, settings, cells } = subject;
+    this.#info = infoOf(model, images, identity, cells.length, settings, run?.earlier ?? null);
+  }
+
+  /** @throws CritmapError (ERR_RUN) when `out` cannot be the directory of this sweep; the signal's reason */
+  static async open(subject: Subject, { out, onWarning, signal }: SweepOptions): Promise<SweepRecord> {
+    const { model, images, settings } = subject;
+    const identity = await identityOf(model, images, settings, signal);
+    const run = out === undefined ? null : await openRun(out, identity);
+    return new SweepRecord(subject, identity, run, onWarning);
+  }
+
+  /** Where the journal is, for messages. */
+  get place(): string {
+    return this.run?.journal.path ?? 'the sweep';
+  }
+
+  warn(message: string): void {
+    if (!this.warnings.includes(message)) this.warnings.push(message);
+    this.#told.add(message);
+    this.onWarning?.(message);
+  }
+
+  /** Those of the warnings that have not been told yet. */
+  tell(messages: readonly string[]): void {
+    for (const message of messages) if (!this.#told.has(message)) this.warn(message);
+  }
+
+  async add(line: JournalLine): Promise<void> {
+    await this.run?.journal.append([line]);
+    this.finished.add(line);
+  }
+
+  waited(ms: number): void {
+    this.#waitedMs += ms;
+  }
+
+  /** What is there before anything is computed: what was asked for, and which images. */
+  async begin(): Promise<void> {
+    await this.#save('running');
+    await this.run?.write(files.images, await imagesCsv(this.subject.images));
+  }
+
+  async end(): Promise<Summary> {
+    const summary = this.#summary();
+    await this.#write(summary);
+    await this.#save('done');
+    return summary;
+  }
+
+  /** What is finished stays readable. A second failure on the way must not hide the first: nothing is thrown. */
+  async breakOff(status: 'interrupted' | 'failed'): Promise<void> {
+    await Promise.resolve()
+      .then(() => this.#write(this.#summary()))
+      .catch(() => {});
+    await this.#save(status).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    await this.run?.close();
+  }
+
+  #summary(): Summary {
+    const { model, settings, cells } = this.subject;
+    const layers = model.layers.map(({ name }) => name);
+    return summarise(this.identity, cells, this.finished, settings.confidence, layers);
+  }
+
+  async #write(summary: Summary): Promise<void> {
+    if (!this.run) return;
+    await this.run.write(files.summary, `${JSON.stringify(summary, null, 1)}\n`);
+    await this.run.write(files.table, summaryCsv(summary));
+    await this.run.write(files.results, resultsCsv(summary));
+  }
+
+  async #save(status: RunInfo['status']): Promise<void> {
+    const { seconds, waitedSeconds } = this.#info;
+    await this.run?.writeInfo({
+      ...this.#info,
+      status,
+      updated: new Date().toISOString(),
+      seconds: seconds + (Date.now() - this.#started) / 1000,
+      waitedSeconds: (waitedSeconds ?? 0) + this.#waitedMs / 1000,
+      warnings: this.warnings,
+    });
+  }
+}
