@@ -28,6 +28,11 @@ struct Kind<uint32_t> {
   static constexpr const char* name = "a Uint32Array";
 };
 template <>
+struct Kind<uint64_t> {
+  static constexpr napi_typedarray_type type = napi_biguint64_array;
+  static constexpr const char* name = "a BigUint64Array";
+};
+template <>
 struct Kind<uint8_t> {
   static constexpr napi_typedarray_type type = napi_uint8_array;
   static constexpr const char* name = "a Uint8Array";
@@ -114,7 +119,8 @@ bool try_elements(napi_env env, napi_value value, napi_typedarray_type type, voi
   if (napi_is_detached_arraybuffer(env, buffer, &detached) != napi_ok || detached) return false;
   if (napi_get_arraybuffer_info(env, buffer, &start, &buffer_bytes) != napi_ok) return false;
   // Of a resizable buffer the array may lie outside by now.
-  const size_t width = type == napi_float64_array ? 8 : type == napi_uint8_array ? 1 : 4;
+  const bool is_wide = type == napi_float64_array || type == napi_biguint64_array;
+  const size_t width = is_wide ? 8 : type == napi_uint8_array ? 1 : 4;
   return *length == 0 || (offset <= buffer_bytes && *length <= (buffer_bytes - offset) / width);
 }
 
@@ -137,6 +143,7 @@ template std::span<float> elements(Napi::Value, const char*);
 template std::span<double> elements(Napi::Value, const char*);
 template std::span<int32_t> elements(Napi::Value, const char*);
 template std::span<uint32_t> elements(Napi::Value, const char*);
+template std::span<uint64_t> elements(Napi::Value, const char*);
 template std::span<uint8_t> elements(Napi::Value, const char*);
 
 }  // namespace critmap::binding

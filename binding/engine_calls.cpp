@@ -1,5 +1,5 @@
 // The engine's calls: open, addConstant, addSession, load, execute, cancel, close, stats. What each does is
-// said in src/native-engine.ts.
+// said in src/native/engine.ts.
 #include <algorithm>
 
 #include "arguments.h"
@@ -187,6 +187,12 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info) {
   if (active.size() != program->cells.size()) {
     throw_range(env, "active must have one element per cell, " + std::to_string(program->cells.size()));
   }
+  const Napi::Value keys_value = argument(info, 5);
+  const std::span<uint64_t> keys =
+      keys_value.IsUndefined() ? std::span<uint64_t>() : elements<uint64_t>(keys_value, "keys");
+  if (keys.size() != program->keys) {
+    throw_range(env, "keys must have the program's " + std::to_string(program->keys) + " elements");
+  }
   auto job = std::make_unique<Job>();
   job->labelled = !labels_value.IsUndefined();
   if (job->labelled) {
@@ -204,6 +210,7 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info) {
   job->pixels.assign(pixels.begin(), pixels.end());
   job->table.assign(table.begin(), table.end());
   job->active.assign(active.begin(), active.end());
+  job->keys.assign(keys.begin(), keys.end());
   job->count = count;
   job->kernels = Environment::of(env).kernels;
   job->program = program;

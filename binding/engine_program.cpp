@@ -102,8 +102,9 @@ void read_reset(Napi::Object fields, const std::string& name, Step& step) {
   step.shift = optional_index(fields.Get("shift"), name + ".shift");
   const Napi::Value blocked = fields.Get("blocked");
   if (!blocked.IsUndefined()) step.blocked = read_blocked(blocked, name + ".blocked");
-  const RuleRequest request = read_rule(fields.Get("rule"), name + ".rule");
+  const RuleRequest request = read_rule(fields.Get("rule"), name + ".rule", KeyAs::index);
   step.rule = request.rule;
+  step.key = request.key_index;
   if (request.donor) step.donor = index_number(*request.donor, name + ".rule.donor");
   const Napi::Value layout = fields.Get("layout");
   if (!layout.IsUndefined()) step.layout = read_layout(layout, name + ".layout");
@@ -156,6 +157,7 @@ Program read_program(Napi::Value value) {
   program.steps = each(fields.Get("steps"), "program.steps", read_step);
   program.input = index_number(fields.Get("input"), "program.input");
   program.logits = index_number(fields.Get("logits"), "program.logits");
+  program.keys = optional_index(fields.Get("keys"), "program.keys").value_or(0);
   return program;
 }
 

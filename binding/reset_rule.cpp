@@ -23,7 +23,7 @@ void read_uniform(Napi::Object rule, const std::string& name, ResetRule& out) {
   if (low > high) throw_range(rule.Env(), name + ".low must not be greater than " + name + ".high");
   if (!std::isfinite(high - low))
     throw_range(rule.Env(), name + ".high - " + name + ".low must be finite as a 32-bit float");
-  out.draw = draw_uniform(key_bits(rule, name), low, high);
+  out.draw = draw_uniform(0, low, high);
 }
 
 void read_truncated(Napi::Object rule, const std::string& name, ResetRule& out) {
@@ -38,12 +38,12 @@ void read_truncated(Napi::Object rule, const std::string& name, ResetRule& out) 
                   share * 100, name.c_str(), name.c_str(), least_acceptance * 100);
     throw_range(rule.Env(), name + ": " + message);
   }
-  out.draw = draw_truncated(key_bits(rule, name), mean, std, low, high);
+  out.draw = draw_truncated(0, mean, std, low, high);
 }
 
 }  // namespace
 
-RuleRequest read_rule(Napi::Value value, const std::string& name) {
+RuleRequest read_rule(Napi::Value value, const std::string& name, KeyAs key) {
   const Napi::Object rule = object(value, name.c_str());
   RuleRequest request;
   ResetRule& out = request.rule;
@@ -53,19 +53,18 @@ RuleRequest read_rule(Napi::Value value, const std::string& name) {
     read_uniform(rule, name, out);
   } else if (kind == "normal") {
     const float mean = number(rule, "mean", name), std = not_negative(rule, "std", name);
-    out.draw = draw_normal(key_bits(rule, name), mean, std);
+    out.draw = draw_normal(0, mean, std);
   } else if (kind == "trunc-normal") {
     read_truncated(rule, name, out);
   } else if (kind == "noise") {
     out.kind = ResetKind::noise;
     const float std = not_negative(rule, "std", name);
-    out.draw = draw_normal(key_bits(rule, name), 0, std);
+    out.draw = draw_normal(0, 0, std);
   } else if (kind == "constant") {
     out.kind = ResetKind::constant;
     out.value = number(rule, "value", name);
   } else if (kind == "shuffle") {
     out.kind = ResetKind::shuffle;
-    out.key = key_bits(rule, name);
   } else if (kind == "interpolate") {
     out.kind = ResetKind::interpolate;
     out.value = number(rule, "alpha", name);
@@ -75,6 +74,10 @@ RuleRequest read_rule(Napi::Value value, const std::string& name) {
     throw_range(
         rule.Env(),
         name + ".kind must be uniform, normal, trunc-normal, constant, shuffle, interpolate or noise");
+  }
+  if (is_random(out.kind)) {
+    if (key == KeyAs::bits) set_key(out, key_bits(rule, name));
+    if (key == KeyAs::index) request.key_index = index_number(rule.Get("key"), name + ".key");
   }
   return request;
 }

@@ -16,9 +16,14 @@ struct RuleRequest {
   ResetRule rule{};
   // What rule.donor is, for the caller to read; only `interpolate` has one.
   std::optional<Napi::Value> donor;
+  // Where the key is among those that come with each batch; only if it was read so, and of a random rule.
+  std::optional<size_t> key_index;
 };
 
-RuleRequest read_rule(Napi::Value value, const std::string& name);
+// A rule's key: 64 bits, or the place of one among keys that are given later.
+enum class KeyAs { bits, index };
+
+RuleRequest read_rule(Napi::Value value, const std::string& name, KeyAs key = KeyAs::bits);
 ResetLayout read_layout(Napi::Value value, const std::string& name);
 Blocked read_blocked(Napi::Value value, const std::string& name);
 

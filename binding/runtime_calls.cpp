@@ -1,6 +1,6 @@
 // Questions to ONNX Runtime about a model, asked while a sweep is planned: what it becomes when it is
 // optimised for this processor, and the types and shapes of its inputs and outputs. What each does is said in
-// src/native-engine.ts. The library, which takes tens of milliseconds to load, is loaded by the pool's
+// src/native/engine.ts. The library, which takes tens of milliseconds to load, is loaded by the pool's
 // thread.
 #include "arguments.h"
 #include "calls.h"

@@ -68,8 +68,10 @@ class CudaWorkspace : public Workspace {
     if (step.blocked) throw std::logic_error("a card's parameters are stored in their own order");
     const size_t count = program_->slots[step.slot].elements;
     const ResetLayout layout = step.layout.value_or(ResetLayout{1, 1, false});
-    if (step.rule.kind == ResetKind::shuffle) return shuffle(job, step, layout);
-    cuda::reset(stream_, floats(step.slot), count, step.rule, layout,
+    ResetRule rule = step.rule;
+    if (step.key) set_key(rule, job.keys[*step.key]);
+    if (rule.kind == ResetKind::shuffle) return shuffle(job, step, rule, layout);
+    cuda::reset(stream_, floats(step.slot), count, rule, layout,
                 {constant(step.source), constant(step.factor), constant(step.shift), constant(step.donor)});
   }
 
@@ -144,7 +146,7 @@ class CudaWorkspace : public Workspace {
     return index ? constants_[*index]->as<float>() : nullptr;
   }
 
-  void shuffle(const Job& job, const Step& step, const ResetLayout& layout) {
+  void shuffle(const Job& job, const Step& step, const ResetRule& rule, const ResetLayout& layout) {
     const size_t count = program_->slots[step.slot].elements, bytes = count * sizeof(float);
     const auto values_of = [&](std::optional<size_t> index) {
       return index ? program_->constants[*index]->values.data() : nullptr;
@@ -159,7 +161,7 @@ class CudaWorkspace : public Workspace {
       stream_.download(values.data(), address(step.slot), bytes);
       stream_.synchronize();
     }
-    critmap::reset(*job.kernels, values, step.rule, layout, values_of(step.factor));
+    critmap::reset(*job.kernels, values, rule, layout, values_of(step.factor));
     if (const float* const shift = values_of(step.shift)) {
       for (size_t i = 0; i < count; i++) values[i] += shift[i];
     }

@@ -29,6 +29,8 @@ struct Job {
   std::vector<int32_t> labels;
   // One per cell.
   std::vector<uint8_t> active;
+  // As many as the program has.
+  std::vector<uint64_t> keys;
   const Kernels* kernels = nullptr;
   std::shared_ptr<const Program> program;
   std::function<void(std::unique_ptr<Job>)> done;

@@ -181,6 +181,10 @@ void check_reset(Program& program, const Step& step, const std::string& name) {
       if (!std::isfinite(factor)) refuse(name + ".factor must be finite");
     }
   }
+  if (step.key && *step.key >= program.keys) {
+    refuse(name + ".rule.key must be less than the program's number of keys, " +
+           std::to_string(program.keys));
+  }
   if (step.rule.kind == ResetKind::shuffle && length > 0xffffffffu) {
     refuse(name + ".slot must have fewer than 2 ** 32 elements to be shuffled");
   }

@@ -67,6 +67,8 @@ struct Step {
   // Constants by index: copied into the slot first, multiplied in, added after that, mixed in.
   std::optional<size_t> source, factor, shift, donor;
   ResetRule rule;
+  // Where a random rule's key is among those of a batch.
+  std::optional<size_t> key;
   std::optional<ResetLayout> layout;
   // How the slot stores the parameter; everything else of the step is in the parameter's own order.
   std::optional<Blocked> blocked;
@@ -80,6 +82,8 @@ struct Program {
   std::vector<std::string> cells;
   std::vector<Step> steps;
   size_t input, logits;
+  // How many keys come with each batch.
+  size_t keys;
 
   std::vector<std::shared_ptr<const LoadedSession>> sessions;
   std::vector<std::shared_ptr<const Constant>> constants;

@@ -25,7 +25,15 @@ struct ResetRule {
   // interpolate: 1 - value, and as many elements as the target, in the target's storage order.
   float donor_share;
   const float* donor;
+  // shuffle; a draw has its own.
   uint64_t key;
 };
+
+constexpr bool is_random(ResetKind kind) {
+  return kind == ResetKind::draw || kind == ResetKind::noise || kind == ResetKind::shuffle;
+}
+
+// Another draw of the same rule.
+inline void set_key(ResetRule& rule, uint64_t key) { rule.key = rule.draw.key = key; }
 
 }  // namespace critmap

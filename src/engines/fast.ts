@@ -12,6 +12,7 @@ import { onnxruntimeLibrary } from '../native/engine.js';
 import { nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
+import { keysOf } from '../plan/keys.js';
 import { planProblem, planSweep, type SweepPlan } from '../plan/plan-sweep.js';
 import type { Chunk } from './chunk.js';
 import { imagesOf } from './chunk.js';
@@ -33,7 +34,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     signal?.throwIfAborted();
     throw new CritmapError('ERR_MODEL', `${model.file.path}: ${planProblem(error)}`, { cause: error });
   });
-  const { classes, program } = plan;
+  const { classes, program, keyed } = plan;
+  const keys = keysOf(keyed, options.context.seed, ({ trial }) => trial);
   const engine = openNative(options);
   const close = () => void engine.close();
   signal?.addEventListener('abort', close, { once: true });
@@ -59,7 +61,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       const onAbort = () => engine.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        const rows = await runBatches(engine, chunk, batch, active);
+        const rows = await runBatches(engine, chunk, batch, active, keys);
         // From here on the cells count themselves.
         clearInterval(timer);
         signal?.throwIfAborted();
@@ -156,13 +158,14 @@ async function runBatches(
   chunk: Chunk,
   batch: number,
   active: Uint8Array,
+  keys: BigUint64Array,
 ): Promise<BatchRows[]> {
   const batches: Promise<BatchRows>[] = [];
   for (let from = 0; from < chunk.count; from += batch) {
     const count = Math.min(batch, chunk.count - from);
     const images = imagesOf(chunk, from, from + count);
     const labels = chunk.labels?.subarray(from, from + count);
-    batches.push(engine.execute(images, count, labels, active).then((rows) => ({ count, rows })));
+    batches.push(engine.execute(images, count, labels, active, keys).then((rows) => ({ count, rows })));
   }
   // All must have ended before the chunk's images may be reused, also when one fails.
   const ended = await Promise.allSettled(batches);

@@ -162,9 +162,9 @@ export interface Native {
    * table[256 * c + pixels[channels * i + c]], with as many channels as `table` has 256 values.
    */
   normalize(pixels: Uint8Array, table: Float32Array, out: Float32Array, start: number): void;
-  /** Programs of ONNX Runtime sessions on worker threads; see native-engine.ts. */
+  /** Programs of ONNX Runtime sessions on worker threads; see engine.ts. */
   engine: NativeEngine;
-  /** What ONNX Runtime knows of a model; see native-engine.ts. */
+  /** What ONNX Runtime knows of a model; see engine.ts. */
   runtime: NativeRuntime;
   /** For tests against published values only. */
   internal?: {

@@ -46,9 +46,12 @@ export interface EngineSlot {
   view?: { slot: number; offset: number };
 }
 
-/** A {@link ResetRule} whose donor is a constant. */
+/** Without its bits: `key` is where they are among the keys that come with each batch. */
+type Keyed<R> = R extends { key: bigint } ? Omit<R, 'key'> & { key: number } : R;
+
+/** A {@link ResetRule} whose donor is a constant and whose draw is chosen per batch. */
 export type EngineRule =
-  | Exclude<ResetRule, { kind: 'interpolate' }>
+  | Keyed<Exclude<ResetRule, { kind: 'interpolate' }>>
   | { kind: 'interpolate'; donor: number; alpha: number };
 
 /** Cells by index. A step runs when one of them is active, and always if it names none. */
@@ -90,6 +93,8 @@ export interface EngineProgram {
   steps: EngineStep[];
   /** Slot of the images, float32 [batch, channels, height, width]. */
   input: number;
+  /** How many keys of random resets come with each batch; default none. */
+  keys?: number;
   /** Slot of the original logits, float32 [batch, classes]; there before the first compare step. */
   logits: number;
 }
@@ -191,7 +196,7 @@ export interface NativeEngine {
   /**
    * Takes `count` images, copied by the call, through the program.
    * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
-   * per cell. Resolves with (cells + 1) x count x {@link columns} numbers: first the original logits
+   * per cell. `keys`: of the draws, as many as the program has. Resolves with (cells + 1) x count x {@link columns} numbers: first the original logits
    * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
    * without labels.
    *
@@ -204,6 +209,7 @@ export interface NativeEngine {
     count: number,
     labels: Int32Array | undefined,
     active: Uint8Array,
+    keys?: BigUint64Array,
   ): Promise<Float64Array>;
   /** Makes all outstanding batches reject: waiting ones at once, running ones before their next graph node. */
   cancel(engine: EngineHandle): void;

@@ -57,8 +57,9 @@ export class OpenEngine {
     count: number,
     labels: Int32Array | undefined,
     active: Uint8Array,
+    keys?: BigUint64Array,
   ): Promise<Float64Array> {
-    return native().engine.execute(this.#engine, images, count, labels, active);
+    return native().engine.execute(this.#engine, images, count, labels, active, keys);
   }
 
   cancel(): void {

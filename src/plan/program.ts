@@ -6,13 +6,15 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
 import type { Model } from '../model/model.js';
-import type { EngineProgram, EngineStep } from '../native/engine.js';
+import type { EngineProgram, EngineRule, EngineStep } from '../native/engine.js';
+import type { ResetRule } from '../native/reset-rule.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
+import type { KeyedParameter } from './keys.js';
 import type { LayerPart, Parts } from './parts.js';
 import { nodesOf, type Place, type PlacedLayer, type Source } from './source.js';
 import { aligned, type Life, shareStorage } from './storage.js';
@@ -27,6 +29,8 @@ export interface SessionGraph {
 export interface Compiled {
   sessions: SessionGraph[];
   program: EngineProgram;
+  /** What the program's keys are of, in their order. */
+  keyed: readonly KeyedParameter[];
   /** Bytes of one worker's tensors. */
   workerBytes: number;
 }
@@ -58,6 +62,7 @@ class Compiler {
   readonly #constants: Float32Array[] = [];
   readonly #constantOf = new Map<Float32Array, number>();
   readonly #steps: EngineStep[] = [];
+  readonly #keyed: KeyedParameter[] = [];
   /** Slots of the original run's tensors, by name. */
   readonly #original = new Map<string, number>();
 
@@ -95,10 +100,16 @@ class Compiler {
       logits: slotOf(this.#original, logitsName),
       cells: cells.length,
       steps: this.#steps,
+      keys: this.#keyed.length,
     };
     await setImmediate();
     const { slots, bytes } = this.#layOut(program);
-    return { sessions: this.#sessions, program: { ...program, slots }, workerBytes: bytes };
+    return {
+      sessions: this.#sessions,
+      program: { ...program, slots },
+      keyed: this.#keyed,
+      workerBytes: bytes,
+    };
   }
 
   /** Steps of one cell; returns the slot of its logits. */
@@ -111,7 +122,7 @@ class Compiler {
       const slot = this.#slot({ type: FLOAT, dims: place.dims });
       slots.set(tensor, slot);
       const reset = resets.find(({ parameter }) => parameter === place.parameter);
-      this.#steps.push(this.#resetStep(place, slot, reset, cell.index));
+      this.#steps.push(this.#resetStep(place, slot, reset, cell));
     }
     const inputs = [...part.parameters, ...part.inputs];
     // A layer that does not reach the logits has nothing to run.
@@ -124,7 +135,7 @@ class Compiler {
     return slotOf(slots, source.output);
   }
 
-  #resetStep(place: Place, slot: number, reset: ParameterReset | undefined, cell: number): EngineStep {
+  #resetStep(place: Place, slot: number, reset: ParameterReset | undefined, cell: Cell): EngineStep {
     const { parameter, blocked, shift } = place;
     const own = () => this.#constant(this.input.model.values(parameter.tensor));
     // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
@@ -138,14 +149,20 @@ class Compiler {
     return {
       kind: 'reset',
       slot,
-      rule: rule.kind === 'interpolate' ? { ...rule, donor: this.#constant(rule.donor) } : rule,
+      rule: this.#engineRule(rule, cell, reset?.role),
       layout: parameter.layout,
       ...(changes && { source: own() }),
       ...(factor && { factor: this.#constant(factor) }),
       ...(shift && { shift: this.#constant(shift) }),
       ...(blocked && { blocked }),
-      cell,
+      cell: cell.index,
     };
+  }
+
+  #engineRule(rule: ResetRule, cell: Cell, role: ParameterReset['role'] = 'weight'): EngineRule {
+    if (rule.kind === 'interpolate') return { ...rule, donor: this.#constant(rule.donor) };
+    if (!('key' in rule)) return rule;
+    return { ...rule, key: this.#keyed.push({ cell, role }) - 1 };
   }
 
   #placed(part: LayerPart): PlacedLayer {

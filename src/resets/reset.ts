@@ -67,6 +67,8 @@ export function resetKey(seed: number, layer: string, parameter: string, trial: 
 
 /** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
 export interface ParameterReset {
+  /** PyTorch's name within the module. */
+  role: 'weight' | 'bias';
   parameter: Parameter;
   rule: ResetRule;
   factor?: Float32Array;
@@ -92,7 +94,7 @@ export function parameterResets(
     if (!rule) continue;
     const matched = reset.kind === 'random' && context.init === 'match';
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
-    resets.push({ parameter, rule, ...(matched && { factor: factor() }) });
+    resets.push({ role, parameter, rule, ...(matched && { factor: factor() }) });
   }
   return resets;
 }

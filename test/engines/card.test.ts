@@ -15,7 +15,7 @@ import { nativeEngine } from '../../src/native/open-engine.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { readChunk } from '../../src/sweep/chunks-ahead.js';
 import { comparisonOf } from '../comparison.js';
-import { CLASSES, noise, product, products } from '../cpp/engine/models.js';
+import { CLASSES, noise, product, productKeys, products } from '../cpp/engine/models.js';
 import { example } from '../fixtures.js';
 
 const { devices, reason } = native().cuda();
@@ -106,7 +106,9 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
     let done = false;
     let most = 0;
     const rows = Promise.all(
-      jobs.map(({ images, count, labels, active }) => engine.execute(images, count, labels, active)),
+      jobs.map(({ images, count, labels, active }) =>
+        engine.execute(images, count, labels, active, productKeys(cells)),
+      ),
     ).finally(() => {
       done = true;
     });
@@ -143,7 +145,13 @@ t.test('on a card batches that are cancelled leave the later ones whole', { skip
   await engine.load(products(batch, cells));
   const pixels = Uint8Array.from({ length: batch * CLASSES }, (_, i) => 23 * i);
   const run = (key: bigint) =>
-    engine.execute({ pixels, table: noise(256, key) }, batch, undefined, new Uint8Array(cells).fill(1));
+    engine.execute(
+      { pixels, table: noise(256, key) },
+      batch,
+      undefined,
+      new Uint8Array(cells).fill(1),
+      productKeys(cells),
+    );
   const alone = await run(1n);
   for (let round = 0; round < 3; round++) {
     const ended = Promise.allSettled([run(2n), run(3n), run(4n)]);

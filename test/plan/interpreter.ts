@@ -13,6 +13,7 @@ import {
   NodeSchema,
   type Tensor as StoredTensor,
 } from '../../src/onnx/onnx_pb.js';
+import { keysOf } from '../../src/plan/keys.js';
 import type { SweepPlan } from '../../src/plan/plan-sweep.js';
 
 const FLOAT16 = 10;
@@ -29,11 +30,13 @@ const views = {
 /**
  * Logits of the original and of every cell for one batch.
  * @param half whether the plan is one in float16
+ * @param seed of the draws
  */
 export async function interpret(
-  { sessions, program, source }: SweepPlan,
+  { sessions, program, source, keyed }: SweepPlan,
   images: Float32Array,
   half = false,
+  seed = 0,
 ): Promise<{ original: Float32Array; cells: Float32Array[] }> {
   const opened = await Promise.all(
     sessions.map(({ extract, name }) => {
@@ -65,6 +68,7 @@ export async function interpret(
   };
   (view(program.input).data as Float32Array).set(images);
 
+  const keys = keysOf(keyed, seed, ({ trial }) => trial);
   const cells: Float32Array[] = [];
   for (const step of program.steps) {
     if (step.kind === 'reset') {
@@ -76,7 +80,9 @@ export async function interpret(
       const full: ResetRule =
         rule.kind === 'interpolate'
           ? { ...rule, donor: program.constants[rule.donor] as Float32Array }
-          : rule;
+          : 'key' in rule
+            ? { ...rule, key: keys[rule.key]! }
+            : rule;
       const factor = step.factor === undefined ? undefined : program.constants[step.factor];
       native().reset(data, full, { ...(step.layout && { layout: step.layout }), ...(factor && { factor }) });
       const shift = step.shift === undefined ? undefined : program.constants[step.shift];

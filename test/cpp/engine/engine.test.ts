@@ -5,7 +5,17 @@ import { type ColumnName, columns } from '../../../src/native/columns.js';
 import { type EngineImages, onnxruntimeLibrary } from '../../../src/native/engine.js';
 import { nativeEngine } from '../../../src/native/open-engine.js';
 import type { ResetRule } from '../../../src/native/reset-rule.js';
-import { CLASSES, elsewhere, model, noise, openWeight, port, product, products } from './models.js';
+import {
+  CLASSES,
+  elsewhere,
+  model,
+  noise,
+  openWeight,
+  port,
+  product,
+  productKeys,
+  products,
+} from './models.js';
 
 const addon = native();
 const library = onnxruntimeLibrary();
@@ -58,16 +68,17 @@ t.test('a cell of the shipped model equals the model with patched weights', asyn
     ],
     constants: [values],
     cells: 1,
+    keys: 1,
     input: 0,
     logits: 1,
     steps: [
       { kind: 'run', session: 0, inputs: [0], outputs: [1] },
-      { kind: 'reset', slot: 2, source: 0, rule, cell: 0 },
+      { kind: 'reset', slot: 2, source: 0, rule: { ...rule, key: 0 }, cell: 0 },
       { kind: 'run', session: 1, inputs: [0, 2], outputs: [3], cell: 0 },
       { kind: 'compare', slot: 3, cell: 0 },
     ],
   });
-  const rows = await engine.execute(images, batch, labels, Uint8Array.of(1));
+  const rows = await engine.execute(images, batch, labels, Uint8Array.of(1), BigUint64Array.of(rule.key));
   t.equal(rows.length, 2 * batch * COLUMNS);
   for (let image = 0; image < batch; image++) {
     const cell = Object.fromEntries(
@@ -92,7 +103,9 @@ t.test('results have the same bits for any number of threads and any order', asy
   const [one, ...others] = await Promise.all(
     [1, 2, 5].map(async (threads) => {
       const engine = await productEngine(t, { threads, cells: 5 });
-      return Promise.all(images.map((batch) => engine.execute(batch, 2, undefined, active)));
+      return Promise.all(
+        images.map((batch) => engine.execute(batch, 2, undefined, active, productKeys(active.length))),
+      );
     }),
   );
   const bytes = (rows?: Float64Array[]) => rows?.map((row) => Buffer.from(row.buffer).toString('hex'));
@@ -103,8 +116,14 @@ t.test('a short batch gives the rows of its images only, the same as in a whole 
   const engine = await productEngine(t, { batch: 4, cells: 2 });
   const images = noise(4 * CLASSES, 9n);
   const active = Uint8Array.of(1, 1);
-  const all = await engine.execute(images, 4, undefined, active);
-  const some = await engine.execute(images.subarray(0, 3 * CLASSES), 3, undefined, active);
+  const all = await engine.execute(images, 4, undefined, active, productKeys(active.length));
+  const some = await engine.execute(
+    images.subarray(0, 3 * CLASSES),
+    3,
+    undefined,
+    active,
+    productKeys(active.length),
+  );
   t.equal(some.length, 3 * 3 * COLUMNS);
   for (let cell = 0; cell < 3; cell++) {
     t.strictSame(
@@ -159,7 +178,13 @@ t.test('pixels give the bits of their normalised floats, also in a short batch',
 
 t.test('cells that are not active, and labels that are not given, are NaN', async (t) => {
   const engine = await productEngine(t, { cells: 3 });
-  const rows = await engine.execute(noise(2 * CLASSES, 1n), 2, undefined, Uint8Array.of(0, 1, 0));
+  const rows = await engine.execute(
+    noise(2 * CLASSES, 1n),
+    2,
+    undefined,
+    Uint8Array.of(0, 1, 0),
+    productKeys(3),
+  );
   const block = (i: number) => rows.subarray(i * 2 * COLUMNS, (i + 1) * 2 * COLUMNS);
   t.ok(block(1).every(Number.isNaN) && block(3).every(Number.isNaN));
   t.notOk(block(2).subarray(0, 8).some(Number.isNaN));
@@ -237,12 +262,12 @@ t.test('an error names the session and the cell, and the engine goes on', async 
   program.steps.push({ kind: 'run', session: 1, inputs: [0, 5], outputs: [4], cell: 1 });
   await engine.load(program);
   const images = noise(CLASSES, 1n);
-  await t.rejects(engine.execute(images, 1, undefined, Uint8Array.of(1, 1)), {
+  await t.rejects(engine.execute(images, 1, undefined, Uint8Array.of(1, 1), productKeys(2)), {
     code: 'ERR_ONNXRUNTIME',
     message: /cell product#1, session bad: .*MatMul/,
     stack: /engine\.test/,
   });
-  const rows = await engine.execute(images, 1, undefined, Uint8Array.of(1, 0));
+  const rows = await engine.execute(images, 1, undefined, Uint8Array.of(1, 0), productKeys(2));
   t.ok((rows[COLUMNS] as number) > 0);
 });
 
@@ -257,7 +282,8 @@ async function muchWork(t: Test) {
   const cells = 20_000;
   const engine = await productEngine(t, { cells });
   const images = noise(2 * CLASSES, 1n);
-  const execute = () => engine.execute(images, 2, undefined, new Uint8Array(cells).fill(1));
+  const execute = () =>
+    engine.execute(images, 2, undefined, new Uint8Array(cells).fill(1), productKeys(cells));
   const ended = Promise.allSettled(Array.from({ length: 12 }, execute));
   return { engine, execute, ended, rows: (cells + 1) * 2 * COLUMNS };
 }

@@ -17,9 +17,8 @@ const { Worker, isMainThread, parentPort, threadId } = require('node:worker_thre
 const { engine } = require(${JSON.stringify(process.env.CRITMAP_ADDON ?? `${root}/build/Release/critmap.node`)});
 const bytes = Buffer.from('${Buffer.from(product(2)).toString('base64')}', 'base64');
 const cells = ${CELLS};
-const data = JSON.parse(${JSON.stringify(
-  JSON.stringify(products(2, 1), (_, value) => (typeof value === 'bigint' ? String(value) : value)),
-)}, (key, value) => key === 'key' ? BigInt(value) : value);
+const data = JSON.parse(${JSON.stringify(JSON.stringify(products(2, 1)))});
+const keys = BigUint64Array.of(0n);
 const [source, run0, ...cellSteps] = data.steps;
 const program = {
   ...data, constants: [0], cells, cellNames: undefined,
@@ -34,7 +33,7 @@ async function open(threads = 2) {
   return handle;
 }
 const run = (handle, share = 1) =>
-  engine.execute(handle, images, 2, undefined, new Uint8Array(cells).fill(1, 0, cells * share));
+  engine.execute(handle, images, 2, undefined, new Uint8Array(cells).fill(1, 0, cells * share), keys);
 async function ort() {
   const { InferenceSession, Tensor } = require(${JSON.stringify(require.resolve('onnxruntime-node'))});
   const session = await InferenceSession.create(bytes);

@@ -95,6 +95,10 @@ export const noise = (length: number, key: bigint) => {
   return values;
 };
 
+/** Of {@link products}: 0, 1, 2, ... */
+export const productKeys = (cells: number) =>
+  BigUint64Array.from({ length: cells }, (_, cell) => BigInt(cell));
+
 /** With {@link product} as session 0. Original: images x a constant. Cell c: images x a weight drawn with key c, for `cells` cells. */
 export function products(batch: number, cells: number): EngineProgram {
   const logits = [batch, CLASSES];
@@ -108,17 +112,18 @@ export function products(batch: number, cells: number): EngineProgram {
     ],
     constants: [noise(CLASSES * CLASSES, 100n)],
     cells,
+    keys: cells,
     cellNames: Array.from({ length: cells }, (_, cell) => `product#${cell}`),
     input: 0,
     logits: 1,
     steps: [
-      { kind: 'reset', slot: 2, source: 0, rule: { kind: 'noise', std: 0, key: 0n } },
+      { kind: 'reset', slot: 2, source: 0, rule: { kind: 'noise', std: 0, key: 0 } },
       { kind: 'run', session: 0, inputs: [0, 2], outputs: [1] },
       ...Array.from({ length: cells }, (_, cell): EngineStep[] => [
         {
           kind: 'reset',
           slot: 3,
-          rule: { kind: 'normal', mean: 0, std: 1, key: BigInt(cell) },
+          rule: { kind: 'normal', mean: 0, std: 1, key: cell },
           layout: { channels: CLASSES, inner: 1, transposed: true },
           cell,
         },

@@ -6,7 +6,7 @@ import {
   type NativeProgram,
   onnxruntimeLibrary,
 } from '../../../src/native/engine.js';
-import { CLASSES, product, products } from './models.js';
+import { CLASSES, product, productKeys, products } from './models.js';
 
 const { engine } = native();
 const library = onnxruntimeLibrary();
@@ -80,7 +80,9 @@ const refusals: Refusal[] = [
   ['a compare of two cells', 'steps.4.cell', [0, 1], 'TypeError', /steps\[4\]\.cell must be one cell/],
   ['a compare of weights', 'steps.4.slot', 2, 'RangeError', /steps\[4\]\.slot must have the shape/],
   ['a rule of no kind', 'steps.2.rule.kind', 'x', 'RangeError', /steps\[2\]\.rule\.kind/],
-  ['a key that is no bigint', 'steps.2.rule.key', 1, 'TypeError', /steps\[2\]\.rule\.key/],
+  ['a key that is no index', 'steps.2.rule.key', 1n, 'TypeError', /steps\[2\]\.rule\.key/],
+  ['an unknown key', 'steps.2.rule.key', 2, 'RangeError', /steps\[2\]\.rule\.key must be less/],
+  ['keys that are no number', 'keys', [], 'TypeError', /program\.keys must be a number/],
   ['a wrong layout', 'steps.2.layout.channels', 3, 'RangeError', /steps\[2\]\.slot's length/],
   ['a factor of another length', 'steps.2.factor', 0, 'RangeError', /steps\[2\]\.factor has 16 elements/],
   ['a source that is not there', 'steps.0.source', 4, 'RangeError', /steps\[0\]\.source must be less/],
@@ -128,6 +130,7 @@ t.test('load takes a program whose views and shared storages fit', async (t) => 
     BATCH,
     undefined,
     Uint8Array.of(1, 1),
+    productKeys(2),
   );
   engine.load(handle, good);
   const same = await engine.execute(
@@ -136,6 +139,7 @@ t.test('load takes a program whose views and shared storages fit', async (t) => 
     BATCH,
     undefined,
     Uint8Array.of(1, 1),
+    productKeys(2),
   );
   t.strictSame(rows, same);
 });
@@ -184,8 +188,9 @@ t.test('no value crashes a call', async (t) => {
 
 t.test('execute checks every array', async (t) => {
   const { handle } = await made;
-  const run = (images: unknown, count: unknown, labels: unknown, active: unknown) =>
-    engine.execute(handle, images as never, count as never, labels as never, active as never);
+  const keys = productKeys(2);
+  const run = (images: unknown, count: unknown, labels: unknown, active: unknown, drawn: unknown = keys) =>
+    engine.execute(handle, images as never, count as never, labels as never, active as never, drawn as never);
   const images = new Float32Array(8);
   const active = Uint8Array.of(1, 1);
   await t.rejects(run(new Float64Array(8), 2, undefined, active), { name: 'TypeError', message: /images/ });
@@ -193,6 +198,8 @@ t.test('execute checks every array', async (t) => {
   await t.rejects(run(images, 0, undefined, active), { name: 'RangeError', message: /count/ });
   await t.rejects(run(images, 3, undefined, active), { name: 'RangeError', message: /batch, 2/ });
   await t.rejects(run(images, 2, undefined, Uint8Array.of(1)), { name: 'RangeError', message: /active/ });
+  await t.rejects(run(images, 2, undefined, active, productKeys(1)), { name: 'RangeError', message: /keys/ });
+  await t.rejects(run(images, 2, undefined, active, [0n, 1n]), { name: 'TypeError', message: /keys/ });
   await t.rejects(run(images, 2, Int32Array.of(1), active), { name: 'RangeError', message: /labels/ });
   await t.rejects(run(images, 2, Int32Array.of(1, 4), active), { name: 'RangeError', message: /0 to 3/ });
   await t.rejects(run(images, 2, Int32Array.of(1, -2), active), { name: 'RangeError' });

@@ -1,0 +1,18 @@
+/** The keys of a batch's draws: which parameter of which cell a program wants each for, and what it is for a draw. */
+import type { Cell } from '../design/cells.js';
+import { type ParameterReset, resetKey } from '../resets/reset.js';
+
+/** A parameter whose draw is chosen per batch. */
+export interface KeyedParameter {
+  cell: Cell;
+  role: ParameterReset['role'];
+}
+
+/** @param drawOf - the number of a cell's draw */
+export function keysOf(
+  keyed: readonly KeyedParameter[],
+  seed: number,
+  drawOf: (cell: Cell) => number,
+): BigUint64Array {
+  return BigUint64Array.from(keyed, ({ cell, role }) => resetKey(seed, cell.layer.name, role, drawOf(cell)));
+}
