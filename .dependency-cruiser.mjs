@@ -4,7 +4,7 @@
  */
 const floors = [
   ['errors', 'version', 'concurrency', 'statistics'],
-  ['files', 'native'],
+  ['files', 'native', 'options'],
   ['weights', 'images'],
   ['onnx'],
   ['model'],

@@ -195,7 +195,7 @@ t.test('a row with NaN is invalid and agrees with nothing', async (t) => {
   const engine = await productEngine(t);
   const images = noise(2 * CLASSES, 1n);
   images[5] = Number.NaN;
-  const rows = await engine.execute(images, 2, undefined, Uint8Array.of(1));
+  const rows = await engine.execute(images, 2, undefined, Uint8Array.of(1), productKeys(1));
   const at = (row: number, name: ColumnName) =>
     rows[row * COLUMNS + columns.findIndex((column) => column.name === name)];
   t.strictSame([at(0, 'invalid'), at(1, 'invalid'), at(3, 'invalid')], [0, 1, 1]);
