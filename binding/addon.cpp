@@ -89,6 +89,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<use_path>(exports, "usePath");
   add<reset_now>(exports, "reset");
   add<reset_async, true>(exports, "resetAsync");
+  add<draw_distances, true>(exports, "drawDistances");
   add<to_blocked_now>(exports, "toBlocked");
   add<compare_now>(exports, "compare");
   add<compare_async, true>(exports, "compareAsync");

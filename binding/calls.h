@@ -8,6 +8,7 @@ namespace critmap::binding {
 // reset_calls.cpp
 Napi::Value reset_now(const Napi::CallbackInfo& info);
 Napi::Value reset_async(const Napi::CallbackInfo& info);
+Napi::Value draw_distances(const Napi::CallbackInfo& info);
 Napi::Value to_blocked_now(const Napi::CallbackInfo& info);
 
 // compare_calls.cpp

@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "calls.h"
 #include "environment.h"
+#include "metrics/metrics.h"
 #include "promise_worker.h"
 #include "reset_rule.h"
 
@@ -124,6 +125,49 @@ class ResetWorker : public PromiseWorker {
   Napi::Reference<Napi::Value> target_;
 };
 
+// How far each of several draws moves the values, without writing them anywhere.
+class DistancesWorker : public PromiseWorker {
+ public:
+  DistancesWorker(Napi::Env env, const Request& request, const Arrays& arrays, std::span<const uint64_t> keys)
+      : kernels_(*Environment::of(env).kernels),
+        rule_(request.rule.rule),
+        layout_(arrays.layout),
+        values_(arrays.target.begin(), arrays.target.end()),
+        factor_(arrays.factor.begin(), arrays.factor.end()),
+        has_factor_(request.factor.has_value()),
+        keys_(keys.begin(), keys.end()) {}
+
+ protected:
+  void execute() override {
+    std::vector<float> drawn(values_.size());
+    for (const uint64_t key : keys_) {
+      ResetRule rule = rule_;
+      set_key(rule, key);
+      if (rule.kind != ResetKind::draw) std::copy(values_.begin(), values_.end(), drawn.begin());
+      reset(kernels_, drawn, rule, layout_, has_factor_ ? factor_.data() : nullptr);
+      distances_.push_back(norms(kernels_, values_.data(), drawn.data(), values_.size()).difference);
+    }
+  }
+
+  napi_value finish(napi_env env) override {
+    napi_value buffer, out;
+    void* data = nullptr;
+    const size_t count = distances_.size();
+    if (napi_create_arraybuffer(env, count * sizeof(double), &data, &buffer) != napi_ok) return nullptr;
+    std::copy(distances_.begin(), distances_.end(), static_cast<double*>(data));
+    return napi_create_typedarray(env, napi_float64_array, count, buffer, 0, &out) == napi_ok ? out : nullptr;
+  }
+
+ private:
+  const Kernels& kernels_;
+  ResetRule rule_;
+  ResetLayout layout_;
+  std::vector<float> values_, factor_;
+  bool has_factor_;
+  std::vector<uint64_t> keys_;
+  std::vector<double> distances_;
+};
+
 }  // namespace
 
 Napi::Value reset_now(const Napi::CallbackInfo& info) {
@@ -146,6 +190,15 @@ Napi::Value reset_async(const Napi::CallbackInfo& info) {
   const Request request = read_request(info);
   const Arrays arrays = take_arrays(info.Env(), request);
   return PromiseWorker::start(info.Env(), std::make_unique<ResetWorker>(info.Env(), request, arrays));
+}
+
+Napi::Value draw_distances(const Napi::CallbackInfo& info) {
+  const Request request = read_request(info);
+  if (!is_random(request.rule.rule.kind)) throw_range(info.Env(), "rule.kind must be a random one");
+  const Arrays arrays = take_arrays(info.Env(), request);
+  const std::span<uint64_t> keys = elements<uint64_t>(argument(info, 3), "keys");
+  return PromiseWorker::start(info.Env(),
+                              std::make_unique<DistancesWorker>(info.Env(), request, arrays, keys));
 }
 
 Napi::Value to_blocked_now(const Napi::CallbackInfo& info) {

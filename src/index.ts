@@ -32,7 +32,7 @@ export { type InitScheme, initSchemes } from './resets/initialisers.js';
 export { parseReset, parseResets } from './resets/parse.js';
 export type { Reset } from './resets/reset.js';
 export { type Run, readRun, type TrialMetric } from './run/read-run.js';
-export type { Estimate, LayerSummary, Summary, TrialSummary } from './run/summary.js';
+export type { Estimate, LayerSummary, Summary } from './run/summary.js';
 export type { Progress } from './sweep/progress.js';
 export type { SweepOptions } from './sweep/settings.js';
 export { type SweepResult, sweep } from './sweep/sweep.js';

@@ -32,15 +32,15 @@ export const demoCommand: CommandModule<object, { out: string | undefined; quiet
     process.stdout.write(
       [
         'A small ResNet trained on Fashion-MNIST, 1,000 of its test images. Every layer in turn is reset',
-        'to random weights, three times; the table shows how far the predictions move. The same by hand:',
+        'to random weights, new ones for every 8 images; the table shows how far the predictions move. By hand:',
         '',
-        `  critmap sweep ${model} --data ${data} --images all --trials 3 --out ${out}`,
+        `  critmap sweep ${model} --data ${data} --images all --out ${out}`,
         '',
         '',
       ].join('\n'),
     );
     const { runSweep } = await import('./sweep-job.js');
-    const choices = { imageChoices: { images: 'all' as const }, sweepChoices: { trials: 3 } };
+    const choices = { imageChoices: { images: 'all' as const }, sweepChoices: {} };
     await runSweep({ model, data, out, quiet, ...choices });
   },
 };

@@ -1,7 +1,10 @@
 /** What `critmap sweep` takes: a model, images, and the options of both tables; and the job that they ask for. */
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
-import { imageOptions } from '../images/options.js';
+import { CritmapError } from '../errors.js';
+import { DEFAULT_IMAGES, imageOptions } from '../images/options.js';
+import { metaOf, withoutDefault } from '../options.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
+import { PUBLISHED_IMAGES } from '../sweep/settings.js';
 import { modelOptions } from './model-options.js';
 import { text } from './option-values.js';
 import type { SweepJob } from './sweep-job.js';
@@ -38,19 +41,36 @@ const resultOptions = {
   quiet: { type: 'boolean', default: false, group: results, describe: 'No progress' },
 } as const satisfies Record<string, Options>;
 
+/** Without the default of images, which is the design's. */
+const { images, ...others } = imageOptions;
+const imageTable = {
+  images: withoutDefault(images).meta({
+    ...metaOf('images', images),
+    description: 'How many images, or all; default 1000, of --published 10,000, of --tolerance all',
+  }),
+  maxImages: withoutDefault(images).meta({
+    ...metaOf('images', images),
+    description: 'Of --tolerance: how many images at most',
+  }),
+  ...others,
+};
+
 export function withSweepOptions(yargs: Argv<object>) {
   yargs
     .positional('model', { type: 'string', describe: 'An ONNX file' })
     .options(modelOptions)
     .group(Object.keys(modelOptions), 'Model:')
     .options(dataOption);
-  withTable(yargs, imageOptions);
+  withTable(yargs, imageTable);
   // Before the table's, under the same heading.
   yargs.options(resetOptions);
   withTable(yargs, sweepOptions);
   return yargs
     .options(resultOptions)
-    .example('$0 sweep resnet50.onnx --data val/ --out runs/resnet50', 'all layers, 1000 images, 3 trials')
+    .example(
+      '$0 sweep resnet50.onnx --data val/ --out runs/resnet50',
+      'all layers, 1000 images, a new draw for every 8',
+    )
     .example("$0 sweep m.onnx --data val/ --layers 'layer4.*' --images all --out r", 'one stage, every image')
     .example(
       '$0 sweep --arch resnet50 --weights resnet50.pth --data val/ --out r',
@@ -69,8 +89,27 @@ export function sweepJobOf(argv: Record<string, unknown>): SweepJob {
   return {
     ...own,
     allowPartial: own['allow-partial'],
-    imageChoices: givenOf(imageOptions, argv),
+    imageChoices: { ...givenOf(imageOptions, argv), images: sampleOf(argv) },
     sweepChoices: givenOf(sweepOptions, argv),
     resets: own.reset,
   };
+}
+
+/**
+ * How many images: what is asked for, else what the design takes.
+ * @throws CritmapError (ERR_OPTION) for --max-images without --tolerance
+ */
+function sampleOf({ images, maxImages, tolerance, published }: Record<string, unknown>): number | 'all' {
+  const most = maxImages as number | 'all' | undefined;
+  if (most !== undefined && tolerance === undefined) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      '--max-images goes with --tolerance; for a number of images give --images',
+    );
+  }
+  const asked = images as number | 'all' | undefined;
+  if (asked !== undefined && most !== undefined) {
+    throw new CritmapError('ERR_OPTION', 'both --images and --max-images are given; give one of them');
+  }
+  return asked ?? most ?? (tolerance !== undefined ? 'all' : published ? PUBLISHED_IMAGES : DEFAULT_IMAGES);
 }

@@ -42,6 +42,25 @@ export function selectLayers(
   return selected;
 }
 
+/** What the journal and results count in: a layer under one reset, with all trials. */
+export interface Target<C extends Cell = Cell> {
+  layer: Layer;
+  reset: Reset;
+  /** By trial. */
+  cells: readonly C[];
+}
+
+/** Cells of one layer and reset together, in plan order. */
+export function targetsOf<C extends Cell>(cells: readonly C[]): Target<C>[] {
+  const targets: { layer: Layer; reset: Reset; cells: C[] }[] = [];
+  for (const cell of cells) {
+    const last = targets.at(-1);
+    if (last?.layer === cell.layer && last.reset === cell.reset) last.cells.push(cell);
+    else targets.push({ layer: cell.layer, reset: cell.reset, cells: [cell] });
+  }
+  return targets;
+}
+
 /** Cells by layer, then reset, then trial. A reset without randomness has one trial. */
 export function planCells(layers: readonly Layer[], resets: readonly Reset[], trials: number): Cell[] {
   const cells: Cell[] = [];

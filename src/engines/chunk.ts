@@ -1,4 +1,5 @@
 /** A sample of images cut into chunks: what an engine is given at once, and what the journal counts in. */
+import type { SlicePart } from '../design/slices.js';
 import type { ImageSet } from '../images/index.js';
 import { native } from '../native/addon.js';
 import type { EngineImages } from '../native/engine.js';
@@ -14,7 +15,13 @@ export interface Chunk {
   width: number;
   /** One class index per image, when there are labels. */
   labels: Int32Array | undefined;
+  /** The slices that its images lie in; default one, the first. */
+  slices?: readonly SlicePart[];
 }
+
+/** The parts of a chunk that have draws of their own. */
+export const slicesIn = ({ slices, count }: Chunk): readonly SlicePart[] =>
+  slices ?? [{ slice: 0, from: 0, to: count }];
 
 /** Of one image. */
 export const valuesOf = ({ channels, height, width }: ImageSet['shape']) => channels * height * width;

@@ -4,6 +4,7 @@
  */
 
 import type { Cell } from '../design/cells.js';
+import type { SliceDesign } from '../design/slices.js';
 import { CritmapError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
@@ -30,11 +31,16 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** Every draw sees every image. */
+export const CROSSED: SliceDesign = { imagesPerDraw: 'all', trials: 1 };
+
 export interface EngineOptions {
   /** All cells of the sweep; what the engine is asked for later is a part of them. */
   cells: readonly Cell[];
   /** What resets draw from. */
   context: ResetContext;
+  /** Which draws a slice has; default one draw a trial for all images. */
+  design?: SliceDesign | undefined;
   /** Of the images, in pixels. */
   size: { height: number; width: number };
   /** Images per inference call. */

@@ -4,6 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
+import { drawOf } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { cudnnSearch } from '../native/cards.js';
@@ -15,9 +16,9 @@ import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
 import { planProblem, planSweep, type SweepPlan } from '../plan/plan-sweep.js';
 import type { Chunk } from './chunk.js';
-import { imagesOf } from './chunk.js';
+import { imagesOf, slicesIn } from './chunk.js';
 import type { Engine, EngineOptions, ResultSink } from './engine.js';
-import { refuseLabels } from './engine.js';
+import { CROSSED, refuseLabels } from './engine.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
 export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {
@@ -35,7 +36,9 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     throw new CritmapError('ERR_MODEL', `${model.file.path}: ${planProblem(error)}`, { cause: error });
   });
   const { classes, program, keyed } = plan;
-  const keys = keysOf(keyed, options.context.seed, ({ trial }) => trial);
+  const { context, design = CROSSED } = options;
+  const keysIn = (slice: number) =>
+    keysOf(keyed, context.seed, ({ reset, trial }) => drawOf(design, reset, slice, trial));
   const engine = openNative(options);
   const close = () => void engine.close();
   signal?.addEventListener('abort', close, { once: true });
@@ -61,7 +64,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       const onAbort = () => engine.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        const rows = await runBatches(engine, chunk, batch, active, keys);
+        const rows = await runBatches(engine, chunk, batch, active, keysIn);
         // From here on the cells count themselves.
         clearInterval(timer);
         signal?.throwIfAborted();
@@ -158,14 +161,17 @@ async function runBatches(
   chunk: Chunk,
   batch: number,
   active: Uint8Array,
-  keys: BigUint64Array,
+  keysIn: (slice: number) => BigUint64Array,
 ): Promise<BatchRows[]> {
   const batches: Promise<BatchRows>[] = [];
-  for (let from = 0; from < chunk.count; from += batch) {
-    const count = Math.min(batch, chunk.count - from);
-    const images = imagesOf(chunk, from, from + count);
-    const labels = chunk.labels?.subarray(from, from + count);
-    batches.push(engine.execute(images, count, labels, active, keys).then((rows) => ({ count, rows })));
+  for (const slice of slicesIn(chunk)) {
+    const keys = keysIn(slice.slice);
+    for (let { from } = slice; from < slice.to; from += batch) {
+      const count = Math.min(batch, slice.to - from);
+      const images = imagesOf(chunk, from, from + count);
+      const labels = chunk.labels?.subarray(from, from + count);
+      batches.push(engine.execute(images, count, labels, active, keys).then((rows) => ({ count, rows })));
+    }
   }
   // All must have ended before the chunk's images may be reused, also when one fails.
   const ended = await Promise.allSettled(batches);

@@ -6,24 +6,39 @@
 import { setImmediate } from 'node:timers/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Cell } from '../design/cells.js';
+import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { columns, ImageRows } from '../native/columns.js';
 import { sessionOf } from '../onnx/file.js';
-import { resetLayer } from '../resets/reset.js';
+import { isRandom, resetLayer } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
-import { floatsOf } from './chunk.js';
-import { type Engine, type EngineOptions, type ResultSink, refuseLabels } from './engine.js';
+import { floatsOf, slicesIn } from './chunk.js';
+import { CROSSED, type Engine, type EngineOptions, type ResultSink, refuseLabels } from './engine.js';
 
 export async function openReferenceEngine(model: Model, options: EngineOptions): Promise<Engine> {
   // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
   const original = await openSession(model, new Map(), options.threads);
-  const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal) =>
-    runChunk(model, session, chunk, model.io.batch ?? options.batch, signal);
+  const { context, design = CROSSED, threads } = options;
+  const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal, part?: SlicePart) =>
+    runChunk(model, session, chunk, model.io.batch ?? options.batch, signal, part);
 
-  const patchOf = async ({ layer, reset, trial }: Cell) =>
-    (await resetLayer(model, layer, reset, trial, options.context)).tensors;
+  /** A cell's logits: for every draw that the chunk's slices have, a session with its weights. */
+  const changedLogits = async (cell: Cell, chunk: Chunk, signal?: AbortSignal): Promise<Logits> => {
+    const parts: Logits[] = [];
+    for (const part of partsByDraw(design, cell, chunk)) {
+      const draw = drawOf(design, cell.reset, part.slice, cell.trial);
+      const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
+      const session = await openSession(model, tensors, threads);
+      try {
+        parts.push(await forward(session, chunk, signal, part));
+      } finally {
+        await session.release();
+      }
+    }
+    return joined(parts);
+  };
 
   return {
     name: 'reference',
@@ -34,17 +49,28 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
       await sink.original(await compare(expected, expected, labels));
       for (const cell of cells) {
         signal?.throwIfAborted();
-        const session = await openSession(model, await patchOf(cell), options.threads);
-        try {
-          const changed = await forward(session, chunk, signal);
-          await sink.cell(cell, await compare(expected, changed, labels));
-        } finally {
-          await session.release();
-        }
+        await sink.cell(cell, await compare(expected, await changedLogits(cell, chunk, signal), labels));
       }
     },
     close: () => original.release(),
   };
+}
+
+/** Slices of one draw together. */
+function partsByDraw(design: SliceDesign, { reset }: Cell, chunk: Chunk): readonly SlicePart[] {
+  return isRandom(reset) && !isCrossed(design) ? slicesIn(chunk) : [{ slice: 0, from: 0, to: chunk.count }];
+}
+
+function joined(parts: readonly Logits[]): Logits {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const logits = new Float32Array(parts.reduce((sum, part) => sum + part.logits.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    logits.set(part.logits, at);
+    at += part.logits.length;
+  }
+  return { logits, classes: first?.classes ?? 0 };
 }
 
 async function openSession(
@@ -93,28 +119,29 @@ interface Logits {
   classes: number;
 }
 
-/** The model's logits for a chunk, batch by batch. */
+/** The model's logits for images [from, to) of a chunk, batch by batch. */
 async function runChunk(
   model: Model,
   session: InferenceSession,
   chunk: Chunk,
   batch: number,
   signal?: AbortSignal,
+  { from: first, to }: Pick<SlicePart, 'from' | 'to'> = { from: 0, to: chunk.count },
 ): Promise<Logits> {
   let logits = new Float32Array(0);
   let classes = 0;
-  for (let from = 0; from < chunk.count; from += batch) {
+  for (let from = first; from < to; from += batch) {
     // run() holds the event loop; a turn of it lets signals and progress through.
     await setImmediate();
     signal?.throwIfAborted();
-    const count = Math.min(batch, chunk.count - from);
+    const count = Math.min(batch, to - from);
     const images = floatsOf(chunk, from, from + count);
     const rows = await runBatch(model, session, images, count, [chunk.height, chunk.width]);
-    if (from === 0) {
+    if (from === first) {
       classes = rows.length / count;
-      logits = new Float32Array(chunk.count * classes);
+      logits = new Float32Array((to - first) * classes);
     }
-    logits.set(rows, from * classes);
+    logits.set(rows, (from - first) * classes);
   }
   return { logits, classes };
 }

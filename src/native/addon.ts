@@ -121,6 +121,16 @@ export interface Native {
    * it was detached or resized meanwhile.
    */
   resetAsync(target: Float32Array, rule: ResetRule, options?: ResetOptions): Promise<void>;
+  /**
+   * How far each of several draws of a random rule would move `values`: the Euclidean norms of the differences, for
+   * `keys` in place of the rule's own. Nothing is written.
+   */
+  drawDistances(
+    values: Float32Array,
+    rule: ResetRule,
+    options: ResetOptions | undefined,
+    keys: BigUint64Array,
+  ): Promise<Float64Array>;
   /** Writes `from`, stored row by row, to `to` in another order; `to` has the padding besides. */
   toBlocked(from: Float32Array, to: Float32Array, order: Blocked): void;
   /** Compares two row-major N x `classes` blocks; labels: one class index per row, or -1 for unlabelled. */

@@ -1,7 +1,7 @@
 /** The columns of the HTML report's table of layers, with what a reader is told about each. */
 import type { LayerSummary, Summary } from '../run/summary.js';
 import { fixed, grouped, intervalText, shapeText } from './numbers.js';
-import { confidenceText, invalidLayers, resetsOf } from './overview.js';
+import { intervalsText, invalidLayers, resetsOf } from './overview.js';
 
 /** A column: its text per layer, and the number behind the text where it is sorted by one. */
 export interface ReportColumn {
@@ -31,7 +31,6 @@ function count(title: string, meaning: string, value: (layer: LayerSummary) => n
  * count of invalid outputs only where there are any.
  */
 export function columnsOfReport(summary: Summary): ReportColumn[] {
-  const interval = confidenceText(summary) ?? 'Confidence';
   const columns: ReportColumn[] = [
     { title: 'op', meaning: 'Operator in the model file.', text: (layer) => layer.op },
     {
@@ -43,11 +42,22 @@ export function columnsOfReport(summary: Summary): ReportColumn[] {
     numeric('criticality %', '100 × (1 − mean cosine).', (layer) => layer.criticality.mean, 2),
     {
       title: 'interval',
-      meaning: `${interval} interval of the criticality; sorted by its lower end.`,
+      meaning: `${intervalsText(summary) ?? 'Interval'}; sorted by its lower end.`,
       text: ({ criticality }) => intervalText(criticality, 2),
       value: ({ criticality }) => criticality.low,
     },
-    numeric('sd', 'Standard deviation of criticality over trials.', (layer) => layer.criticality.sdTrials, 2),
+    numeric(
+      'sd draws',
+      'Standard deviation between draws, of their means over endless images.',
+      (layer) => layer.criticality.sdDraws,
+      2,
+    ),
+    numeric(
+      'sd images',
+      'Standard deviation between images of one draw.',
+      (layer) => layer.criticality.sdImages,
+      2,
+    ),
     numeric('agreement %', 'Images whose top-1 class did not change.', (layer) => layer.agreement.mean, 2),
     numeric('cosine', 'Mean cosine similarity of the probabilities.', (layer) => layer.cosine, 4),
     numeric('L1', 'Mean L1 distance of the probabilities.', (layer) => layer.l1, 4),
@@ -64,9 +74,18 @@ export function columnsOfReport(summary: Summary): ReportColumn[] {
   }
   columns.push(
     numeric('change', 'How far the weights moved: ‖W′ − W‖ / ‖W‖.', (layer) => layer.change, 3),
-    count('trials', 'Independent draws of the reset.', (layer) => layer.trials),
-    count('images', 'Images of the trial that saw most.', (layer) => layer.images),
+    count('draws', 'Independent draws of the reset.', (layer) => layer.draws),
+    count('images', 'Images that the layer was measured on.', (layer) => layer.images),
+    count('passes', 'Images under a draw: what the layer cost.', (layer) => layer.passes),
   );
+  if (summary.options.tolerance !== undefined) {
+    columns.push({
+      title: 'stopped at',
+      meaning: 'Images after which the layer was known as well as asked for.',
+      text: ({ stoppedAt }) => (stoppedAt === null ? 'not reached' : grouped(stoppedAt)),
+      value: ({ stoppedAt }) => stoppedAt,
+    });
+  }
   if (invalidLayers(summary).length > 0) {
     columns.push(count('invalid', 'Outputs that were NaN or infinite.', (layer) => layer.invalid));
   }

@@ -8,7 +8,7 @@ import { CritmapError } from '../errors.js';
 import type { Summary } from '../run/summary.js';
 import { criticalityMap } from './criticality-map.js';
 import { accuracyFigure, criticalityBars } from './layer-figures.js';
-import { confidenceText } from './overview.js';
+import { intervalsText } from './overview.js';
 import { agreementFigure, parametersFigure } from './scatter-figures.js';
 
 export { accuracyFigure, agreementFigure, parametersFigure };
@@ -22,7 +22,7 @@ export interface Figure {
   spec: TopLevelSpec;
 }
 
-/** Criticality per layer: bars with intervals and trials for one model, the map of layers × models for several. */
+/** Criticality per layer: bars with intervals for one model, the map of layers × models for several. */
 export function criticalityFigure(summaries: readonly Summary[]): TopLevelSpec {
   return summaries.length === 1 ? criticalityBars(summaries[0]!) : criticalityMap(summaries);
 }
@@ -35,8 +35,7 @@ export function figuresOf(summaries: readonly Summary[]): Figure[] {
     {
       id: only === undefined ? 'map' : 'criticality',
       title: only === undefined ? 'Criticality map' : 'Criticality per layer',
-      caption:
-        only === undefined ? 'Layers × models, mean over images and trials.' : criticalityCaption(only),
+      caption: only === undefined ? 'Layers × models, mean over images and draws.' : criticalityCaption(only),
       spec: criticalityFigure(summaries),
     },
     {
@@ -67,14 +66,10 @@ export function figuresOf(summaries: readonly Summary[]): Figure[] {
 }
 
 function criticalityCaption(summary: Summary): string {
-  const hasTrials = summary.layers.some((layer) => layer.perTrial.length > 1);
-  const hasIntervals = summary.layers.some(({ criticality }) => criticality.low !== null);
-  return [
-    'From the first layer to the last.',
-    hasTrials ? 'Bars: mean over images and trials.' : 'Bars: mean over images.',
-    ...(hasIntervals ? [`Lines: ${confidenceText(summary) ?? 'confidence'} interval.`] : []),
-    ...(hasTrials ? ['Dots: single trials.'] : []),
-  ].join(' ');
+  const covers = intervalsText(summary);
+  return ['From the first layer to the last. Bars: means.', ...(covers ? [`Lines: ${covers}.`] : [])].join(
+    ' ',
+  );
 }
 
 /** A loader that loads nothing: a figure carries its data. */

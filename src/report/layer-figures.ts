@@ -28,8 +28,8 @@ interface LayerMark {
 }
 
 /**
- * Criticality per layer of one model: a bar to the mean, a line over the interval, a dot per trial. What lies
- * outside 0-100 is drawn at the edge.
+ * Criticality per layer of one model: a bar to the mean, a line over the interval. What lies outside 0-100 is
+ * drawn at the edge.
  */
 export function criticalityBars(summary: Summary): TopLevelSpec {
   const rows = rowsOf([summary]);
@@ -41,15 +41,6 @@ export function criticalityBars(summary: Summary): TopLevelSpec {
     low: clamp(criticality.low),
     high: clamp(criticality.high),
   }));
-  const trials = rows.flatMap(({ source: { perTrial }, layer, series }) =>
-    perTrial.length < 2
-      ? []
-      : perTrial.map(({ cosine }) => ({
-          layer,
-          series,
-          trial: cosine === null ? null : clamp(100 - 100 * cosine),
-        })),
-  );
   return layerChart(rows, means, [
     {
       name: 'means',
@@ -60,12 +51,6 @@ export function criticalityBars(summary: Summary): TopLevelSpec {
       name: 'intervals',
       mark: { type: 'rule', stroke: INK, strokeWidth: 1.2 },
       encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
-    },
-    {
-      name: 'trials',
-      data: { values: trials },
-      mark: { type: 'circle', size: 22, opacity: 1 },
-      encoding: { x: { field: 'trial', type: 'quantitative' }, color },
     },
   ]);
 }

@@ -13,10 +13,16 @@ export function resetsOf(summary: Summary): string[] {
   return [...new Set(summary.layers.map((layer) => layer.reset))];
 }
 
-/** The paper's overall measure of a model: the mean criticality of its layers, in percent. */
+/**
+ * The paper's overall measure of a model: the mean criticality of its layers, in percent. A layer whose reset leaves no
+ * valid output counts as 100: without it, a destroyed model would look better.
+ */
 export function meanCriticality(layers: readonly LayerSummary[]): number | null {
-  return meanOf(layers.map((layer) => layer.criticality.mean));
+  return meanOf(layers.map((layer) => (isDestroyed(layer) ? 100 : layer.criticality.mean)));
 }
+
+/** Whether every output after the reset was NaN or infinite. */
+export const isDestroyed = ({ passes, invalid }: LayerSummary) => passes > 0 && invalid === passes;
 
 /** Layers with a criticality, the most critical first; equal ones stay in graph order. */
 export function byCriticality(layers: readonly LayerSummary[]): LayerSummary[] {
@@ -46,4 +52,26 @@ export function optionText(summary: Summary, name: string): string | undefined {
 export function confidenceText(summary: Summary): string | undefined {
   const value = Number(optionText(summary, 'confidence'));
   return value > 0 && value < 1 ? `${Number((100 * value).toFixed(4))} %` : undefined;
+}
+
+const COVERS = {
+  student: 'of the mean over new draws and images',
+  betting: 'of the mean over new draws and images, valid whenever one looks',
+  crossed: 'of the mean over new draws and images',
+  trials: 'of the mean over new draws and images',
+  images: 'of the mean over new images, under the draw that was made',
+} as const;
+
+/** What the intervals are and cover, `95 % intervals of ...`; undefined where there are none. */
+export function intervalsText(summary: Summary): string | undefined {
+  const kinds = [...new Set(summary.layers.map(({ criticality }) => criticality.interval))];
+  const texts = [...new Set(kinds.filter((kind) => kind !== null).map((kind) => COVERS[kind]))];
+  if (texts.length === 0) return undefined;
+  return `${confidenceText(summary) ?? 'confidence'} intervals ${texts.join(' or ')}`;
+}
+
+/** Random resets of which one draw was made: what is said of them holds for that draw. */
+export function singleDraws(summary: Summary): LayerSummary[] {
+  const isRandom = ({ reset }: LayerSummary) => /^(random|shuffle|noise)/.test(reset);
+  return summary.layers.filter((layer) => isRandom(layer) && layer.draws === 1);
 }

@@ -1,7 +1,7 @@
 /** The sentences of a report: what was measured and how, and what its words mean. Plain text, not HTML. */
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
-import { confidenceText, optionText, resetsOf } from './overview.js';
+import { intervalsText, optionText, resetsOf } from './overview.js';
 
 /** Definitions shown under "How to read this". */
 export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
@@ -13,13 +13,19 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
     'Reset',
     'What is done to one layer’s parameters while all others stay as trained. Normalisation layers are left as they are unless the options say otherwise.',
   ],
-  ['Trial', 'One independent draw of a random reset. The spread between trials is the luck of the draw.'],
+  [
+    'Draw',
+    'One independent set of random weights. How far draws lie apart is the luck of the draw; usually that is more than what lies between images.',
+  ],
   [
     'Criticality',
     '100 × (1 − mean cosine similarity of the softmax probabilities before and after the reset), in percent. 0: the predictions did not move. 100: they have nothing in common.',
   ],
   ['Mean criticality', 'The mean over all layers: how much of the model its predictions depend on.'],
-  ['Interval', 'Where the mean would be expected to lie with other images and other draws of the reset.'],
+  [
+    'Interval',
+    'Holds the mean over all draws and images that there could be, with the confidence given. It is not where the mean of a repeated sweep would lie: that varies as much again.',
+  ],
   ['Agreement', 'Share of images whose most likely class did not change, in percent.'],
   ['L1, L2', 'Distances between the two probability vectors, mean over images.'],
   [
@@ -62,19 +68,27 @@ export function resetSentence(reset: string, init: string | undefined): string {
 export function explanation(summary: Summary): string {
   const { model, data, layers } = summary;
   const names = new Set(layers.map(({ layer }) => layer));
-  const trials = Math.max(0, ...layers.map((layer) => layer.trials));
   const seed = optionText(summary, 'seed');
-  const confidence = confidenceText(summary);
+  const covers = intervalsText(summary);
   const resets = resetsOf(summary).map((reset) => resetSentence(reset, optionText(summary, 'init')));
   const subject = names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`;
   const sentences = [
     `This report shows which layers ${model.name} uses.`,
     `${subject} was reset on its own: ${resets.join(', or ')}; all other layers stayed as trained.`,
     `The changed model then classified ${grouped(data.images)} ${data.images === 1 ? 'image' : 'images'} from ${data.source}, and its predictions were compared with those of the untouched model.`,
-    trials > 1
-      ? `This was done in ${trials} independent trials${seed === undefined ? '' : ` (seed ${seed})`}; values are means over images and trials${confidence === undefined ? '' : `, with ${confidence} intervals`}.`
-      : `Values are means over images${seed === undefined ? '' : ` (seed ${seed})`}.`,
+    `${designSentence(summary)}${seed === undefined ? '' : ` (seed ${seed})`}${covers === undefined ? '' : `; given with ${covers}`}.`,
     'A layer is critical if the predictions move far when it is reset; a layer that can be reset with little effect is hardly used.',
   ];
   return sentences.join(' ');
+}
+
+function designSentence({ options, layers }: Summary): string {
+  const draws = Math.max(0, ...layers.map((layer) => layer.draws));
+  const { imagesPerDraw } = options;
+  if (draws > 1 && typeof imagesPerDraw === 'number') {
+    return `Every ${imagesPerDraw === 1 ? 'image' : `${grouped(imagesPerDraw)} images`} had a draw of their own, ${grouped(draws)} at most for a layer; values are means over draws and images`;
+  }
+  return draws > 1
+    ? `This was done with ${draws} independent draws, each of which saw all images; values are means over images and draws`
+    : 'Values are means over images';
 }

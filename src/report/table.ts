@@ -4,7 +4,16 @@
  */
 import type { LayerSummary, Summary } from '../run/summary.js';
 import { compact, fixed, grouped, halfWidth, intervalText, isSymmetric, shapeText } from './numbers.js';
-import { invalidLayers, meanCriticality, meanOf, resetsOf, rowName } from './overview.js';
+import {
+  intervalsText,
+  invalidLayers,
+  isDestroyed,
+  meanCriticality,
+  meanOf,
+  resetsOf,
+  rowName,
+  singleDraws,
+} from './overview.js';
 import { columnsOf, DASH, printable, shorten, shortenAll } from './text.js';
 
 /** How {@link layerTable} prints. */
@@ -124,6 +133,10 @@ function columnsFor(summary: Summary): Column[] {
       (layers) => fixed(meanOf(layers.map((layer) => layer.agreement.mean)), 1),
     ),
   ];
+  if (summary.options.tolerance !== undefined) {
+    const total = (layers: LayerSummary[]) => grouped(layers.reduce((sum, { passes }) => sum + passes, 0));
+    columns.push(column('passes', 'right', ({ passes }) => grouped(passes), total, 'dim'));
+  }
   if (summary.baseline !== null) {
     columns.push(
       column(
@@ -171,6 +184,42 @@ function widthOf(column: Column): number {
 }
 
 function notes(summary: Summary): string[] {
+  return [...intervalNotes(summary), ...stopNotes(summary), ...invalidNotes(summary)];
+}
+
+function intervalNotes(summary: Summary): string[] {
+  const covers = intervalsText(summary);
+  const single = singleDraws(summary);
+  return [
+    ...(covers ? [`Criticality with ${covers}.`] : []),
+    ...(single.length > 0
+      ? [
+          `! ${single.length === 1 ? 'One row is' : `${grouped(single.length)} rows are`} of a single draw: another draw may give quite another number. Leave out --trials for a new draw every few images.`,
+        ]
+      : []),
+  ];
+}
+
+/** Of a sweep that stops layers when they are known: where, and which were not. */
+function stopNotes({ layers, options }: Summary): string[] {
+  const { tolerance } = options;
+  if (typeof tolerance !== 'number') return [];
+  const stops = layers.flatMap(({ stoppedAt }) => (stoppedAt === null ? [] : [stoppedAt]));
+  const short = layers.length - stops.length;
+  const range = stops.length > 0 ? `${grouped(Math.min(...stops))} to ${grouped(Math.max(...stops))}` : '';
+  return [
+    ...(stops.length > 0
+      ? [
+          `${grouped(stops.length)} of ${grouped(layers.length)} known to ± ${tolerance} points after ${range} images.`,
+        ]
+      : []),
+    ...(short > 0
+      ? [`! ${grouped(short)} not known to ± ${tolerance} points after all images; give more (--max-images).`]
+      : []),
+  ];
+}
+
+function invalidNotes(summary: Summary): string[] {
   const invalid = invalidLayers(summary);
   if (invalid.length === 0) return [];
   const count = invalid.reduce((sum, layer) => sum + layer.invalid, 0);
@@ -178,9 +227,10 @@ function notes(summary: Summary): string[] {
     .slice(0, 3)
     .map((layer) => `${printable(rowName(layer, summary))} ${grouped(layer.invalid)}`);
   const more = invalid.length > 3 ? `, and ${invalid.length - 3} more` : '';
+  const destroyed = invalid.filter(isDestroyed).length;
   return [
     `! ${grouped(count)} ${count === 1 ? 'output was' : 'outputs were'} NaN or infinite (${listed.join(', ')}${more}): ` +
-      'counted as disagreement, left out of the other means.',
+      `counted as disagreement, left out of the other means${destroyed > 0 ? `; ${grouped(destroyed)} without any valid output ${destroyed === 1 ? 'counts' : 'count'} as 100 % critical in the mean` : ''}.`,
   ];
 }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
-import type { ResetRule } from '../native/reset-rule.js';
+import type { ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
 import { transpose } from '../onnx/tensors.js';
 import {
@@ -146,13 +146,60 @@ export async function resetLayer(
     original += distance.original ** 2;
     difference += distance.difference ** 2;
   }
-  if (difference === 0) {
-    throw new CritmapError(
-      'ERR_RESET',
-      `resetting ${layer.name} with ${reset.label} changes none of its weights; leave it out with --exclude ${layer.name} or choose another reset`,
-    );
-  }
+  if (difference === 0) throw changesNothing(layer, reset);
   return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
+}
+
+/**
+ * How far each of several draws moves a layer's weights, |W' - W| / |W|, without keeping them.
+ * @returns one number per draw, null where the trained values are all zero
+ * @throws CritmapError (ERR_RESET) when a draw changes nothing
+ */
+export async function changesOf(
+  model: Model,
+  layer: Layer,
+  reset: Reset,
+  draws: readonly number[],
+  context: ResetContext,
+): Promise<(number | null)[]> {
+  const squares = draws.map(() => 0);
+  let original = 0;
+  for (const { role, parameter, rule, factor } of parameterResets(model, layer, reset, 0, context)) {
+    const values = model.values(parameter.tensor);
+    original += norm(values) ** 2;
+    const keys = BigUint64Array.from(draws, (draw) => resetKey(context.seed, layer.name, role, draw));
+    const options = { layout: parameter.layout, ...(factor && { factor }) };
+    const distances =
+      'key' in rule
+        ? await native().drawDistances(values, rule, options, keys)
+        : draws.map(() => fixedDistance(values, rule, options));
+    for (const [i, distance] of distances.entries()) squares[i]! += distance ** 2;
+  }
+  for (const [tensor, values] of context.norm === 'reset' && layer.norm
+    ? initialNorm(model, layer.norm)
+    : []) {
+    const { original: size, difference } = native().norms(model.values(tensor), values);
+    original += size ** 2;
+    for (const i of draws.keys()) squares[i]! += difference ** 2;
+  }
+  if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
+  return squares.map((square) => (original > 0 ? Math.sqrt(square / original) : null));
+}
+
+/** Of a parameter that every draw sets to the same, as a bias of zeros. */
+function fixedDistance(values: Float32Array, rule: ResetRule, options: ResetOptions): number {
+  const changed = values.slice();
+  native().reset(changed, rule, options);
+  return native().norms(values, changed).difference;
+}
+
+const norm = (values: Float32Array) => measured(norms, values, () => native().norms(values, values).original);
+
+function changesNothing(layer: Layer, reset: Reset): CritmapError {
+  return new CritmapError(
+    'ERR_RESET',
+    `resetting ${layer.name} with ${reset.label} changes none of its weights; leave it out with --exclude ${layer.name} or choose another reset`,
+  );
 }
 
 function measured<T>(known: WeakMap<Float32Array, T>, values: Float32Array, measure: () => T): T {
@@ -197,8 +244,7 @@ function ruleFor(
       return { kind: 'shuffle', key };
     case 'noise': {
       // Relative to the parameter's root mean square, so that one sigma means the same in every layer.
-      const norm = measured(norms, values, () => native().norms(values, values).original);
-      return { kind: 'noise', std: (reset.sigma * norm) / Math.sqrt(values.length), key };
+      return { kind: 'noise', std: (reset.sigma * norm(values)) / Math.sqrt(values.length), key };
     }
     case 'interpolate':
       return {

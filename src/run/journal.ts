@@ -1,78 +1,11 @@
 /**
- * `cells.ndjson`: one line per finished (cell, image chunk), appended and on disk before it counts. Sums run
- * over the chunk's images in order, and chunks are folded in order, so a total does not depend on when or in
- * which process its parts were computed.
+ * `cells.ndjson`: one line per finished (layer, reset, chunk of images), appended and on disk before it counts.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
-import { type Sums, sumNames } from '../native/columns.js';
-
-const number = z.number();
-const optional = number.optional();
-
-/** Sums over the images of one chunk of the sample, counted from 0. */
-export type ChunkSums = Sums & { chunk: number };
-
-const sums = z.object({
-  chunk: number,
-  ...(Object.fromEntries(
-    sumNames.map(({ name, labelled }) => [name, labelled ? optional : number]),
-  ) as unknown as {
-    [K in Required<keyof Sums>]: undefined extends Sums[K] ? typeof optional : typeof number;
-  }),
-});
-
-const entry = z.discriminatedUnion('type', [
-  sums.extend({ type: z.literal('original') }),
-  sums.extend({ type: z.literal('cell'), layer: z.string(), reset: z.string(), trial: number }),
-]);
-export type JournalLine = z.infer<typeof entry>;
-
-/** Counts that no comparison gives are damage too. */
-const line = entry.refine(
-  ({ images, invalid, agreement }) => invalid >= 0 && agreement >= 0 && invalid + agreement <= images,
-);
-
-/** Adds chunks up in chunk order. */
-export function total(chunks: Iterable<ChunkSums>): ChunkSums | null {
-  const ordered = [...chunks].sort((a, b) => a.chunk - b.chunk);
-  const [first, ...rest] = ordered;
-  if (!first) return null;
-  const result = { ...first };
-  for (const part of rest) {
-    for (const { name } of sumNames) {
-      const value = part[name];
-      if (value !== undefined) result[name] = (result[name] ?? 0) + value;
-    }
-  }
-  return result;
-}
-
-/** What is finished: chunk sums of the original and of every cell. */
-export class Finished {
-  readonly original = new Map<number, ChunkSums>();
-  readonly #cells = new Map<string, Map<number, ChunkSums>>();
-
-  add(entry: JournalLine): void {
-    const chunks =
-      entry.type === 'original' ? this.original : this.chunksOf(entry.layer, entry.reset, entry.trial);
-    // A chunk counts once, however often it was written.
-    if (!chunks.has(entry.chunk)) chunks.set(entry.chunk, sums.parse(entry));
-  }
-
-  /** Finished chunks of a cell by number. */
-  chunksOf(layer: string, reset: string, trial: number): Map<number, ChunkSums> {
-    const key = JSON.stringify([layer, reset, trial]);
-    let chunks = this.#cells.get(key);
-    if (!chunks) {
-      chunks = new Map();
-      this.#cells.set(key, chunks);
-    }
-    return chunks;
-  }
-}
+import { Finished, type JournalLine } from './finished.js';
+import { readLine, writeLine } from './journal-line.js';
 
 /**
  * An open journal. Appends are written in the order of the calls; those that come while the disk is busy go there
@@ -105,7 +38,7 @@ export class Journal {
 
   /** Resolves when the lines are on disk. */
   append(lines: readonly JournalLine[]): Promise<void> {
-    const bytes = Buffer.from(lines.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    const bytes = Buffer.from(lines.map(writeLine).join(''));
     if (this.#waiting) {
       this.#waiting.bytes.push(bytes);
       return this.#waiting.written;
@@ -150,22 +83,14 @@ function parseJournal(path: string, bytes: Buffer): { finished: Finished; wholeB
   const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n');
   lines.pop();
   lines.forEach((text, i) => {
-    const parsed = line.safeParse(parseJson(text));
-    if (!parsed.success) {
+    const line = readLine(text);
+    if (!line) {
       throw new CritmapError(
         'ERR_RUN',
         `${path} line ${i + 1} is damaged; delete that line to compute its cells again`,
       );
     }
-    finished.add(parsed.data);
+    finished.add(line);
   });
   return { finished, wholeBytes };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,16 @@
 /** A run read back: its description, its summary, and its numbers as matrices. */
+import { join } from 'node:path';
 import ndarray, { type NdArray } from 'ndarray';
 import { CritmapError } from '../errors.js';
+import type { DrawNumbers, TrialMetric } from './draw-numbers.js';
+import { drawTotals, type Finished } from './finished.js';
+import { readJournal } from './journal.js';
 import { files, type RunInfo, readJson, runInfoSchema } from './run.js';
-import { type Summary, summarySchema, type TrialSummary } from './summary.js';
+import { means } from './summarise.js';
+import { type LayerSummary, type Summary, summarySchema } from './summary.js';
+import { earlierSchema, fromEarlier } from './summary-v1.js';
 
-/** A number measured per trial. */
-export type TrialMetric = Exclude<keyof TrialSummary, 'trial'> | 'criticality' | 'agreement';
+export type { TrialMetric } from './draw-numbers.js';
 
 export interface Run {
   directory: string;
@@ -14,7 +19,7 @@ export interface Run {
   /** Layer names in the order of a matrix's rows. */
   layers: string[];
   /**
-   * One metric as a layers x trials matrix of float64; NaN where it was not measured. `criticality` and
+   * One metric as a layers x draws matrix of float64; NaN where it was not measured. `criticality` and
    * `agreement` are in percent, the rest as in `summary.json`.
    *
    * @param reset which reset of a run that has several; default the first
@@ -29,7 +34,7 @@ export interface Run {
 export async function readRun(directory: string): Promise<Run> {
   const info = await readJson(directory, files.info, runInfoSchema);
   if (info.status === 'running') await explainRunning(directory);
-  const summary = await readJson(directory, files.summary, summarySchema);
+  const { summary, drawsOf } = await readSummary(directory);
   const resets = [...new Set(summary.layers.map((layer) => layer.reset))];
   const rowsOf = (reset = resets[0]) => {
     const rows = summary.layers.filter((layer) => layer.reset === reset);
@@ -44,27 +49,55 @@ export async function readRun(directory: string): Promise<Run> {
     summary,
     layers: rowsOf().map((layer) => layer.layer),
     matrix(metric, reset) {
-      const rows = rowsOf(reset);
-      const trials = Math.max(1, ...rows.flatMap((row) => row.perTrial.map((trial) => trial.trial + 1)));
-      const matrix = ndarray(new Float64Array(rows.length * trials).fill(Number.NaN), [rows.length, trials]);
+      const rows = rowsOf(reset).map(drawsOf);
+      const draws = Math.max(1, ...rows.flatMap((row) => row.map(({ draw }) => draw + 1)));
+      const matrix = ndarray(new Float64Array(rows.length * draws).fill(Number.NaN), [rows.length, draws]);
       for (const [i, row] of rows.entries()) {
-        for (const trial of row.perTrial) matrix.set(i, trial.trial, numberOf(trial, metric) ?? Number.NaN);
+        for (const draw of row) matrix.set(i, draw.draw, numberOf(draw, metric) ?? Number.NaN);
       }
       return matrix;
     },
   };
 }
 
-function numberOf(trial: TrialSummary, metric: TrialMetric): number | null {
-  if (metric === 'criticality') return trial.cosine === null ? null : 100 * (1 - trial.cosine);
-  if (metric === 'agreement') return trial.images > 0 ? (100 * trial.agreementCount) / trial.images : null;
-  return trial[metric];
+/** `summary.json` alone, of this version or the one before. */
+export async function readRunSummary(directory: string): Promise<Summary> {
+  const found = await readJson(directory, files.summary, summarySchema.or(earlierSchema));
+  return found.version === 1 ? fromEarlier(found).summary : found;
+}
+
+async function readSummary(directory: string) {
+  const found = await readJson(directory, files.summary, summarySchema.or(earlierSchema));
+  if (found.version === 1) return fromEarlier(found);
+  const finished = await readJournal(join(directory, files.journal));
+  return { summary: found, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
+}
+
+/** Single draws are in the journal; those that the summary counts. */
+function drawsIn(finished: Finished, layer: LayerSummary, { options }: Summary): DrawNumbers[] {
+  const totals = drawTotals(finished.chunksOf(layer.layer, layer.reset)).slice(0, layer.draws);
+  const trials = typeof options.trials === 'number' ? options.trials : 1;
+  return totals.map((sums) => ({
+    ...means(sums),
+    draw: sums.slice * trials + sums.trial,
+    images: sums.images,
+    invalid: sums.invalid,
+    agreementCount: sums.agreement,
+    change: sums.change,
+  }));
+}
+
+function numberOf(draw: DrawNumbers, metric: TrialMetric): number | null {
+  if (metric === 'criticality') return draw.cosine === null ? null : 100 * (1 - draw.cosine);
+  if (metric !== 'agreement') return draw[metric];
+  const { images, agreementCount } = draw;
+  return images ? (100 * (agreementCount ?? 0)) / images : null;
 }
 
 /** A run that was killed has no summary yet: say what makes one. */
 async function explainRunning(directory: string): Promise<void> {
   try {
-    await readJson(directory, files.summary, summarySchema);
+    await readRunSummary(directory);
   } catch (error) {
     throw new CritmapError(
       'ERR_RUN',

@@ -1,36 +1,31 @@
-/** `results.csv`: one row per cell, in the columns of the published study, so that its notebooks read it. */
+/**
+ * `results.csv`: one row per layer and draw, in the columns of the published study, so that its notebooks read it; what
+ * was done to the layer comes after them.
+ */
 import { csvField, type Field } from '../files/csv.js';
-import type { LayerSummary, Summary, TrialSummary } from './summary.js';
-
-interface Row {
-  summary: Summary;
-  layer: LayerSummary;
-  trial: TrialSummary;
-}
+import type { DrawRow, Results } from './summarise.js';
+import type { Summary } from './summary.js';
 
 /** `batch_acc` stays empty, as in the published data; `recovered_acc` is a share of the baseline's top-1. */
-const COLUMNS: readonly (readonly [name: string, field: (row: Row) => Field])[] = [
-  ['top1_acc', ({ trial }) => trial.top1],
-  ['top5_acc', ({ trial }) => trial.top5],
-  ['loss', ({ trial }) => trial.loss],
+const COLUMNS: readonly (readonly [name: string, field: (row: DrawRow, summary: Summary) => Field])[] = [
+  ['top1_acc', ({ means }) => means.top1],
+  ['top5_acc', ({ means }) => means.top5],
+  ['loss', ({ means }) => means.loss],
   ['batch_acc', () => null],
-  ['layer', ({ layer }) => layer.layer],
-  ['pred_cos_sim', ({ trial }) => trial.cosine],
-  ['pred_l1_err', ({ trial }) => trial.l1],
-  ['pred_l2_err', ({ trial }) => trial.l2],
-  ['pred_ce_loss', ({ trial }) => trial.publishedCrossEntropy],
-  ['trial', ({ trial }) => trial.trial],
-  ['recovered_acc', ({ trial, summary }) => recovered(trial.top1, summary.baseline?.top1)],
-  ['model_id', ({ summary }) => summary.model.name],
+  ['layer', ({ layer }) => layer],
+  ['pred_cos_sim', ({ means }) => means.cosine],
+  ['pred_l1_err', ({ means }) => means.l1],
+  ['pred_l2_err', ({ means }) => means.l2],
+  ['pred_ce_loss', ({ means }) => means.publishedCrossEntropy],
+  ['trial', ({ draw }) => draw],
+  ['recovered_acc', ({ means }, summary) => recovered(means.top1, summary.baseline?.top1)],
+  ['model_id', (_, summary) => summary.model.name],
+  ['reset', ({ reset }) => reset],
 ];
 
-export function resultsCsv(summary: Summary): string {
+export function resultsCsv({ summary, draws }: Results): string {
   const header = COLUMNS.map(([name]) => name).join(',');
-  const rows = summary.layers.flatMap((layer) =>
-    layer.perTrial.map((trial) =>
-      COLUMNS.map(([, field]) => csvField(field({ summary, layer, trial }))).join(','),
-    ),
-  );
+  const rows = draws.map((row) => COLUMNS.map(([, field]) => csvField(field(row, summary))).join(','));
   return `${[header, ...rows].join('\n')}\n`;
 }
 

@@ -10,7 +10,8 @@ import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
-import { type Finished, Journal } from './journal.js';
+import type { Finished } from './finished.js';
+import { Journal } from './journal.js';
 import { lock } from './lock.js';
 
 const identity = z.object({
@@ -51,6 +52,7 @@ export const files = {
   summary: 'summary.json',
   table: 'summary.csv',
   results: 'results.csv',
+  draws: 'draws.csv',
   report: 'report.html',
   lock: 'lock',
 } as const;

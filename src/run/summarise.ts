@@ -1,73 +1,118 @@
-/** From finished chunks to `summary.json` and `results.csv`. Pure: the same chunks give the same bytes. */
-
-import type { ProvenCell } from '../design/cells.js';
-import { type Measure, measures } from '../native/columns.js';
-import { average, estimateShare, type TrialSums } from '../statistics/intervals.js';
-import { type ChunkSums, type Finished, total } from './journal.js';
+/** From finished chunks to `summary.json` and the rows of single draws. Pure: the same chunks give the same bytes. */
+import type { ProvenCell, Target } from '../design/cells.js';
+import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
+import { type Measure, measures, type Sums } from '../native/columns.js';
+import { isRandom } from '../resets/reset.js';
+import type { Interval } from '../statistics/student.js';
+import { average } from '../statistics/student.js';
+import { agreementShare, criticalityShare, estimate } from './estimate.js';
+import { addSums, crossedTotals, type DrawSums, drawTotals, type Finished, sliceTotals } from './finished.js';
 import type { RunIdentity } from './run.js';
-import type { Estimate, LayerSummary, Summary, TrialSummary } from './summary.js';
+import type { LayerSummary, Summary } from './summary.js';
 
-export function summarise(
-  identity: RunIdentity,
-  cells: readonly ProvenCell[],
-  finished: Finished,
-  confidence: number,
-  allLayers: readonly string[],
-): Summary {
-  const original = total(finished.original.values());
-  const baseline =
-    original && original.top1 !== undefined && original.images > original.invalid
-      ? {
-          top1: percent(original.top1, original),
-          top5: percent(original.top5, original),
-          loss: mean(original.loss, original),
-        }
-      : null;
+/** Where a layer was known well enough, and its confidence sequences there or at the end. */
+export interface Known {
+  /** Slices that count; null for all. */
+  slices: number | null;
+  criticality: Interval;
+  agreement: Interval;
+}
+
+export interface SummaryInput {
+  identity: RunIdentity;
+  targets: readonly Target<ProvenCell>[];
+  finished: Finished;
+  design: SliceDesign;
+  confidence: number;
+  /** Names of all layers of the model, in graph order. */
+  allLayers: readonly string[];
+  /** Of a sweep that stops when it knows enough: what it knows of a target. */
+  knownOf?: ((target: Target) => Known | undefined) | undefined;
+}
+
+/** One draw of one layer and reset, over all its images. */
+export interface DrawRow {
+  layer: string;
+  reset: string;
+  draw: number;
+  slice: number;
+  images: number;
+  invalid: number;
+  agreementCount: number;
+  change: number | null;
+  means: { [K in Measure]: number | null };
+}
+
+export interface Results {
+  summary: Summary;
+  draws: DrawRow[];
+}
+
+export function summarise(input: SummaryInput): Results {
+  const { identity, targets, finished, design, knownOf } = input;
   const { model, data, options } = identity;
+  const known = targets.map((target) => knownOf?.(target));
+  // Slices that nobody looked at any more do not count: which there are depends on how many are computed at once.
+  const counted = known.map((one) => one?.slices ?? null);
+  const most = counted.includes(null) ? Number.POSITIVE_INFINITY : Math.max(...counted.map((n) => n ?? 0));
+  const slices = sliceTotals(finished.original).filter(({ slice }) => slice < most);
+  const original = slices.reduce<Sums | undefined>(addSums, undefined);
+  const baseline = baselineOf(original);
+  const rows = targets.map((target, i) => targetDraws(target, finished, known[i]?.slices ?? null));
   return {
-    version: 1,
-    model: { name: model.name, sha256: model.sha256, layers: model.layers },
-    data: {
-      source: data.source,
-      images: data.images,
-      fingerprint: data.fingerprint,
-      invalid: original?.invalid ?? 0,
+    summary: {
+      version: 2,
+      model: { name: model.name, sha256: model.sha256, layers: model.layers },
+      data: {
+        source: data.source,
+        images: data.images,
+        fingerprint: data.fingerprint,
+        invalid: original?.invalid ?? 0,
+      },
+      options,
+      baseline,
+      layers: targets.map((target, i) =>
+        layerSummary(target, rows[i]!, known[i], input, baseline?.top1 ?? null),
+      ),
     },
-    options,
-    baseline: baseline as Summary['baseline'],
-    layers: groups(cells).map((trials) =>
-      layerSummary(trials, finished, confidence, allLayers, baseline?.top1 ?? null),
-    ),
+    draws: targets.flatMap((target, i) => rows[i]!.map((sums) => drawRow(target, sums, design))),
   };
 }
 
-/** Cells of one layer and reset, in plan order. */
-function groups(cells: readonly ProvenCell[]): ProvenCell[][] {
-  const found = new Map<string, ProvenCell[]>();
-  for (const cell of cells) {
-    const key = JSON.stringify([cell.layer.name, cell.reset.label]);
-    const group = found.get(key);
-    if (group) group.push(cell);
-    else found.set(key, [cell]);
-  }
-  return [...found.values()];
+function baselineOf(original: Sums | undefined): Summary['baseline'] {
+  if (!original || original.top1 === undefined || original.images <= original.invalid) return null;
+  const { top1, top5, loss } = means(original);
+  return { top1, top5, loss } as Summary['baseline'];
+}
+
+/** A reset without randomness has one draw, however many slices its images lie in. */
+function targetDraws({ layer, reset }: Target, finished: Finished, slices: number | null): DrawSums[] {
+  const totals = drawTotals(finished.chunksOf(layer.name, reset.label)).filter(
+    ({ slice }) => slices === null || slice < slices,
+  );
+  if (isRandom(reset) || totals.length === 0) return totals;
+  return [totals.reduce((all, part) => addSums(all, part))];
 }
 
 function layerSummary(
-  cells: readonly ProvenCell[],
-  finished: Finished,
-  confidence: number,
-  allLayers: readonly string[],
+  target: Target<ProvenCell>,
+  draws: readonly DrawSums[],
+  known: Known | undefined,
+  { finished, design, confidence, allLayers, identity }: SummaryInput,
   baselineTop1: number | null,
 ): LayerSummary {
-  const { layer, reset } = cells[0] as ProvenCell;
-  const sums = cells.map((cell) => total(finished.chunksOf(layer.name, reset.label, cell.trial).values()));
-  const perTrial = cells
-    .map((cell, i) => trialSummary(cell, sums[i] ?? null))
-    .filter((trial) => trial.images > 0);
-  const over = (key: keyof TrialSummary) => meanOf(perTrial.map((trial) => trial[key]));
-  const { publishedCrossEntropy: _, ...means } = byMeasure(over);
-  const { top1 } = means;
+  const { layer, reset } = target;
+  const total = draws.reduce<Sums | undefined>((sums, draw) => addSums<Sums>(sums, draw), undefined);
+  const chunks = finished.chunksOf(layer.name, reset.label);
+  const crossed = crossedTotals(chunks);
+  const measured = { design, isRandom: isRandom(reset), draws, crossed, confidence };
+  const sequence = (of: 'criticality' | 'agreement') => known && { sequence: known[of] };
+  const byMeasure = meansOverDraws(draws);
+  const { top1 } = byMeasure;
+  const { slices } = known ?? { slices: null };
+  const { trials } = design;
+  const passes = total?.images ?? 0;
+  const perSlice = isRandom(reset) ? trials : 1;
   return {
     layer: layer.name,
     op: layer.op,
@@ -76,85 +121,49 @@ function layerSummary(
     parameters: layer.parameters,
     depth: allLayers.length > 1 ? allLayers.indexOf(layer.name) / (allLayers.length - 1) : 0,
     reset: reset.label,
-    trials: perTrial.length,
-    images: Math.max(0, ...perTrial.map((trial) => trial.images)),
-    invalid: perTrial.reduce((sum, trial) => sum + trial.invalid, 0),
-    change: meanOf(cells.map((cell) => cell.change)),
-    criticality: criticality(sums, confidence),
-    agreement: agreement(sums, confidence),
-    ...means,
+    images: passes / perSlice,
+    draws: draws.length,
+    passes,
+    stoppedAt: slices === null ? null : imagesOfSlices(design, slices, identity.data.images),
+    invalid: total?.invalid ?? 0,
+    change: meanOfKnown(draws.map(({ change }) => change)),
+    criticality: estimate(criticalityShare, { ...measured, ...sequence('criticality') }),
+    agreement: estimate(agreementShare, { ...measured, ...sequence('agreement') }),
+    ...byMeasure,
     recovered: top1 !== null && baselineTop1 ? top1 / baselineTop1 : null,
-    perTrial,
   };
 }
 
-/** 100 x (1 - mean cosine): the interval's ends change places. */
-function criticality(sums: readonly (ChunkSums | null)[], confidence: number): Estimate {
-  const share = estimateShare(
-    sums
-      .filter(isMeasured)
-      .map((s): TrialSums => ({ count: s.images - s.invalid, sum: s.cosine, sumSquares: s.cosineSquares })),
-    confidence,
-  );
-  if (!share) return nothing;
-  return {
-    mean: 100 * (1 - share.mean),
-    sdTrials: scaled(share.sdTrials),
-    low: 100 * (1 - share.high),
-    high: 100 * (1 - share.low),
-  };
+function drawRow({ layer, reset }: Target, sums: DrawSums, { trials }: SliceDesign): DrawRow {
+  const { slice, trial, images, invalid, agreement, change } = sums;
+  const draw = isRandom(reset) ? slice * trials + trial : 0;
+  const counts = { images, invalid, agreementCount: agreement };
+  return { layer: layer.name, reset: reset.label, draw, slice, ...counts, change, means: means(sums) };
 }
 
-/** Percent of all images; an invalid one does not agree. */
-function agreement(sums: readonly (ChunkSums | null)[], confidence: number): Estimate {
-  const share = estimateShare(
-    sums
-      .filter(isMeasured)
-      .map((s): TrialSums => ({ count: s.images, sum: s.agreement, sumSquares: s.agreement })),
-    confidence,
-  );
-  if (!share) return nothing;
-  return {
-    mean: 100 * share.mean,
-    sdTrials: scaled(share.sdTrials),
-    low: 100 * share.low,
-    high: 100 * share.high,
-  };
+/** One number for each measure: means over valid images, hits in percent of all (on an invalid one it is wrong). */
+export function means(sums: Sums): { [K in Measure]: number | null } {
+  const valid = sums.images - sums.invalid;
+  const entries = measures.map(({ name, kind }) => {
+    const sum = sums[name];
+    const count = kind === 'hits' ? sums.images : valid;
+    const scale = kind === 'hits' ? 100 : 1;
+    return [name, sum === undefined || count === 0 ? null : (scale * sum) / count];
+  });
+  return Object.fromEntries(entries) as { [K in Measure]: number | null };
 }
 
-const nothing: Estimate = { mean: null, sdTrials: null, low: null, high: null };
-const scaled = (value: number | null) => (value === null ? null : 100 * value);
-const isMeasured = (sums: ChunkSums | null): sums is ChunkSums => sums !== null && sums.images > 0;
-
-function trialSummary(cell: ProvenCell, sums: ChunkSums | null): TrialSummary {
-  return {
-    trial: cell.trial,
-    images: sums?.images ?? 0,
-    invalid: sums?.invalid ?? 0,
-    agreementCount: sums?.agreement ?? 0,
-    change: cell.change,
-    ...byMeasure((name, isHits) => (isHits ? percent : mean)(sums?.[name], sums)),
-  };
+/** The mean of draws' means where all saw the same images, else over all passes. */
+function meansOverDraws(draws: readonly DrawSums[]): { [K in Measure]: number | null } {
+  const sameImages = new Set(draws.map(({ images }) => images)).size <= 1;
+  if (!sameImages)
+    return means(draws.reduce<Sums | undefined>((all, one) => addSums<Sums>(all, one), undefined)!);
+  const each = draws.map(means);
+  const entries = measures.map(({ name }) => [name, meanOfKnown(each.map((one) => one[name]))]);
+  return Object.fromEntries(entries) as { [K in Measure]: number | null };
 }
 
-/** One number for each measure, in their order. */
-function byMeasure<T>(of: (name: Measure, isHits: boolean) => T): { [K in Measure]: T } {
-  const entries = measures.map(({ name, kind }) => [name, of(name, kind === 'hits')]);
-  return Object.fromEntries(entries) as { [K in Measure]: T };
-}
-
-/** Over the valid images. */
-function mean(sum: number | undefined, sums: ChunkSums | null): number | null {
-  const count = sums ? sums.images - sums.invalid : 0;
-  return sum === undefined || count === 0 ? null : sum / count;
-}
-
-/** Hits over all images: on an invalid one the model is wrong. */
-function percent(hits: number | undefined, sums: ChunkSums | null): number | null {
-  return hits === undefined || !sums || sums.images === 0 ? null : (100 * hits) / sums.images;
-}
-
-function meanOf(values: readonly (number | null)[]): number | null {
-  const present = values.filter((value) => value !== null);
-  return present.length > 0 ? average(present) : null;
+function meanOfKnown(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? average(known) : null;
 }

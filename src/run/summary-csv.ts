@@ -6,6 +6,20 @@ import { csvField, type Field } from '../files/csv.js';
 import { measures } from '../native/columns.js';
 import type { LayerSummary, Summary } from './summary.js';
 
+type Column = readonly [name: string, field: (layer: LayerSummary) => Field];
+
+function estimateColumns(of: 'criticality' | 'agreement'): Column[] {
+  return [
+    [of, (layer) => layer[of].mean],
+    [`${of}_low`, (layer) => layer[of].low],
+    [`${of}_high`, (layer) => layer[of].high],
+    [`${of}_interval`, (layer) => layer[of].interval],
+    [`${of}_sd_draws`, (layer) => layer[of].sdDraws],
+    [`${of}_sd_images`, (layer) => layer[of].sdImages],
+    [`${of}_sd_trial`, (layer) => layer[of].sdTrial],
+  ];
+}
+
 const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) => Field])[] = [
   ['layer', (layer) => layer.layer],
   ['op', (layer) => layer.op],
@@ -13,18 +27,14 @@ const COLUMNS: readonly (readonly [name: string, field: (layer: LayerSummary) =>
   ['parameters', (layer) => layer.parameters],
   ['depth', (layer) => layer.depth],
   ['reset', (layer) => layer.reset],
-  ['trials', (layer) => layer.trials],
   ['images', (layer) => layer.images],
+  ['draws', (layer) => layer.draws],
+  ['passes', (layer) => layer.passes],
+  ['stopped_at', (layer) => layer.stoppedAt],
   ['invalid', (layer) => layer.invalid],
   ['change', (layer) => layer.change],
-  ['criticality', (layer) => layer.criticality.mean],
-  ['criticality_sd_trials', (layer) => layer.criticality.sdTrials],
-  ['criticality_low', (layer) => layer.criticality.low],
-  ['criticality_high', (layer) => layer.criticality.high],
-  ['agreement', (layer) => layer.agreement.mean],
-  ['agreement_sd_trials', (layer) => layer.agreement.sdTrials],
-  ['agreement_low', (layer) => layer.agreement.low],
-  ['agreement_high', (layer) => layer.agreement.high],
+  ...estimateColumns('criticality'),
+  ...estimateColumns('agreement'),
   ...measures
     .filter(({ name }) => name !== 'publishedCrossEntropy')
     .map(({ name }) => [name, (layer: LayerSummary) => layer[name as keyof LayerSummary] as Field] as const),

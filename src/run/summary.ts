@@ -12,25 +12,27 @@ const nullable = number.nullable();
 const measured = Object.fromEntries(measures.map(({ name }) => [name, nullable])) as {
   [K in Measure]: typeof nullable;
 };
-const { publishedCrossEntropy: _, ...layerMeasured } = measured;
 
-/** A mean over images and trials, the spread of the trial means, and its confidence interval. */
+/**
+ * A mean in percent and its interval, which says what it covers:
+ * - `student`: new draws and new images, from slices that each have a draw of their own
+ * - `betting`: the same, and it holds however often one has looked (a confidence sequence)
+ * - `crossed`: new draws and new images, from draws that have all seen the same images
+ * - `images`: new images only, under the draws that were made (or a reset without any)
+ * - `trials`: as version 1 had it
+ */
 const estimate = z.object({
   mean: nullable,
-  /** Sample standard deviation of the trials' means; null with one trial. */
-  sdTrials: nullable,
   low: nullable,
   high: nullable,
-});
-
-const trialSummary = z.object({
-  trial: number,
-  images: number,
-  /** Images with a NaN or infinite logit: in `agreementCount`'s denominator, outside the means. */
-  invalid: number,
-  agreementCount: number,
-  change: nullable,
-  ...measured,
+  interval: z.enum(['student', 'betting', 'crossed', 'images', 'trials']).nullable(),
+  /** Standard deviations between draws (of their means over endless images) and between images of one draw. */
+  sdDraws: nullable,
+  sdDrawsInterval: z.tuple([number, number]).nullable(),
+  sdImages: nullable,
+  sdImagesInterval: z.tuple([number, number]).nullable(),
+  /** Of the means of single draws over all images: what the published design shows as spread over trials. */
+  sdTrial: nullable,
 });
 
 const layerSummary = z.object({
@@ -43,24 +45,27 @@ const layerSummary = z.object({
   /** Position in graph order, 0 for the first layer, 1 for the last. */
   depth: number,
   reset: z.string(),
-  trials: number,
-  /** Images of the trial that saw most. */
+  /** Images, draws, and images under a draw that the numbers are from. */
   images: number,
+  draws: number,
+  passes: number,
+  /** Images after which it was known as well as asked for; null where it was not, or nothing was asked for. */
+  stoppedAt: nullable,
+  /** Passes that gave a NaN or infinite logit. */
   invalid: number,
-  /** Mean over trials of |W' - W| / |W|; null where |W| is 0. */
+  /** Mean over draws of |W' - W| / |W|; null where |W| is 0. */
   change: nullable,
-  /** 100 x (1 - mean cosine), percent. */
+  /** 100 x (1 - mean cosine), percent, over valid images. */
   criticality: estimate,
-  /** Percent of images whose top-1 class did not change. */
+  /** Percent of images whose top-1 class did not change; an invalid one's did. */
   agreement: estimate,
-  ...layerMeasured,
+  ...measured,
   /** top1 after the reset as a share of the baseline's top1. */
   recovered: nullable,
-  perTrial: z.array(trialSummary),
 });
 
 export const summarySchema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   model: z.object({ name: z.string(), sha256: z.string(), layers: number }),
   data: z.object({
     source: z.string(),
@@ -77,5 +82,16 @@ export const summarySchema = z.object({
 
 export type Summary = z.infer<typeof summarySchema>;
 export type LayerSummary = z.infer<typeof layerSummary>;
-export type TrialSummary = z.infer<typeof trialSummary>;
 export type Estimate = z.infer<typeof estimate>;
+
+export const noEstimate: Estimate = {
+  mean: null,
+  low: null,
+  high: null,
+  interval: null,
+  sdDraws: null,
+  sdDrawsInterval: null,
+  sdImages: null,
+  sdImagesInterval: null,
+  sdTrial: null,
+};

@@ -1,34 +1,35 @@
 /** The chunks of a sweep that lack a result, through the engine and into the journal. */
 import { setMaxListeners } from 'node:events';
-import type { ProvenCell } from '../design/cells.js';
+import { type Cell, type ProvenCell, type Target, targetsOf } from '../design/cells.js';
+import { isCrossed, type SlicePart, slicesOf } from '../design/slices.js';
 import type { Chunk } from '../engines/chunk.js';
 import type { Engine, ResultSink } from '../engines/engine.js';
-import type { ImageSet } from '../images/image-set.js';
-import type { Finished } from '../run/journal.js';
+import type { ImageRows } from '../native/columns.js';
+import { isRandom } from '../resets/reset.js';
+import { crossedSums } from '../run/crossed-sums.js';
+import type { Finished, TargetChunk } from '../run/finished.js';
 import type { ChunksAhead } from './chunks-ahead.js';
 import type { ProgressCount } from './progress.js';
+import { proveDraws } from './prove.js';
 import type { Subject, SweepRecord } from './record.js';
 
-/** A chunk, and the cells that have no result for it. */
+/** A chunk, and the layers and resets that have no result for it. */
 export interface Lacking {
   index: number;
   images: number;
-  cells: ProvenCell[];
+  targets: Target<ProvenCell>[];
 }
 
-export function lackingChunks(
-  cells: readonly ProvenCell[],
-  finished: Finished,
-  images: ImageSet,
-  size: number,
-): Lacking[] {
+export function lackingChunks({ cells, images, settings }: Subject, finished: Finished): Lacking[] {
+  const size = settings.chunk;
+  const targets = targetsOf(cells);
   const todo: Lacking[] = [];
   for (let index = 0; index * size < images.count; index++) {
-    const lacking = cells.filter(
-      (cell) => !finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial).has(index),
+    const lacking = targets.filter(
+      ({ layer, reset }) => !finished.chunksOf(layer.name, reset.label).has(index),
     );
     if (lacking.length > 0 || !finished.original.has(index)) {
-      todo.push({ index, images: Math.min(size, images.count - index * size), cells: lacking });
+      todo.push({ index, images: Math.min(size, images.count - index * size), targets: lacking });
     }
   }
   return todo;
@@ -37,7 +38,7 @@ export function lackingChunks(
 /** What there is to compute, with what, and where it goes. */
 export interface Work {
   subject: Pick<Subject, 'model' | 'images' | 'settings'>;
-  record: Pick<SweepRecord, 'finished' | 'tell' | 'warn' | 'add'>;
+  record: Pick<SweepRecord, 'finished' | 'stopping' | 'tell' | 'warn' | 'add'>;
   engine: Pick<Engine, 'evaluate'>;
   todo: readonly Lacking[];
   /** Reads the images of `todo`. */
@@ -50,7 +51,7 @@ export interface Work {
 /** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
 export async function computeChunks(work: Work, abort?: AbortSignal): Promise<void> {
   const { subject, record, todo, ahead, atOnce, progress } = work;
-  progress.begin(todo.reduce((sum, lacking) => sum + lacking.cells.length * lacking.images, 0));
+  progress.begin(todo.reduce((sum, { targets, images }) => sum + cellsOf(targets).length * images, 0));
   // One that fails ends the others at once; all must have ended before the journal may be closed.
   const stop = new AbortController();
   const signal = abort ? AbortSignal.any([abort, stop.signal]) : stop.signal;
@@ -63,13 +64,20 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
   const running = new Set<Promise<unknown>>();
   let before: Promise<unknown> = Promise.resolve();
   try {
-    for (const { cells } of todo) {
+    for (const { targets, images } of todo) {
+      // Layers that are known well enough leave; the others go on with full batches.
+      const active = targets.filter((target) => !record.stopping?.isStopped(target));
+      progress.leave((cellsOf(targets).length - cellsOf(active).length) * images);
+      if (record.stopping && active.length === 0 && targets.length > 0) {
+        await skip(ahead);
+        continue;
+      }
       const next = ahead.next();
       next.catch(() => {});
       const chunk = await Promise.race([next, stopped]);
       if (!chunk) break;
       record.tell(subject.images.warnings);
-      const ended = computeChunk(work, chunk, cells, before, signal)
+      const ended = computeChunk(work, chunk, active, before, signal)
         .catch((error) => stop.abort(error))
         .then(() => {
           running.delete(ended);
@@ -88,34 +96,73 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
   }
 }
 
+/** Chunks come in their order, also those that nobody wants any more. */
+async function skip(ahead: Work['ahead']): Promise<void> {
+  const chunk = await ahead.next();
+  if (chunk) ahead.release(chunk);
+}
+
 /** @param before resolves when the chunk before this one has ended: the journal is in the order of chunks */
 async function computeChunk(
   { subject, record, engine, progress }: Work,
-  chunk: Chunk,
-  cells: readonly ProvenCell[],
+  read: Chunk,
+  targets: readonly Target<ProvenCell>[],
   before: Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { index, count } = chunk;
+  const { index, count } = read;
+  const { chunk: size, design } = subject.settings;
+  const slices = slicesOf(design, index * size, count);
+  const cells = cellsOf(targets);
+  const changes = proveDraws(subject, cells, slices, signal);
+  changes.catch(() => {});
+  const rowsOf = new Map<Cell, ImageRows>();
+  const targetOf = new Map(targets.flatMap((target) => target.cells.map((cell) => [cell as Cell, target])));
   const sink: ResultSink = {
     async original(rows) {
       await before;
       signal.throwIfAborted();
-      const sums = rows.sums();
-      if (sums.invalid > 0) {
-        const first = index * subject.settings.chunk;
+      const { invalid } = rows.sums();
+      if (invalid > 0) {
         record.warn(
-          `${subject.model.file.path} gives NaN or infinite logits for ${sums.invalid} of images ${first}-${first + count - 1}; they are counted as invalid`,
+          `${subject.model.file.path} gives NaN or infinite logits for ${invalid} of images ${index * size}-${index * size + count - 1}; they are counted as invalid`,
         );
       }
-      if (!record.finished.original.has(index)) await record.add({ type: 'original', chunk: index, ...sums });
+      if (record.finished.original.has(index)) return;
+      const sums = slices.map(({ slice, from, to }) => ({ slice, ...rows.sums(from, to) }));
+      await record.add({ type: 'original', chunk: index, slices: sums });
     },
-    async cell({ layer, reset, trial }, rows) {
-      const cell = { layer: layer.name, reset: reset.label, trial };
-      await record.add({ type: 'cell', ...cell, chunk: index, ...rows.sums() });
-      progress.add(count, layer.name);
+    async cell(cell, rows) {
+      rowsOf.set(cell, rows);
+      const target = targetOf.get(cell)!;
+      const { layer, reset, cells } = target;
+      if (!cells.every((one) => rowsOf.has(one))) return;
+      const found = targetChunk(target, rowsOf, slices, await changes, isRandom(reset) && isCrossed(design));
+      for (const one of cells) rowsOf.delete(one);
+      await record.add({ type: 'target', layer: layer.name, reset: reset.label, chunk: index, ...found });
+      progress.add(count * cells.length, layer.name);
     },
     computed: (units) => progress.computed(units),
   };
-  await engine.evaluate(chunk, cells, sink, signal);
+  await engine.evaluate({ ...read, slices }, cells, sink, signal);
+}
+
+const cellsOf = (targets: readonly Target<ProvenCell>[]) => targets.flatMap(({ cells }) => cells);
+
+/** @param sharesImages - whether trials have seen the same images and that is wanted of them */
+function targetChunk(
+  { cells }: Target,
+  rowsOf: ReadonlyMap<Cell, ImageRows>,
+  slices: readonly SlicePart[],
+  changes: ReadonlyMap<Cell, (number | null)[]>,
+  sharesImages: boolean,
+): TargetChunk {
+  const draws = slices.flatMap(({ slice, from, to }, i) =>
+    cells.map((cell) => {
+      const change = changes.get(cell)?.[i] ?? null;
+      return { slice, trial: cell.trial, change, ...rowsOf.get(cell)!.sums(from, to) };
+    }),
+  );
+  if (!sharesImages || cells.length < 2) return { draws };
+  return { draws, crossed: crossedSums(cells.map((cell) => rowsOf.get(cell)!)) };
 }

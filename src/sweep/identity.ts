@@ -14,7 +14,7 @@ export async function identityOf(
   settings: Settings,
   signal?: AbortSignal,
 ): Promise<RunIdentity> {
-  const { layers, exclude, resets, init, norm, trials, seed, confidence, engine, batch } = settings;
+  const { layers, exclude, resets, init, norm, design, seed, confidence, engine, batch } = settings;
   return {
     model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
     data: {
@@ -29,7 +29,12 @@ export async function identityOf(
       donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.sha256] : [])),
       init,
       norm,
-      trials,
+      imagesPerDraw: design.imagesPerDraw,
+      trials: design.trials,
+      ...(settings.tolerance !== undefined && {
+        tolerance: settings.tolerance,
+        simultaneous: settings.simultaneous,
+      }),
       seed,
       layers,
       exclude,

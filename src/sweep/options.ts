@@ -31,8 +31,33 @@ export const sweepOptions = {
     .enum(['keep', 'reset'])
     .default('keep')
     .meta({ description: "A convolution's BatchNorm", group: measured }),
-  /** Independent draws of a random reset; default 3. */
-  trials: whole(1).default(3).meta({ description: 'Draws of a random reset', group: measured }),
+  /** Images that share draws of their own: a new draw for every so many; `all` for the crossed design. Default 8. */
+  imagesPerDraw: z
+    .union([whole(1), z.literal('all')])
+    .optional()
+    .meta({
+      description: 'A new draw for every so many images, or all: every draw sees every image; default 8',
+      group: measured,
+      wanted: 'a whole number from 1, or all',
+    }),
+  /** Draws for the same images; alone it means the crossed design, as before there was another. Default 1. */
+  trials: whole(1)
+    .optional()
+    .meta({ description: 'Draws that see the same images; alone, all images', group: measured }),
+  /** The published design: 3 draws that see all images. */
+  published: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'The published design: 3 draws, each of 10,000 images', group: measured }),
+  /** Percentage points: a layer stops when its anytime-valid interval is within so much of its criticality. */
+  tolerance: z.number().min(0.1).max(50).optional().meta({
+    description: 'Stop a layer when its criticality is known to so many percentage points, up or down',
+    group: measured,
+  }),
+  simultaneous: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Of --tolerance: intervals that hold for all layers at once', group: measured }),
   seed: whole(0).default(0).meta({ description: 'Of the draws', group: measured }),
   /** Of the intervals; default 0.95. */
   confidence: z

@@ -17,6 +17,7 @@ export class ProgressCount {
   readonly #started = Date.now();
   #done = 0;
   #resumed = 0;
+  #left = 0;
   #told = 0;
 
   constructor(
@@ -31,6 +32,11 @@ export class ProgressCount {
     this.#done = this.#resumed;
   }
 
+  /** So many units are not wanted any more. */
+  leave(units: number): void {
+    this.#left += units;
+  }
+
   add(units: number, layer: string): void {
     this.#done += units;
     this.#tell(this.#done, layer);
@@ -43,10 +49,11 @@ export class ProgressCount {
 
   #tell(done: number, layer: string): void {
     // Finished cells come after what was computed: it must not run backwards.
-    this.#told = Math.min(Math.max(this.#told, done), this.cells.length * this.images);
+    const total = this.cells.length * this.images - this.#left;
+    this.#told = Math.min(Math.max(this.#told, done), total);
     this.report?.({
       done: this.#told,
-      total: this.cells.length * this.images,
+      total,
       resumed: this.#resumed,
       cells: this.cells.length,
       elapsedMs: Date.now() - this.#started,

@@ -4,8 +4,9 @@
  */
 import { Budget, forEachBounded } from '../concurrency.js';
 import type { Cell, ProvenCell } from '../design/cells.js';
+import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
 import type { Model } from '../model/model.js';
-import { type Reset, type ResetContext, resetLayer } from '../resets/reset.js';
+import { changesOf, isRandom, type Reset, type ResetContext, resetLayer } from '../resets/reset.js';
 
 /** As many as libuv's thread pool has threads, unless the user asks for fewer. */
 const AT_ONCE = 4;
@@ -55,4 +56,38 @@ export async function proveCells(
 /** Per element: the new values and the addon's copy of them, of a donor, and of the order when shuffling. */
 function bytesHeld({ kind }: Reset): number {
   return kind === 'shuffle' ? 32 : kind === 'interpolate' ? 12 : 8;
+}
+
+/**
+ * How far the draws of a chunk's slices move the weights: per cell one number a slice. Resets of one draw for all images
+ * have been proven already.
+ * @throws CritmapError (ERR_RESET) when a draw changes nothing
+ */
+export async function proveDraws(
+  { model, settings }: { model: Model; settings: ResetContext & { threads: number; design: SliceDesign } },
+  cells: readonly ProvenCell[],
+  slices: readonly SlicePart[],
+  signal?: AbortSignal,
+): Promise<Map<Cell, (number | null)[]>> {
+  const { design, threads } = settings;
+  const changes = new Map<Cell, (number | null)[]>();
+  const memory = new Budget(MOST_BYTES);
+  const prove = async (i: number) => {
+    const cell = cells[i]!;
+    const { layer, reset, trial } = cell;
+    if (!isRandom(reset) || isCrossed(design)) {
+      changes.set(
+        cell,
+        slices.map(() => cell.change),
+      );
+      return;
+    }
+    const draws = slices.map(({ slice }) => drawOf(design, reset, slice, trial));
+    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+      signal?.throwIfAborted();
+      changes.set(cell, await changesOf(model, layer, reset, draws, settings));
+    });
+  };
+  await forEachBounded(0, cells.length, Math.min(AT_ONCE, threads), prove, signal);
+  return changes;
 }

@@ -2,18 +2,21 @@
  * What a sweep has found so far and has told: in memory, and in the run directory if there is one, where every result is
  * on disk before it counts.
  */
-import type { ProvenCell } from '../design/cells.js';
+import { type ProvenCell, targetsOf } from '../design/cells.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { drawsCsv } from '../run/draws-csv.js';
+import { Finished, type JournalLine } from '../run/finished.js';
 import { imagesCsv } from '../run/images-csv.js';
-import { Finished, type JournalLine } from '../run/journal.js';
 import { resultsCsv } from '../run/results-csv.js';
 import { files, type OpenRun, openRun, type RunIdentity, type RunInfo } from '../run/run.js';
-import { summarise } from '../run/summarise.js';
+import { type Results, summarise } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { summaryCsv } from '../run/summary-csv.js';
+import { baselineWarning } from './baseline.js';
 import { identityOf, infoOf } from './identity.js';
 import type { Settings, SweepOptions } from './settings.js';
+import { Stopping } from './stopping.js';
 
 /** What is swept over what. */
 export interface Subject {
@@ -26,6 +29,8 @@ export interface Subject {
 export class SweepRecord {
   readonly warnings: string[];
   readonly finished: Finished;
+  /** Of a sweep with a tolerance: which layers are known well enough. */
+  readonly stopping: Stopping | null;
   readonly #told = new Set<string>();
   readonly #started = Date.now();
   readonly #info: RunInfo;
@@ -41,6 +46,7 @@ export class SweepRecord {
     this.warnings = [...(run?.earlier?.warnings ?? [])];
     this.finished = run?.finished ?? new Finished();
     const { model, images, settings, cells } = subject;
+    this.stopping = Stopping.of(settings, targetsOf(cells), images.count, this.finished);
     this.#info = infoOf(model, images, identity, cells.length, settings, run?.earlier ?? null);
   }
 
@@ -71,6 +77,7 @@ export class SweepRecord {
   async add(line: JournalLine): Promise<void> {
     await this.run?.journal.append([line]);
     this.finished.add(line);
+    if (line.type === 'target') this.stopping?.look(line.layer, line.reset);
   }
 
   waited(ms: number): void {
@@ -84,16 +91,18 @@ export class SweepRecord {
   }
 
   async end(): Promise<Summary> {
-    const summary = this.#summary();
-    await this.#write(summary);
+    const results = this.#results();
+    const doubt = baselineWarning(results.summary, this.subject.model.io.classes);
+    if (doubt) this.tell([doubt]);
+    await this.#write(results);
     await this.#save('done');
-    return summary;
+    return results.summary;
   }
 
   /** What is finished stays readable. A second failure on the way must not hide the first: nothing is thrown. */
   async breakOff(status: 'interrupted' | 'failed'): Promise<void> {
     await Promise.resolve()
-      .then(() => this.#write(this.#summary()))
+      .then(() => this.#write(this.#results()))
       .catch(() => {});
     await this.#save(status).catch(() => {});
   }
@@ -102,17 +111,27 @@ export class SweepRecord {
     await this.run?.close();
   }
 
-  #summary(): Summary {
+  #results(): Results {
     const { model, settings, cells } = this.subject;
-    const layers = model.layers.map(({ name }) => name);
-    return summarise(this.identity, cells, this.finished, settings.confidence, layers);
+    const { design, confidence } = settings;
+    return summarise({
+      identity: this.identity,
+      targets: targetsOf(cells),
+      finished: this.finished,
+      design,
+      confidence,
+      allLayers: model.layers.map(({ name }) => name),
+      knownOf: this.stopping ? (target) => this.stopping?.known(target) : undefined,
+    });
   }
 
-  async #write(summary: Summary): Promise<void> {
+  async #write(results: Results): Promise<void> {
     if (!this.run) return;
+    const { summary, draws } = results;
     await this.run.write(files.summary, `${JSON.stringify(summary, null, 1)}\n`);
     await this.run.write(files.table, summaryCsv(summary));
-    await this.run.write(files.results, resultsCsv(summary));
+    await this.run.write(files.draws, drawsCsv(draws));
+    await this.run.write(files.results, resultsCsv(results));
   }
 
   async #save(status: RunInfo['status']): Promise<void> {

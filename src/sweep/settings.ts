@@ -1,5 +1,6 @@
 /** What a sweep is asked for, and the defaults that depend on its images and the machine. */
 import { availableParallelism } from 'node:os';
+import { isCrossed, type SliceDesign } from '../design/slices.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
@@ -37,24 +38,57 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   }
   const resets = options.resets ?? [{ kind: 'random', label: 'random' } as const];
   refuseResets(resets);
-  const defaults = {
-    batch: (cards ? CARD_BATCHES : 1) * defaultBatch(images.shape),
-    chunk: chunkSize(images, engine),
-  };
-  const batch = choices.batch ?? defaults.batch;
+  const design = designOf(choices);
+  const slice = isCrossed(design) ? Number.POSITIVE_INFINITY : Number(design.imagesPerDraw);
+  const whole = chunkSize(images, engine);
+  // Slices lie in one chunk where they fit, and batches in one slice: a batch has one draw.
+  const chunk = slice < whole ? Math.floor(whole / slice) * slice : whole;
+  const asked = choices.batch ?? (cards ? CARD_BATCHES : 1) * defaultBatch(images.shape);
+  const batch = Math.min(asked, slice);
   return {
     ...choices,
+    design,
     resets,
     // A batch is computed whole: beyond a chunk there is nothing to fill it with.
-    batch: cards ? batch : Math.min(batch, defaults.chunk),
+    batch: cards ? batch : Math.min(batch, chunk),
     threads: choices.threads ?? availableParallelism(),
     cards,
     precision,
     /** Of the fast engine on cards. */
     cudnnSearch: cards && cudnnSearch(),
     /** Images of a chunk; whole batches on cards. */
-    chunk: cards ? Math.ceil(defaults.chunk / batch) * batch : defaults.chunk,
+    chunk: cards && !(slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,
   };
+}
+
+/** Of the published study. */
+export const PUBLISHED_IMAGES = 10_000;
+const PUBLISHED: SliceDesign = { imagesPerDraw: 'all', trials: 3 };
+/**
+ * Fewer images to a draw narrow the interval further, but less and less: of the demo's layers and the published ones,
+ * whose draws differ less than their images, 8 are within a sixth of 1. A batch of 8 is computed as fast as a larger one.
+ */
+const IMAGES_PER_DRAW = 8;
+
+/** @throws CritmapError (ERR_OPTION) for designs that contradict each other */
+export function designOf({ imagesPerDraw, trials, published, tolerance }: SweepValues): SliceDesign {
+  if (published && (imagesPerDraw !== undefined || trials !== undefined)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      '--published is a design of its own (--images-per-draw all --trials 3); give it, or those two',
+    );
+  }
+  const crossed = trials !== undefined && imagesPerDraw === undefined;
+  const design = published
+    ? PUBLISHED
+    : { imagesPerDraw: imagesPerDraw ?? (crossed ? ('all' as const) : IMAGES_PER_DRAW), trials: trials ?? 1 };
+  if (tolerance !== undefined && isCrossed(design)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      '--tolerance needs draws that go on with the images; leave out --trials and --published, or give --images-per-draw 8',
+    );
+  }
+  return design;
 }
 
 const known: readonly string[] = [

@@ -3,7 +3,7 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-import { planCells, selectLayers } from '../design/cells.js';
+import { planCells, selectLayers, targetsOf } from '../design/cells.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
@@ -45,7 +45,7 @@ export async function sweep(
   const settings = withDefaults(options, images);
   const layers = selectLayers(model.layers, settings.layers, settings.exclude);
   refuseLabels(model, images);
-  const plan = planCells(layers, settings.resets, settings.trials);
+  const plan = planCells(layers, settings.resets, settings.design.trials);
   const cells = await proveCells(model, plan, settings, signal);
 
   const subject = { model, images, settings, cells };
@@ -69,8 +69,8 @@ export async function sweep(
 async function compute(subject: Subject, record: SweepRecord, options: SweepOptions): Promise<void> {
   const { model, images, settings, cells } = subject;
   const { signal, onProgress } = options;
-  const { batch, chunk, threads, cards, precision } = settings;
-  const todo = lackingChunks(cells, record.finished, images, chunk);
+  const { batch, chunk, design, threads, cards, precision } = settings;
+  const todo = lackingChunks(subject, record.finished);
   const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
   // Before the engine is opened, which takes seconds: the first images are there when it is.
   const wanted = todo.map(({ index }) => index);
@@ -81,6 +81,7 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
     const engine = await open(model, {
       cells,
       context: settings,
+      design,
       size,
       batch,
       threads,
@@ -103,12 +104,21 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
 
 /** A journal is believed only where its chunks are this sweep's: as many images each as they must have. */
 function refuseOtherChunks({ cells, images, settings }: Subject, { finished, place }: SweepRecord): void {
-  const found = cells.map((cell) => finished.chunksOf(cell.layer.name, cell.reset.label, cell.trial));
-  for (const sums of [finished.original, ...found].flatMap((chunks) => [...chunks.values()])) {
-    if (sums.images !== Math.min(settings.chunk, images.count - sums.chunk * settings.chunk)) {
+  const found = targetsOf(cells).flatMap(({ layer, reset, cells }) =>
+    [...finished.chunksOf(layer.name, reset.label)].map(([chunk, { draws }]) => ({
+      chunk,
+      images: draws.reduce((sum, draw) => sum + draw.images, 0) / cells.length,
+    })),
+  );
+  const original = [...finished.original].map(([chunk, slices]) => ({
+    chunk,
+    images: slices.reduce((sum, slice) => sum + slice.images, 0),
+  }));
+  for (const { chunk, images: has } of [...original, ...found]) {
+    if (has !== Math.min(settings.chunk, images.count - chunk * settings.chunk)) {
       throw new CritmapError(
         'ERR_RUN',
-        `${place} has ${sums.images} images in chunk ${sums.chunk}, which this sweep does not make; choose another directory for --out`,
+        `${place} has ${has} images in chunk ${chunk}, which this sweep does not make; choose another directory for --out`,
       );
     }
   }

@@ -1,0 +1,110 @@
+/**
+ * When a layer is known well enough: its confidence sequence is looked at after every slice, in their order, and the
+ * first slice at which it lies within the tolerance is where the layer stops. So the stop depends on data and seed alone:
+ * what was computed beyond it, by other threads or before an interruption, does not count.
+ */
+import type { Target } from '../design/cells.js';
+import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
+import { agreementShare, criticalityShare, type Share } from '../run/estimate.js';
+import { addSums, type DrawSums, type Finished, inOrder } from '../run/finished.js';
+import type { Known } from '../run/summarise.js';
+import { BettingSequence } from '../statistics/betting.js';
+import type { Group } from '../statistics/student.js';
+import type { Settings } from './settings.js';
+
+interface Watched {
+  target: Target;
+  criticality: BettingSequence;
+  agreement: BettingSequence;
+  /** Slices that have been looked at. */
+  seen: number;
+  stopped: boolean;
+}
+
+export class Stopping {
+  readonly #watched = new Map<string, Watched>();
+
+  private constructor(
+    targets: readonly Target[],
+    private readonly design: SliceDesign,
+    /** Half width, as a share. */
+    private readonly tolerance: number,
+    alpha: number,
+    private readonly images: number,
+    private readonly finished: Finished,
+  ) {
+    for (const target of targets) {
+      const key = keyOf(target.layer.name, target.reset.label);
+      const [criticality, agreement] = [new BettingSequence({ alpha }), new BettingSequence({ alpha })];
+      this.#watched.set(key, { target, criticality, agreement, seen: 0, stopped: false });
+    }
+    for (const { target } of this.#watched.values()) this.look(target.layer.name, target.reset.label);
+  }
+
+  /** @returns null for a sweep that has no tolerance */
+  static of(
+    { tolerance, simultaneous, confidence, design }: Settings,
+    targets: readonly Target[],
+    images: number,
+    finished: Finished,
+  ): Stopping | null {
+    if (tolerance === undefined) return null;
+    // All at once: each has its part of what may go wrong.
+    const alpha = (1 - confidence) / (simultaneous ? targets.length : 1);
+    return new Stopping(targets, design, tolerance / 100, alpha, images, finished);
+  }
+
+  isStopped({ layer, reset }: Target): boolean {
+    return this.#watched.get(keyOf(layer.name, reset.label))?.stopped ?? false;
+  }
+
+  known({ layer, reset }: Target): Known | undefined {
+    const watched = this.#watched.get(keyOf(layer.name, reset.label));
+    if (!watched) return undefined;
+    const { criticality, agreement, seen, stopped } = watched;
+    return {
+      slices: stopped ? seen : null,
+      criticality: criticality.interval,
+      agreement: agreement.interval,
+    };
+  }
+
+  /** Looks at the slices that are there now and have not been looked at, in their order. */
+  look(layer: string, reset: string): void {
+    const watched = this.#watched.get(keyOf(layer, reset));
+    if (!watched) return;
+    for (const { sums, isWhole } of this.#slicesFrom(watched)) {
+      if (watched.stopped || !isWhole) return;
+      add(watched.criticality, criticalityShare, sums);
+      add(watched.agreement, agreementShare, sums);
+      watched.seen++;
+      const { low, high } = watched.criticality.interval;
+      watched.stopped = (high - low) / 2 <= this.tolerance;
+    }
+  }
+
+  /** Slices from the first that was not looked at, without a gap; only the last may lack images. */
+  *#slicesFrom({ target, seen }: Watched): Generator<{ sums: DrawSums; isWhole: boolean }> {
+    const { trials } = this.design;
+    const chunks = this.finished.chunksOf(target.layer.name, target.reset.label);
+    const totals = new Map<number, DrawSums>();
+    const first = inOrder(chunks).flatMap(({ draws }) => draws.filter(({ slice }) => slice >= seen));
+    for (const draw of first) totals.set(draw.slice, addSums(totals.get(draw.slice), draw));
+    const perImage = target.cells.length === trials ? trials : 1;
+    for (let slice = seen; totals.has(slice); slice++) {
+      const sums = totals.get(slice)!;
+      const wanted =
+        imagesOfSlices(this.design, slice + 1, this.images) - imagesOfSlices(this.design, slice, this.images);
+      yield { sums, isWhole: sums.images === wanted * perImage };
+    }
+  }
+}
+
+const keyOf = (layer: string, reset: string) => JSON.stringify([layer, reset]);
+
+/** A slice without a valid image says nothing good of the layer: its predictions are gone. */
+function add(sequence: BettingSequence, share: Share, sums: DrawSums): void {
+  const { count, sum }: Group = share.of(sums);
+  const mean = count > 0 ? sum / count : 0;
+  sequence.add(Math.min(1, Math.max(0, mean)));
+}
