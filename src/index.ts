@@ -5,7 +5,7 @@
  * import { loadModel, openImages, sweep } from 'critmap';
  * const model = await loadModel('resnet.onnx');
  * const images = await openImages('photos/', { shape: { channels: 3, height: 224, width: 224 } });
- * const { summary } = await sweep(model, images, { trials: 3, out: 'runs/resnet' });
+ * const { summary } = await sweep(model, images, { out: 'runs/resnet' });
  * ```
  */
 export { type BuildOptions, buildModel } from './architectures/build.js';
@@ -32,6 +32,7 @@ export { type InitScheme, initSchemes } from './resets/initialisers.js';
 export { parseReset, parseResets } from './resets/parse.js';
 export type { Reset } from './resets/reset.js';
 export { type Run, readRun, type TrialMetric } from './run/read-run.js';
+export type { DrawRow } from './run/summarise.js';
 export type { Estimate, LayerSummary, Summary } from './run/summary.js';
 export type { Progress } from './sweep/progress.js';
 export type { SweepOptions } from './sweep/settings.js';

@@ -12,7 +12,7 @@ const COLUMNS: readonly (readonly [name: string, field: (row: DrawRow) => Field]
   ['invalid', ({ invalid }) => invalid],
   ['agreement', ({ agreementCount }) => agreementCount],
   ['change', ({ change }) => change],
-  ...measures.map(({ name }) => [name, ({ means }: DrawRow) => means[name]] as const),
+  ...measures.map(({ name }) => [name, (row: DrawRow) => row[name]] as const),
 ];
 
 export function drawsCsv(draws: readonly DrawRow[]): string {

@@ -8,17 +8,17 @@ import type { Summary } from './summary.js';
 
 /** `batch_acc` stays empty, as in the published data; `recovered_acc` is a share of the baseline's top-1. */
 const COLUMNS: readonly (readonly [name: string, field: (row: DrawRow, summary: Summary) => Field])[] = [
-  ['top1_acc', ({ means }) => means.top1],
-  ['top5_acc', ({ means }) => means.top5],
-  ['loss', ({ means }) => means.loss],
+  ['top1_acc', (row) => row.top1],
+  ['top5_acc', (row) => row.top5],
+  ['loss', (row) => row.loss],
   ['batch_acc', () => null],
   ['layer', ({ layer }) => layer],
-  ['pred_cos_sim', ({ means }) => means.cosine],
-  ['pred_l1_err', ({ means }) => means.l1],
-  ['pred_l2_err', ({ means }) => means.l2],
-  ['pred_ce_loss', ({ means }) => means.publishedCrossEntropy],
+  ['pred_cos_sim', (row) => row.cosine],
+  ['pred_l1_err', (row) => row.l1],
+  ['pred_l2_err', (row) => row.l2],
+  ['pred_ce_loss', (row) => row.publishedCrossEntropy],
   ['trial', ({ draw }) => draw],
-  ['recovered_acc', ({ means }, summary) => recovered(means.top1, summary.baseline?.top1)],
+  ['recovered_acc', (row, summary) => recovered(row.top1, summary.baseline?.top1)],
   ['model_id', (_, summary) => summary.model.name],
   ['reset', ({ reset }) => reset],
 ];

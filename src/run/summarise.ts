@@ -30,8 +30,8 @@ export interface SummaryInput {
   knownOf?: ((target: Target) => Known | undefined) | undefined;
 }
 
-/** One draw of one layer and reset, over all its images. */
-export interface DrawRow {
+/** One draw of one layer and reset, over all its images; means as in `summary.json`. */
+export interface DrawRow extends Record<Measure, number | null> {
   layer: string;
   reset: string;
   draw: number;
@@ -40,7 +40,6 @@ export interface DrawRow {
   invalid: number;
   agreementCount: number;
   change: number | null;
-  means: { [K in Measure]: number | null };
 }
 
 export interface Results {
@@ -138,7 +137,7 @@ function drawRow({ layer, reset }: Target, sums: DrawSums, { trials }: SliceDesi
   const { slice, trial, images, invalid, agreement, change } = sums;
   const draw = isRandom(reset) ? slice * trials + trial : 0;
   const counts = { images, invalid, agreementCount: agreement };
-  return { layer: layer.name, reset: reset.label, draw, slice, ...counts, change, means: means(sums) };
+  return { layer: layer.name, reset: reset.label, draw, slice, ...counts, change, ...means(sums) };
 }
 
 /** One number for each measure: means over valid images, hits in percent of all (on an invalid one it is wrong). */

@@ -11,7 +11,6 @@ import { imagesCsv } from '../run/images-csv.js';
 import { resultsCsv } from '../run/results-csv.js';
 import { files, type OpenRun, openRun, type RunIdentity, type RunInfo } from '../run/run.js';
 import { type Results, summarise } from '../run/summarise.js';
-import type { Summary } from '../run/summary.js';
 import { summaryCsv } from '../run/summary-csv.js';
 import { baselineWarning } from './baseline.js';
 import { identityOf, infoOf } from './identity.js';
@@ -90,13 +89,13 @@ export class SweepRecord {
     await this.run?.write(files.images, await imagesCsv(this.subject.images));
   }
 
-  async end(): Promise<Summary> {
+  async end(): Promise<Results> {
     const results = this.#results();
     const doubt = baselineWarning(results.summary, this.subject.model.io.classes);
     if (doubt) this.tell([doubt]);
     await this.#write(results);
     await this.#save('done');
-    return results.summary;
+    return results;
   }
 
   /** What is finished stays readable. A second failure on the way must not hide the first: nothing is thrown. */

@@ -10,6 +10,7 @@ import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import type { Reset } from '../resets/reset.js';
+import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { ChunksAhead } from './chunks-ahead.js';
 import { computeChunks, lackingChunks } from './compute.js';
@@ -20,6 +21,8 @@ import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
 
 export interface SweepResult {
   summary: Summary;
+  /** Single draws, by layer, reset and draw. */
+  draws: DrawRow[];
   /** The run directory, or null when none was asked for. */
   directory: string | null;
   warnings: string[];
@@ -55,8 +58,8 @@ export async function sweep(
     refuseOtherChunks(subject, record);
     await record.begin();
     await compute(subject, record, options);
-    const summary = await record.end();
-    return { summary, directory: options.out ?? null, warnings: record.warnings };
+    const results = await record.end();
+    return { ...results, directory: options.out ?? null, warnings: record.warnings };
   } catch (error) {
     await record.breakOff(signal?.aborted && error === signal.reason ? 'interrupted' : 'failed');
     throw error;

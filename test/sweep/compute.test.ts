@@ -6,7 +6,7 @@ import type { ResultSink } from '../../src/engines/engine.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
-import { Finished, type JournalLine } from '../../src/run/journal.js';
+import { Finished, type JournalLine } from '../../src/run/finished.js';
 import type { Work } from '../../src/sweep/compute.js';
 import { computeChunks } from '../../src/sweep/compute.js';
 import { ProgressCount } from '../../src/sweep/progress.js';
@@ -87,15 +87,16 @@ function secondFirst(signal?: AbortSignal) {
   };
   const images = { count: 2, warnings: [] };
   const work = {
-    subject: { model: {}, images, settings: { chunk: 1 } },
+    subject: { model: {}, images, settings: { chunk: 1, design: { imagesPerDraw: 'all', trials: 1 } } },
     record: {
       finished: new Finished(),
+      stopping: null,
       tell() {},
       warn() {},
       add: async ({ chunk }: JournalLine) => void lines.push(chunk),
     },
     engine: { evaluate },
-    todo: chunks.map(({ index }) => ({ index, images: 1, cells: [] })),
+    todo: chunks.map(({ index }) => ({ index, images: 1, targets: [] })),
     ahead: { next: async () => chunks.shift() ?? null, release() {} },
     atOnce: 2,
     progress: new ProgressCount([], 2, undefined),

@@ -11,7 +11,7 @@ import { parseReset } from '../../src/resets/parse.js';
 import { readRun } from '../../src/run/read-run.js';
 import type { Progress } from '../../src/sweep/progress.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
-import { sweep } from '../../src/sweep/sweep.js';
+import { type SweepResult, sweep } from '../../src/sweep/sweep.js';
 import { example, fixture } from '../fixtures.js';
 
 const bottleneck = await loadModel(fixture('bottleneck.onnx'));
@@ -32,14 +32,16 @@ const noise = (options: SweepOptions, images = 300) =>
 
 t.test('a sweep gives every layer its numbers and writes a run', async (t) => {
   const out = join(t.testdir({}), 'run');
-  const { summary } = await noise({ out, trials: 2 });
+  const { summary, draws } = await noise({ out, trials: 2 });
   t.strictSame(
     summary.layers.map(({ layer }) => layer),
     bottleneck.layers.map(({ name }) => name),
   );
   for (const layer of summary.layers) {
     t.equal(layer.images, 300);
-    t.equal(layer.perTrial.length, 2);
+    t.equal(layer.draws, 2);
+    t.equal(layer.passes, 600);
+    t.equal(layer.criticality.interval, 'crossed');
     t.ok((layer.change ?? 0) > 0);
     const { mean, low, high } = layer.criticality;
     t.ok(
@@ -55,6 +57,7 @@ t.test('a sweep gives every layer its numbers and writes a run', async (t) => {
   t.equal(summary.baseline, null, 'no labels, no accuracy');
   t.strictSame(readdirSync(out).sort(), [
     'cells.ndjson',
+    'draws.csv',
     'images.csv',
     'results.csv',
     'run.json',
@@ -66,12 +69,12 @@ t.test('a sweep gives every layer its numbers and writes a run', async (t) => {
   t.strictSame(run.summary, summary);
   const matrix = run.matrix('criticality');
   t.strictSame(matrix.shape, [summary.layers.length, 2]);
-  t.equal(matrix.get(0, 1), 100 * (1 - (summary.layers[0]?.perTrial[1]?.cosine ?? 0)));
+  t.equal(matrix.get(0, 1), 100 * (1 - draws[1]!.cosine!));
 });
 
 t.test('--reset zero equals a hand-made ONNX with zeros, run in onnxruntime-node directly', async (t) => {
   const images = await openImages(example('images.npz'), { ...modelInput(fashion), images: 200 });
-  const { summary } = await sweep(fashion, images, {
+  const { draws } = await sweep(fashion, images, {
     resets: [await parseReset('zero')],
     layers: ['layer2.0.conv1'],
   });
@@ -100,7 +103,7 @@ t.test('--reset zero equals a hand-made ONNX with zeros, run in onnxruntime-node
     const dot = (a: number[], b: number[]) => a.reduce((sum, value, j) => sum + value * (b[j] as number), 0);
     cosine += dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q));
   }
-  const [trial] = summary.layers[0]?.perTrial ?? [];
+  const [trial] = draws;
   t.equal(trial?.agreementCount, agreement);
   t.ok(Math.abs((trial?.cosine ?? 0) - cosine / 200) < 1e-6, `${trial?.cosine} ${cosine / 200}`);
 });
@@ -121,8 +124,8 @@ t.test("the baseline is the model's accuracy, and labels give accuracies after t
 
 t.test('agreement counts do not depend on the batch, nor bytes on the threads', async (t) => {
   const counts = async (batch: number, threads: number) => {
-    const { summary } = await noise({ trials: 1, batch, threads }, 100);
-    return summary.layers.map(({ perTrial }) => perTrial[0]?.agreementCount);
+    const { draws } = await noise({ trials: 1, batch, threads }, 100);
+    return draws.map(({ agreementCount }) => agreementCount);
   };
   const expected = await counts(64, 2);
   t.strictSame(await counts(1, 2), expected);
@@ -186,15 +189,17 @@ for (const engine of ['fast', 'reference'] as const) {
 }
 
 t.test('the fast engine gives the numbers of the reference engine, whatever the threads', async (t) => {
-  const of = async (engine: 'fast' | 'reference', threads: number) =>
-    (await noise({ engine, threads, trials: 2 }, 100)).summary.layers;
-  const reference = await of('reference', 2);
-  const fast = await of('fast', 1);
-  t.strictSame(await of('fast', 3), fast, 'the same bits');
-  for (const [i, layer] of fast.entries()) {
-    for (const [trial, { agreementCount, cosine, change }] of layer.perTrial.entries()) {
-      const expected = reference[i]?.perTrial[trial];
-      t.equal(agreementCount, expected?.agreementCount, layer.layer);
+  for (const design of [{ trials: 2 }, { imagesPerDraw: 16, trials: 2 }, { imagesPerDraw: 40 }]) {
+    const of = async (engine: 'fast' | 'reference', threads: number) =>
+      (await noise({ engine, threads, ...design }, 100)).draws;
+    const reference = await of('reference', 2);
+    const fast = await of('fast', 1);
+    t.strictSame(await of('fast', 3), fast, 'the same bits');
+    t.equal(fast.length, reference.length);
+    for (const [i, { layer, draw, agreementCount, cosine, change }] of fast.entries()) {
+      const expected = reference[i];
+      t.equal(draw, expected?.draw);
+      t.equal(agreementCount, expected?.agreementCount, layer);
       t.ok(Math.abs((cosine ?? 0) - (expected?.cosine ?? 1)) < 1e-5);
       t.equal(change, expected?.change);
     }
@@ -239,7 +244,7 @@ t.test('a resumed sweep computes just what is missing', async (t) => {
   );
   let second = 0;
   await noise({ out, trials: 2, onProgress: ({ layer }) => layer && second++ });
-  t.equal(first + second, 2 * 2 * bottleneck.layers.length, 'two trials of every layer on two chunks');
+  t.equal(first + second, 2 * bottleneck.layers.length, 'every layer, with both trials, on two chunks');
 });
 
 t.test('a journal whose chunks are not this sweep is refused', async (t) => {
@@ -247,9 +252,10 @@ t.test('a journal whose chunks are not this sweep is refused', async (t) => {
   await noise({ out, trials: 1 }, 50);
   const path = join(out, 'cells.ndjson');
   const text = readFileSync(path, 'utf8');
-  writeFileSync(path, text.replace('"images":50', '"images":51'));
+  // Numbers of a slice: slice, trial, change, images, invalid, agreement, ...
+  writeFileSync(path, text.replace(/(\[\[0,0,[\d.]+,)50,/, '$151,'));
   await t.rejects(noise({ out, trials: 1 }, 50), { code: 'ERR_RUN', message: /51 images in chunk 0/ });
-  writeFileSync(path, text.replace(/"agreement":\d+/, '"agreement":51'));
+  writeFileSync(path, text.replace(/(\[\[0,0,[\d.]+,50,0,)\d+,/, '$151,'));
   await t.rejects(noise({ out, trials: 1 }, 50), { code: 'ERR_RUN', message: /line \d+ is damaged/ });
 });
 
@@ -273,10 +279,9 @@ t.test('a graph that is fixed to a batch takes any number of images', async (t) 
     writeFileSync(path, writeOnnx(file));
     const fixed = await loadModel(path);
     t.equal(fixed.io.batch, batch);
-    const { summary } = await sweepOf(fixed, 'synthetic:20', 20, { trials: 1 });
-    const counts = (layers: typeof summary.layers) =>
-      layers.map(({ perTrial }) => perTrial[0]?.agreementCount);
-    t.strictSame(counts(summary.layers), counts((await noise({ trials: 1 }, 20)).summary.layers));
+    const counts = ({ draws }: SweepResult) => draws.map(({ agreementCount }) => agreementCount);
+    const found = await sweepOf(fixed, 'synthetic:20', 20, { trials: 1 });
+    t.strictSame(counts(found), counts(await noise({ trials: 1 }, 20)));
   }
 });
 

@@ -34,12 +34,12 @@ t.test('both engines sweep a checkpoint, and agree; the run says where its weigh
   ] as const) {
     const model = await loadModel(fixture(graph), { weights: [weights(file)] });
     const out = join(dir, graph);
-    const fast = (await sweepOf(model, { out })).summary;
-    const reference = (await sweepOf(model, { engine: 'reference' })).summary;
-    for (const [i, layer] of fast.layers.entries()) {
-      const [a, b] = [layer.perTrial[0], reference.layers[i]?.perTrial[0]];
-      t.equal(a?.agreementCount, b?.agreementCount, layer.layer);
-      t.ok(Math.abs((a?.cosine ?? 0) - (b?.cosine ?? 1)) < 1e-4, layer.layer);
+    const { summary: fast, draws } = await sweepOf(model, { out });
+    const reference = await sweepOf(model, { engine: 'reference' });
+    for (const [i, { layer, agreementCount, cosine }] of draws.entries()) {
+      const expected = reference.draws[i];
+      t.equal(agreementCount, expected?.agreementCount, layer);
+      t.ok(Math.abs((cosine ?? 0) - (expected?.cosine ?? 1)) < 1e-4, layer);
     }
     const { info } = await readRun(out);
     t.equal(info.model.sha256, model.sha256);
