@@ -34,12 +34,23 @@ t.test('there are batches for every core or card, and one chunk that ends', asyn
 
 t.test('no batch is larger than a chunk', async (t) => {
   const of = (batch?: number) => {
-    const { batch: used, chunk } = withDefaults(batch === undefined ? {} : { batch }, { shape });
+    const { batch: used, chunk } = withDefaults({ trials: 1, ...(batch && { batch }) }, { shape });
     return [used, chunk];
   };
   t.strictSame(of(), [8, 32]);
   t.strictSame(of(12), [12, 32]);
   t.strictSame(of(64), [32, 32]);
+});
+
+t.test('a batch lies in one slice, and slices in one chunk where they fit', async (t) => {
+  const of = (imagesPerDraw: number, batch: number) => {
+    const { batch: used, chunk } = withDefaults({ imagesPerDraw, batch }, { shape });
+    return [used, chunk];
+  };
+  t.strictSame(of(8, 64), [8, 32]);
+  t.strictSame(of(8, 3), [3, 32]);
+  t.strictSame(of(5, 8), [5, 30]);
+  t.strictSame(of(100, 8), [8, 32]);
 });
 
 t.test('a failure ends a sweep at once, also while it waits for images', async (t) => {

@@ -161,8 +161,8 @@ for (const engine of ['fast', 'reference'] as const) {
       const dir = t.testdir({});
       await noise({ out: join(dir, 'whole'), trials: 2, engine });
       const expected = readFileSync(join(dir, 'whole', 'summary.json'), 'utf8');
-      // Of 36 (cell, chunk)s; the fast engine finishes a chunk's 18 together.
-      for (const stopAfter of [1, 5, ...(engine === 'reference' ? [20] : [])]) {
+      // Of 18 (layer, chunk)s; the fast engine finishes a chunk's 9 together.
+      for (const stopAfter of [1, 5, ...(engine === 'reference' ? [12] : [])]) {
         const out = join(dir, `stopped-${stopAfter}`);
         const controller = new AbortController();
         let finished = 0;
