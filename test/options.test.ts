@@ -69,7 +69,7 @@ t.test("a file's options have a JSON Schema with the same help, ranges and defau
     type: 'integer',
     minimum: 1,
     default: 3,
-    description: 'Draws of a random reset',
+    description: 'How many times each random reset is drawn',
   });
   t.match(properties.engine, { enum: ['fast', 'reference'], default: 'fast' });
   t.match(sweepFile.parse({}), { trials: 3, images: 1000, reset: ['random'], layers: [] });

@@ -50,8 +50,8 @@ export function cards({ devices, driver, runtime, reason }: CudaInventory): Devi
 
 export const devicesCommand: CommandModule<object, { json: boolean }> = {
   command: 'devices',
-  describe: 'What can compute here, and why not the rest',
-  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
+  describe: 'List what a sweep can compute on here, and say why it cannot on the rest',
+  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'Print as JSON' }),
   handler: ({ json }) => {
     const found = devices();
     if (json) {
