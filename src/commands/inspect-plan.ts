@@ -67,7 +67,7 @@ export function planText(plan: PlanSummary): string[] {
   const graph = plan.graph === 'runtime' ? "the runtime's optimised graph" : "the model's own graph";
   return [
     ...head,
-    `        ${count(macs.forward)} MACs an image; a cell of every layer ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
+    `        ${count(macs.forward)} MACs an image; every layer reset once takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
     `        ${megabytes(plan.workerBytes)} of tensors for each thread, about ${megabytes(plan.memoryBytes)} in all`,
     ...(plan.why === null ? [] : [`        the runtime's optimised graph does not serve: ${plan.why}`]),
     `        ${plural(cuts.length, 'cut')} of ${graph}, ${plural(plan.sessions, 'session')}${cuts.length > 0 ? ':' : ''}`,
