@@ -69,7 +69,7 @@ export function planText(plan: PlanSummary): string[] {
     ...head,
     `        ${count(macs.forward)} MACs an image; every layer reset once takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
     `        ${megabytes(plan.workerBytes)} of tensors for each thread, about ${megabytes(plan.memoryBytes)} in all`,
-    ...(plan.why === null ? [] : [`        the runtime's optimised graph does not serve: ${plan.why}`]),
+    ...(plan.why === null ? [] : [`        the runtime's optimised graph cannot be used: ${plan.why}`]),
     `        ${plural(cuts.length, 'cut')} of ${graph}, ${plural(plan.sessions, 'session')}${cuts.length > 0 ? ':' : ''}`,
     ...cuts.map(
       ({ before, live, bytes }) =>

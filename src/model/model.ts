@@ -42,7 +42,7 @@ export function randomWarning({
   const which =
     weights === null ? 'its weights' : `the weights that are missing (${some([...builtIn.random])})`;
   return [
-    `${file.path}: ${which} are random (seed ${builtIn.seed}), which is good for benchmarks and tests; nothing in its results speaks of a trained model`,
+    `${file.path}: ${which} are random (seed ${builtIn.seed}), which is good for benchmarks and tests; its results say nothing about a trained model`,
   ];
 }
 

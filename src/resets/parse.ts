@@ -86,7 +86,7 @@ async function loadDonor(path: string, model: Model | undefined, ends: EndChoice
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',
-      `${path} is a checkpoint, which says nothing of its layers: give it to parseResets with the model`,
+      `${path} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
     );
   }
   const donor = await withWeights(model, [path], { allowPartial: true });

@@ -29,7 +29,7 @@ export async function claimFolder(root: string, source: string): Promise<void> {
   if (!tagged) {
     throw imageError(
       root,
-      `is no image cache, it holds other things (${foreign})`,
+      `is not an image cache, for it holds other files (${foreign})`,
       'give a new or empty folder with --cache',
     );
   }

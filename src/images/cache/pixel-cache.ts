@@ -180,7 +180,7 @@ export class PixelCache {
     const { root, onWarning } = this.options;
     this.#writable = false;
     onWarning(
-      `the image cache ${root} cannot be written (${writeReason(error)}); going on without it, images that are not in it are decoded every time`,
+      `the image cache ${root} cannot be written (${writeReason(error)}); critmap goes on without it, and images that are not in it are decoded every time`,
     );
     const writing = this.#writing;
     if (!writing) return;
