@@ -11,7 +11,7 @@ export interface Device {
   name: string;
   /** What it computes with, or why it cannot. Whether ONNX Runtime can use a card shows when a sweep begins. */
   detail: string;
-  /** Of a card: its memory, and CUDA's versions of card, driver and addon. */
+  /** For a card: its memory, and CUDA's versions of card, driver and addon. */
   memoryBytes?: number;
   computeCapability?: string;
   driver?: string | null;

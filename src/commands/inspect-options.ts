@@ -30,7 +30,7 @@ const imageTable = Object.fromEntries(
   Object.entries(sampled).map(([name, schema]) => [name, withoutDefault(schema)]),
 );
 
-/** Those that say nothing without --data, and those that say nothing without a model. */
+/** Options that say nothing without --data, and options that say nothing without a model. */
 export const ofImages = [...Object.keys(sampled).map(kebab), 'preview'];
 export const ofModels = Object.keys(modelOptions);
 

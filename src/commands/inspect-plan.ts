@@ -8,7 +8,7 @@ import { elementCount } from '../onnx/tensors.js';
 import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { defaultBatch } from '../sweep/settings.js';
 
-/** Of ONNX Runtime, Node.js and the code, measured on a sweep of ResNet-50. */
+/** What ONNX Runtime, Node.js and the code take, measured on a sweep of ResNet-50. */
 const RUNTIME_BYTES = 150 * 2 ** 20;
 
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;

@@ -14,7 +14,7 @@ import { type Fold, foldNorm } from './fold.js';
 export const BLOCKED = 'com.microsoft.nchwc';
 
 export interface BaseGraph {
-  /** Of the file that the graph is from; its own graph is not looked at. */
+  /** The file that the graph is from, for its opset and functions; the graph in it is not looked at. */
   proto: Proto;
   graph: Graph;
   input: string;

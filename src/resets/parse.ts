@@ -80,7 +80,7 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
   }
 }
 
-/** Of a checkpoint, without the layers that it has not. */
+/** A donor from its file; one from a checkpoint lacks the layers that the checkpoint has not. */
 async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
   if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
   if (!model) {

@@ -34,7 +34,7 @@ export async function claimFolder(root: string, source: string): Promise<void> {
     );
   }
   if (names.includes(TAG)) return;
-  // Of two processes at once one writes it. Without it the cache works as well.
+  // If two processes start at once, one of them writes it. Without it the cache works as well.
   await writeFile(join(root, TAG), TAG_TEXT, { flag: 'wx' }).catch(() => {});
 }
 

@@ -54,7 +54,7 @@ function hasJpeg(): boolean {
   return decodesJpeg;
 }
 
-/** Of one scan a few rows are held at a time, of several all coefficients, two bytes each. */
+/** A file of one scan needs a few rows at a time; one of several scans needs all coefficients, two bytes each. */
 function jpegBytes({ height, width, components, scans }: JpegHeader): number {
   return scans === 'one' ? 0 : height * width * components * 2;
 }

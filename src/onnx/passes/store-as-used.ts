@@ -88,7 +88,7 @@ function viewOf(index: GraphIndex, node: Node, tensor: Tensor): View | undefined
     const valid =
       perm.length === dims.length && new Set(perm).size === perm.length && perm.every((a) => a in dims);
     if (!valid) return undefined;
-    // Of a matrix, the layer takes it as it is stored.
+    // A layer takes a stored matrix either way, so its transpose need not be carried out.
     if (dims.length === 2 && readersOf(index, node).every(({ opType }) => /^(MatMul|Gemm)$/.test(opType)))
       return;
     return { key: `Transpose ${perm}`, restored: () => transposed(tensor, dims, perm) };
