@@ -1,4 +1,4 @@
-/** `critmap devices`: what can compute here, and why not the rest. */
+/** `critmap devices`: what can compute here, and why the rest cannot. */
 import { availableParallelism, cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { type CudaInventory, native } from '../native/addon.js';

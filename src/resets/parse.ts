@@ -97,7 +97,7 @@ async function loadDonor(path: string, model: Model | undefined, ends: EndChoice
   return {
     ...donor,
     file: { ...donor.file, path },
-    // What it has of its own: the graph's were told of the model, and what is missing is not reset.
+    // Only its own: the model's warnings have been given, and what the checkpoint lacks is not reset.
     warnings: donor.warnings.filter((warning) => !stale.has(warning)),
     layers: donor.layers.filter(
       ({ weight, bias }) => given.has(weight.tensor) && (!bias || given.has(bias.tensor)),

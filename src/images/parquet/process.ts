@@ -69,7 +69,7 @@ class Ended extends Error {
   }
 }
 
-/** The child's script is of this file's kind: TypeScript where a loader runs this one, which the child then needs too. */
+/** The child's script is of this file's kind: where it is TypeScript, a loader runs it, which the child needs too. */
 const ending = extname(import.meta.url);
 const script = fileURLToPath(new URL(`./child${ending}`, import.meta.url));
 const loaders = ending === '.ts' ? process.execArgv : [];
