@@ -1,4 +1,4 @@
-// Everything that JavaScript can call, and nothing else. The surface as TypeScript sees it: src/native.ts.
+// Everything that JavaScript can call, and nothing else. The surface as TypeScript: src/native/addon.ts.
 #include <napi.h>
 
 #include <algorithm>

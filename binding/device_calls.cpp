@@ -1,4 +1,4 @@
-// The call that lists NVIDIA GPUs; what it gives is said in src/native.ts. Nothing else of CUDA is called
+// The call that lists NVIDIA GPUs; src/native/addon.ts says what it gives. Nothing else of CUDA is called
 // before someone asks for it.
 #include "calls.h"
 #include "cuda/runtime.h"

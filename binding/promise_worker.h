@@ -37,7 +37,7 @@ class PromiseWorker {
 
   Failure failure_ = Failure::none;
   std::string message_;
-  // Of the error; null for none.
+  // The error's `code`; null for none.
   const char* code_ = nullptr;
   napi_async_work work_ = nullptr;
   Deferred deferred_;

@@ -14,7 +14,7 @@ struct Size {
   size_t height, width;
 };
 
-// `Resampling` of src/native.ts.
+// `Resampling` of src/native/addon.ts.
 Resize read_resize(Napi::Value value);
 // 1 or 3.
 size_t read_channels(Napi::Value value);

@@ -20,7 +20,7 @@ export type OptionTable = Readonly<Record<string, z.ZodType>>;
 /** The values of a table's options, all of them optional. */
 export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]?: z.input<T[K]> };
 
-/** The same as they are used: defaults filled in. */
+/** The values of a table's options as they are used: with defaults filled in. */
 export type OptionSettings<T extends OptionTable> = { readonly [K in keyof T]: z.output<T[K]> };
 
 /** A whole number. */

@@ -68,10 +68,10 @@ t.test("a file's options have a JSON Schema with the same help, ranges and defau
   t.match(properties.trials, {
     type: 'integer',
     minimum: 1,
-    default: 3,
-    description: 'Draws of a random reset',
+    description: 'How many draws see the same images; given alone, each draw sees all images',
   });
+  t.match(properties.seed, { minimum: 0, default: 0 });
   t.match(properties.engine, { enum: ['fast', 'reference'], default: 'fast' });
-  t.match(sweepFile.parse({}), { trials: 3, images: 1000, reset: ['random'], layers: [] });
+  t.match(sweepFile.parse({}), { seed: 0, images: 1000, reset: ['random'], layers: [] });
   t.throws(() => sweepFile.parse({ trails: 3 }), /trails/);
 });

@@ -12,15 +12,15 @@ import { drawWeights, type Network, sizeOf } from './network.js';
 import { type Blueprint, blueprintOf } from './registry.js';
 
 export interface BuildOptions {
-  /** Default 1000. */
+  /** Classes that it tells apart; default 1000. */
   classes?: number;
-  /** Of the images; default 3. */
+  /** Channels of the images; default 3. */
   channels?: number;
-  /** Edge of the images in pixels; default the architecture's, 224. */
+  /** Height and width of the images in pixels; default the architecture's own, 224. */
   size?: number;
-  /** Of the random weights; default 0. */
+  /** Seed of the random weights; default 0. */
   seed?: number;
-  /** In results; default the architecture's name. */
+  /** What results call the model; default the architecture's name. */
   name?: string;
 }
 

@@ -20,11 +20,11 @@ export interface Value {
 export interface NetworkOptions {
   /** Edge of the images in pixels; default 224. */
   size?: number;
-  /** Of the images; default 3. */
+  /** Channels of the images; default 3. */
   channels?: number;
   /** Default 1000. */
   classes?: number;
-  /** Of the random weights; default 0. */
+  /** Seed of the random weights; default 0. */
   seed?: number;
   /**
    * Biases and the norms' scales, shifts, means and variances: as the modules start (`initial`, the default: zeros
@@ -227,7 +227,7 @@ export class GraphBuilder extends GraphWriter {
     return this.floats(name, [length], rule);
   }
 
-  /** Of a trial that no sweep has: a reset with the same seed must not draw the same weights again. */
+  /** The key of a trial that no sweep has: a reset with the same seed must not draw the same weights again. */
   #key(module: string, role: string): bigint {
     return resetKey(this.#seed, module, role, -1);
   }

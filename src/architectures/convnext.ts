@@ -16,7 +16,7 @@ export interface ConvNextOptions extends NetworkOptions {
 }
 
 const EPSILON = 1e-6;
-/** Of all convolutions and Linears; biases start at zero. */
+/** What all convolutions and Linears start with; biases start at zero. */
 const INIT = 'trunc-normal';
 /** Initial scale of a block's branch. */
 const LAYER_SCALE = 1e-6;

@@ -13,7 +13,7 @@ import { type VitOptions, vitNetwork } from './vit.js';
 
 /** What is known of a built-in architecture besides its graph. */
 export interface Architecture {
-  /** timm's. */
+  /** timm's name of it. */
   name: string;
   /** Edge of its images in pixels, unless asked for otherwise. */
   size: number;
@@ -26,7 +26,7 @@ export interface Architecture {
   std: readonly number[];
   /** Share of the resized short side that timm's evaluation keeps; recorded, not applied. */
   cropPct: number;
-  /** Of timm's evaluation; recorded, not applied. */
+  /** Filter of timm's evaluation; recorded, not applied. */
   interpolation: 'bicubic';
 }
 

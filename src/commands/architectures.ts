@@ -3,8 +3,8 @@ import type { CommandModule } from 'yargs';
 
 export const architecturesCommand: CommandModule<object, { json: boolean }> = {
   command: 'architectures',
-  describe: 'The built-in architectures that --arch takes',
-  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
+  describe: 'List the built-in architectures that --arch takes',
+  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'Print as JSON' }),
   handler: async ({ json }) => {
     const listed = await list();
     process.stdout.write(json ? `${JSON.stringify(listed, null, 1)}\n` : text(listed));

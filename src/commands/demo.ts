@@ -17,15 +17,15 @@ function freshDirectory(name: string): string {
 
 export const demoCommand: CommandModule<object, { out: string | undefined; quiet: boolean }> = {
   command: 'demo',
-  describe: 'The whole thing on a shipped model and images',
+  describe: 'Sweep a shipped model over shipped images, up to the report',
   builder: (yargs) =>
     yargs
       .option('out', {
         type: 'string',
         requiresArg: true,
-        describe: 'Directory for the results; default runs/demo, or the next number after it',
+        describe: 'Directory for the results (default: runs/demo, or runs/demo-2 and so on)',
       })
-      .option('quiet', { type: 'boolean', default: false, describe: 'No progress' }),
+      .option('quiet', { type: 'boolean', default: false, describe: 'Show no progress' }),
   handler: async ({ out = freshDirectory('runs/demo'), quiet }) => {
     const model = example('resnet.onnx');
     const data = example('images.npz');

@@ -1,4 +1,4 @@
-/** `critmap devices`: what can compute here, and why not the rest. */
+/** `critmap devices`: what can compute here, and why the rest cannot. */
 import { availableParallelism, cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { type CudaInventory, native } from '../native/addon.js';
@@ -11,7 +11,7 @@ export interface Device {
   name: string;
   /** What it computes with, or why it cannot. Whether ONNX Runtime can use a card shows when a sweep begins. */
   detail: string;
-  /** Of a card: its memory, and CUDA's versions of card, driver and addon. */
+  /** For a card: its memory, and CUDA's versions of card, driver and addon. */
   memoryBytes?: number;
   computeCapability?: string;
   driver?: string | null;
@@ -50,8 +50,8 @@ export function cards({ devices, driver, runtime, reason }: CudaInventory): Devi
 
 export const devicesCommand: CommandModule<object, { json: boolean }> = {
   command: 'devices',
-  describe: 'What can compute here, and why not the rest',
-  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'As JSON' }),
+  describe: 'List what a sweep can compute on here, and say why it cannot on the rest',
+  builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'Print as JSON' }),
   handler: ({ json }) => {
     const found = devices();
     if (json) {

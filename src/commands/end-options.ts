@@ -5,10 +5,10 @@ import { text } from './option-values.js';
 export const endOptions = {
   input: {
     ...text('input'),
-    describe: 'The input that takes the images, where there are several; others get zeros',
+    describe: 'Which of several inputs takes the images; the others get zeros',
   },
   output: {
     ...text('output'),
-    describe: 'The tensor of logits; default the N x classes output that most layers lead to',
+    describe: 'Which tensor holds the logits (default: the N x classes output that most layers lead to)',
   },
 } as const satisfies Record<string, Options>;

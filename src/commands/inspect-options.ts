@@ -12,14 +12,14 @@ const ownOptions = {
   data: {
     ...text('data'),
     group: images,
-    describe: 'Images to look at, as for sweep; a model is then optional',
+    describe: 'Images to look at, in every form that sweep takes; a model is then optional',
   },
   preview: {
     ...text('preview'),
     group: images,
-    describe: 'PNG file: what the model will see of the first 48 images',
+    describe: 'Write a PNG file of what the model will see of the first 48 images',
   },
-  json: { type: 'boolean', default: false, describe: 'As JSON' },
+  json: { type: 'boolean', default: false, describe: 'Print as JSON' },
 } as const satisfies Record<string, Options>;
 
 const { images: count, dataSeed, labels, resize, crop, interpolation } = imageOptions;
@@ -30,7 +30,7 @@ const imageTable = Object.fromEntries(
   Object.entries(sampled).map(([name, schema]) => [name, withoutDefault(schema)]),
 );
 
-/** Those that say nothing without --data, and those that say nothing without a model. */
+/** Options that say nothing without --data, and options that say nothing without a model. */
 export const ofImages = [...Object.keys(sampled).map(kebab), 'preview'];
 export const ofModels = Object.keys(modelOptions);
 

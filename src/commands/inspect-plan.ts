@@ -8,7 +8,7 @@ import { elementCount } from '../onnx/tensors.js';
 import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { defaultBatch } from '../sweep/settings.js';
 
-/** Of ONNX Runtime, Node.js and the code, measured on a sweep of ResNet-50. */
+/** What ONNX Runtime, Node.js and the code take, measured on a sweep of ResNet-50. */
 const RUNTIME_BYTES = 150 * 2 ** 20;
 
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
@@ -67,9 +67,9 @@ export function planText(plan: PlanSummary): string[] {
   const graph = plan.graph === 'runtime' ? "the runtime's optimised graph" : "the model's own graph";
   return [
     ...head,
-    `        ${count(macs.forward)} MACs an image; a cell of every layer ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
+    `        ${count(macs.forward)} MACs an image; every layer reset once takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
     `        ${megabytes(plan.workerBytes)} of tensors for each thread, about ${megabytes(plan.memoryBytes)} in all`,
-    ...(plan.why === null ? [] : [`        the runtime's optimised graph does not serve: ${plan.why}`]),
+    ...(plan.why === null ? [] : [`        the runtime's optimised graph cannot be used: ${plan.why}`]),
     `        ${plural(cuts.length, 'cut')} of ${graph}, ${plural(plan.sessions, 'session')}${cuts.length > 0 ? ':' : ''}`,
     ...cuts.map(
       ({ before, live, bytes }) =>

@@ -6,7 +6,7 @@ import { ProgressLine } from './progress.js';
 
 export const inspectCommand: CommandModule = {
   command: 'inspect [model]',
-  describe: 'Layers, shapes and parameters of a model, and the plan of a sweep; or images',
+  describe: 'Show the layers of a model and how a sweep would go about it, or what images there are',
   builder: async (yargs) => (await import('./inspect-options.js')).withInspectOptions(yargs as Argv<object>),
   handler: async (parsed) => {
     const { ofImages, ofModels } = await import('./inspect-options.js');

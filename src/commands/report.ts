@@ -12,12 +12,20 @@ export const reportCommand: CommandModule<
   { runs: string[]; out: string; title: string | undefined }
 > = {
   command: 'report <runs..>',
-  describe: 'Tables and figures of one or many runs as one HTML file',
+  describe: 'Put tables and figures of one or many runs into one HTML file',
   builder: (yargs) =>
     yargs
-      .positional('runs', { type: 'string', array: true, demandOption: true, describe: 'Run directories' })
-      .option('out', { ...text('out'), demandOption: true, describe: 'The HTML file' })
-      .option('title', { ...text('title'), describe: 'Its title' }),
+      .positional('runs', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'Directories that sweep has written (--out)',
+      })
+      .option('out', { ...text('out'), demandOption: true, describe: 'HTML file to write' })
+      .option('title', {
+        ...text('title'),
+        describe: 'Title of the page (default: the name of the model, or how many there are)',
+      }),
   handler: async ({ runs, out, title }) => {
     const { readRun } = await import('../run/read-run.js');
     const read = await Promise.all(runs.map(readRun));

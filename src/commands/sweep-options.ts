@@ -18,7 +18,7 @@ const dataOption = {
     demandOption: true,
     group: 'Images:',
     describe:
-      "Images: a folder, tar shards ('s-{000..009}.tar'), Parquet files, a .npz or .npy file, or synthetic:N",
+      "Where the images are: a folder, tar shards ('s-{000..009}.tar'), Parquet files, a .npz or .npy file; or synthetic:N",
   },
 } as const satisfies Record<string, Options>;
 
@@ -35,10 +35,20 @@ const resetOptions = {
 } as const satisfies Record<string, Options>;
 
 const resultOptions = {
-  out: { ...text('out'), demandOption: true, group: results, describe: 'Directory for the results' },
-  name: { ...text('name'), group: results, describe: "The model's name in results" },
-  json: { type: 'boolean', default: false, group: results, describe: 'The summary as JSON on stdout' },
-  quiet: { type: 'boolean', default: false, group: results, describe: 'No progress' },
+  out: {
+    ...text('out'),
+    demandOption: true,
+    group: results,
+    describe: 'Directory for the results; a sweep that was stopped goes on there',
+  },
+  name: { ...text('name'), group: results, describe: 'What the model is called in the results' },
+  json: {
+    type: 'boolean',
+    default: false,
+    group: results,
+    describe: 'Print the summary as JSON instead of the table',
+  },
+  quiet: { type: 'boolean', default: false, group: results, describe: 'Show no progress' },
 } as const satisfies Record<string, Options>;
 
 /** Without the default of images, which is the design's. */
@@ -46,11 +56,12 @@ const { images, ...others } = imageOptions;
 const imageTable = {
   images: withoutDefault(images).meta({
     ...metaOf('images', images),
-    description: 'How many images, or all; default 1000, of --published 10,000, of --tolerance all',
+    description:
+      'How many images to use, or all (default: 1000; with --published 10,000, with --tolerance all)',
   }),
   maxImages: withoutDefault(images).meta({
     ...metaOf('images', images),
-    description: 'Of --tolerance: how many images at most',
+    description: 'With --tolerance: how many images to use at most',
   }),
   ...others,
 };
@@ -69,14 +80,17 @@ export function withSweepOptions(yargs: Argv<object>) {
     .options(resultOptions)
     .example(
       '$0 sweep resnet50.onnx --data val/ --out runs/resnet50',
-      'all layers, 1000 images, a new draw for every 8',
+      'every layer, 1000 images, a new draw for every 8',
     )
     .example("$0 sweep m.onnx --data val/ --layers 'layer4.*' --images all --out r", 'one stage, every image')
     .example(
       '$0 sweep --arch resnet50 --weights resnet50.pth --data val/ --out r',
       "a built-in architecture with a checkpoint's weights",
     )
-    .example('$0 sweep m.onnx --data val/ --reset donor=init.pth --out r', 'rewind to another checkpoint');
+    .example(
+      '$0 sweep m.onnx --data val/ --reset donor=init.pth --out r',
+      'every layer back to the weights of another checkpoint',
+    );
 }
 
 type Own = InferredOptionTypes<

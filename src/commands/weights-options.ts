@@ -13,11 +13,12 @@ export const weightsOptions = {
       if (given?.includes('')) throw new CritmapError('ERR_OPTION', '--weights "" is not a name or path');
       return given;
     },
-    describe: "Checkpoint (safetensors or PyTorch) in place of the model's weights; again for a second one",
+    describe:
+      "Put a checkpoint's weights (safetensors or PyTorch) in place of the model's; repeat it for a second file",
   },
   'allow-partial': {
     type: 'boolean',
-    describe: 'Load what fits of --weights, where all parameters must be there',
+    describe: 'Load what fits of --weights; without it every parameter must be there, and nothing else',
   },
 } as const satisfies Record<string, Options>;
 

@@ -1,7 +1,7 @@
 /** What a sweep will do: which layers, and the list of cells. Pure. */
-import { distance } from 'fastest-levenshtein';
 import picomatch from 'picomatch';
 import { CritmapError } from '../errors.js';
+import { nearestNames } from '../model/nearest-names.js';
 import type { Layer } from '../onnx/layers.js';
 import { isRandom, type Reset } from '../resets/reset.js';
 
@@ -83,11 +83,10 @@ function matcher(pattern: string): (name: string) => boolean {
 }
 
 function matchesNothing(option: string, pattern: string, layers: readonly Layer[]): CritmapError {
-  const nearest = layers
-    .map(({ name }) => ({ name, far: distance(pattern.replaceAll('*', ''), name) }))
-    .sort((a, b) => a.far - b.far)
-    .slice(0, 3)
-    .map(({ name }) => name);
+  const nearest = nearestNames(
+    pattern,
+    layers.map(({ name }) => name),
+  );
   return new CritmapError(
     'ERR_OPTION',
     `${option} ${pattern} matches none of the ${layers.length} layers; the nearest are ${nearest.join(', ')}`,

@@ -6,7 +6,7 @@ import { optionError } from './input-error.js';
 const MOST_IMAGES = 48;
 const COLUMNS = 8;
 const GAP = 4;
-/** Of a row of large crops; beyond it nobody sees more. */
+/** Pixels that a large crop is shrunk to; beyond them nobody sees more. */
 const MOST_SIDE = 256;
 
 /**

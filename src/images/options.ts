@@ -82,36 +82,44 @@ export const imageOptions = {
   images: z
     .union([whole(1), z.literal('all')])
     .default(DEFAULT_IMAGES)
-    .meta({ description: 'How many images, or all', group: images, wanted: 'a whole number from 1' }),
-  dataSeed: whole(0).default(0).meta({ description: 'Which sample of the images', group: images }),
+    .meta({ description: 'How many images to use, or all', group: images, wanted: 'a whole number from 1' }),
+  dataSeed: whole(0).default(0).meta({ description: 'Seed of the choice among the images', group: images }),
   labels: words().optional().meta({
-    description: 'folder, none, column:NAME (Parquet) or a file of classes; default: what the source has',
+    description:
+      'Where classes are from: folder, none, column:NAME (Parquet) or a file (default: what the data has)',
     group: images,
   }),
-  skipBadImages: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'Leave out images that cannot be decoded, and record them', group: images }),
+  skipBadImages: z.boolean().default(false).meta({
+    description: 'Leave out and record images that cannot be decoded, instead of refusing the sample',
+    group: images,
+  }),
   mean: perChannel().meta({
-    description: "Per channel, of pixel / 255; default the model's, else ImageNet's",
+    description: "Mean of each channel, in units of pixel / 255 (default: the model's, else ImageNet's)",
     group: images,
     wanted: ofChannels,
   }),
-  std: perChannel().meta({ description: 'Per channel, of pixel / 255', group: images, wanted: ofChannels }),
-  resize: whole(1).optional().meta({ description: 'Short side before the crop, in pixels', group: images }),
-  crop: whole(1)
+  std: perChannel().meta({
+    description: 'Standard deviation of each channel, in the same units; goes with --mean',
+    group: images,
+    wanted: ofChannels,
+  }),
+  resize: whole(1)
     .optional()
-    .meta({ description: 'Centre crop, in pixels; also the size of a model that takes any', group: images }),
-  interpolation: z
-    .enum(RESAMPLE_FILTERS)
-    .optional()
-    .meta({ description: "How images are resized; default the model's, else bilinear", group: images }),
+    .meta({ description: 'Resize the short side to so many pixels before the crop', group: images }),
+  crop: whole(1).optional().meta({
+    description: 'Side of the centre crop in pixels, and so the input size of a model that takes any',
+    group: images,
+  }),
+  interpolation: z.enum(RESAMPLE_FILTERS).optional().meta({
+    description: "Filter that images are resized with (default: the model's, else bilinear)",
+    group: images,
+  }),
   cache: words().default('auto').meta({
-    description: "Folder for decoded images, or off; auto is the user's cache folder",
+    description: "Folder that decoded images are kept in, or off; auto is the user's cache folder",
     group: decoded,
   }),
   cacheSize: words().default('10GB').meta({
-    description: 'Most that the cache may hold; what was used longest ago goes first',
+    description: 'The most that this folder may hold; what was used longest ago is deleted first',
     group: decoded,
   }),
 };

@@ -20,8 +20,8 @@ const PROBE = { width: 97, height: 61, channels: 3 } as const;
 
 /**
  * What cached pixels belong to: the transform without the normalisation, the versions of all that decodes, and what
- * becomes of one fixed picture. That one is a colour JPEG and shows a change of its decoder or the resampler that no
- * version tells of; of what is done to other kinds of files only the versions tell.
+ * becomes of one fixed picture. That picture is a colour JPEG: it shows a change of the JPEG decoder or of the
+ * resampler even if no version changed. A change in how other kinds of files are decoded shows in the versions only.
  */
 export async function pipelineMark(transform: ImageTransform, shape: InputShape): Promise<unknown> {
   const sharp = await loadSharp();

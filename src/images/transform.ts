@@ -89,7 +89,7 @@ function checkSizes(
   }
   if (resize !== undefined && channels !== 1 && channels !== 3) {
     throw optionError(
-      `--resize takes images with 1 or 3 channels, these have ${channels}; resize them before`,
+      `--resize takes images with 1 or 3 channels, these have ${channels}; resize them beforehand`,
     );
   }
 }

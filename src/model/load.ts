@@ -27,8 +27,8 @@ export async function loadModel(path: string, options: ModelOptions = {}): Promi
 }
 
 /**
- * The same graph with the weights of checkpoints. The model given keeps its own; what is told of it, its name if it
- * was given one, and the weights that it has from earlier checkpoints, where these files have none, stay.
+ * The same graph with the weights of checkpoints. The model given keeps its own. Its warnings stay, so does its name if
+ * it was given one, and so do weights from earlier checkpoints where these files have none.
  *
  * @throws CritmapError (ERR_WEIGHTS) when a checkpoint cannot be read, or does not fit the model
  */
@@ -55,6 +55,6 @@ export async function withWeights(
 
 export const without = (all: ReadonlySet<string>, some: ReadonlySet<string>) =>
   new Set([...all].filter((one) => !some.has(one)));
-/** Of a checkpoint, without `.pth.tar` and the like. */
+/** A checkpoint's file name without `.pth.tar` and the like. */
 const baseName = (path: string) =>
   basename(path).replace(/(?<=.)(\.(pth|pt|ckpt|bin|tar|th|pkl|safetensors))+$/i, '');

@@ -14,11 +14,11 @@ export interface Model {
   /** The name given, else that of the first checkpoint or of the file without its ending, or the architecture's. */
   name: string;
   file: OnnxFile;
-  /** Of everything that decides its numbers, in hex: the file's, or over it and the weights' files. */
+  /** SHA-256, in hex, of everything that decides its numbers: of its file, or of that and the weights' files. */
   sha256: string;
   /** Where its weights are from, when not from its file. */
   weights: LoadedWeights | null;
-  /** Of a built-in architecture: its name, and the parameters (stored tensors) that are still random draws. */
+  /** For a built-in architecture, its name and the parameters (stored tensors) that are still random draws. */
   builtIn: { architecture: string; seed: number; random: ReadonlySet<string> } | null;
   io: ModelIo;
   /** In graph order. */
@@ -42,7 +42,7 @@ export function randomWarning({
   const which =
     weights === null ? 'its weights' : `the weights that are missing (${some([...builtIn.random])})`;
   return [
-    `${file.path}: ${which} are random (seed ${builtIn.seed}), which is good for benchmarks and tests; nothing in its results speaks of a trained model`,
+    `${file.path}: ${which} are random (seed ${builtIn.seed}), which is good for benchmarks and tests; its results say nothing about a trained model`,
   ];
 }
 
@@ -99,7 +99,7 @@ export interface LoadedWeights {
   files: {
     path: string;
     format: string;
-    /** Of the whole file, in hex. */
+    /** SHA-256 of the whole file, in hex. */
     sha256: string;
     /** The dict and the prefix in it, in words. */
     place: string;

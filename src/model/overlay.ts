@@ -123,7 +123,7 @@ function remedyFor(model: Model, misfit: Matched['misfit']): string {
   const head = misfit.find(({ parameter }) => parameter.tensor === headOf(model)?.weight);
   const [classes, ...rest] = head?.tensor.shape ?? [];
   if (classes !== undefined && rest.join() === head?.parameter.shape.slice(1).join()) {
-    return `it is of ${classes} classes: give --classes ${classes}`;
+    return `it has ${classes} classes: give --classes ${classes}`;
   }
   return `give a checkpoint of ${model.builtIn.architecture} with these classes, channels and size`;
 }

@@ -1,6 +1,6 @@
 /**
  * The parameters of a model by PyTorch's names: its layers' weights and biases, its norms, and every other trained
- * tensor that kept its name. What an export made of them is told along: transposed, or under a made-up name.
+ * tensor that kept its name. Each says what an export has made of it: transposed, or stored under a made-up name.
  */
 
 import { indexGraph, originOf } from '../onnx/graph.js';

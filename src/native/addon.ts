@@ -41,9 +41,9 @@ export type ResampleFilter = (typeof RESAMPLE_FILTERS)[number];
 /** How a picture of uint8 pixels, rows top to bottom, channels interleaved, is resized; sizes in pixels. */
 export interface Resampling {
   channels: 1 | 3;
-  /** Of the picture; at most 2^31 - 1 a side, as all sizes here. */
+  /** Size of the picture; at most 2^31 - 1 a side, as all sizes here. */
   from: { height: number; width: number };
-  /** Of the whole resized picture. */
+  /** Size of the whole resized picture. */
   to: { height: number; width: number };
   /** The part of the resized picture that is wanted. */
   window: { top: number; left: number; height: number; width: number };

@@ -32,7 +32,7 @@ export const columns = [
 ] as const satisfies readonly Column[];
 
 export type ColumnName = (typeof columns)[number]['name'];
-/** Those with a mean or a share of their own: all but the flags. */
+/** Columns with a mean or a share of their own: all but the flags. */
 export type Measure = Exclude<(typeof columns)[number], { kind: 'flag' }>['name'];
 type Labelled = Extract<(typeof columns)[number], { labelled: true }>['name'];
 

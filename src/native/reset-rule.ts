@@ -19,7 +19,7 @@ export interface Layout {
  */
 export interface Blocked {
   outputs: number;
-  /** Of one group. */
+  /** Input channels of one group. */
   inputs: number;
   /** Elements of one kernel. */
   kernel: number;

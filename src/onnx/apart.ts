@@ -16,7 +16,7 @@ export function isLarge(tensor: Tensor): boolean {
   return tensor.dataType === FLOAT && elementCount(dimensions(tensor)) >= FEW;
 }
 
-/** Of all stored tensors. */
+/** Bytes of all stored tensors. */
 export function storedBytes({ initializer }: Graph): number {
   return initializer.reduce((sum, { rawData }) => sum + rawData.byteLength, 0);
 }

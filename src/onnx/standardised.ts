@@ -97,7 +97,7 @@ function ancestryOf(index: GraphIndex, name: string): Ancestry | undefined {
 interface Stage {
   /** Has the trained tensor's elements in their places, or has moved them, or tells something of them only. */
   state: 'own' | 'moved' | 'measured';
-  /** Of what is not measured, where the graph tells it. */
+  /** Dimensions of a tensor that is `own` or `moved`, where the graph tells them. */
   shape?: readonly number[] | undefined;
 }
 

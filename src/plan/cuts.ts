@@ -2,7 +2,7 @@
  * Where to cut a graph. Everything after a reset layer has to be computed again, whatever the cuts; they decide
  * what that costs besides: every cut that a cell's suffix crosses writes its live tensors out and takes them in
  * again (the runtime reorders them for its convolutions), and every layer of a segment has a session of its own
- * with a copy of the segment's later weights. So: the least traffic whose copies fit a budget.
+ * with a copy of the segment's later weights. So the cuts are those with the least traffic whose copies fit a budget.
  */
 import { type Dataflow, isDynamic } from './dataflow.js';
 

@@ -7,8 +7,8 @@ import { isLarge, leftOut } from '../onnx/apart.js';
 import { readsOf } from '../onnx/graph.js';
 import { type Graph, GraphSchema, ModelSchema, type Node, type Tensor } from '../onnx/onnx_pb.js';
 import { type TensorShape, valueInfo } from '../onnx/value-info.js';
+import type { BaseGraph } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
-import type { Source } from './source.js';
 
 export interface Part {
   /** In topological order. */
@@ -31,7 +31,7 @@ export interface Extracted {
  * @throws RangeError when it reads a tensor that is neither an input, nor stored, nor made by a constant step
  */
 export function extract(
-  source: Pick<Source, 'proto' | 'graph' | 'apart'>,
+  source: Pick<BaseGraph, 'proto' | 'graph' | 'apart'>,
   flow: Dataflow,
   part: Part,
   shapeOf: (name: string) => TensorShape,

@@ -4,11 +4,11 @@ import { attributeInt } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import { elementCount } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
+import { type BaseGraph, BLOCKED } from './base-graph.js';
 import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
 import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
 import { type Parts, partsOf } from './parts.js';
 import { type ImageSize, shapesOf } from './shapes.js';
-import { BLOCKED, type Source } from './source.js';
 
 export interface GraphPlan {
   flow: Dataflow;
@@ -26,7 +26,7 @@ export interface GraphPlanOptions {
   size: ImageSize;
   batch: number;
   layers: readonly Layer[];
-  /** The source's tensors of a layer that some reset of the sweep replaces. */
+  /** The graph's tensors of a layer that some reset of the sweep replaces. */
   parametersOf: (layer: Layer) => readonly string[];
   /** Bytes that copies of weights may take; default twice the model's weights and at least 64 MB. */
   budget?: number;
@@ -34,7 +34,7 @@ export interface GraphPlanOptions {
   choose?: (candidates: readonly Cut[]) => Cut[];
 }
 
-export async function planGraph(source: Source, options: GraphPlanOptions): Promise<GraphPlan> {
+export async function planGraph(source: BaseGraph, options: GraphPlanOptions): Promise<GraphPlan> {
   const { size, batch, layers, parametersOf } = options;
   const flow = dataflowOf(source.graph, source.input, source.output);
   const shapes = await shapesOf(source, flow, size, batch);

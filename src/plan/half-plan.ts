@@ -7,11 +7,11 @@ import type { Model } from '../model/model.js';
 import { type Node, NodeSchema, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
+import type { BaseGraph } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import type { Part } from './extract.js';
 import { foldNorm } from './fold.js';
 import { halfShapes, halfTensors, inHalf } from './half.js';
-import type { Source } from './source.js';
 
 export interface HalfPlan {
   shapes: Map<string, TensorShape>;
@@ -22,7 +22,7 @@ export interface HalfPlan {
 /** @param source the model's own graph */
 export function planHalf(
   model: Model,
-  source: Source,
+  source: BaseGraph,
   flow: Dataflow,
   shapes: ReadonlyMap<string, TensorShape>,
 ): HalfPlan {

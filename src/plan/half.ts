@@ -1,10 +1,10 @@
 /**
  * A sweep's parts in float16, for cards whose tensor cores multiply it. Products (convolutions, matrix products)
- * compute in float16, and what lies between them where it only moves values or changes each by itself. All else stays
- * float32: norms and other statistics, softmax, exponentials and powers, averages, what reads the images, and the last
- * product, so that logits are float32. None is clipped: values of more than 65504 become infinite, the next products NaN,
- * and the logits of that image invalid. What a kernel of Relu makes of NaN is not defined, and zero would hide it; so
- * Relus are LeakyRelus of slope 0, whose product with NaN, or with -infinity, is NaN.
+ * compute in float16, and so do operators between them that only move values or change each by itself. All else stays
+ * float32: norms and other statistics, softmax, exponentials and powers, averages, whatever reads the images, and the
+ * last product, so that logits are float32. No value is clipped: above 65504 it becomes infinite, the next products give
+ * NaN, and the logits of that image are invalid. What a kernel of Relu makes of NaN is not defined, and zero would hide
+ * it; so Relus are LeakyRelus of slope 0, whose product with NaN, or with -infinity, is NaN.
  *
  * Stored weights stay float32, and reset ones come in float32; both are cast where a product takes them. A tensor has
  * the same type wherever it is, in and between parts.

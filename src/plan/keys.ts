@@ -1,4 +1,4 @@
-/** The keys of a batch's draws: which parameter of which cell a program wants each for, and what it is for a draw. */
+/** The keys of a batch's draws: a program says which parameter of which cell each is for, a draw's number makes it. */
 import type { Cell } from '../design/cells.js';
 import { type ParameterReset, resetKey } from '../resets/reset.js';
 

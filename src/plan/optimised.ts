@@ -19,17 +19,17 @@ import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import { valueInfo } from '../onnx/value-info.js';
 import type { ResetContext } from '../resets/reset.js';
+import type { BaseGraph } from './base-graph.js';
 import { findPlaces } from './places.js';
 import type { ImageSize } from './shapes.js';
-import type { Source } from './source.js';
 
 /** @returns the graph, or why it cannot be used */
-export async function optimisedSource(
+export async function optimisedGraph(
   model: Model,
   size: ImageSize,
   batch: number,
   norm: ResetContext['norm'],
-): Promise<Source | string> {
+): Promise<BaseGraph | string> {
   let proto: Proto;
   try {
     proto = await optimise(model, size, batch);

@@ -11,8 +11,8 @@ import type { Layer } from '../onnx/layers.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats, withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../resets/reset.js';
+import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './base-graph.js';
 import { type Affine, foldedNorm, layerScale } from './fold.js';
-import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './source.js';
 
 /** What two ways of folding a norm, in float32, may differ by: |a - b| relative to |a|. */
 const ROUNDING = 1e-5;

@@ -5,16 +5,16 @@ import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import type { ResetContext } from '../resets/reset.js';
+import { type BaseGraph, ownGraph } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
-import { optimisedSource } from './optimised.js';
+import { optimisedGraph } from './optimised.js';
 import { type Compiled, type CompileInput, compile } from './program.js';
 import { replacedTensors } from './replaced.js';
 import type { ImageSize } from './shapes.js';
-import { ownSource, type Source } from './source.js';
 
 export interface SweepPlan extends GraphPlan, Compiled {
-  source: Source;
+  source: BaseGraph;
   /** Why the runtime's own graph could not be cut, when it is the model's that is. */
   why: string | null;
   classes: number;
@@ -40,9 +40,9 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
       ? 'it was asked for'
       : model.file.apart
         ? 'it has more than the 2 GB that the runtime writes'
-        : await optimisedSource(model, size, batch, context.norm);
+        : await optimisedGraph(model, size, batch, context.norm);
   signal?.throwIfAborted();
-  const source = typeof found === 'string' ? ownSource(model, context.norm) : found;
+  const source = typeof found === 'string' ? ownGraph(model, context.norm) : found;
   const replaced = replacedTensors(model, cells, context);
   const plan = await planGraph(source, {
     ...choices,

@@ -12,11 +12,11 @@ import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
+import { type BaseGraph, nodesOf, type Place, type PlacedLayer } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
 import type { LayerPart, Parts } from './parts.js';
-import { nodesOf, type Place, type PlacedLayer, type Source } from './source.js';
 import { aligned, type Life, shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */
@@ -37,7 +37,7 @@ export interface Compiled {
 
 export interface CompileInput {
   model: Model;
-  source: Source;
+  source: BaseGraph;
   flow: Dataflow;
   parts: Parts;
   shapes: ReadonlyMap<string, TensorShape>;

@@ -13,8 +13,8 @@ import { type Graph, ModelSchema, type Model as Proto, ValueInfoSchema } from '.
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { valueInfo } from '../onnx/value-info.js';
+import type { BaseGraph } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
-import type { Source } from './source.js';
 
 export interface ImageSize {
   channels: number;
@@ -27,7 +27,7 @@ export interface ImageSize {
  * @throws CritmapError (ERR_MODEL) when the model does not run on such images
  */
 export async function shapesOf(
-  source: Pick<Source, 'proto' | 'graph' | 'input' | 'apart'>,
+  source: Pick<BaseGraph, 'proto' | 'graph' | 'input' | 'apart'>,
   flow: Dataflow,
   { channels, height, width }: ImageSize,
   batch: number,
@@ -39,7 +39,7 @@ export async function shapesOf(
 
 /** undefined when not all of them can be inferred. */
 async function inferred(
-  { proto, graph, input }: Pick<Source, 'proto' | 'graph' | 'input'>,
+  { proto, graph, input }: Pick<BaseGraph, 'proto' | 'graph' | 'input'>,
   flow: Dataflow,
   names: readonly string[],
   shape: TensorShape,
@@ -69,7 +69,7 @@ async function inferred(
 }
 
 async function observed(
-  { proto, graph, input, apart }: Pick<Source, 'proto' | 'graph' | 'input' | 'apart'>,
+  { proto, graph, input, apart }: Pick<BaseGraph, 'proto' | 'graph' | 'input' | 'apart'>,
   flow: Dataflow,
   names: readonly string[],
   shape: TensorShape,

@@ -16,10 +16,10 @@ export function criticalityMap(summaries: readonly Summary[]): TopLevelSpec {
   const layers = valuesOf(rows, 'layer');
   const models = valuesOf(rows, 'model');
   const columnWidth = Math.max(10, Math.min(64, Math.floor(MAX_WIDTH / Math.max(1, models.length))));
-  const cells = rows.map(({ source, layer, model }) => ({
+  const cells = rows.map(({ numbers, layer, model }) => ({
     layer,
     model,
-    criticality: clamp(source.criticality.mean),
+    criticality: clamp(numbers.criticality.mean),
   }));
   const y = layerAxis(layers) as { axis: object };
   return chart(

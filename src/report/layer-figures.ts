@@ -34,7 +34,7 @@ interface LayerMark {
 export function criticalityBars(summary: Summary): TopLevelSpec {
   const rows = rowsOf([summary]);
   const color = seriesColor(valuesOf(rows, 'series'), PLOT_WIDTH);
-  const means = rows.map(({ source: { criticality }, layer, series }) => ({
+  const means = rows.map(({ numbers: { criticality }, layer, series }) => ({
     layer,
     series,
     criticality: clamp(criticality.mean),
@@ -63,11 +63,11 @@ export function accuracyFigure(summaries: readonly Summary[]): TopLevelSpec | nu
   const rows = rowsOf(summaries).filter(({ summary }) => summary.baseline !== null);
   if (rows.length === 0) return null;
   const color = seriesColor(valuesOf(rows, 'series'), PLOT_WIDTH);
-  const accuracies = rows.map(({ source, summary, layer, series }) => ({
+  const accuracies = rows.map(({ numbers, summary, layer, series }) => ({
     layer,
     series,
-    top1: source.top1,
-    baseline: source.top1 === null ? null : summary.baseline!.top1,
+    top1: numbers.top1,
+    baseline: numbers.top1 === null ? null : summary.baseline!.top1,
   }));
   const baselines = [...new Set(rows.map(({ summary }) => summary.baseline!.top1))];
   return layerChart(rows, accuracies, [
@@ -104,7 +104,7 @@ function layerChart(
   const models = valuesOf(rows, 'model');
   const left = nameWidth(labels) + 14;
   const step = rowHeight(labels.length);
-  const starts = models.length === 1 ? stageStarts(rows.map(({ source }) => source)) : [];
+  const starts = models.length === 1 ? stageStarts(rows.map(({ numbers }) => numbers)) : [];
   const stages: LayerMark = {
     name: 'stages',
     data: { values: starts.map((i) => ({ layer: rows[i]!.layer })) },

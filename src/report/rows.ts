@@ -9,7 +9,7 @@ const NAME_COLUMNS = 36;
 
 export interface Row {
   summary: Summary;
-  source: LayerSummary;
+  numbers: LayerSummary;
   /** The model's label, distinct among the models. */
   model: string;
   /** The layer's label, distinct among the names; layers of two models with one name share it. */
@@ -31,11 +31,11 @@ export function rowsOf(summaries: readonly Summary[]): Row[] {
   const labelOf = new Map(names.map((name, i) => [name, labels[i]!]));
   return summaries.flatMap((summary, m) => {
     const groups = groupsOf(summary.layers);
-    return summary.layers.map((source, i) => ({
+    return summary.layers.map((numbers, i) => ({
       summary,
-      source,
+      numbers,
       model: models[m]!,
-      layer: labelOf.get(rowName(source, summary))!,
+      layer: labelOf.get(rowName(numbers, summary))!,
       series: summaries.length > 1 ? models[m]! : groups[i]!,
     }));
   });

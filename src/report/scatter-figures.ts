@@ -24,8 +24,8 @@ interface Point {
 export function agreementFigure(summaries: readonly Summary[]): TopLevelSpec {
   const points = pointsOf(
     summaries,
-    ({ source }) => source.criticality.mean,
-    ({ source }) => source.agreement.mean,
+    ({ numbers }) => numbers.criticality.mean,
+    ({ numbers }) => numbers.agreement.mean,
     (x, y) => Math.abs(x + y - 100),
   );
   const diagonal = {
@@ -52,8 +52,8 @@ export function agreementFigure(summaries: readonly Summary[]): TopLevelSpec {
 export function parametersFigure(summaries: readonly Summary[]): TopLevelSpec {
   const points = pointsOf(
     summaries,
-    ({ source }) => (source.parameters > 0 ? source.parameters : null),
-    ({ source }) => source.criticality.mean,
+    ({ numbers }) => (numbers.parameters > 0 ? numbers.parameters : null),
+    ({ numbers }) => numbers.criticality.mean,
     (_, y) => y,
   );
   const logs = points.map(({ x }) => Math.log10(x));
@@ -94,7 +94,7 @@ function scatter(
   const rows = points.map(({ row }) => row);
   const series = valuesOf(rows, 'series');
   const names = shortenAll(
-    rows.map((row) => row.source.layer),
+    rows.map((row) => row.numbers.layer),
     28,
   );
   const pixels = points.map((point, i) => ({

@@ -80,13 +80,13 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
   }
 }
 
-/** Of a checkpoint, without the layers that it has not. */
+/** A donor from its file; one from a checkpoint lacks the layers that the checkpoint has not. */
 async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
   if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',
-      `${path} is a checkpoint, which says nothing of its layers: give it to parseResets with the model`,
+      `${path} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
     );
   }
   const donor = await withWeights(model, [path], { allowPartial: true });
@@ -97,7 +97,7 @@ async function loadDonor(path: string, model: Model | undefined, ends: EndChoice
   return {
     ...donor,
     file: { ...donor.file, path },
-    // What it has of its own: the graph's were told of the model, and what is missing is not reset.
+    // Only its own: the model's warnings have been given, and what the checkpoint lacks is not reset.
     warnings: donor.warnings.filter((warning) => !stale.has(warning)),
     layers: donor.layers.filter(
       ({ weight, bias }) => given.has(weight.tensor) && (!bias || given.has(bias.tensor)),

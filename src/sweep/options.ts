@@ -19,77 +19,110 @@ export const sweepOptions = {
   /** Globs over layer names; default all. */
   layers: globs()
     .default([])
-    .meta({ description: 'Only layers that match these globs', group: measured, wanted: ofLayers }),
+    .meta({
+      description: 'Reset only layers whose names match these globs',
+      group: measured,
+      wanted: ofLayers,
+    }),
   exclude: globs()
     .default([])
-    .meta({ description: 'No layers that match these globs', group: measured, wanted: ofLayers }),
+    .meta({
+      description: 'Reset no layers whose names match these globs',
+      group: measured,
+      wanted: ofLayers,
+    }),
   init: z
     .enum(initSchemes)
     .default('auto')
-    .meta({ description: 'What random resets draw from', group: measured }),
+    .meta({ description: 'Initialisation that random resets draw new weights from', group: measured }),
   norm: z
     .enum(['keep', 'reset'])
     .default('keep')
-    .meta({ description: "A convolution's BatchNorm", group: measured }),
+    .meta({
+      description: 'What happens to the BatchNorm behind a convolution that is reset',
+      group: measured,
+    }),
   /** Images that share draws of their own: a new draw for every so many; `all` for the crossed design. Default 8. */
   imagesPerDraw: z
     .union([whole(1), z.literal('all')])
     .optional()
     .meta({
-      description: 'A new draw for every so many images, or all: every draw sees every image; default 8',
+      description: 'How many images share a draw, or all: then each draw sees every image (default 8)',
       group: measured,
       wanted: 'a whole number from 1, or all',
     }),
   /** Draws for the same images; alone it means the crossed design, as before there was another. Default 1. */
   trials: whole(1)
     .optional()
-    .meta({ description: 'Draws that see the same images; alone, all images', group: measured }),
+    .meta({
+      description: 'How many draws see the same images; given alone, each draw sees all images',
+      group: measured,
+    }),
   /** The published design: 3 draws that see all images. */
   published: z
     .boolean()
     .default(false)
-    .meta({ description: 'The published design: 3 draws, each of 10,000 images', group: measured }),
+    .meta({
+      description: 'Use the published design: 3 draws, each of which sees 10,000 images',
+      group: measured,
+    }),
   /** Percentage points: a layer stops when its anytime-valid interval is within so much of its criticality. */
   tolerance: z.number().min(0.1).max(50).optional().meta({
-    description: 'Stop a layer when its criticality is known to so many percentage points, up or down',
+    description: 'Stop with a layer once its criticality is known to within so many percentage points',
     group: measured,
   }),
   simultaneous: z
     .boolean()
     .default(false)
-    .meta({ description: 'Of --tolerance: intervals that hold for all layers at once', group: measured }),
-  seed: whole(0).default(0).meta({ description: 'Of the draws', group: measured }),
+    .meta({
+      description: 'With --tolerance: make the intervals hold for all layers at once',
+      group: measured,
+    }),
+  seed: whole(0).default(0).meta({ description: 'Seed of the random weights', group: measured }),
   /** Of the intervals; default 0.95. */
   confidence: z
     .number()
     .min(0.5)
     .max(0.9999)
     .default(0.95)
-    .meta({ description: 'Of the intervals', group: measured }),
+    .meta({ description: 'Confidence level of the intervals', group: measured }),
   /** Default `fast`; `reference` is the published algorithm, run the slow way. */
   engine: z
     .enum(['fast', 'reference'])
     .default('fast')
-    .meta({ description: 'fast, or the published algorithm run the slow way', group: computing }),
+    .meta({
+      description:
+        'fast, or reference: the published algorithm, which computes every cell from the images on',
+      group: computing,
+    }),
   /**
    * What the fast engine computes on: `auto` (default), `cpu`, `cuda`, `cuda:N`, or several cards, `cuda:0,1` or
    * `cuda:all`, which take batches in turn.
    */
   device: words().default('auto').meta({
-    description: 'auto (cpu), cpu, cuda, cuda:N, cuda:0,1 or cuda:all (critmap devices lists them)',
+    description:
+      'What computes: auto (cpu), cpu, cuda, cuda:N, cuda:0,1 or cuda:all; critmap devices lists them',
     group: computing,
   }),
   /** Of products on a card: `fp32` (default, exact), `tf32` or `fp16`; the processor's are fp32. */
   precision: z
     .enum(precisions)
     .default('fp32')
-    .meta({ description: "Of a card's products: exact float32, TF32 or float16", group: computing }),
+    .meta({
+      description: 'What a card computes products in: float32 (exact), TF32 or float16',
+      group: computing,
+    }),
   /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images, and four times that on cards. */
   batch: whole(1)
     .optional()
-    .meta({ description: 'Images per inference call; default by their size, 8 at 224', group: computing }),
+    .meta({
+      description: 'Images per inference call (default: by their size, 8 at 224 pixels)',
+      group: computing,
+    }),
   /** Default: all cores. */
-  threads: whole(1).optional().meta({ description: 'Threads; default all cores', group: computing }),
+  threads: whole(1)
+    .optional()
+    .meta({ description: 'How many threads compute (default: one for each core)', group: computing }),
 };
 
 /** What is done to layers, in words; from a program it is `resets`, which hold their donors. */
@@ -97,7 +130,10 @@ export const resetOption = z
   .array(z.string())
   .readonly()
   .default(['random'])
-  .meta({ description: `What is done to a layer: ${resetForms}`, group: measured });
+  .meta({
+    description: `What is done to a layer's weights (may be given several times): ${resetForms}`,
+    group: measured,
+  });
 
 export type SweepValues = OptionValues<typeof sweepOptions>;
 export type SweepChoices = OptionSettings<typeof sweepOptions>;

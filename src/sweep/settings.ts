@@ -54,7 +54,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     threads: choices.threads ?? availableParallelism(),
     cards,
     precision,
-    /** Of the fast engine on cards. */
+    /** How cuDNN chooses its algorithms; only of the fast engine on cards. */
     cudnnSearch: cards && cudnnSearch(),
     /** Images of a chunk; whole batches on cards. */
     chunk: cards && !(slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,

@@ -40,13 +40,13 @@ export class PickleRecord {
     readonly args: readonly PickleValue[],
   ) {}
 
-  /** Of a subclass of list. */
+  /** What it holds as a list, for a subclass of list. */
   get items(): PickleValue[] {
     this.#items ??= [];
     return this.#items;
   }
 
-  /** Of a subclass of dict. */
+  /** What it holds as a dict, for a subclass of dict. */
   get entries(): Map<PickleValue, PickleValue> {
     this.#entries ??= new Map();
     return this.#entries;
@@ -57,7 +57,7 @@ export class PickleRecord {
 export class TypedStorage {
   constructor(
     readonly storage: Storage,
-    /** Of its elements; null when it is bytes that a tensor gives a type. */
+    /** Type of its elements; null when it is bytes that a tensor gives a type. */
     readonly type: ElementType | null,
     /** Where this view of the storage begins, in elements. */
     readonly offset = 0,

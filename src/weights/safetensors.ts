@@ -17,7 +17,7 @@ const MAX_TENSORS = 30_000;
 /** A tensor's description has four names with a colon, and no more brackets, braces and commas than this. */
 const MAX_COLONS = 5 * MAX_TENSORS;
 const MAX_PUNCTUATION = 12 * MAX_TENSORS;
-/** Of PyTorch's tensors. */
+/** PyTorch's tensors have no more. */
 const MAX_DIMENSIONS = 64;
 
 /** PyTorch's names of the format's types. */

@@ -19,7 +19,7 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** In elements, one per dimension. */
   readonly strides: readonly number[];
-  /** Of the first element, in elements. */
+  /** Where the first element lies in the storage, in elements. */
   readonly offset: number;
   readonly storage: Storage;
 }

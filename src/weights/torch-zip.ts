@@ -87,7 +87,11 @@ async function directory(file: ByteSource): Promise<Map<string, Entry>> {
   try {
     const zip = await openZip(file);
     if (zip.entryCount > MAX_ENTRIES) {
-      throw weightsError(file.path, `has ${zip.entryCount} entries`, 'save just model.state_dict()');
+      throw weightsError(
+        file.path,
+        `has ${zip.entryCount} entries, more than any checkpoint`,
+        'save just model.state_dict()',
+      );
     }
     const entries = new Map<string, Entry>();
     for await (const entry of zip.eachEntry()) {

@@ -174,6 +174,6 @@ t.test('the warning of random weights stays until a checkpoint has them all', as
     all.map(([name, shape]) => [name, isHead(name) ? [23, ...shape.slice(1)] : shape] as const),
   );
   await t.rejects(withWeights(built, [other]), {
-    message: /it is of 23 classes: give --classes 23, or load/,
+    message: /it has 23 classes: give --classes 23, or load/,
   });
 });

@@ -36,6 +36,15 @@ t.test('a glob that matches nothing is refused with the nearest names', async (t
     refused(() => select(['layer1.0.conv9'])),
     /nearest are layer1\.0\.conv[123]/,
   );
+  // Only what is written in front of the star is wrong, not the length of the names behind it.
+  t.match(
+    refused(() => select(['layr*'])),
+    /--layers layr\* matches none of the \d+ layers; the nearest are layer1\.0\.conv1, layer1\.0\.conv2, /,
+  );
+  t.match(
+    refused(() => select(['layer1'])),
+    /nearest are layer1\.0\.conv1, /,
+  );
   t.match(
     refused(() => select([], ['head'])),
     /--exclude head matches none/,

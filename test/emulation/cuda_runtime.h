@@ -1,4 +1,4 @@
-// A CUDA runtime without a card, for tests: the part that cpp/*.cu and cpp/device.cpp call, under the same
+// A CUDA runtime without a card, for tests: what cpp/cuda/*.cu and runtime.cpp call, under the same
 // names. A kernel's threads take turns on one processor; a stream's work is done when someone waits for it,
 // and now and then before, so that streams overtake each other where no event holds them; device memory can
 // be touched by kernels and copies of its card only: any other access, and any beyond an allocation, ends the

@@ -8,7 +8,7 @@ import { resnet } from '../../src/architectures/resnet.js';
 import { vit } from '../../src/architectures/vit.js';
 import { loadModel } from '../../src/model/load.js';
 import { writeOnnx } from '../../src/onnx/file.js';
-import { optimisedSource } from '../../src/plan/optimised.js';
+import { optimisedGraph } from '../../src/plan/optimised.js';
 import { example, fixture } from '../fixtures.js';
 
 const size = { channels: 3, height: 32, width: 32 };
@@ -21,7 +21,7 @@ t.test('every layer of the shipped and the fixture models is found in the optimi
     const model = await loadModel(path);
     const { channels, height, width } = model.io;
     const own = { channels, height: height ?? 32, width: width ?? 32 };
-    const source = await optimisedSource(model, own, 2, 'keep');
+    const source = await optimisedGraph(model, own, 2, 'keep');
     t.not(typeof source, 'string', `${path} ${source}`);
     if (typeof source !== 'string') t.equal(source.places.size, model.layers.length);
   }
@@ -47,7 +47,7 @@ t.test('every layer of every built-in kind of network is found in the optimised 
     const path = join(t.testdir({}), 'model.onnx');
     writeFileSync(path, bytes);
     const model = await loadModel(path);
-    const source = await optimisedSource(model, size, 2, 'keep');
+    const source = await optimisedGraph(model, size, 2, 'keep');
     t.equal(typeof source === 'string' ? source : source.places.size, model.layers.length, name);
   }
 });
@@ -64,7 +64,7 @@ t.test('a factor per channel that the runtime folds into a convolution is part o
     const path = join(t.testdir({}), 'scaled.onnx');
     writeFileSync(path, builder.model('scaled', images, 32, 10));
     const model = await loadModel(path);
-    const source = await optimisedSource(model, size, 2, 'keep');
+    const source = await optimisedGraph(model, size, 2, 'keep');
     if (typeof source === 'string') throw new Error(source);
     const [layer] = model.layers;
     const place = layer && source.places.get(layer);
@@ -80,6 +80,6 @@ t.test('a graph in which two layers have the same values is not used: they could
   const same = model.values('layer1.0.conv2.weight');
   writeFileSync(path, writeOnnx(model.file, new Map([['layer1.1.conv2.weight', same]])));
   const twins = await loadModel(path);
-  const source = await optimisedSource(twins, size, 2, 'keep');
+  const source = await optimisedGraph(twins, size, 2, 'keep');
   t.match(source, /layer1\.[01]\.conv2/);
 });

@@ -18,7 +18,7 @@ export interface ImageCache {
 export interface ImageCacheOptions {
   /** The cache's root folder, made if it is not there; it may hold nothing else and not lie among the images. */
   directory: string;
-  /** Of the whole folder; default 10 GB. */
+  /** What the whole folder may hold; default 10 GB. */
   limitBytes?: number | undefined;
   /** The images, as the user wrote them. */
   source: string;

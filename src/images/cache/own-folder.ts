@@ -29,12 +29,12 @@ export async function claimFolder(root: string, source: string): Promise<void> {
   if (!tagged) {
     throw imageError(
       root,
-      `is no image cache, it holds other things (${foreign})`,
+      `is not an image cache, for it holds other files (${foreign})`,
       'give a new or empty folder with --cache',
     );
   }
   if (names.includes(TAG)) return;
-  // Of two processes at once one writes it. Without it the cache works as well.
+  // If two processes start at once, one of them writes it. Without it the cache works as well.
   await writeFile(join(root, TAG), TAG_TEXT, { flag: 'wx' }).catch(() => {});
 }
 

@@ -27,7 +27,7 @@ export interface PixelCacheOptions {
   transform: string;
   /** Bytes of one crop. */
   recordBytes: number;
-  /** Of the whole root. */
+  /** What all files under the root may hold together. */
   limitBytes: number;
   onWarning: (message: string) => void;
 }
@@ -50,7 +50,7 @@ interface Place {
 export class PixelCache {
   readonly #places = new Map<string, Place>();
   readonly #used = new Set<string>();
-  /** Those that are open to be read, in the order of use; not the one that is being written. */
+  /** Segments that are open to be read, in the order of use; not the one that is being written. */
   readonly #open = new Set<Readable>();
   #writing: { writer: SegmentWriter; segment: Readable } | null = null;
   #writable = true;
@@ -180,7 +180,7 @@ export class PixelCache {
     const { root, onWarning } = this.options;
     this.#writable = false;
     onWarning(
-      `the image cache ${root} cannot be written (${writeReason(error)}); going on without it, images that are not in it are decoded every time`,
+      `the image cache ${root} cannot be written (${writeReason(error)}); critmap goes on without it, and images that are not in it are decoded every time`,
     );
     const writing = this.#writing;
     if (!writing) return;

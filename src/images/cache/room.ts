@@ -55,7 +55,7 @@ export async function dropOldest(folder: string, most: number): Promise<void> {
   for (const { path } of held.slice(most)) await rm(path, { force: true }).catch(() => {});
 }
 
-/** Of the files, the ones that this cache wrote and nothing else. */
+/** The files that a cache has written, and nothing else that may lie there. */
 async function listFiles(root: string): Promise<Held[]> {
   const found: Held[] = [];
   const pixels = join(root, 'pixels');

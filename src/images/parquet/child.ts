@@ -1,6 +1,7 @@
 /**
  * The process that reads Parquet files ({@link ParquetProcess} starts it). The library believes what footers and pages
- * say of themselves: a damaged one can make it fill the memory until the process ends, which may be this one only.
+ * say of themselves: a damaged file can make it fill the memory until its process ends, and only this process may end
+ * that way.
  */
 import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';

@@ -39,7 +39,7 @@ const HEAP_FULL: readonly unknown[] = ['SIGABRT', 'SIGTRAP', 134];
 const AT_ONCE = 2;
 /** What a request may take. */
 interface Limits {
-  /** And more for a large row group, as a slow disk or a busy machine needs it. */
+  /** A large row group gets more, as a slow disk or a busy machine needs it. */
   seconds: number;
   /** A damaged page may fill it. A million values need some 800, without their bytes, which are not in it. */
   heapMiB: number;
@@ -69,7 +69,7 @@ class Ended extends Error {
   }
 }
 
-/** The same kind of file as this one: TypeScript where a loader runs it, which is then needed there too. */
+/** The child's script is of this file's kind: where it is TypeScript, a loader runs it, which the child needs too. */
 const ending = extname(import.meta.url);
 const script = fileURLToPath(new URL(`./child${ending}`, import.meta.url));
 const loaders = ending === '.ts' ? process.execArgv : [];
@@ -96,7 +96,7 @@ export class ParquetProcess {
     return (await this.#ask({ path, column }, signal)) as unknown[];
   }
 
-  /** Of the process that is running; null while there is none. */
+  /** Process id of the reader that is running; null while there is none. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }

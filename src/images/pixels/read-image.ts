@@ -32,7 +32,7 @@ export async function readImage(bytes: Uint8Array, channels: 1 | 3, fit: Fit): P
 }
 
 /**
- * The same of a JPEG file in one go off the main thread, of which that hears no more than the end.
+ * Does the same to a JPEG file in one step off the main thread, which hears of its end only.
  * @param file - its path or content
  * @param out - for the pixels
  * @param digest - 32 bytes for the file's SHA-256; null when nobody wants it
@@ -54,7 +54,7 @@ function hasJpeg(): boolean {
   return decodesJpeg;
 }
 
-/** Of one scan a few rows are held at a time, of several all coefficients, two bytes each. */
+/** A file of one scan needs a few rows at a time; one of several scans needs all coefficients, two bytes each. */
 function jpegBytes({ height, width, components, scans }: JpegHeader): number {
   return scans === 'one' ? 0 : height * width * components * 2;
 }

@@ -44,7 +44,7 @@ export async function openFolder(
     classNames: labelled ? subfolders : null,
     layout: 'image files',
     warnings: loops.map(
-      (path) => `${join(root, path)} is a link to a folder that it is in; it is not followed`,
+      (path) => `${join(root, path)} is a link to a folder that contains it; the link is not followed`,
     ),
     nameOf,
     pathOf: nameOf,

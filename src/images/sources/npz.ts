@@ -103,7 +103,7 @@ async function inflate(zip: yauzl.ZipFile, entry: yauzl.Entry, name: string): Pr
   if (uncompressedSize > (compressedSize + 1) * MAX_DEFLATE_RATIO) {
     throw imageError(
       name,
-      `declares ${uncompressedSize} bytes in ${compressedSize}`,
+      `declares ${uncompressedSize} bytes packed into ${compressedSize}, which is impossible`,
       'save it again with numpy.savez',
     );
   }

@@ -122,7 +122,7 @@ async function indexShard(shard: Shard, withLabels: boolean): Promise<void> {
 async function readLabel(range: ByteRange, { path, position, byteLength, content }: TarMember) {
   const name = `${range.name} (${path})`;
   if (byteLength > MOST_LABEL_BYTES) {
-    throw imageError(name, `is ${byteLength} bytes, too large for a label`, 'or give --labels none');
+    throw imageError(name, `is ${byteLength} bytes, too large for a label`, 'mend it, or give --labels none');
   }
   const bytes = content ?? (await range.read(position, byteLength));
   return labelOfText(bytes.toString('utf8'), path.toLowerCase().endsWith('.json'), name);

@@ -18,7 +18,7 @@ export async function storeAsUsed(graph: Graph): Promise<void> {
   liftConstants(graph);
   expandIdentities(graph);
   // A chain is carried out one node a round, from the stored end.
-  for (let round = 0; round < LONGEST && (await restoreOnce(graph)); round++) expandIdentities(graph);
+  for (let round = 0; round < LONGEST && (await carryOutOnce(graph)); round++) expandIdentities(graph);
 }
 
 /** Constant nodes of floats become initialisers: one kind of stored tensor from here on. */
@@ -38,7 +38,7 @@ function liftConstants(graph: Graph): void {
   graph.initializer = [...graph.initializer, ...lifted];
 }
 
-async function restoreOnce(graph: Graph): Promise<boolean> {
+async function carryOutOnce(graph: Graph): Promise<boolean> {
   const index = indexGraph(graph);
   // What other graphs read too, or a person sees, stays what it is.
   const seen = new Set([...graph.output.map(({ name }) => name), ...capturedNames(graph)]);
@@ -50,10 +50,10 @@ async function restoreOnce(graph: Graph): Promise<boolean> {
     const readers = index.consumers.get(tensor.name) ?? [];
     const views = readers.map((node) => viewOf(index, node, tensor));
     const [view] = views;
-    // Read in two ways, the tensor may be tied: it stays as it is.
+    // A tensor that is read in two ways may be tied, and stays as it is.
     if (!view || views.some((other) => other?.key !== view.key)) continue;
     if (readers.some((node) => seen.has(node.output[0] ?? '') || !leadsToLayers(index, node))) continue;
-    graph.initializer[i] = view.restored();
+    graph.initializer[i] = view.stored();
     reshapedNames.add(tensor.name);
     for (const node of readers) {
       done.add(node);
@@ -64,15 +64,15 @@ async function restoreOnce(graph: Graph): Promise<boolean> {
   if (done.size === 0) return false;
   graph.node = graph.node.filter((node) => !done.has(node));
   for (const node of graph.node) node.input = node.input.map((name) => renamed.get(name) ?? name);
-  // Descriptions of what is no longer so.
+  // They describe what is no longer so.
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !renamed.has(name) && !reshapedNames.has(name));
   return true;
 }
 
-/** Another view of a stored tensor: equal keys, equal views. */
+/** Another view of a stored tensor; views with equal keys are equal. */
 interface View {
   key: string;
-  restored(): Tensor;
+  stored(): Tensor;
 }
 
 const views = new Set(['Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Transpose']);
@@ -88,10 +88,10 @@ function viewOf(index: GraphIndex, node: Node, tensor: Tensor): View | undefined
     const valid =
       perm.length === dims.length && new Set(perm).size === perm.length && perm.every((a) => a in dims);
     if (!valid) return undefined;
-    // Of a matrix, the layer takes it as it is stored.
+    // A layer takes a stored matrix either way, so its transpose need not be carried out.
     if (dims.length === 2 && readersOf(index, node).every(({ opType }) => /^(MatMul|Gemm)$/.test(opType)))
       return;
-    return { key: `Transpose ${perm}`, restored: () => transposed(tensor, dims, perm) };
+    return { key: `Transpose ${perm}`, stored: () => transposed(tensor, dims, perm) };
   }
   const second = index.tensors.get(node.input[1] ?? '');
   const shape = shapeAfter(node, dims, second && integers(second));
@@ -100,7 +100,7 @@ function viewOf(index: GraphIndex, node: Node, tensor: Tensor): View | undefined
 }
 
 function reshaped(tensor: Tensor, shape: readonly number[]): View {
-  return { key: `Reshape ${shape}`, restored: () => changed(tensor, { dims: shape.map(BigInt) }) };
+  return { key: `Reshape ${shape}`, stored: () => changed(tensor, { dims: shape.map(BigInt) }) };
 }
 
 function transposed(tensor: Tensor, dims: readonly number[], perm: readonly number[]): Tensor {

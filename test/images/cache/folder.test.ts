@@ -70,10 +70,10 @@ t.test('a folder that holds other things is no cache, nor is one among the image
   const root = await photos(join(dir, 'photos'), 2);
   const open = (cache: string) => readAll(root, { cache });
   const holds =
-    /album: is no image cache, it holds other things \(holiday\.jpg\); give a new or empty folder/;
+    /album: is not an image cache, for it holds other files \(holiday\.jpg\); give a new or empty folder/;
   await t.rejects(open(join(dir, 'album')), { code: 'ERR_IMAGES', message: holds });
   t.same(readdirSync(join(dir, 'album')), ['holiday.jpg'], 'which is left as it is');
-  await t.rejects(open(join(dir, 'tagged')), { message: /tagged: is no image cache/ });
+  await t.rejects(open(join(dir, 'tagged')), { message: /tagged: is not an image cache/ });
   const within =
     /photos\/cache: cannot be the image cache: it lies in the folder of images .*photos; give a folder/;
   await t.rejects(open(join(root, 'cache')), { code: 'ERR_IMAGES', message: within });

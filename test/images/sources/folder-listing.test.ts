@@ -86,7 +86,10 @@ t.test('links are followed, loops are not', async (t) => {
   t.same(files, ['a/1.png', 'a/deep/2.png', 'b/3.png', 'b/4.png', 'b/5.png', 'c/1.png', 'c/deep/2.png']);
   const { warnings } = await openFolder(root, 3, 'ignore');
   t.equal(warnings?.length, 5);
-  t.equal(warnings?.[1], `${join(root, 'a/self')} is a link to a folder that it is in; it is not followed`);
+  t.equal(
+    warnings?.[1],
+    `${join(root, 'a/self')} is a link to a folder that contains it; the link is not followed`,
+  );
 });
 
 t.test('a folder without images is refused with what was found in it', async (t) => {

@@ -13,8 +13,8 @@ import { type Fold, foldNorm } from './fold.js';
 /** ONNX Runtime's domain of convolutions over blocked channels. */
 export const BLOCKED = 'com.microsoft.nchwc';
 
-export interface Source {
-  /** Of the file that the graph is from; its own graph is not looked at. */
+export interface BaseGraph {
+  /** The file that the graph is from, for its opset and functions; the graph in it is not looked at. */
   proto: Proto;
   graph: Graph;
   input: string;
@@ -54,7 +54,7 @@ export interface PlacedLayer {
 }
 
 /** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
-export function ownSource(model: Model, norm: ResetContext['norm']): Source {
+export function ownGraph(model: Model, norm: ResetContext['norm']): BaseGraph {
   const { file, io, layers } = model;
   return {
     proto: file.proto,
