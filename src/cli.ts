@@ -12,6 +12,7 @@ import { inspectCommand } from './commands/inspect.js';
 import { Interrupted } from './commands/interrupt.js';
 import { reportCommand } from './commands/report.js';
 import { sweepCommand } from './commands/sweep.js';
+import { verifyCommand } from './commands/verify.js';
 import { CritmapError, messageOf } from './errors.js';
 import { version } from './version.js';
 
@@ -30,6 +31,7 @@ const parser = yargs(hideBin(process.argv))
   .command(sweepCommand)
   .command(inspectCommand)
   .command(reportCommand)
+  .command(verifyCommand)
   .command(architecturesCommand)
   .command(devicesCommand)
   .command(demoCommand)

@@ -27,7 +27,7 @@ export interface ImageSet {
   readonly count: number;
   /** The sample's relative paths with `/`; null for arrays, whose images have indices only. */
   readonly names: readonly string[] | null;
-  /** The sample's indices into the source, ascending. */
+  /** The sample's indices into the source, ascending unless it was shuffled. */
   readonly indices: Uint32Array;
   /** The sample's class indices, from 0; null when there are none. */
   readonly labels: Int32Array | null;

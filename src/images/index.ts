@@ -26,6 +26,7 @@ export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
 export type { ImageSet, SkippedImage } from './image-set.js';
 export type { ImageOptions, Normalization, Resizing } from './options.js';
 export type { InputShape } from './pixels/pixels.js';
+export { shuffled } from './shuffled.js';
 export type { ImageTransform } from './transform.js';
 
 /** The sampler holds two doubles per image of the source. */

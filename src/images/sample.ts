@@ -8,6 +8,8 @@ import { philox4x32 } from './philox.js';
 
 /** "SAMP": keeps these numbers apart from every other use of the same seed. */
 const STREAM = 0x53414d50;
+/** Of the order, which must not depend on what was drawn. */
+const ORDER_STREAM = STREAM + 1;
 const TWO_32 = 2 ** 32;
 
 /**
@@ -33,13 +35,22 @@ export function sampleIndices(total: number, count: number, seed: number): Uint3
   return indices;
 }
 
-function randomKeys(total: number, seed: number): Float64Array {
+/**
+ * A random order of a sample: sources are often sorted by class, and consecutive images must be a sample of all.
+ * @returns the positions 0 ... count - 1, each once
+ */
+export function shuffledOrder(count: number, seed: number): Uint32Array {
+  const keys = randomKeys(count, seed, ORDER_STREAM);
+  return Uint32Array.from({ length: count }, (_, at) => at).sort((a, b) => keys[a]! - keys[b]! || a - b);
+}
+
+function randomKeys(total: number, seed: number, stream = STREAM): Float64Array {
   const keys = new Float64Array(total);
   const words = new Uint32Array(4);
   const seedLow = seed % TWO_32;
   const seedHigh = Math.floor(seed / TWO_32);
   for (let index = 0; index < total; index++) {
-    philox4x32(index, 0, STREAM, 0, seedLow, seedHigh, words);
+    philox4x32(index, 0, stream, 0, seedLow, seedHigh, words);
     keys[index] = words[0]! * 2 ** 21 + (words[1]! >>> 11);
   }
   return keys;

@@ -25,7 +25,7 @@ function imageBytes({ shape, normalizeTable }: ImageSet): number {
  * Images [index x size, ...) of the sample, decoded.
  * @param space - to be used for them, at least as many bytes as they take; default new memory
  */
-export async function readChunk(
+export function readChunk(
   images: ImageSet,
   index: number,
   size: number,
@@ -33,7 +33,18 @@ export async function readChunk(
   space?: ArrayBuffer,
 ): Promise<Chunk> {
   const from = index * size;
-  const to = Math.min(images.count, from + size);
+  return readImages(images, index, from, Math.min(images.count, from + size), signal, space);
+}
+
+/** Images [from, to) of the sample as a chunk. */
+export async function readImages(
+  images: ImageSet,
+  index: number,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+  space?: ArrayBuffer,
+): Promise<Chunk> {
   const { normalizeTable: table, shape } = images;
   const { height, width } = shape;
   const memory = space ?? new ArrayBuffer((to - from) * imageBytes(images));

@@ -4,10 +4,11 @@
  * was and ends with the same bytes.
  */
 import { planCells, selectLayers, targetsOf } from '../design/cells.js';
+import { isCrossed } from '../design/slices.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
-import type { ImageSet } from '../images/index.js';
+import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import type { Reset } from '../resets/reset.js';
 import type { DrawRow } from '../run/summarise.js';
@@ -51,7 +52,8 @@ export async function sweep(
   const plan = planCells(layers, settings.resets, settings.design.trials);
   const cells = await proveCells(model, plan, settings, signal);
 
-  const subject = { model, images, settings, cells };
+  // Slices must each be a sample of all images, and sources are often sorted by class.
+  const subject = { model, images: isCrossed(settings.design) ? images : shuffled(images), settings, cells };
   const record = await SweepRecord.open(subject, options);
   try {
     record.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);

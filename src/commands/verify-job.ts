@@ -1,0 +1,95 @@
+/** A verification as a command does it: the run's own model and images are opened again, differences are printed. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { buildModel } from '../architectures/build.js';
+import { openImages } from '../images/index.js';
+import { modelInput } from '../model/input.js';
+import { loadModel, withWeights } from '../model/load.js';
+import type { Model } from '../model/model.js';
+import { parseResets } from '../resets/parse.js';
+import { files, type RunInfo, readInfo } from '../run/run.js';
+import { type Verification, verifyRun } from '../sweep/verify.js';
+import { interruptible } from './interrupt.js';
+
+export interface VerifyJob {
+  run: string;
+  cells: number;
+  seed: number;
+  threads?: number | undefined;
+  model?: string | undefined;
+  data?: string | undefined;
+  labels?: string | undefined;
+  json: boolean;
+}
+
+/** @returns whether the run holds */
+export async function verify({
+  run,
+  cells,
+  seed,
+  threads,
+  model: path,
+  data,
+  json,
+}: VerifyJob): Promise<boolean> {
+  const info = await readInfo(run);
+  const verification = await interruptible(async (signal) => {
+    const model = await modelOf(info, path);
+    const words = info.options.reset as string[];
+    const resets = await parseResets(words, model, { input: model.io.input, output: model.io.output });
+    const images = await openImages(data ?? info.data.source, {
+      ...modelInput(model),
+      ...transformOf(info),
+      images: info.data.images,
+      dataSeed: info.sample?.seed ?? 0,
+      ...(labels !== undefined && { labels }),
+      signal,
+    });
+    try {
+      const recorded = { info, journal: join(run, files.journal) };
+      const options = { cells, seed, threads: threads ?? availableParallelism(), signal };
+      return await verifyRun(recorded, model, images, resets, options);
+    } finally {
+      await images.close();
+    }
+  });
+  process.stdout.write(json ? `${JSON.stringify(verification)}\n` : `${textOf(verification, run)}\n`);
+  return verification.isSame;
+}
+
+async function modelOf({ environment, options }: RunInfo, path: string | undefined): Promise<Model> {
+  const recorded = String(environment.model);
+  const { input, output } = options as { input?: string; output?: string };
+  const [, architecture] = /^built-in (.+)$/.exec(recorded) ?? [];
+  const model = architecture
+    ? await buildModel(architecture)
+    : await loadModel(path ?? recorded, { input, output } as object);
+  const weights = (environment.weights as { path: string }[] | undefined)?.map(({ path }) => path) ?? [];
+  return weights.length > 0 ? withWeights(model, weights, { allowPartial: true }) : model;
+}
+
+/** As the run recorded it, so that no default decides. */
+function transformOf({ data: { transform } }: RunInfo) {
+  const { kind, resize, interpolation, mean, std } = transform as Record<string, unknown>;
+  if (kind !== 'pixels') return {};
+  return { mean, std, ...(resize !== null && { resize, interpolation }) } as object;
+}
+
+function textOf({ draws, largest, isSame }: Verification, run: string): string {
+  const rows = Object.entries(largest).map(
+    ([name, value]) => `  ${name.padEnd(24)}${value.toExponential(1)}`,
+  );
+  const other = draws.filter((draw) => !draw.isSame);
+  const flips = draws.reduce((sum, { agreement }) => sum + agreement, 0);
+  return [
+    `${draws.length} draws of ${run} on the reference path; largest difference of a mean:`,
+    ...rows,
+    `  ${'agreement'.padEnd(24)}${flips} of ${draws.reduce((sum, { images }) => sum + images, 0)} images`,
+    isSame
+      ? 'They are the same.'
+      : `${other.length} differ: ${other
+          .slice(0, 5)
+          .map(({ layer, draw }) => `${layer} draw ${draw}`)
+          .join(', ')}`,
+  ].join('\n');
+}
