@@ -17,31 +17,24 @@ const ofLayers = 'a list of layer names or globs';
 
 export const sweepOptions = {
   /** Globs over layer names; default all. */
-  layers: globs()
-    .default([])
-    .meta({
-      description: 'Reset only layers whose names match these globs',
-      group: measured,
-      wanted: ofLayers,
-    }),
-  exclude: globs()
-    .default([])
-    .meta({
-      description: 'Reset no layers whose names match these globs',
-      group: measured,
-      wanted: ofLayers,
-    }),
+  layers: globs().default([]).meta({
+    description: 'Reset only layers whose names match these globs',
+    group: measured,
+    wanted: ofLayers,
+  }),
+  exclude: globs().default([]).meta({
+    description: 'Reset no layers whose names match these globs',
+    group: measured,
+    wanted: ofLayers,
+  }),
   init: z
     .enum(initSchemes)
     .default('auto')
     .meta({ description: 'Initialisation that random resets draw new weights from', group: measured }),
-  norm: z
-    .enum(['keep', 'reset'])
-    .default('keep')
-    .meta({
-      description: 'What happens to the BatchNorm behind a convolution that is reset',
-      group: measured,
-    }),
+  norm: z.enum(['keep', 'reset']).default('keep').meta({
+    description: 'What happens to the BatchNorm behind a convolution that is reset',
+    group: measured,
+  }),
   /** Images that share draws of their own: a new draw for every so many; `all` for the crossed design. Default 8. */
   imagesPerDraw: z
     .union([whole(1), z.literal('all')])
@@ -52,32 +45,24 @@ export const sweepOptions = {
       wanted: 'a whole number from 1, or all',
     }),
   /** Draws for the same images; alone it means the crossed design, as before there was another. Default 1. */
-  trials: whole(1)
-    .optional()
-    .meta({
-      description: 'How many draws see the same images; given alone, each draw sees all images',
-      group: measured,
-    }),
+  trials: whole(1).optional().meta({
+    description: 'How many draws see the same images; given alone, each draw sees all images',
+    group: measured,
+  }),
   /** The published design: 3 draws that see all images. */
-  published: z
-    .boolean()
-    .default(false)
-    .meta({
-      description: 'Use the published design: 3 draws, each of which sees 10,000 images',
-      group: measured,
-    }),
+  published: z.boolean().default(false).meta({
+    description: 'Use the published design: 3 draws, each of which sees 10,000 images',
+    group: measured,
+  }),
   /** Percentage points: a layer stops when its anytime-valid interval is within so much of its criticality. */
   tolerance: z.number().min(0.1).max(50).optional().meta({
     description: 'Stop with a layer once its criticality is known to within so many percentage points',
     group: measured,
   }),
-  simultaneous: z
-    .boolean()
-    .default(false)
-    .meta({
-      description: 'With --tolerance: make the intervals hold for all layers at once',
-      group: measured,
-    }),
+  simultaneous: z.boolean().default(false).meta({
+    description: 'With --tolerance: make the intervals hold for all layers at once',
+    group: measured,
+  }),
   seed: whole(0).default(0).meta({ description: 'Seed of the random weights', group: measured }),
   /** Of the intervals; default 0.95. */
   confidence: z
@@ -87,14 +72,10 @@ export const sweepOptions = {
     .default(0.95)
     .meta({ description: 'Confidence level of the intervals', group: measured }),
   /** Default `fast`; `reference` is the published algorithm, run the slow way. */
-  engine: z
-    .enum(['fast', 'reference'])
-    .default('fast')
-    .meta({
-      description:
-        'fast, or reference: the published algorithm, which computes every cell from the images on',
-      group: computing,
-    }),
+  engine: z.enum(['fast', 'reference']).default('fast').meta({
+    description: 'fast, or reference: the published algorithm, which computes every cell from the images on',
+    group: computing,
+  }),
   /**
    * What the fast engine computes on: `auto` (default), `cpu`, `cuda`, `cuda:N`, or several cards, `cuda:0,1` or
    * `cuda:all`, which take batches in turn.
@@ -105,20 +86,15 @@ export const sweepOptions = {
     group: computing,
   }),
   /** Of products on a card: `fp32` (default, exact), `tf32` or `fp16`; the processor's are fp32. */
-  precision: z
-    .enum(precisions)
-    .default('fp32')
-    .meta({
-      description: 'What a card computes products in: float32 (exact), TF32 or float16',
-      group: computing,
-    }),
+  precision: z.enum(precisions).default('fp32').meta({
+    description: 'What a card computes products in: float32 (exact), TF32 or float16',
+    group: computing,
+  }),
   /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images, and four times that on cards. */
-  batch: whole(1)
-    .optional()
-    .meta({
-      description: 'Images per inference call (default: by their size, 8 at 224 pixels)',
-      group: computing,
-    }),
+  batch: whole(1).optional().meta({
+    description: 'Images per inference call (default: by their size, 8 at 224 pixels)',
+    group: computing,
+  }),
   /** Default: all cores. */
   threads: whole(1)
     .optional()

@@ -30,10 +30,7 @@ t.test('a disk that is full at any byte of a segment ends the caching, not the r
     const { warnings, ...read } = await onFullDisk(cache, bytes, () => readAll(root, { cache }));
     t.strictSame({ ...read, warnings: [] }, plain, place);
     t.equal(warnings.length, 1);
-    t.match(
-      warnings[0],
-      /image cache .* cannot be written \(the disk is full\); critmap goes on without it/,
-    );
+    t.match(warnings[0], /image cache .* cannot be written \(the disk is full\); critmap goes on without it/);
     t.strictSame(leftIn(cache), [], 'what was begun is gone');
     t.strictSame(await readAll(root, { cache }), plain, 'where there is room again');
     t.equal(segments(cache).length, 1);
