@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { imageOptions } from '../images/options.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
-import { initSchemes } from '../resets/initialisers.js';
 import { resetForms } from '../resets/reset.js';
 
 const measured = 'What is measured:';
@@ -23,10 +22,16 @@ export const sweepOptions = {
   exclude: globs()
     .default([])
     .meta({ description: 'No layers that match these globs', group: measured, wanted: ofLayers }),
+  /** Default `auto`; see {@link InitChoice}. */
   init: z
-    .enum(initSchemes)
+    .union([z.string(), z.array(z.string()).readonly()])
     .default('auto')
-    .meta({ description: 'What random resets draw from', group: measured }),
+    .meta({
+      description:
+        "What random resets draw from: a scheme, or 'GLOB=SCHEME[:ARGS]' for some layers; repeatable",
+      group: measured,
+      wanted: 'a scheme or a list of GLOB=SCHEME',
+    }),
   norm: z
     .enum(['keep', 'reset'])
     .default('keep')
