@@ -62,7 +62,10 @@ t.test("fresh models are a random reset's draws, in the order of their numbers",
       t.equal(summary.layers[row]?.init, 'fresh-1.safetensors and 2 more');
       t.equal(summary.layers[row]?.draws, 3, 'each model is one draw');
       for (const [draw, i] of numbers.entries()) {
-        for (const [metric, close] of [['cosine', 1e-6], ['change', 1e-9]] as const) {
+        for (const [metric, close] of [
+          ['cosine', 1e-6],
+          ['change', 1e-9],
+        ] as const) {
           const a = found.matrix(metric).get(row, draw);
           const b = expected.matrix(metric, `donor=${fileOf(i)}`).get(row, 0);
           t.ok(Math.abs(a - b) < close, `${engine}: ${metric} of draw ${draw} of ${layer}: ${a} is ${b}`);
