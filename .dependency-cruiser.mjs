@@ -8,6 +8,7 @@ const floors = [
   ['weights', 'images'],
   ['onnx'],
   ['model'],
+  ['initialisation'],
   ['resets'],
   ['design', 'architectures'],
   ['plan', 'run'],

@@ -19,6 +19,8 @@ export {
   openImages,
   type SkippedImage,
 } from './images/index.js';
+export type { InitChoice } from './initialisation/initials.js';
+export { initSchemes } from './initialisation/scheme.js';
 export { modelInput } from './model/input.js';
 export { loadModel, type ModelOptions, withWeights } from './model/load.js';
 export type { LoadedWeights, Model } from './model/model.js';
@@ -28,7 +30,7 @@ export type { ResetRule } from './native/reset-rule.js';
 export type { Layer } from './onnx/layers.js';
 export { reportHtml } from './report/html.js';
 export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './resets/arrays.js';
-export { type InitScheme, initSchemes } from './resets/initialisers.js';
+export { loadFresh } from './resets/fresh.js';
 export { parseReset, parseResets } from './resets/parse.js';
 export type { Reset } from './resets/reset.js';
 export { type Run, readRun, type TrialMetric } from './run/read-run.js';

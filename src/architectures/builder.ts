@@ -4,9 +4,9 @@
  * same parameters.
  */
 
+import { drawFrom, parseScheme } from '../initialisation/scheme.js';
 import type { ResetRule } from '../native/reset-rule.js';
 import { elementCount } from '../onnx/tensors.js';
-import { drawFrom, type InitScheme, weightDistribution } from '../resets/initialisers.js';
 import { resetKey } from '../resets/reset.js';
 import { type Attributes, GraphWriter } from './graph.js';
 
@@ -31,8 +31,8 @@ export interface NetworkOptions {
    * and ones, which leave a norm without effect) or drawn at random, as different as training makes them.
    */
   vectors?: 'initial' | 'random';
-  /** What all weights are drawn from; default the architecture's own initialisation. */
-  init?: InitScheme;
+  /** What all weights are drawn from, a scheme of `--init`; default the architecture's own initialisation. */
+  init?: string;
 }
 
 export interface ConvOptions {
@@ -41,15 +41,19 @@ export interface ConvOptions {
   pad?: number;
   groups?: number;
   bias?: boolean;
-  init?: InitScheme;
+  init?: string;
 }
+
+/** What weights are drawn from unless the architecture says otherwise: as residual networks and PyTorch do. */
+const CONVOLUTION = 'kaiming-normal:fan-out';
+const LINEAR = 'pytorch';
 
 type Kernel = number | readonly [height: number, width: number];
 
 export class GraphBuilder extends GraphWriter {
   readonly #seed: number;
   readonly #vectors: 'initial' | 'random';
-  readonly #init: InitScheme | undefined;
+  readonly #init: string | undefined;
 
   constructor({
     seed = 0,
@@ -66,7 +70,7 @@ export class GraphBuilder extends GraphWriter {
     const { stride = 1, groups = 1, bias = false, init } = options;
     const sides = typeof kernel === 'number' ? [kernel, kernel] : kernel;
     const shape = [channels, from.channels / groups, ...sides];
-    const inputs = [from.name, this.#weight(module, 'Conv', shape, init)];
+    const inputs = [from.name, this.#weight(module, shape, init ?? CONVOLUTION, groups)];
     if (bias) inputs.push(this.#bias(module, channels));
     const window = windowOf(sides, stride, options.pad);
     return { name: this.node('Conv', module, inputs, { ...window, group: groups }), channels };
@@ -145,21 +149,21 @@ export class GraphBuilder extends GraphWriter {
   }
 
   /** A Linear on the last axis, channels: the weight is stored as PyTorch has it, the bias is added after. */
-  linear(module: string, from: Value, channels: number, init?: InitScheme): Value {
-    const stored = this.#weight(module, 'MatMul', [channels, from.channels], init);
+  linear(module: string, from: Value, channels: number, init?: string): Value {
+    const stored = this.#weight(module, [channels, from.channels], init);
     const weight = this.node('Transpose', module, [stored], { perm: [1, 0] });
     const product = this.node('MatMul', module, [from.name, weight]);
     return { name: this.node('Add', module, [this.#bias(module, channels), product]), channels };
   }
 
   /** A Linear on N x channels. */
-  gemm(module: string, from: Value, channels: number, init?: InitScheme): Value {
+  gemm(module: string, from: Value, channels: number, init?: string): Value {
     const inputs = this.#gemmInputs(module, from, channels, init);
     return { name: this.node('Gemm', module, inputs, { transB: 1 }), channels };
   }
 
   /** The Linear on N x channels that makes the logits. */
-  classifier(module: string, from: Value, classes: number, init?: InitScheme): void {
+  classifier(module: string, from: Value, classes: number, init?: string): void {
     this.logits('Gemm', module, this.#gemmInputs(module, from, classes, init), { transB: 1 });
   }
 
@@ -180,22 +184,18 @@ export class GraphBuilder extends GraphWriter {
     return this.#filled(name, channels, initial, [0.5, 1.5], this.#key(name, ''));
   }
 
-  #gemmInputs(module: string, from: Value, channels: number, init?: InitScheme): string[] {
-    const weight = this.#weight(module, 'Gemm', [channels, from.channels], init);
+  #gemmInputs(module: string, from: Value, channels: number, init?: string): string[] {
+    const weight = this.#weight(module, [channels, from.channels], init);
     return [from.name, weight, this.#bias(module, channels)];
   }
 
   /** @param shape output channels first */
-  #weight(
-    module: string,
-    op: 'Conv' | 'Gemm' | 'MatMul',
-    shape: readonly number[],
-    init?: InitScheme,
-  ): string {
+  #weight(module: string, shape: readonly number[], init: string = LINEAR, groups = 1): string {
     const receptive = elementCount(shape.slice(2));
     const [channels = 1, inputs = 1] = shape;
-    const fans = { fanIn: inputs * receptive, fanOut: channels * receptive };
-    const distribution = weightDistribution(this.#init ?? init ?? 'auto', { op, ...fans });
+    const fans = { fanIn: inputs * receptive, fanOut: channels * receptive, groups };
+    const distribution = parseScheme(this.#init ?? init).draw(fans);
+    if (!distribution) throw new RangeError(`${module}: there are no weights to keep`);
     return this.floats(`${module}.weight`, shape, drawFrom(distribution, this.#key(module, 'weight')));
   }
 

@@ -1,5 +1,7 @@
 /** What `critmap inspect` says of a model. */
 
+import { initialsOf, initWarnings } from '../initialisation/initials.js';
+import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
@@ -19,6 +21,7 @@ export async function inspectModel(choice: ModelChoice & { json: boolean }): Pro
 export function describe(model: Model) {
   const { name, file, io, layers, sha256, weights } = model;
   const { normalization } = modelInput(model);
+  const initials = initialsOf(model, 'auto');
   return {
     name,
     path: file.path,
@@ -37,9 +40,11 @@ export function describe(model: Model) {
     },
     // One number an image is two classes of critmap's making.
     output: { name: file.ends?.single ?? io.output, classes: io.classes },
+    /** Whose initialisation its layers have; null when that is a guess. */
+    family: recognise(model).family ?? null,
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     ...(weights && { weights }),
-    warnings: model.warnings,
+    warnings: [...model.warnings, ...initWarnings(model, 'auto')],
     layers: layers.map((layer) => ({
       name: layer.name,
       op: layer.op,
@@ -51,6 +56,8 @@ export function describe(model: Model) {
       fanIn: layer.fanIn,
       fanOut: layer.fanOut,
       uses: layer.uses,
+      init: initials.get(layer.name)!.words,
+      initGuessed: initials.get(layer.name)!.guessed,
       weight: layer.weight.tensor,
     })),
   };
@@ -65,6 +72,7 @@ function text(model: Model, plan: PlanSummary): string {
     layer.op,
     layer.shape.join('x'),
     layer.parameters.toLocaleString('en'),
+    `${layer.init}${layer.initGuessed ? ' ?' : ''}`,
     [
       layer.bias && 'bias',
       layer.norm && 'BatchNorm',
@@ -74,8 +82,8 @@ function text(model: Model, plan: PlanSummary): string {
       .filter(Boolean)
       .join(', '),
   ]);
-  const table = [['layer', 'op', 'shape', 'parameters', ''], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  const table = [['layer', 'op', 'shape', 'parameters', 'init', ''], ...rows];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
   const lines = table.map((row) =>
     row
       .map((cell, column) =>
@@ -91,6 +99,7 @@ function text(model: Model, plan: PlanSummary): string {
       (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
     `output  ${output.name}: ${output.classes ?? 'any number of'} classes${model.file.ends?.single === undefined ? '' : ', of one number'}`,
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
+    `starts  ${about.family ? `as ${about.family}` : 'as none of the families that are known: init is a guess where it has a ?'}`,
     '',
     ...lines,
     '',

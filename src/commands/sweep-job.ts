@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { openImages, parseCacheSize } from '../images/index.js';
 import type { imageOptions } from '../images/options.js';
+import { checkInit, initialsOf } from '../initialisation/initials.js';
 import { modelInput } from '../model/input.js';
 import { computingOn } from '../native/cards.js';
 import type { OptionValues } from '../options.js';
 import { baselineLine, layerTable } from '../report/table.js';
+import { loadFresh } from '../resets/fresh.js';
 import { parseResets } from '../resets/parse.js';
 import { files } from '../run/run.js';
 import type { SweepValues } from '../sweep/options.js';
@@ -23,6 +25,8 @@ export interface SweepJob extends ModelChoice {
   sweepChoices: SweepValues;
   /** Words of `--reset`. */
   resets?: readonly string[] | undefined;
+  /** Of `--init-from`: files and globs. */
+  initFrom?: readonly string[] | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -32,6 +36,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
   const { out } = job;
   // Before anything is read.
   computingOn(job.sweepChoices);
+  checkInit(job.sweepChoices.init ?? 'auto');
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>
@@ -52,7 +57,10 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
   const { cache = 'auto', cacheSize, ...choices } = job.imageChoices;
   const cacheBytes = cacheSize === undefined ? undefined : parseCacheSize(cacheSize);
   const model = await openModel(job);
+  // Patterns that fit no layer are met before images are decoded.
+  initialsOf(model, job.sweepChoices.init ?? 'auto');
   const resets = await parseResets(job.resets ?? ['random'], model, job);
+  const initFrom = job.initFrom && (await loadFresh(job.initFrom, model, job));
   const images = await openImages(job.data, {
     ...modelInput(model, choices.crop),
     ...given({ ...choices, cacheBytes }),
@@ -66,6 +74,7 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
       out: job.out,
       resets,
       ...job.sweepChoices,
+      ...(initFrom && { initFrom }),
       signal,
       onProgress: (progress) => line.update(progress),
       onWarning: (message) => line.note(`warning: ${message}`),

@@ -32,6 +32,14 @@ const resetOptions = {
     group: 'What is measured:',
     describe: resetOption.meta()?.description,
   },
+  'init-from': {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    requiresArg: true,
+    group: 'What is measured:',
+    describe: "Fresh models ('fresh-*.safetensors') whose weights are the draws of a random reset",
+  },
 } as const satisfies Record<string, Options>;
 
 const resultOptions = {
@@ -106,6 +114,7 @@ export function sweepJobOf(argv: Record<string, unknown>): SweepJob {
     imageChoices: { ...givenOf(imageOptions, argv), images: sampleOf(argv) },
     sweepChoices: givenOf(sweepOptions, argv),
     resets: own.reset,
+    initFrom: own['init-from'],
   };
 }
 

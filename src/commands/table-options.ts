@@ -10,6 +10,11 @@ export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${le
 /** yargs gives an array when an option is repeated; the last one counts. */
 const last = (value: unknown) => (Array.isArray(value) ? value.at(-1) : value);
 
+/** One text or several, which are not separated by commas: these belong to them. */
+const isRepeated = (type: z.ZodType) =>
+  type instanceof z.ZodUnion &&
+  type.options.some((option) => bare(option as z.ZodType) instanceof z.ZodArray);
+
 /** A text as the schema's type wants it; what cannot be read so is left for the schema to refuse. */
 function read(type: z.ZodType, given: unknown): unknown {
   const text = last(given);
@@ -19,6 +24,7 @@ function read(type: z.ZodType, given: unknown): unknown {
     if (!(type.element instanceof z.ZodNumber)) return items.filter((item) => item !== '');
     return items.map((item) => read(type.element as z.ZodType, item));
   }
+  if (isRepeated(type)) return Array.isArray(given) ? given.map(String) : String(given);
   if (type instanceof z.ZodUnion) return Number.isNaN(Number(text)) ? text : Number(text);
   if (!(type instanceof z.ZodNumber)) return text;
   return text === '' ? Number.NaN : Number(text);

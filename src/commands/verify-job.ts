@@ -30,6 +30,7 @@ export async function verify({
   threads,
   model: path,
   data,
+  labels,
   json,
 }: VerifyJob): Promise<boolean> {
   const info = await readInfo(run);

@@ -1,7 +1,6 @@
 /** What a sweep will do: which layers, and the list of cells. Pure. */
-import picomatch from 'picomatch';
 import { CritmapError } from '../errors.js';
-import { nearestNames } from '../model/nearest-names.js';
+import { matcher, matchesNothing } from '../model/layer-globs.js';
 import type { Layer } from '../onnx/layers.js';
 import { isRandom, type Reset } from '../resets/reset.js';
 
@@ -71,26 +70,6 @@ export function planCells(layers: readonly Layer[], resets: readonly Reset[], tr
     }
   }
   return cells;
-}
-
-/** A picomatch `*` stops at slashes, which mean nothing in a layer's name. */
-const flat = (text: string) => text.replaceAll('/', '\u2215');
-
-function matcher(pattern: string): (name: string) => boolean {
-  const isMatch = picomatch(flat(pattern), { dot: true, nonegate: true });
-  // A name may itself hold glob characters (`conv[0]`): the literal name always matches.
-  return (name) => name === pattern || isMatch(flat(name));
-}
-
-function matchesNothing(option: string, pattern: string, layers: readonly Layer[]): CritmapError {
-  const nearest = nearestNames(
-    pattern,
-    layers.map(({ name }) => name),
-  );
-  return new CritmapError(
-    'ERR_OPTION',
-    `${option} ${pattern} matches none of the ${layers.length} layers; the nearest are ${nearest.join(', ')}`,
-  );
 }
 
 /** A planned cell with the proof that its reset changes the weights. */

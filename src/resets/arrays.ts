@@ -1,15 +1,20 @@
 /** The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks. */
 import type { NdArray } from 'ndarray';
+import { type Distribution, drawFrom, type Fans, parseScheme } from '../initialisation/scheme.js';
 import { type Comparison, native } from '../native/addon.js';
 import type { ResetRule } from '../native/reset-rule.js';
-import { drawFrom, type InitScheme, initSchemes, weightDistribution } from './initialisers.js';
 import { resetKey } from './reset.js';
 
 export interface ResetWeightsOptions {
   /** PyTorch's shape, output channels first: `[out, in / groups, kh, kw]` or `[out, in]`. */
   shape: readonly number[];
-  /** A scheme of torch.nn.init or timm; default `kaiming-normal`. Not `match`, which needs trained weights. */
-  init?: Exclude<InitScheme, 'match' | 'auto'>;
+  /**
+   * A scheme as `--init` takes it, `trunc-normal:0.02`; default `kaiming-normal`. Not `match` or `auto`, which need a
+   * trained model, or `keep`.
+   */
+  init?: string;
+  /** Of a grouped convolution; default 1. */
+  groups?: number;
   /** Instead of a scheme: what to do to every element. A `key` in it is used as it is. */
   rule?: ResetRule;
   /** Which draw; the same four give the same values everywhere. Defaults 0, `''`, `'weight'`, 0. */
@@ -20,8 +25,6 @@ export interface ResetWeightsOptions {
   /** One factor per output channel. */
   factor?: Float32Array;
 }
-
-const resettable: readonly string[] = initSchemes.filter((init) => init !== 'match' && init !== 'auto');
 
 /** Off the main thread from here: a copy costs less than a blocked event loop. */
 const LARGE = 1 << 18;
@@ -40,7 +43,8 @@ export async function resetWeights(
   weights: Float32Array,
   options: ResetWeightsOptions,
 ): Promise<Float32Array> {
-  const { shape, init = 'kaiming-normal', seed = 0, layer = '', parameter = 'weight', trial = 0 } = options;
+  const { shape, init = 'kaiming-normal', groups = 1 } = options;
+  const { seed = 0, layer = '', parameter = 'weight', trial = 0 } = options;
   const size = shape.reduce((product, d) => product * d, 1);
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
     throw new RangeError(`shape must be whole numbers, got [${shape.join(', ')}]`);
@@ -48,26 +52,18 @@ export async function resetWeights(
   if (weights.length !== size) {
     throw new RangeError(`shape [${shape.join(', ')}] has ${size} elements, weights has ${weights.length}`);
   }
-  if (init === undefined || !resettable.includes(init)) {
-    throw new RangeError(`init must be one of ${resettable.join(', ')}, got ${init}`);
-  }
   for (const [name, value] of Object.entries({ seed, trial })) {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new RangeError(`${name} must be a whole number from 0, got ${value}`);
     }
   }
+  if (!Number.isSafeInteger(groups) || groups < 1) {
+    throw new RangeError(`groups must be a whole number from 1, got ${groups}`);
+  }
   const channels = shape[0] ?? 1;
   const receptive = shape.slice(2).reduce((product, d) => product * d, 1);
-  const rule =
-    options.rule ??
-    drawFrom(
-      weightDistribution(init, {
-        op: shape.length > 2 ? 'Conv' : 'Gemm',
-        fanIn: (shape[1] ?? 1) * receptive,
-        fanOut: channels * receptive,
-      }),
-      resetKey(seed, layer, parameter, trial),
-    );
+  const fans = { fanIn: (shape[1] ?? 1) * receptive, fanOut: channels * receptive, groups };
+  const rule = options.rule ?? drawFrom(distributionOf(init, fans), resetKey(seed, layer, parameter, trial));
   const how = {
     layout: { channels, inner: channels > 0 ? size / channels : 1 },
     ...(options.factor && { factor: options.factor }),
@@ -75,6 +71,13 @@ export async function resetWeights(
   if (size >= LARGE) await native().resetAsync(weights, rule, how);
   else native().reset(weights, rule, how);
   return weights;
+}
+
+function distributionOf(init: string, fans: Fans): Distribution {
+  const scheme = init === 'auto' ? undefined : parseScheme(init);
+  const distribution = scheme?.matched ? undefined : scheme?.draw(fans);
+  if (!distribution) throw new RangeError(`init must be a scheme that needs no trained model, got ${init}`);
+  return distribution;
 }
 
 /** An N x classes block of logits. */

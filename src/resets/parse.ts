@@ -81,7 +81,7 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
 }
 
 /** A donor from its file; one from a checkpoint lacks the layers that the checkpoint has not. */
-async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
+export async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
   if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
   if (!model) {
     throw new CritmapError(

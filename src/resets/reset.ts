@@ -4,18 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { CritmapError, messageOf } from '../errors.js';
+import { type InitChoice, type Initial, initialsOf } from '../initialisation/initials.js';
+import { drawFrom } from '../initialisation/scheme.js';
+import { matchFactor } from '../initialisation/spread.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import type { ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
 import { transpose } from '../onnx/tensors.js';
-import {
-  biasDistribution,
-  drawFrom,
-  type InitScheme,
-  matchFactor,
-  weightDistribution,
-} from './initialisers.js';
 
 /** What `--reset` takes. */
 export const resetForms =
@@ -30,7 +26,10 @@ export type Reset =
 
 export interface ResetContext {
   seed: number;
-  init: InitScheme;
+  /** What random weights are drawn from. */
+  init: InitChoice;
+  /** Fresh models whose weights are the draws instead, in turn. */
+  initFrom?: readonly Model[] | undefined;
   /** `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). */
   norm: 'keep' | 'reset';
 }
@@ -90,9 +89,21 @@ export function parameterResets(
   for (const [role, parameter] of parametersOf(layer)) {
     const values = model.values(parameter.tensor);
     const key = resetKey(context.seed, layer.name, role, trial);
-    const rule = ruleFor(reset, layer, role, values, key, context, parameter);
+    const rule = ruleFor(
+      model,
+      drawnFrom(reset, trial, context),
+      layer,
+      role,
+      values,
+      key,
+      context,
+      parameter,
+    );
     if (!rule) continue;
-    const matched = reset.kind === 'random' && context.init === 'match';
+    const matched =
+      reset.kind === 'random' &&
+      !context.initFrom?.length &&
+      initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
     resets.push({ role, parameter, rule, ...(matched && { factor: factor() }) });
   }
@@ -221,7 +232,20 @@ export function parametersOf(layer: Layer): [role: 'weight' | 'bias', parameter:
     : [['weight', layer.weight]];
 }
 
+function initialOf(model: Model, layer: Layer, role: 'weight' | 'bias', { init }: ResetContext): Initial {
+  const found = initialsOf(model, init).get(layer.name);
+  if (!found) throw new RangeError(`${model.file.path} has no layer ${layer.name}`);
+  return found[role];
+}
+
+/** A random reset whose draws are fresh models puts the draw's own model in the layer's place. */
+function drawnFrom(reset: Reset, trial: number, { initFrom = [] }: ResetContext): Reset {
+  const donor = reset.kind === 'random' ? initFrom[trial % initFrom.length] : undefined;
+  return donor ? { kind: 'interpolate', label: reset.label, alpha: 0, donor } : reset;
+}
+
 function ruleFor(
+  model: Model,
   reset: Reset,
   layer: Layer,
   role: 'weight' | 'bias',
@@ -232,9 +256,8 @@ function ruleFor(
 ): ResetRule | undefined {
   switch (reset.kind) {
     case 'random': {
-      const distribution =
-        role === 'weight' ? weightDistribution(context.init, layer) : biasDistribution(context.init, layer);
-      return distribution && drawFrom(distribution, key);
+      const { distribution } = initialOf(model, layer, role, context);
+      return distribution ? drawFrom(distribution, key) : undefined;
     }
     case 'zero':
       return { kind: 'constant', value: 0 };

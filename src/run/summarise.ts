@@ -26,6 +26,8 @@ export interface SummaryInput {
   confidence: number;
   /** Names of all layers of the model, in graph order. */
   allLayers: readonly string[];
+  /** What random resets of a layer draw from, in words. */
+  initOf?: ((layer: string) => string | null) | undefined;
   /** Of a sweep that stops when it knows enough: what it knows of a target. */
   knownOf?: ((target: Target) => Known | undefined) | undefined;
 }
@@ -97,7 +99,7 @@ function layerSummary(
   target: Target<ProvenCell>,
   draws: readonly DrawSums[],
   known: Known | undefined,
-  { finished, design, confidence, allLayers, identity }: SummaryInput,
+  { finished, design, confidence, allLayers, identity, initOf }: SummaryInput,
   baselineTop1: number | null,
 ): LayerSummary {
   const { layer, reset } = target;
@@ -120,6 +122,7 @@ function layerSummary(
     parameters: layer.parameters,
     depth: allLayers.length > 1 ? allLayers.indexOf(layer.name) / (allLayers.length - 1) : 0,
     reset: reset.label,
+    init: reset.kind === 'random' ? (initOf?.(layer.name) ?? null) : null,
     images: passes / perSlice,
     draws: draws.length,
     passes,

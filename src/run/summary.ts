@@ -45,6 +45,8 @@ const layerSummary = z.object({
   /** Position in graph order, 0 for the first layer, 1 for the last. */
   depth: number,
   reset: z.string(),
+  /** What a random reset drew from, `trunc-normal(0.02) bias 0`; null of other resets. */
+  init: z.string().nullable().default(null),
   /** Images, draws, and images under a draw that the numbers are from. */
   images: number,
   draws: number,

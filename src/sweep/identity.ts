@@ -28,6 +28,7 @@ export async function identityOf(
       // A label names a donor's file; the file may have changed since.
       donors: resets.flatMap((reset) => (reset.kind === 'interpolate' ? [reset.donor.sha256] : [])),
       init,
+      ...(settings.initFrom && { initFrom: settings.initFrom.map(({ sha256 }) => sha256) }),
       norm,
       imagesPerDraw: design.imagesPerDraw,
       trials: design.trials,

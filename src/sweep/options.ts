@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { imageOptions } from '../images/options.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
-import { initSchemes } from '../resets/initialisers.js';
 import { resetForms } from '../resets/reset.js';
 
 const measured = 'What is measured:';
@@ -27,10 +26,16 @@ export const sweepOptions = {
     group: measured,
     wanted: ofLayers,
   }),
+  /** Default `auto`; see {@link InitChoice}. */
   init: z
-    .enum(initSchemes)
+    .union([z.string(), z.array(z.string()).readonly()])
     .default('auto')
-    .meta({ description: 'Initialisation that random resets draw new weights from', group: measured }),
+    .meta({
+      description:
+        "What random resets draw from: a scheme, or 'GLOB=SCHEME[:ARGS]' for some layers; repeatable",
+      group: measured,
+      wanted: 'a scheme or a list of GLOB=SCHEME',
+    }),
   norm: z.enum(['keep', 'reset']).default('keep').meta({
     description: 'What happens to the BatchNorm behind a convolution that is reset',
     group: measured,

@@ -5,6 +5,7 @@
 import { type ProvenCell, targetsOf } from '../design/cells.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { drawnWords } from '../resets/drawn.js';
 import { drawsCsv } from '../run/draws-csv.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { imagesCsv } from '../run/images-csv.js';
@@ -120,6 +121,7 @@ export class SweepRecord {
       design,
       confidence,
       allLayers: model.layers.map(({ name }) => name),
+      initOf: drawnWords(model, settings),
       knownOf: this.stopping ? (target) => this.stopping?.known(target) : undefined,
     });
   }

@@ -3,10 +3,12 @@ import { availableParallelism } from 'node:os';
 import { isCrossed, type SliceDesign } from '../design/slices.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
+import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues } from '../options.js';
 import type { Reset } from '../resets/reset.js';
 import { chunkSize } from './chunks-ahead.js';
+import { checkDrawn, freshDesign } from './drawn.js';
 import { type SweepValues, sweepOptions } from './options.js';
 import type { Progress } from './progress.js';
 
@@ -15,6 +17,8 @@ export interface SweepOptions extends SweepValues {
   out?: string;
   /** Default: `random`. See {@link parseReset}. */
   resets?: readonly Reset[];
+  /** Fresh models that are the draws of random resets, one each; {@link loadFresh} loads them. */
+  initFrom?: readonly Model[];
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   onWarning?: (message: string) => void;
@@ -38,7 +42,8 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   }
   const resets = options.resets ?? [{ kind: 'random', label: 'random' } as const];
   refuseResets(resets);
-  const design = designOf(choices);
+  checkDrawn(options, resets);
+  const design = designOf(freshDesign(choices, options.initFrom));
   const slice = isCrossed(design) ? Number.POSITIVE_INFINITY : Number(design.imagesPerDraw);
   const whole = chunkSize(images, engine);
   // Slices lie in one chunk where they fit, and batches in one slice: a batch has one draw.
@@ -49,6 +54,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     ...choices,
     design,
     resets,
+    initFrom: options.initFrom,
     // A batch is computed whole: beyond a chunk there is nothing to fill it with.
     batch: cards ? batch : Math.min(batch, chunk),
     threads: choices.threads ?? availableParallelism(),
@@ -93,7 +99,7 @@ export function designOf({ imagesPerDraw, trials, published, tolerance }: SweepV
 
 const known: readonly string[] = [
   ...Object.keys(sweepOptions),
-  ...(['out', 'resets', 'signal', 'onProgress', 'onWarning'] satisfies (keyof SweepOptions)[]),
+  ...(['out', 'resets', 'initFrom', 'signal', 'onProgress', 'onWarning'] satisfies (keyof SweepOptions)[]),
 ];
 
 /** What TypeScript would have refused, for callers without it: a mistyped option must not be ignored. */

@@ -10,6 +10,7 @@ import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { drawnWarnings } from '../resets/drawn.js';
 import type { Reset } from '../resets/reset.js';
 import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
@@ -56,7 +57,13 @@ export async function sweep(
   const subject = { model, images: isCrossed(settings.design) ? images : shuffled(images), settings, cells };
   const record = await SweepRecord.open(subject, options);
   try {
-    record.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);
+    const random = settings.resets.some(({ kind }) => kind === 'random');
+    record.tell([
+      ...model.warnings,
+      ...(random ? drawnWarnings(model, settings) : []),
+      ...donorWarnings(settings.resets),
+      ...images.warnings,
+    ]);
     refuseOtherChunks(subject, record);
     await record.begin();
     await compute(subject, record, options);

@@ -24,7 +24,7 @@ t.test('inspect --arch shows layers, normalisation and plan, and warns of random
   t.equal(code, 0, stderr);
   t.match(stdout, /^resnet18 /);
   t.match(stdout, /^input +images: any x 3 x 32 x 32, mean 0\.485,/m);
-  t.match(stdout, /^layer4\.1\.conv2 +Conv +512x512x3x3 +2,359,296 +BatchNorm$/m);
+  t.match(stdout, /^layer4\.1\.conv2 +Conv +512x512x3x3 +2,359,296 +kaiming-normal\(fan-out\) +BatchNorm$/m);
   t.match(stdout, /cuts of the runtime's optimised graph/);
   t.match(stdout, /warning: .*weights are random/);
 });

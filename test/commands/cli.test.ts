@@ -41,7 +41,7 @@ t.test('inspect --json lists the layers with PyTorch names and shapes', async (t
 t.test('inspect, devices, --help and --version read well', async (t) => {
   const { stdout } = await critmap('inspect', model);
   t.match(stdout, /^input +images: any x 1 x 28 x 28/m);
-  t.match(stdout, /^layer1\.0\.conv1 +Conv +12x12x3x3 +1,296 +BatchNorm$/m);
+  t.match(stdout, /^layer1\.0\.conv1 +Conv +12x12x3x3 +1,296 +kaiming-normal\(fan-out\) +BatchNorm$/m);
   t.match(stdout, /^plan +batch \d+ .*\n +memory\), \d+ threads/m);
   t.match(stdout, /MACs an image; every layer reset once takes .*, not .*: 1\.\d+ x/);
   const devices = JSON.parse((await critmap('devices', '--json')).stdout);

@@ -170,6 +170,7 @@ function exampleLayer(
     parameters: shape.reduce((product, extent) => product * extent, 1),
     depth,
     reset: 'random',
+    init: 'kaiming-normal(fan-out)',
     trials,
     images,
     invalid: 0,

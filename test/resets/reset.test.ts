@@ -1,8 +1,8 @@
 import t from 'tap';
+import { matchFactor } from '../../src/initialisation/spread.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import type { Layer } from '../../src/onnx/layers.js';
-import { matchFactor } from '../../src/resets/initialisers.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { type Reset, type ResetContext, resetLayer } from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';

@@ -1,0 +1,60 @@
+/**
+ * `--init-from`: the files of several freshly built models, which are the draws of a random reset in place of critmap's
+ * own. Draw t takes file t mod n.
+ */
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import picomatch from 'picomatch';
+import { CritmapError, messageOf } from '../errors.js';
+import type { Model } from '../model/model.js';
+import type { EndChoice } from '../onnx/passes/ends.js';
+import { loadDonor } from './parse.js';
+
+const refuse = (what: string, why: string, cause?: unknown) =>
+  new CritmapError('ERR_OPTION', `--init-from ${what}: ${why}`, { cause });
+
+/** As people number files: 2 before 10. */
+const { compare } = new Intl.Collator('en', { numeric: true });
+
+/**
+ * Loads the files that names and globs mean, each glob's in the order of their numbers. Memory holds them all.
+ *
+ * @param sources checkpoints of the model, or ONNX files of its architecture; `*` and `?` stand in file names
+ * @throws CritmapError ERR_OPTION when a glob matches no file or two files are the same, ERR_WEIGHTS and ERR_MODEL as
+ *   donors do
+ */
+export async function loadFresh(
+  sources: readonly string[],
+  model: Model,
+  { input, output }: EndChoice = {},
+): Promise<Model[]> {
+  const paths = (await Promise.all(sources.map(filesOf))).flat();
+  const models: Model[] = [];
+  const places = new Map<string, string>();
+  for (const path of paths) {
+    const fresh = await loadDonor(path, model, { input, output });
+    const twin = places.get(fresh.sha256);
+    if (twin !== undefined) {
+      const why =
+        resolve(twin) === resolve(path)
+          ? 'it is named twice'
+          : `it is ${twin} once more; build each with a seed of its own`;
+      throw refuse(path, why);
+    }
+    places.set(fresh.sha256, path);
+    models.push(fresh);
+  }
+  return models;
+}
+
+async function filesOf(source: string): Promise<string[]> {
+  if (!/[*?]/.test(basename(source))) return [source];
+  const folder = dirname(source);
+  const names = await readdir(folder).catch((thrown: unknown) => {
+    throw refuse(source, messageOf(thrown), thrown);
+  });
+  const matches = picomatch(basename(source));
+  const found = names.filter((name) => matches(name)).sort(compare);
+  if (found.length === 0) throw refuse(source, `matches no file; look into ${folder}`);
+  return found.map((name) => join(folder, name));
+}
