@@ -142,7 +142,13 @@ function designIn({ options }: RunInfo): SliceDesign {
   );
 }
 
-function contextIn({ options: { seed, init, norm } }: RunInfo): ResetContext {
+function contextIn({ options: { seed, init, norm, initFrom } }: RunInfo): ResetContext {
+  if (initFrom !== undefined) {
+    throw new CritmapError(
+      'ERR_RUN',
+      "the run's draws are those of other models' files (--init-from), which it does not keep",
+    );
+  }
   return { seed, init, norm } as ResetContext;
 }
 
