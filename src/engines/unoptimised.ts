@@ -61,7 +61,7 @@ async function unoptimised(
   { count, classes, threads }: { count: number; classes: number; threads: number },
   signal?: AbortSignal,
 ): Promise<Float32Array> {
-  const { proto, graph, apart = false } = file;
+  const { proto, graph } = file;
   const batch = io.batch ?? 1;
   const flow = dataflowOf(graph, io.input, io.output);
   const shapes = {
@@ -73,7 +73,8 @@ async function unoptimised(
     inputs: [io.input],
     outputs: [io.output],
   };
-  const { bytes, shared } = extract({ proto, graph, apart }, flow, part, (name) =>
+  // Weights that lie beside the graph are copied a few at a time, and not twice.
+  const { bytes, shared } = extract({ proto, graph, apart: true }, flow, part, (name) =>
     name === io.input ? shapes.images : shapes.logits,
   );
   const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: Math.min(threads, count) });
