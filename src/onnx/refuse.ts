@@ -36,7 +36,7 @@ export function refuseUnsupported(path: string, { graph, functions, opsetImport 
   }
 }
 
-const isLayer = /^(Conv|ConvTranspose|Gemm|MatMul)$/;
+const isLayer = /^(Conv|ConvTranspose|Gemm|MatMul|Einsum)$/;
 
 function nodesOf(graph: Graph | undefined): Node[] {
   return graph?.node.flatMap(withInner) ?? [];

@@ -3,6 +3,7 @@
  * weight standardisation, an output that is not logits. Each one line, with what to do.
  */
 
+import { some } from '../errors.js';
 import type { OnnxFile } from './file.js';
 import { type GraphIndex, originOf } from './graph.js';
 import type { ModelIo } from './io.js';
@@ -21,16 +22,22 @@ export interface Doubtful {
 }
 
 export function doubtsOf(model: Doubtful): string[] {
+  const { ends } = model;
   const found = [
     leftOut(model),
     foldedNorms(model),
     foldedStandardisation(model),
-    squashed(model),
-    ...model.ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
+    compared(model),
+    ends.batchFixedBy &&
+      `its node ${ends.batchFixedBy.node} takes ${ends.batchFixedBy.batch === 1 ? 'one image' : `${ends.batchFixedBy.batch} images`} at a time whatever its input says, and so does the sweep; export it with an open batch to be faster`,
+    ends.pixels && `its input takes pixels from 0 to 255, which it gets as they are`,
+    ...ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
     model.file.converted?.length &&
       `its numbers are ${model.file.converted.join(' and ')}; critmap computes with the same weights in float32`,
-    model.ends.single !== undefined &&
-      `its output ${model.ends.single} is one number, taken for the logit of the second of two classes, or its sigmoid`,
+    ends.single !== undefined &&
+      `its output ${ends.chosen} is one number, taken for the logit of the second of two classes, or its sigmoid`,
+    ends.others.length > 0 &&
+      `${some([ends.chosen, ...ends.others])} could each be its logits; ${ends.chosen} is compared, to which most layers lead (--output names another)`,
     model.io.classes === 1 && 'it has one class, so no prediction can change',
   ];
   return found.filter((text) => typeof text === 'string').map((text) => `${model.file.path}: ${text}`);
@@ -150,14 +157,17 @@ function hasZeroMeans(values: Float32Array, channels: number): boolean {
   return measured > 2;
 }
 
-function squashed({ index, io }: Doubtful): string | false {
-  const last = giver(index, io.output);
-  const advice = `Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it`;
-  if (last?.opType === 'Softmax') {
-    return `its output ${io.output} is a softmax, not logits; the comparison takes the softmax of it once more. ${advice}`;
+/** What is compared, where that is not the file's output as it is. */
+function compared({ index, io, ends }: Doubtful): string | false {
+  if (ends.softmaxOf !== undefined) {
+    return `its output ${ends.chosen} is a softmax; what that is of, ${ends.softmaxOf}, is compared`;
   }
+  if (ends.logOf !== undefined) {
+    return `its output ${ends.chosen} is probabilities, each row's sum is 1; their logarithm is compared, whose softmax they are`;
+  }
+  const last = giver(index, io.output);
   return (
     last?.opType === 'Sigmoid' &&
-    `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. ${advice}, and see whether that is meant`
+    `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it, and see whether that is meant`
   );
 }

@@ -139,6 +139,9 @@ function ownerOf(node: Node, makers: ReadonlyMap<string, Node>): string {
     const conv = makers.get(node.input[0] ?? '');
     return conv?.opType === 'Conv' ? `norm of ${conv.input[1]}` : `norm ${node.output[0]}`;
   }
-  const product = node.input.map((name) => makers.get(name)).find((maker) => maker?.opType === 'MatMul');
-  return product ? `weight ${product.input[1]}` : `node ${node.output[0]}`;
+  const product = node.input
+    .map((name) => makers.get(name))
+    .find((maker) => maker && /^(MatMul|Einsum)$/.test(maker.opType));
+  if (!product) return `node ${node.output[0]}`;
+  return `weight ${product.opType === 'MatMul' ? product.input[1] : product.input}`;
 }
