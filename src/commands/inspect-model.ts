@@ -44,6 +44,7 @@ export function describe(model: Model) {
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     ...(weights && { weights }),
     warnings: model.warnings,
+    leftOut: model.leftOut,
     layers: layers.map((layer) => ({
       name: layer.name,
       op: layer.op,

@@ -15,7 +15,8 @@ import {
   onlyConsumer,
   originOf,
 } from './graph.js';
-import { moduleName } from './names.js';
+import { madeUp, moduleName } from './names.js';
+import { whyNoLayer } from './not-layers.js';
 import type { Node } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';
 
@@ -65,7 +66,7 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   const taken = new Set<string>();
   for (const node of file.graph.node) {
     const found = weightOf(index, node, file.computed);
-    if (!found) continue;
+    if (!found || whyNoLayer(index, node, found.origin.proto)) continue;
     const known = byWeight.get(found.origin.tensor);
     if (known) {
       known.uses += 1;
@@ -135,7 +136,7 @@ function weightOf(index: GraphIndex, node: Node, computed: OnnxFile['computed'])
     case 'MatMul': {
       const right = at(1);
       const left = at(0);
-      if (right && left) return undefined;
+      if (right && left) return isLinear(index, node, right) ? matrix(right, !right.transposed) : undefined;
       if (right && rank(right) === 2) return matrix(right, !right.transposed);
       // W x: rows are output channels already.
       if (left && rank(left) === 2) return matrix(left, left.transposed);
@@ -148,7 +149,10 @@ function weightOf(index: GraphIndex, node: Node, computed: OnnxFile['computed'])
       if (!origin || operands[1 - slot] || node.input.length !== 2) return undefined;
       const equation = attributeText(node, 'equation');
       const fans = einsumWeight(equation, slot, dimensions(origin.proto), origin.transposed);
-      return fans && { origin, fans, shape: fans.shape, layout: fans.layout };
+      if (!fans) return undefined;
+      // Queries by rows of a position table, computed by the export, look like groups.
+      if (fans.layout.channels !== fans.fanOut && madeUp.test(origin.tensor)) return undefined;
+      return { origin, fans, shape: fans.shape, layout: fans.layout };
     }
     default:
       return undefined;
@@ -159,6 +163,14 @@ const rows = (shape: readonly number[]): Layout => ({
   channels: shape[0] ?? 1,
   inner: elementCount(shape.slice(1)),
 });
+
+/** Of two stored tensors, the right one is a weight where it is called one, or has a bias, as a Linear has. */
+function isLinear(index: GraphIndex, node: Node, { tensor, proto, transposed }: Origin): boolean {
+  const [inputs, outputs] = dimensions(proto);
+  if (proto.dims.length !== 2) return false;
+  const channels = (transposed ? inputs : outputs) ?? 0;
+  return /[./](weight|kernel)$/.test(tensor) || biasOf(index, node, channels, 0) !== null;
+}
 
 /** @param transposed the stored matrix is [in, out] */
 function matrix(origin: Origin, transposed: boolean): Weight {
