@@ -1,9 +1,10 @@
-/** Both engines on a model built by hand: the original, a random and a zero reset of every layer. */
+/** Both engines on a model built by hand: the original, and resets of every layer. */
 import type { Test } from 'tap';
 import { planCells } from '../../src/design/cells.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
 import type { Model } from '../../src/model/model.js';
+import { parseReset } from '../../src/resets/parse.js';
 
 /** In size; numbers here are about 1, and sums of some ten terms. */
 const CLOSE = 1e-5;
@@ -22,11 +23,10 @@ export async function enginesAgree(
   model: Model,
   images: Float32Array,
   logits?: readonly number[],
+  words = ['random', 'zero'],
 ): Promise<void> {
   const chunk = { index: 0, count: 3, images, height: 8, width: 8, labels: undefined };
-  const resets = ['random', 'zero'].map(
-    (kind) => ({ kind, label: kind }) as { kind: 'random'; label: string },
-  );
+  const resets = await Promise.all(words.map(parseReset));
   const cells = planCells(model.layers, resets, 1);
   const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
   const results: number[][] = [];
@@ -49,6 +49,6 @@ export async function enginesAgree(
     await engine.close();
     results.push(found);
   }
-  t.equal(results[0]!.length, 6 * cells.length);
+  t.equal(results[0]!.length, 2 * 3 * cells.length);
   close(t, results[1]!, results[0]!, 'the fast engine gives what the reference engine gives');
 }
