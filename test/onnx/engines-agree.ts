@@ -38,7 +38,8 @@ export async function enginesAgree(
     const found: number[] = [];
     await engine.evaluate(chunk, cells, {
       original: () => {},
-      cell: (cell, { l1, cosine }) => {
+      cell: (cell, rows) => {
+        const [l1, cosine] = [rows.column('l1'), rows.column('cosine')];
         t.ok(
           Math.max(...l1) > 100 * CLOSE,
           `${engine.name}: ${cell.reset.label} of ${cell.layer.name} is seen`,

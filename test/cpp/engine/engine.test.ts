@@ -145,7 +145,8 @@ t.test('the original logits are the product itself, also of a short batch', asyn
     for (let i = 0; i < CLASSES; i++) sum += images[image * CLASSES + i]! * weight[i * CLASSES + c]!;
     t.ok(Math.abs(logit - sum) < 1e-5, `${logit} is ${sum}`);
   }
-  const rows = await engine.execute(images, 3, undefined, Uint8Array.of(1, 0));
+  const keys = BigUint64Array.of(1n, 2n);
+  const rows = await engine.execute(images, 3, undefined, Uint8Array.of(1, 0), keys);
   t.equal(rows.length, 3 * 3 * COLUMNS, 'and the next batch gives rows again');
 });
 
