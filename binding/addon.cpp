@@ -106,6 +106,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<engine_add_session, true>(engine, "addSession");
   add<engine_load>(engine, "load");
   add<engine_execute, true>(engine, "execute");
+  add<engine_logits, true>(engine, "logits");
   add<engine_cancel>(engine, "cancel");
   add<engine_close, true>(engine, "close");
   add<engine_stats>(engine, "stats");

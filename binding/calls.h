@@ -34,6 +34,7 @@ Napi::Value engine_add_constant(const Napi::CallbackInfo& info);
 Napi::Value engine_add_session(const Napi::CallbackInfo& info);
 Napi::Value engine_load(const Napi::CallbackInfo& info);
 Napi::Value engine_execute(const Napi::CallbackInfo& info);
+Napi::Value engine_logits(const Napi::CallbackInfo& info);
 Napi::Value engine_cancel(const Napi::CallbackInfo& info);
 Napi::Value engine_close(const Napi::CallbackInfo& info);
 Napi::Value engine_stats(const Napi::CallbackInfo& info);

@@ -1,5 +1,5 @@
-// The engine's calls: open, addConstant, addSession, load, execute, cancel, close, stats. What each does is
-// said in src/native/engine.ts.
+// The engine's calls: open, addConstant, addSession, load, execute, logits, cancel, close, stats. What each
+// does is said in src/native/engine.ts.
 #include <algorithm>
 
 #include "arguments.h"
@@ -99,6 +99,55 @@ class CloseWorker : public PromiseWorker {
   std::shared_ptr<Engine> engine_;
 };
 
+// The images of a job for the program that the engine has; no cell is active, nothing labelled.
+std::unique_ptr<Job> read_images(Napi::Env env, const EngineHandle& handle, Napi::Value images_value,
+                                 Napi::Value count_value) {
+  // Floats, or an object with pixels and their table.
+  Napi::Value pixels_value, table_value;
+  if (!images_value.IsTypedArray()) {
+    if (images_value.Type() != napi_object) {
+      throw_type(env, "images must be a Float32Array or an object with pixels and table");
+    }
+    pixels_value = images_value.As<Napi::Object>().Get("pixels");
+    table_value = images_value.As<Napi::Object>().Get("table");
+  }
+  const size_t count = positive_integer(count_value, "count");
+  const std::shared_ptr<const Program> program = handle.engine()->program();
+  if (!program) throw Napi::Error::New(env, "no program is loaded");
+  if (count > program->batch) {
+    throw_range(env, "count must be at most the program's batch, " + std::to_string(program->batch));
+  }
+  const auto require_size = [&](size_t size, const char* name) {
+    if (size == count * program->image_elements()) return;
+    throw_range(env, std::string(name) + " must have count * " + std::to_string(program->image_elements()) +
+                         " elements");
+  };
+  std::span<float> images, table;
+  std::span<uint8_t> pixels;
+  if (pixels_value.IsEmpty()) {
+    images = elements<float>(images_value, "images");
+    require_size(images.size(), "images");
+  } else {
+    pixels = elements<uint8_t>(pixels_value, "images.pixels");
+    table = elements<float>(table_value, "images.table");
+    require_size(pixels.size(), "images.pixels");
+    if (table.size() != 256 * program->channels()) {
+      throw_range(env, "images.table must have 256 elements for each of the program's " +
+                           std::to_string(program->channels()) + " channels");
+    }
+  }
+  auto job = std::make_unique<Job>();
+  job->images.assign(images.begin(), images.end());
+  job->pixels.assign(pixels.begin(), pixels.end());
+  job->table.assign(table.begin(), table.end());
+  job->active.assign(program->cells.size(), 0);
+  job->keys.assign(program->keys, 0);
+  job->count = count;
+  job->kernels = Environment::of(env).kernels;
+  job->program = program;
+  return job;
+}
+
 }  // namespace
 
 Napi::Value engine_open(const Napi::CallbackInfo& info) {
@@ -146,74 +195,42 @@ Napi::Value engine_load(const Napi::CallbackInfo& info) {
 
 Napi::Value engine_execute(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Napi::Value self = argument(info, 0), images_value = argument(info, 1),
-                    labels_value = argument(info, 3);
-  // Floats, or an object with pixels and their table.
-  Napi::Value pixels_value, table_value;
-  if (!images_value.IsTypedArray()) {
-    if (images_value.Type() != napi_object) {
-      throw_type(env, "images must be a Float32Array or an object with pixels and table");
-    }
-    pixels_value = images_value.As<Napi::Object>().Get("pixels");
-    table_value = images_value.As<Napi::Object>().Get("table");
-  }
+  const Napi::Value self = argument(info, 0), labels_value = argument(info, 3);
   EngineHandle& handle = EngineHandle::of(self);
-  const size_t count = positive_integer(argument(info, 2), "count");
-  const std::shared_ptr<const Program> program = handle.engine()->program();
-  if (!program) throw Napi::Error::New(env, "no program is loaded");
-  if (count > program->batch) {
-    throw_range(env, "count must be at most the program's batch, " + std::to_string(program->batch));
-  }
-  std::span<float> images, table;
-  std::span<uint8_t> pixels;
-  const auto require_size = [&](size_t size, const char* name) {
-    if (size == count * program->image_elements()) return;
-    throw_range(env, std::string(name) + " must have count * " + std::to_string(program->image_elements()) +
-                         " elements");
-  };
-  if (pixels_value.IsEmpty()) {
-    images = elements<float>(images_value, "images");
-    require_size(images.size(), "images");
-  } else {
-    pixels = elements<uint8_t>(pixels_value, "images.pixels");
-    table = elements<float>(table_value, "images.table");
-    require_size(pixels.size(), "images.pixels");
-    if (table.size() != 256 * program->channels()) {
-      throw_range(env, "images.table must have 256 elements for each of the program's " +
-                           std::to_string(program->channels()) + " channels");
-    }
-  }
+  auto job = read_images(env, handle, argument(info, 1), argument(info, 2));
+  const Program& program = *job->program;
   const std::span<uint8_t> active = elements<uint8_t>(argument(info, 4), "active");
-  if (active.size() != program->cells.size()) {
-    throw_range(env, "active must have one element per cell, " + std::to_string(program->cells.size()));
+  if (active.size() != program.cells.size()) {
+    throw_range(env, "active must have one element per cell, " + std::to_string(program.cells.size()));
   }
   const Napi::Value keys_value = argument(info, 5);
   const std::span<uint64_t> keys =
       keys_value.IsUndefined() ? std::span<uint64_t>() : elements<uint64_t>(keys_value, "keys");
-  if (keys.size() != program->keys) {
-    throw_range(env, "keys must have the program's " + std::to_string(program->keys) + " elements");
+  if (keys.size() != program.keys) {
+    throw_range(env, "keys must have the program's " + std::to_string(program.keys) + " elements");
   }
-  auto job = std::make_unique<Job>();
+  job->active.assign(active.begin(), active.end());
+  job->keys.assign(keys.begin(), keys.end());
   job->labelled = !labels_value.IsUndefined();
   if (job->labelled) {
     const std::span<int32_t> labels = elements<int32_t>(labels_value, "labels");
-    if (labels.size() != count) throw_range(env, "labels must have count elements");
+    if (labels.size() != job->count) throw_range(env, "labels must have count elements");
     for (const int32_t label : labels) {
-      if (label < -1 || label >= int64_t(program->classes)) {
+      if (label < -1 || label >= int64_t(program.classes)) {
         throw_range(env,
-                    "labels must be from 0 to " + std::to_string(program->classes - 1) + ", or -1 for none");
+                    "labels must be from 0 to " + std::to_string(program.classes - 1) + ", or -1 for none");
       }
     }
     job->labels.assign(labels.begin(), labels.end());
   }
-  job->images.assign(images.begin(), images.end());
-  job->pixels.assign(pixels.begin(), pixels.end());
-  job->table.assign(table.begin(), table.end());
-  job->active.assign(active.begin(), active.end());
-  job->keys.assign(keys.begin(), keys.end());
-  job->count = count;
-  job->kernels = Environment::of(env).kernels;
-  job->program = program;
+  return handle.submit(self, std::move(job));
+}
+
+Napi::Value engine_logits(const Napi::CallbackInfo& info) {
+  const Napi::Value self = argument(info, 0);
+  EngineHandle& handle = EngineHandle::of(self);
+  auto job = read_images(info.Env(), handle, argument(info, 1), argument(info, 2));
+  job->wants_logits = true;
   return handle.submit(self, std::move(job));
 }
 

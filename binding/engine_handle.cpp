@@ -102,10 +102,10 @@ void EngineHandle::settle(napi_env env, napi_value, void*, void* data) {
   EngineHandle& handle = *call->handle;
   if (--handle.outstanding_ == 0) napi_unref_threadsafe_function(env, handle.completions_);
   const Job& job = *call->job;
-  const napi_value rows =
+  const napi_value result =
       job.outcome == Job::Outcome::rows ? make_array(env, call->environment, job.rows) : nullptr;
-  if (rows) {
-    call->deferred.resolve(env, rows);
+  if (result) {
+    call->deferred.resolve(env, result);
   } else if (job.outcome == Job::Outcome::cancelled) {
     call->deferred.reject(env, Failure::other, "the batch was cancelled", "ERR_CANCELLED");
   } else {

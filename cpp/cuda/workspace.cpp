@@ -28,6 +28,8 @@ struct Batch {
       : labels(label_bytes), rows(row_bytes), device_rows(row_bytes) {}
 
   PinnedMemory labels, rows;
+  // Of a job that asks for them.
+  std::unique_ptr<PinnedMemory> logits;
   DeviceMemory device_rows;
   // By row block: whether it was asked for.
   std::vector<bool> compared;
@@ -82,6 +84,12 @@ class CudaWorkspace : public Workspace {
     batch_->compared[row] = true;
   }
 
+  void read_logits(Job& job) override {
+    const size_t bytes = job.count * program_->classes * sizeof(float);
+    batch_->logits = std::make_unique<PinnedMemory>(bytes);
+    stream_.download(batch_->logits->data(), address(program_->logits), bytes);
+  }
+
   void send_rows(Job& job) override {
     stream_.download(batch_->rows.data(), batch_->device_rows.data(),
                      batch_->compared.size() * job.count * columns * sizeof(double));
@@ -95,6 +103,12 @@ class CudaWorkspace : public Workspace {
     underway_.pop_front();
     batch.rows_sent.synchronize();
     const size_t block = job.count * columns;
+    if (job.wants_logits) {
+      const float* const from = batch.logits->as<float>();
+      job.rows.assign(from, from + job.count * program_->classes);
+      batch.logits = nullptr;
+      return;
+    }
     // The rest is NaN already.
     for (size_t row = 0; row < batch.compared.size(); row++) {
       if (!batch.compared[row]) continue;

@@ -98,6 +98,7 @@ void Machine::run_program(Job& job) {
     if (is_active(step, job)) run_step(job, step, i);
   }
   if (!original_compared_) workspace_->compare(job, 0, program_->logits);
+  if (job.wants_logits) workspace_->read_logits(job);
   workspace_->send_rows(job);
 }
 

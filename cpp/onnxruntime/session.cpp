@@ -11,6 +11,11 @@ Owned<T, release> owned(const Library& library, T* pointer) {
   return Owned<T, release>(pointer, Release<T, release>{&library});
 }
 
+// Optimisers that change what a model computes, by ONNX Runtime's names and separated by semicolons; the same
+// as src/native/wrong-optimisers.ts gives the sessions of onnxruntime-node. Pad_Fusion makes padding of its
+// own kind of a MaxPool's, minus infinity, of the zeros that a Pad puts in front of it.
+constexpr const char* wrong_optimisers = "Pad_Fusion";
+
 // Not the layouts of the processor's kernels: where a convolution's output is also an output of the graph,
 // ONNX Runtime 1.30 may add the next sum into that output in place (a part of BiT's graph gave wrong values,
 // or ended the process). A whole model has only its logits.
@@ -34,7 +39,8 @@ SessionOptions make_options(const Library& library, int level) {
   library.check(api.SetSessionLogSeverityLevel(made, log_fatal));
   for (const auto& [key, value] :
        {std::pair{"session.use_env_allocators", "1"}, std::pair{"session.intra_op.allow_spinning", "0"},
-        std::pair{"session.inter_op.allow_spinning", "0"}}) {
+        std::pair{"session.inter_op.allow_spinning", "0"},
+        std::pair{"optimization.disable_specified_optimizers", wrong_optimisers}}) {
     library.check(api.AddSessionConfigEntry(made, key, value));
   }
   return options;

@@ -38,13 +38,18 @@ export function describe(model: Model) {
       mean: normalization?.mean ?? null,
       std: normalization?.std ?? null,
     },
-    // One number an image is two classes of critmap's making.
-    output: { name: file.ends?.single ?? io.output, classes: io.classes },
+    // What is compared may be before it, or of critmap's making.
+    output: {
+      name: file.ends?.chosen ?? io.output,
+      classes: io.classes,
+      compared: file.ends?.softmaxOf ?? (file.ends?.logOf && io.output) ?? file.ends?.single ?? io.output,
+    },
     /** Whose initialisation its layers have; null when that is a guess. */
     family: recognise(model).family ?? null,
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
     ...(weights && { weights }),
     warnings: [...model.warnings, ...initWarnings(model, 'auto')],
+    leftOut: model.leftOut,
     layers: layers.map((layer) => ({
       name: layer.name,
       op: layer.op,
@@ -97,7 +102,7 @@ function text(model: Model, plan: PlanSummary): string {
     `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
       (input.channelsLast ? ", transposed from the file's channels last" : '') +
       (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
-    `output  ${output.name}: ${output.classes ?? 'any number of'} classes${model.file.ends?.single === undefined ? '' : ', of one number'}`,
+    `output  ${output.name}: ${output.classes ?? 'any number of'} classes${model.file.ends?.single === undefined ? '' : ', of one number'}${output.compared === output.name ? '' : `, compared by ${output.compared}`}`,
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
     `starts  ${about.family ? `as ${about.family}` : 'as none of the families that are known: init is a guess where it has a ?'}`,
     '',

@@ -21,8 +21,16 @@ export interface ResultSink {
   computed?(units: number): void;
 }
 
+/** count x classes */
+export interface Logits {
+  logits: Float32Array;
+  classes: number;
+}
+
 export interface Engine {
   readonly name: 'reference' | 'fast';
+  /** The untouched model's logits for the first images of a chunk, at most a batch. */
+  original(chunk: Chunk, count: number): Promise<Logits>;
   /**
    * Compares every cell's predictions with the original's on a chunk. The fast engine takes several chunks at once.
    * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.

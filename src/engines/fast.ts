@@ -55,6 +55,14 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
 
   return {
     name: 'fast',
+    async original(chunk: Chunk, count: number) {
+      try {
+        const logits = Float32Array.from(await engine.logits(imagesOf(chunk, 0, count), count));
+        return { logits, classes };
+      } catch (error) {
+        throw failure(model, error);
+      }
+    },
     async evaluate(chunk: Chunk, wanted: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       signal?.throwIfAborted();
       refuseLabels(model, chunk.labels, classes);

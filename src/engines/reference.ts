@@ -11,11 +11,19 @@ import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { columns, ImageRows } from '../native/columns.js';
+import { sessionOptions } from '../native/session-options.js';
 import { sessionOf } from '../onnx/file.js';
 import { isRandom, resetLayer } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
 import { floatsOf, slicesIn } from './chunk.js';
-import { CROSSED, type Engine, type EngineOptions, type ResultSink, refuseLabels } from './engine.js';
+import {
+  CROSSED,
+  type Engine,
+  type EngineOptions,
+  type Logits,
+  type ResultSink,
+  refuseLabels,
+} from './engine.js';
 
 export async function openReferenceEngine(model: Model, options: EngineOptions): Promise<Engine> {
   // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
@@ -42,6 +50,11 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
 
   return {
     name: 'reference',
+    async original(chunk: Chunk, count: number) {
+      const images = floatsOf(chunk, 0, count);
+      const logits = await runBatch(model, original, images, count, [chunk.height, chunk.width]);
+      return { logits, classes: logits.length / count };
+    },
     async evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       const expected = await forward(original, chunk, signal);
       const { labels } = chunk;
@@ -81,12 +94,10 @@ async function openSession(
   try {
     const { bytes, externalData } = sessionOf(model.file, replaced);
     return await InferenceSession.create(bytes, {
+      ...sessionOptions,
       externalData,
-      executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      // Warnings about unused initialisers and the like would drown the progress line.
-      logSeverityLevel: 3,
     });
   } catch (error) {
     if (error instanceof CritmapError) throw error;
@@ -111,12 +122,6 @@ async function compare(
     if (values) for (let i = 0; i < found.images; i++) rows[i * columns.length + c] = values[i]!;
   }
   return new ImageRows([{ rows, first: 0, count: found.images }], labels !== undefined);
-}
-
-interface Logits {
-  /** count x classes */
-  logits: Float32Array;
-  classes: number;
 }
 
 /** The model's logits for images [from, to) of a chunk, batch by batch. */

@@ -31,6 +31,8 @@ export interface ImageOptions {
    * ImageNet's for 3 channels, mean 0 and std 1 otherwise.
    */
   normalization?: Normalization;
+  /** The model takes pixels from 0 to 255, which its normalisation leaves as they are: no other is taken. */
+  takesPixels?: boolean;
   /** The model's own resizing, for image files. */
   resizing?: Resizing;
   /** Instead of the model's own, per channel, in units of pixel / 255. Goes with `std`. */
@@ -152,6 +154,11 @@ export function checkOptions(options: ImageOptions): void {
   checkResizing({ "the model's resize": own?.resize }, "the model's interpolation", own?.interpolation);
   if ((options.mean === undefined) !== (options.std === undefined)) {
     throw optionError('--mean and --std go together; give both or neither');
+  }
+  if (options.takesPixels && options.mean) {
+    throw optionError(
+      '--mean and --std do not go with this model, which takes pixels from 0 to 255 and normalises them itself; leave them out',
+    );
   }
   if (options.normalization) checkNormalization("the model's ", shape.channels, options.normalization);
   if (options.mean && options.std)

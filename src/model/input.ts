@@ -10,6 +10,8 @@ export interface ModelInput {
   shape: InputShape;
   /** Absent when the file does not say. */
   normalization?: Normalization;
+  /** The model takes pixels from 0 to 255 and normalises them itself. */
+  takesPixels?: true;
   resizing?: Resizing;
   /** Outputs; absent when the graph does not say. */
   classes?: number;
@@ -46,6 +48,7 @@ export function modelInput(model: Model, size?: number): ModelInput {
   const { channels, classes, height, width } = model.io;
   const { mean, std, resize, crop_pct, crop, interpolation } = preprocess(model);
   const any = size ?? crop ?? 224;
+  const takesPixels = model.file.ends?.pixels;
   const shape = { channels, height: height ?? any, width: width ?? any };
   if (crop !== undefined && size === undefined && (shape.height !== crop || shape.width !== crop)) {
     throw problem(model, `says crop ${crop}, the graph takes ${shape.height}x${shape.width}`);
@@ -58,10 +61,20 @@ export function modelInput(model: Model, size?: number): ModelInput {
   return {
     shape,
     ...(classes === null ? {} : { classes }),
-    ...(mean && std ? { normalization: { mean, std } } : {}),
+    ...(takesPixels
+      ? { takesPixels, normalization: unchanged(channels) }
+      : mean && std
+        ? { normalization: { mean, std } }
+        : {}),
     ...(Object.keys(resizing).length > 0 ? { resizing } : {}),
   };
 }
+
+/** What makes a pixel of (pixel / 255 - mean) / std. */
+const unchanged = (channels: number): Normalization => ({
+  mean: new Array<number>(channels).fill(0),
+  std: new Array<number>(channels).fill(1 / 255),
+});
 
 function preprocess(model: Model): z.infer<typeof preprocessSchema> {
   const { metadata } = model.file;

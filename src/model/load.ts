@@ -4,6 +4,7 @@ import { readOnnx } from '../onnx/file.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { defaultName, type Model, modelOf, randomWarning } from './model.js';
 import { overlay } from './overlay.js';
+import { tryOut } from './trial.js';
 
 export interface ModelOptions extends EndChoice {
   name?: string;
@@ -22,7 +23,9 @@ export interface ModelOptions extends EndChoice {
  *   `ERR_WEIGHTS`: a checkpoint cannot be read, or does not fit the model
  */
 export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
-  const model = modelOf(await readOnnx(path, options), options.name);
+  const file = await readOnnx(path, options);
+  let model = modelOf(file, options.name);
+  if (await tryOut(model)) model = modelOf(file, options.name);
   return options.weights?.length ? withWeights(model, options.weights, options) : model;
 }
 

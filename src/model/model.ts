@@ -5,6 +5,7 @@ import type { OnnxFile } from '../onnx/file.js';
 import { indexGraph } from '../onnx/graph.js';
 import { type ModelIo, modelIo } from '../onnx/io.js';
 import { findLayers, type Layer } from '../onnx/layers.js';
+import { findLeftOut, type LeftOut } from '../onnx/left-out.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { chooseEnds } from '../onnx/passes/ends.js';
 import { floats } from '../onnx/tensors.js';
@@ -23,6 +24,8 @@ export interface Model {
   io: ModelIo;
   /** In graph order. */
   layers: readonly Layer[];
+  /** Nodes with a trained tensor, or one that may be, that are no layers; in graph order. */
+  leftOut: readonly LeftOut[];
   /** What may make a sweep mean less than it seems, one line each. */
   warnings: readonly string[];
   /** The trained values of a stored tensor, in storage order; always the same array. Not to be written to. */
@@ -56,6 +59,7 @@ export function modelOf(file: OnnxFile, name?: string): Model {
   const ends = file.ends ?? chooseEnds(path, file.graph);
   const index = indexGraph(file.graph);
   const layers = findLayers(file, index);
+  const leftOut = findLeftOut(file, index, layers);
   const io = modelIo(file, ends);
   const values = new Map<string, Float32Array>();
   // A weight whose bytes are missing should be met here, not after hours.
@@ -73,7 +77,8 @@ export function modelOf(file: OnnxFile, name?: string): Model {
     builtIn: null,
     io,
     layers,
-    warnings: doubtsOf({ file, index, io, ends, layers }),
+    leftOut,
+    warnings: doubtsOf({ file, index, io, ends, layers, leftOut }),
     values(tensor) {
       const known = values.get(tensor);
       if (known) return known;

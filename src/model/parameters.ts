@@ -48,13 +48,15 @@ export function parametersOf(model: Model): ModelParameter[] {
   const add = (parameter: ModelParameter) => {
     if (!found.has(parameter.tensor)) found.set(parameter.tensor, parameter);
   };
-  for (const { name, weight, bias } of model.layers) {
+  for (const { name, op, weight, bias } of model.layers) {
     for (const [role, parameter] of Object.entries({ weight, bias })) {
       if (!parameter) continue;
-      const { tensor, shape, layout } = parameter;
+      const { tensor, layout } = parameter;
+      // An Einsum takes a parameter as it is, in any order.
+      const shape = op === 'Einsum' ? parameter.stored : parameter.shape;
       // A second layer of one name has a name of critmap's own, which no checkpoint has.
       const names = namesOf(tensor, name.includes('#') ? undefined : name, role);
-      const transposed = layout.transposed ?? false;
+      const transposed = op !== 'Einsum' && (layout.transposed ?? false);
       add({ names, tensor, shape, transposed, required: true, copies: [] });
     }
   }

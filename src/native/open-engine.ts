@@ -62,6 +62,10 @@ export class OpenEngine {
     return native().engine.execute(this.#engine, images, count, labels, active, keys);
   }
 
+  logits(images: EngineImages, count: number): Promise<Float64Array> {
+    return native().engine.logits(this.#engine, images, count);
+  }
+
   cancel(): void {
     native().engine.cancel(this.#engine);
   }

@@ -19,7 +19,7 @@ import { storeAsUsed } from './passes/store-as-used.js';
 import { toFloat32 } from './passes/to-float32.js';
 import { sliceSequences } from './passes/unsequence.js';
 import { unshare } from './passes/unshare.js';
-import { refuseUnsupported } from './refuse.js';
+import { refuseTraining, refuseUnsupported } from './refuse.js';
 import { type ComputedWeight, computedWeights } from './standardised.js';
 import { withFloats } from './tensors.js';
 
@@ -61,6 +61,7 @@ export async function readOnnx(path: string, choice: EndChoice = {}): Promise<On
   refuseUnsupported(path, proto);
   const converted = await naming(path, () => prepare(proto, graph));
   const ends = chooseEnds(path, graph, choice);
+  refuseTraining(path, graph);
   return {
     path,
     proto,

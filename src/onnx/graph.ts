@@ -84,6 +84,10 @@ export function attributeInts(node: Node, name: string): number[] | undefined {
   return node.attribute.find((a) => a.name === name)?.ints.map(Number);
 }
 
+export function attributeText(node: Node, name: string): string {
+  return Buffer.from(node.attribute.find((a) => a.name === name)?.s ?? []).toString('utf8');
+}
+
 /** Node inputs and the outer names that its subgraphs use, each once. */
 export function readsOf(node: Node): string[] {
   return [...new Set([...node.input.filter((name) => name !== ''), ...capturedBy(node)])];

@@ -1,13 +1,22 @@
 /**
- * Finds the layers of a model: every Conv, ConvTranspose, Gemm and MatMul whose weight is a trained tensor, with
- * its bias, its BatchNorm and its PyTorch name. A weight that several nodes share is one layer, as it is one
+ * Finds the layers of a model: every Conv, ConvTranspose, Gemm and MatMul whose weight is a trained tensor, and every
+ * Einsum that is a Linear, with its bias, its BatchNorm and its PyTorch name. A weight that several nodes share is one layer, as it is one
  * parameter; a standardised weight's layer has the tensor that is standardised.
  */
 import { CritmapError } from '../errors.js';
 import type { Layout } from '../native/reset-rule.js';
+import { type EinsumWeight, einsumWeight } from './einsum.js';
 import type { OnnxFile } from './file.js';
-import { attributeInt, type GraphIndex, type Origin, onlyConsumer, originOf } from './graph.js';
-import { moduleName } from './names.js';
+import {
+  attributeInt,
+  attributeText,
+  type GraphIndex,
+  type Origin,
+  onlyConsumer,
+  originOf,
+} from './graph.js';
+import { madeUp, moduleName } from './names.js';
+import { whyNoLayer } from './not-layers.js';
 import type { Node } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';
 
@@ -34,7 +43,7 @@ export interface Norm {
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;
-  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul';
+  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul' | 'Einsum';
   weight: Parameter;
   bias: Parameter | null;
   norm: Norm | null;
@@ -57,7 +66,7 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   const taken = new Set<string>();
   for (const node of file.graph.node) {
     const found = weightOf(index, node, file.computed);
-    if (!found) continue;
+    if (!found || whyNoLayer(index, node, found.origin.proto)) continue;
     const known = byWeight.get(found.origin.tensor);
     if (known) {
       known.uses += 1;
@@ -89,6 +98,8 @@ interface Weight {
   /** PyTorch's. */
   shape: number[];
   layout: Layout;
+  /** Of an Einsum, which the shape does not tell. */
+  fans?: EinsumWeight;
 }
 
 /** The node's weight, if it is one of a layer. */
@@ -125,11 +136,23 @@ function weightOf(index: GraphIndex, node: Node, computed: OnnxFile['computed'])
     case 'MatMul': {
       const right = at(1);
       const left = at(0);
-      if (right && left) return undefined;
+      if (right && left) return isLinear(index, node, right) ? matrix(right, !right.transposed) : undefined;
       if (right && rank(right) === 2) return matrix(right, !right.transposed);
       // W x: rows are output channels already.
       if (left && rank(left) === 2) return matrix(left, left.transposed);
       return undefined;
+    }
+    case 'Einsum': {
+      const operands = [at(0), at(1)];
+      const slot = operands[0] ? 0 : 1;
+      const origin = operands[slot];
+      if (!origin || operands[1 - slot] || node.input.length !== 2) return undefined;
+      const equation = attributeText(node, 'equation');
+      const fans = einsumWeight(equation, slot, dimensions(origin.proto), origin.transposed);
+      if (!fans) return undefined;
+      // Queries by rows of a position table, computed by the export, look like groups.
+      if (fans.layout.channels !== fans.fanOut && madeUp.test(origin.tensor)) return undefined;
+      return { origin, fans, shape: fans.shape, layout: fans.layout };
     }
     default:
       return undefined;
@@ -140,6 +163,14 @@ const rows = (shape: readonly number[]): Layout => ({
   channels: shape[0] ?? 1,
   inner: elementCount(shape.slice(1)),
 });
+
+/** Of two stored tensors, the right one is a weight where it is called one, or has a bias, as a Linear has. */
+function isLinear(index: GraphIndex, node: Node, { tensor, proto, transposed }: Origin): boolean {
+  const [inputs, outputs] = dimensions(proto);
+  if (proto.dims.length !== 2) return false;
+  const channels = (transposed ? inputs : outputs) ?? 0;
+  return /[./](weight|kernel)$/.test(tensor) || biasOf(index, node, channels, 0) !== null;
+}
 
 /** @param transposed the stored matrix is [in, out] */
 function matrix(origin: Origin, transposed: boolean): Weight {
@@ -162,12 +193,12 @@ function transposedConvolution(shape: readonly number[], groups: number): Layout
 function describe(
   index: GraphIndex,
   node: Node,
-  { origin, shape, layout }: Weight,
+  { origin, shape, layout, fans }: Weight,
   taken: Set<string>,
 ): Layer {
   const stored = dimensions(origin.proto);
   const { channels } = layout;
-  const bias = biasOf(index, node, channels, shape.length - 2);
+  const bias = biasOf(index, node, channels, fans ? 0 : shape.length - 2, fans?.outputs);
   const weight = { tensor: origin.tensor, stored, shape, layout };
   // A shared weight may carry the name of any of its modules; the bias tells which one this node is.
   const shared = (index.consumers.get(origin.tensor)?.length ?? 0) > 1;
@@ -181,8 +212,8 @@ function describe(
     weight,
     bias,
     norm: normOf(index, node),
-    fanIn: (shape[1] ?? 1) * receptive,
-    fanOut: (shape[0] ?? 1) * receptive,
+    fanIn: fans?.fanIn ?? (shape[1] ?? 1) * receptive,
+    fanOut: fans?.fanOut ?? (shape[0] ?? 1) * receptive,
     groups: /^Conv/.test(node.opType) ? attributeInt(node, 'group', 1) : 1,
     parameters: elementCount(stored) + (bias ? channels : 0),
     uses: 1,
@@ -192,17 +223,25 @@ function describe(
 /**
  * The bias: an input of Conv, ConvTranspose and Gemm, or the Add that follows.
  * @param spatial axes behind the channels' in what the Add adds to
+ * @param outputs the channels' own axes, where they are several
  */
-function biasOf(index: GraphIndex, node: Node, channels: number, spatial: number): Parameter | null {
+function biasOf(
+  index: GraphIndex,
+  node: Node,
+  channels: number,
+  spatial: number,
+  outputs: readonly number[] = [channels],
+): Parameter | null {
   const vector = (name: string | undefined, behind: number) => {
     const origin = name ? originOf(index, name) : undefined;
     if (origin?.proto.dataType !== FLOAT || origin.transposed) return null;
     const stored = dimensions(origin.proto);
-    if (stored.at(-1 - behind) !== channels || elementCount(stored) !== channels) return null;
+    const last = stored.slice(0, stored.length - behind).slice(-outputs.length);
+    if (last.join() !== outputs.join() || elementCount(stored) !== channels) return null;
     return { tensor: origin.tensor, stored, shape: [channels], layout: { channels, inner: 1 } };
   };
   if (node.opType === 'Gemm') return vector(node.input[2], 0);
-  if (node.opType !== 'MatMul' && node.input[2]) return vector(node.input[2], 0);
+  if (/^Conv/.test(node.opType) && node.input[2]) return vector(node.input[2], 0);
   const add = onlyConsumer(index, node.output[0]);
   if (add?.opType !== 'Add') return null;
   return vector(
@@ -225,6 +264,6 @@ function noLayers(file: OnnxFile): CritmapError {
   const ops = [...new Set(file.graph.node.map((node) => node.opType))].slice(0, 8).join(', ');
   return new CritmapError(
     'ERR_MODEL',
-    `${file.path} has no layers to reset: no Conv, Gemm or MatMul in it has a stored weight (operators: ${ops})`,
+    `${file.path} has no layers to reset: no Conv, Gemm, MatMul or Einsum in it has a stored weight (operators: ${ops})`,
   );
 }

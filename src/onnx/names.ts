@@ -29,14 +29,23 @@ const parameter = [
  * @param taken names given before; a second layer of one name gets `#2`
  */
 export function moduleName(node: Node, tensors: readonly string[], taken: ReadonlySet<string>): string {
+  const path = modulePath(node);
+  const [ofWeight, ofBias] = [tensors.slice(0, 1), tensors.slice(1)].map((some) => first(some, ofParameter));
   const name =
-    first(tensors, ofParameter) ??
-    modulePath(node) ??
+    ofWeight ??
+    pathOfWeight(node) ??
+    // A bias that is equal to another module's may be stored under that one's name.
+    (ofBias !== undefined && (path === undefined || isLike(ofBias, path)) ? ofBias : undefined) ??
+    path ??
     first([...tensors, node.name], ofTensorflow) ??
     (tensors.find((tensor) => !madeUp.test(tensor)) || node.name || node.output[0] || node.opType);
   if (!taken.has(name)) return name;
   for (let n = 2; ; n++) if (!taken.has(`${name}#${n}`)) return `${name}#${n}`;
 }
+
+/** One of the same last name, since exporters leave out modules that are not called, or inside of the other. */
+const isLike = (module: string, path: string) =>
+  module.startsWith(`${path}.`) || module.split('.').at(-1) === path.split('.').at(-1);
 
 function first(names: readonly string[], of: (name: string) => string | undefined): string | undefined {
   for (const name of names) {
@@ -87,6 +96,21 @@ function pathInName(node: Node): string | undefined {
     path.push(part);
   }
   return path.length > 0 ? path.join('.') : undefined;
+}
+
+/**
+ * The module whose weight the newer PyTorch exporter's operation takes, `%p_layers_0_attn_qkv_weight` in the scope
+ * `layers.0.attn`: a module may use the weights of those that it holds without calling them.
+ */
+function pathOfWeight(node: Node): string | undefined {
+  const call = node.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.fx_node')?.value ?? '';
+  const weights = [...call.matchAll(/%p_(\w+)_weight\b/g)].map((match) => match[1] ?? '');
+  const scope = pathInMetadata(node);
+  const [weight] = weights;
+  if (!weight || weights.length > 1 || scope === undefined) return undefined;
+  const flat = scope.replaceAll('.', '_');
+  if (weight === flat) return scope;
+  return weight.startsWith(`${flat}_`) ? `${scope}.${weight.slice(flat.length + 1)}` : undefined;
 }
 
 /** The newer PyTorch exporter's list of scopes, `['', 'layer1', 'layer1.0', 'layer1.0.conv1', 'conv2d_1']`. */

@@ -3,14 +3,16 @@
  * weight standardisation, an output that is not logits. Each one line, with what to do.
  */
 
+import { some } from '../errors.js';
 import type { OnnxFile } from './file.js';
-import { type GraphIndex, originOf } from './graph.js';
+import type { GraphIndex } from './graph.js';
 import type { ModelIo } from './io.js';
 import type { Layer } from './layers.js';
-import type { Node } from './onnx_pb.js';
+import type { LeftOut } from './left-out.js';
+import { madeUp, modulePath } from './names.js';
 import type { Ends } from './passes/ends.js';
 import { giver } from './passes/two-classes.js';
-import { dimensions, FLOAT, floats } from './tensors.js';
+import { floats } from './tensors.js';
 
 export interface Doubtful {
   file: OnnxFile;
@@ -18,60 +20,58 @@ export interface Doubtful {
   io: ModelIo;
   ends: Ends;
   layers: readonly Layer[];
+  leftOut: readonly LeftOut[];
 }
 
 export function doubtsOf(model: Doubtful): string[] {
+  const { ends } = model;
   const found = [
-    leftOut(model),
+    ...leftOut(model),
+    foldedLayers(model),
     foldedNorms(model),
     foldedStandardisation(model),
-    squashed(model),
-    ...model.ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
+    compared(model),
+    ends.batchFixedBy &&
+      `its node ${ends.batchFixedBy.node} takes ${ends.batchFixedBy.batch === 1 ? 'one image' : `${ends.batchFixedBy.batch} images`} at a time whatever its input says, and so does the sweep; export it with an open batch to be faster`,
+    ends.pixels && `its input takes pixels from 0 to 255, which it gets as they are`,
+    ...ends.zeroed.map((name) => `its input ${name} gets zeros, since critmap feeds the images only`),
     model.file.converted?.length &&
       `its numbers are ${model.file.converted.join(' and ')}; critmap computes with the same weights in float32`,
-    model.ends.single !== undefined &&
-      `its output ${model.ends.single} is one number, taken for the logit of the second of two classes, or its sigmoid`,
+    ends.single !== undefined &&
+      `its output ${ends.chosen} is one number, taken for the logit of the second of two classes, or its sigmoid`,
+    ends.others.length > 0 &&
+      `${some([ends.chosen, ...ends.others])} could each be its logits; ${ends.chosen} is compared, to which most layers lead (--output names another)`,
     model.io.classes === 1 && 'it has one class, so no prediction can change',
   ];
   return found.filter((text) => typeof text === 'string').map((text) => `${model.file.path}: ${text}`);
 }
 
-/** Trained matrices and kernels that are not layers. */
-function leftOut({ file, index, layers }: Doubtful): string | false {
-  const used = new Set(layers.map(({ weight }) => weight.tensor));
-  const isLayer = (name: string | undefined) =>
-    name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
-  const nodes = index.graph.node.filter((node) => {
-    if (/^Conv(Transpose)?$/.test(node.opType) && node.domain === '') return !isLayer(node.input[1]);
-    return multiplies(node) && !node.input.some(isLayer) && node.input.some((name) => isMatrix(index, name));
+/** Trained matrices and kernels that are not layers, by what they are instead. */
+function leftOut({ leftOut }: Doubtful): string[] {
+  const reasons = new Set(leftOut.map(({ why }) => why));
+  return [...reasons].map((reason) => {
+    const names = leftOut.flatMap(({ name, op, why }) => (why === reason ? [`${name} (${op})`] : []));
+    return `${names.length} operation(s) with a stored tensor are no layers and left out: ${some(names, 3)}; ${reason}`;
   });
-  if (nodes.length === 0) return false;
-  const names = nodes.slice(0, 3).map((node) => `${node.name || node.output[0]} (${node.opType})`);
-  const constant = nodes.some(({ input }) => partlyFolded(index, input[1]));
-  const why = constant
-    ? '. The export folded a part of what standardises their weights: export again without folding constants (docs/export.md)'
-    : '';
-  return `${nodes.length} operation(s) have a weight that is computed or of a kind critmap does not reset and are left out: ${names.join(', ')}${nodes.length > 3 ? ', ...' : ''}${why}`;
 }
 
-/** Other operators that multiply by trained matrices: einsum, recurrent ones, those of other producers. */
-function multiplies({ opType, domain }: Node): boolean {
-  return /^(MatMul|Einsum|LSTM|GRU|RNN)$/.test(opType) || (domain !== '' && domain !== 'ai.onnx');
-}
-
-function isMatrix(index: GraphIndex, name: string): boolean {
-  const tensor = index.tensors.get(name);
-  return tensor?.dataType === FLOAT && dimensions(tensor).filter((size) => size > 1).length > 1;
-}
-
-/** A weight that comes from a norm whose statistics come from elsewhere than its own values. */
-function partlyFolded(index: GraphIndex, name: string | undefined): boolean {
-  let node = index.producer.get(name ?? '');
-  for (let steps = 0; steps < 8 && node; steps++) {
-    if (/Normalization$/.test(node.opType)) return true;
-    node = index.producer.get(node.input[0] ?? '');
-  }
-  return false;
+/** Products of stored tensors are computed by an export that folds constants; their bias is still added. */
+function foldedLayers({ index }: Doubtful): string | false {
+  const biasName = /\.bias(#\d+)?$/;
+  const found = index.graph.node.flatMap((node) => {
+    if (node.opType !== 'Add') return [];
+    const tensors = node.input.map((name) => index.tensors.get(name));
+    const bias = tensors.find((tensor) => tensor?.dims.length === 1 && biasName.test(tensor.name));
+    const result = tensors.find((tensor) => tensor !== bias);
+    const isResult = result && madeUp.test(result.name) && result.dims.length > 1;
+    return bias && isResult && result.dims.at(-1) === bias.dims[0]
+      ? [modulePath(node) ?? bias.name.replace(biasName, '')]
+      : [];
+  });
+  return (
+    found.length > 0 &&
+    `${found.length} layer(s) depend on no image and are no longer in the file, since the export computed what they give (${some(found, 3)}). Export again without folding constants (docs/export.md)`
+  );
 }
 
 /** Exporters leave traces where they fold a norm; without any, biases where most networks have norms are one. */
@@ -150,14 +150,17 @@ function hasZeroMeans(values: Float32Array, channels: number): boolean {
   return measured > 2;
 }
 
-function squashed({ index, io }: Doubtful): string | false {
-  const last = giver(index, io.output);
-  const advice = `Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it`;
-  if (last?.opType === 'Softmax') {
-    return `its output ${io.output} is a softmax, not logits; the comparison takes the softmax of it once more. ${advice}`;
+/** What is compared, where that is not the file's output as it is. */
+function compared({ index, io, ends }: Doubtful): string | false {
+  if (ends.softmaxOf !== undefined) {
+    return `its output ${ends.chosen} is a softmax; what that is of, ${ends.softmaxOf}, is compared`;
   }
+  if (ends.logOf !== undefined) {
+    return `its output ${ends.chosen} is probabilities, each row's sum is 1; their logarithm is compared, whose softmax they are`;
+  }
+  const last = giver(index, io.output);
   return (
     last?.opType === 'Sigmoid' &&
-    `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. ${advice}, and see whether that is meant`
+    `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it, and see whether that is meant`
   );
 }

@@ -139,6 +139,11 @@ class Finder {
     };
   }
 
+  #isComputed(tensor: string): boolean {
+    const computed = [...(this.model.file.computed?.values() ?? [])];
+    return computed.some((one) => one.tensor === tensor);
+  }
+
   #uses(tensor: string): number {
     return this.#before.consumers.get(tensor)?.length ?? 0;
   }
@@ -159,6 +164,9 @@ class Finder {
     if (named && !folded && named.readers.length === layer.uses && this.#same(weight.tensor, trained)) {
       return { place, readers: named.readers };
     }
+    // What the graph computes of a weight (its norm taken out, standardised) may be the same values: a constant in the
+    // runtime's graph, which a reset would not pass through the computation.
+    if (this.#isComputed(weight.tensor)) return undefined;
     const turn = async () => trained.length > LARGE && setImmediate();
     await turn();
     const expected = folded ? this.#scaled(trained, folded.factor, weight.layout) : trained;
@@ -255,6 +263,8 @@ function* orders(own: readonly number[], { dims, readers }: Stored): Generator<B
     if (turned) yield { outputs, inputs, kernel: 1, block: outputs, inputBlock: 1 };
     return;
   }
+  // Kernels of another size may be of the same norm.
+  if (dims.length !== own.length || elementCount(dims.slice(2)) !== kernel) return;
   for (const block of BLOCKS) {
     if (dims[0] !== Math.ceil(outputs / block) * block) continue;
     for (const inputBlock of [block, 1]) {

@@ -56,6 +56,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
       );
     },
   });
+  refuseOtherOutputs(model, plan.shapes.get(source.output)?.dims ?? [], batch);
   signal?.throwIfAborted();
   await setImmediate();
   const { shapes, rewrite }: Pick<CompileInput, 'shapes' | 'rewrite'> =
@@ -68,6 +69,19 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,
   };
+}
+
+/** @throws CritmapError (ERR_MODEL) unless the logits are batch x classes */
+function refuseOtherOutputs({ io }: Model, dims: readonly number[], batch: number): void {
+  if (dims.length === 2 && dims[0] === batch) return;
+  const remedy =
+    batch > 1
+      ? 'a node inside may fix the batch: try --batch 1, or export it with an open batch'
+      : 'name the logits with --output';
+  throw new CritmapError(
+    'ERR_MODEL',
+    `its output ${io.output} is [${dims.join(', ')}] for ${batch} images, not images x classes; ${remedy}`,
+  );
 }
 
 /** Why a model could not be planned, and the way out where there is one: what does not run at all has none. */

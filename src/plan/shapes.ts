@@ -8,6 +8,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { CritmapError, messageOf } from '../errors.js';
 import { native } from '../native/addon.js';
 import { ElementType, onnxruntimeLibrary } from '../native/engine.js';
+import { sessionOptions } from '../native/session-options.js';
 import { encoded, isLarge } from '../onnx/apart.js';
 import { type Graph, ModelSchema, type Model as Proto, ValueInfoSchema } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
@@ -102,10 +103,10 @@ async function runBlank(
   try {
     const { bytes, externalData } = encoded(proto, graph, apart);
     const session = await InferenceSession.create(bytes, {
+      ...sessionOptions,
       externalData,
       // One run does not repay optimising, and every tensor is an output anyway.
       graphOptimizationLevel: 'disabled',
-      logSeverityLevel: 3,
     });
     const blank = Object.entries(inputs).map(([name, dims]) => [
       name,

@@ -20,7 +20,7 @@ export const PALETTE: readonly string[] = [
 
 /** The kind of a layer from its operator, weight shape and groups: `Conv 3×3`, `depthwise 3×3`, `linear`. */
 export function kindOf({ op, shape, groups }: Pick<LayerSummary, 'op' | 'shape' | 'groups'>): string {
-  if (op !== 'Conv') return op === 'Gemm' || op === 'MatMul' ? 'linear' : shorten(printable(op), 20);
+  if (op !== 'Conv') return /^(Gemm|MatMul|Einsum)$/.test(op) ? 'linear' : shorten(printable(op), 20);
   const kernel = shape.slice(2).join('×');
   // A first convolution over greyscale images has one input channel too, but one group.
   const depthwise = groups > 1 && shape[1] === 1;

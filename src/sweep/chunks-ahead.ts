@@ -107,6 +107,11 @@ export class ChunksAhead {
     }
   }
 
+  /** What `next` will give first, before it is called; null when there is nothing to do. */
+  async first(): Promise<Chunk | null> {
+    return (await this.#reading[0]?.chunk) ?? null;
+  }
+
   /** A chunk that is not looked at any more: its memory is for another one. */
   release(chunk: Chunk): void {
     const space = this.#inUse.get(chunk);

@@ -7,6 +7,7 @@ import { planCells, selectLayers, targetsOf } from '../design/cells.js';
 import { isCrossed } from '../design/slices.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
+import { checkOptimised } from '../engines/unoptimised.js';
 import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
@@ -102,6 +103,7 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
       signal,
     });
     try {
+      record.tell(await checkOptimised(model, engine, await ahead.first(), settings, signal));
       const progress = new ProgressCount(cells, images.count, onProgress);
       await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
     } finally {

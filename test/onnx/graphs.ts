@@ -14,23 +14,25 @@ import {
   ValueInfoSchema,
 } from '../../src/onnx/onnx_pb.js';
 
-/** @param attributes integers, lists of them, graphs or tensors by name */
+/** @param attributes integers, lists of them, texts, graphs or tensors by name */
 export function node(
   opType: string,
   input: string[],
   output: string,
-  attributes: Record<string, number | number[] | Graph | Tensor> = {},
+  attributes: Record<string, number | number[] | string | Graph | Tensor> = {},
 ): Node {
   const attribute = Object.entries(attributes).map(([name, value]) =>
     create(AttributeSchema, {
       name,
       ...(typeof value === 'number'
         ? { i: BigInt(value), type: 2 }
-        : Array.isArray(value)
-          ? { ints: value.map(BigInt), type: 7 }
-          : value.$typeName === 'critmap.onnx.Graph'
-            ? { g: value, type: 5 }
-            : { t: value, type: 4 }),
+        : typeof value === 'string'
+          ? { s: Buffer.from(value), type: 3 }
+          : Array.isArray(value)
+            ? { ints: value.map(BigInt), type: 7 }
+            : value.$typeName === 'critmap.onnx.Graph'
+              ? { g: value, type: 5 }
+              : { t: value, type: 4 }),
     }),
   );
   return create(NodeSchema, { opType, input, output: [output], attribute });

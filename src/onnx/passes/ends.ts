@@ -10,6 +10,8 @@ import { type Graph, type Tensor, TensorSchema, type ValueInfo, ValueInfoSchema 
 import { elementCount, typeName } from '../tensors.js';
 import { shapeOf, shapeText } from '../value-info.js';
 import { channelsFirst, hasChannelsLast } from './channels.js';
+import { classesOf, unwrapLogits, withoutZipMaps } from './logits.js';
+import { fromFloats, takesPixels } from './pixels.js';
 import { asTwoClasses } from './two-classes.js';
 
 /** What a person names; by rule otherwise. */
@@ -27,6 +29,18 @@ export interface Ends {
   channelsLast: boolean;
   /** Inputs that get zeros. */
   zeroed: string[];
+  /** The file's images are integers, pixels from 0 to 255; a Cast has been put in front. */
+  pixels: boolean;
+  /** The file's output that was chosen; `output` is what it becomes. */
+  chosen: string;
+  /** Other outputs of the file that are N x classes. */
+  others: string[];
+  /** What the softmax is of that the file's output is. */
+  softmaxOf?: string;
+  /** The probabilities whose logarithm is compared. */
+  logOf?: string;
+  /** The node that takes no other number of images than this. */
+  batchFixedBy?: { node: string; batch: number };
   /** The file's one output per image, where it has become logits of two classes. */
   single?: string;
 }
@@ -38,22 +52,27 @@ export interface Ends {
  */
 export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): Ends {
   const refuse = (why: string) => new CritmapError('ERR_MODEL', `${path}: ${why}`);
+  withoutZipMaps(graph);
   const index = indexGraph(graph);
   const inputs = graph.input;
-  const output = chooseOutput(index, choice.output, refuse);
-  const behind = tensorsBehind(index, output);
+  const { name: chosen, others: rest } = chooseOutput(index, choice.output, refuse);
+  const behind = tensorsBehind(index, chosen);
   const needed = inputs.filter(({ name }) => behind.has(name));
-  const images = chooseInput(inputs, needed, output, choice.input, refuse);
+  const images = chooseInput(inputs, needed, chosen, choice.input, refuse);
   const others = needed.filter((input) => input !== images);
   graph.initializer = [...graph.initializer, ...zeroed(others, refuse)];
-  keepOnly(graph, images, output, behind);
-  const shape = shapeOf(images);
+  keepOnly(graph, images, chosen, behind);
+  const pixels = takesPixels(images);
+  const floats = pixels ? fromFloats(graph, images) : images;
+  const shape = shapeOf(floats);
   const channelsLast = shape?.length === 4 && hasChannelsLast(index, images.name, shape);
-  const input = channelsLast ? channelsFirst(graph, images, shape) : images.name;
-  const ends = { input, channelsLast, zeroed: others.map(({ name }) => name) };
+  const input = channelsLast ? channelsFirst(graph, floats, shape) : floats.name;
+  const { output, ...softmax } = unwrapLogits(graph, chosen);
+  const zeros = others.map(({ name }) => name);
+  const ends = { input, output, channelsLast, pixels, chosen, others: rest, zeroed: zeros, ...softmax };
   const [logits] = graph.output;
   const sizes = logits && shapeOf(logits);
-  if (sizes?.length !== 2 || sizes[1] !== 1) return { ...ends, output };
+  if (sizes?.length !== 2 || sizes[1] !== 1) return ends;
   return { ...ends, output: asTwoClasses(graph, output), single: output };
 }
 
@@ -63,16 +82,22 @@ const MOST_LISTED = 12;
 
 type Refuse = (why: string) => CritmapError;
 
-function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Refuse): string {
+interface Choice {
+  name: string;
+  /** What else it could be. */
+  others: string[];
+}
+
+function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Refuse): Choice {
   const described = index.graph.output.map((output) => ({ name: output.name, shape: shapeOf(output) }));
   const shapes = listed(
     described.map(({ name, shape }) => `${name} ${shape ? shapeText(shape) : ''}`.trim()),
   );
   if (wanted !== undefined) {
-    if (index.producer.has(wanted)) return wanted;
+    if (index.producer.has(wanted)) return { name: wanted, others: [] };
     throw refuse(`it has no output or tensor ${wanted}; its outputs are ${shapes}`);
   }
-  const flat = described.filter(({ shape }) => shape?.length === 2);
+  const flat = described.filter(({ shape }) => classesOf(shape));
   const candidates = flat.length > 0 ? flat : described.filter(({ shape }) => !shape);
   if (candidates.length > MOST_OUTPUTS) {
     throw refuse(
@@ -85,7 +110,14 @@ function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Ref
     const layers = layersBehind(index, name);
     if (!found || layers > found.layers) found = { name, layers };
   }
-  if (found) return found.name;
+  const chosen = found?.name;
+  if (chosen !== undefined) {
+    const sizeOf = ({ shape }: (typeof described)[number]) => classesOf(shape)?.classes ?? null;
+    const size = candidates.filter(({ name }) => name === chosen).map(sizeOf)[0];
+    // Outputs of another width are features.
+    const alike = candidates.filter((one) => one.name !== chosen && sizeOf(one) === size);
+    return { name: chosen, others: alike.map(({ name }) => name) };
+  }
   throw refuse(
     `no output is N x classes (${described.length > 0 ? shapes : 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output${likelyLogits(index)}`,
   );
@@ -113,7 +145,7 @@ function layersBehind(index: GraphIndex, name: string): number {
   const behind = tensorsBehind(index, name);
   return index.graph.node.filter(
     ({ opType, output, input }) =>
-      /^(Conv|ConvTranspose|Gemm|MatMul)$/.test(opType) &&
+      /^(Conv|ConvTranspose|Gemm|MatMul|Einsum)$/.test(opType) &&
       output.some((one) => behind.has(one)) &&
       input.length > 1,
   ).length;

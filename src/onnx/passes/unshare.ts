@@ -6,14 +6,15 @@
  */
 import { createHash } from 'node:crypto';
 import { capturedNames } from '../graph.js';
-import { madeUp } from '../names.js';
+import { madeUp, modulePath } from '../names.js';
 import type { Graph, Node, Tensor } from '../onnx_pb.js';
-import { changed } from '../tensors.js';
+import { changed, FLOAT } from '../tensors.js';
 
 /** Changes the graph in place; what it computes stays the same. */
 export function unshare(graph: Graph): void {
   expandIdentities(graph);
   tieCopies(graph);
+  untieFresh(graph);
   separateOwned(graph);
 }
 
@@ -27,7 +28,8 @@ function tieCopies(graph: Graph): void {
   );
   const captured = capturedNames(graph);
   const anonymous = graph.initializer.filter(
-    ({ name, rawData }) => madeUp.test(name) && weights.has(name) && !captured.has(name) && varies(rawData),
+    (tensor) =>
+      madeUp.test(tensor.name) && weights.has(tensor.name) && !captured.has(tensor.name) && isTrained(tensor),
   );
   const tied = new Map<string, string>();
   for (const group of alike(anonymous, beginning)) {
@@ -58,9 +60,42 @@ const beginning = ({ dataType, dims, rawData }: Tensor) =>
 
 const whole = ({ rawData }: Tensor) => createHash('sha256').update(rawData).digest('hex');
 
-/** Weights that are all the same number are equal to others without being theirs. */
-function varies(bytes: Uint8Array): boolean {
-  return bytes.some((byte, i) => byte !== bytes[i % 4]);
+/** Values of a weight that nobody would take for trained: zeros, an identity, a pattern of positions. */
+const FEW_VALUES = 16;
+
+/** Weights of a few values, as layers may start with, are equal to others without being theirs. */
+function isTrained({ dataType, rawData }: Tensor): boolean {
+  if (dataType !== FLOAT || rawData.byteLength % 4 !== 0) return true;
+  const { buffer, byteOffset, byteLength } = rawData;
+  const view = new DataView(buffer, byteOffset, byteLength);
+  const seen = new Set<number>();
+  for (let at = 0; at < byteLength && seen.size <= FEW_VALUES; at += 4) seen.add(view.getUint32(at, true));
+  return seen.size > FEW_VALUES || seen.size === byteLength / 4;
+}
+
+/** An export stores equal weights once; of several modules' fresh ones each gets its own again. */
+function untieFresh(graph: Graph): void {
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const users = new Map<string, Node[]>();
+  for (const node of graph.node) {
+    const name = /^(Conv|Gemm|MatMul)$/.test(node.opType) ? (node.input[1] ?? '') : '';
+    if (stored.has(name)) users.set(name, [...(users.get(name) ?? []), node]);
+  }
+  const added: Tensor[] = [];
+  for (const [name, nodes] of users) {
+    const tensor = stored.get(name);
+    if (nodes.length < 2 || !tensor || isTrained(tensor)) continue;
+    const copies = new Map<string, string>();
+    for (const node of nodes) {
+      const path = modulePath(node);
+      if (path === undefined) continue;
+      const own = copies.get(path) ?? (copies.size === 0 ? name : `${name}#${copies.size + 1}`);
+      if (!copies.has(path) && own !== name) added.push(changed(tensor, { name: own }));
+      copies.set(path, own);
+      node.input[1] = own;
+    }
+  }
+  graph.initializer = [...graph.initializer, ...added];
 }
 
 /** An Identity of a stored tensor becomes a stored tensor under the Identity's output name. */
@@ -139,6 +174,9 @@ function ownerOf(node: Node, makers: ReadonlyMap<string, Node>): string {
     const conv = makers.get(node.input[0] ?? '');
     return conv?.opType === 'Conv' ? `norm of ${conv.input[1]}` : `norm ${node.output[0]}`;
   }
-  const product = node.input.map((name) => makers.get(name)).find((maker) => maker?.opType === 'MatMul');
-  return product ? `weight ${product.input[1]}` : `node ${node.output[0]}`;
+  const product = node.input
+    .map((name) => makers.get(name))
+    .find((maker) => maker && /^(MatMul|Einsum)$/.test(maker.opType));
+  if (!product) return `node ${node.output[0]}`;
+  return `weight ${product.opType === 'MatMul' ? product.input[1] : product.input}`;
 }

@@ -133,6 +133,23 @@ t.test('a short batch gives the rows of its images only, the same as in a whole 
   }
 });
 
+t.test('the original logits are the product itself, also of a short batch', async (t) => {
+  const engine = await productEngine(t, { batch: 4, cells: 2 });
+  const images = noise(3 * CLASSES, 9n);
+  const weight = noise(CLASSES * CLASSES, 100n);
+  const logits = await engine.logits(images, 3);
+  t.equal(logits.length, 3 * CLASSES);
+  for (const [at, logit] of logits.entries()) {
+    const [image, c] = [Math.floor(at / CLASSES), at % CLASSES];
+    let sum = 0;
+    for (let i = 0; i < CLASSES; i++) sum += images[image * CLASSES + i]! * weight[i * CLASSES + c]!;
+    t.ok(Math.abs(logit - sum) < 1e-5, `${logit} is ${sum}`);
+  }
+  const keys = BigUint64Array.of(1n, 2n);
+  const rows = await engine.execute(images, 3, undefined, Uint8Array.of(1, 0), keys);
+  t.equal(rows.length, 3 * 3 * COLUMNS, 'and the next batch gives rows again');
+});
+
 t.test('pixels give the bits of their normalised floats, also in a short batch', async (t) => {
   // One image of 2 x 2 pixels of 3 channels has the 12 values that one of 12 classes takes.
   const [batch, channels, height, width] = [3, 3, 2, 2];

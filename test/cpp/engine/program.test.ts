@@ -231,6 +231,18 @@ t.test('execute checks every array', async (t) => {
   await t.rejects(run(detached, 2, undefined, active), { name: 'TypeError', message: /detached/ });
 });
 
+t.test('logits checks every array', async (t) => {
+  const { handle } = await made;
+  const run = (images: unknown, count: unknown) => engine.logits(handle, images as never, count as never);
+  await t.rejects(run(new Float64Array(8), 2), { name: 'TypeError', message: /images/ });
+  await t.rejects(run(new Float32Array(7), 2), { name: 'RangeError', message: /images/ });
+  await t.rejects(run(new Float32Array(8), 3), { name: 'RangeError', message: /batch, 2/ });
+  await t.rejects(engine.logits({} as never, new Float32Array(8), 2), {
+    name: 'TypeError',
+    message: /handle/,
+  });
+});
+
 t.test('open refuses options and libraries that are none', async (t) => {
   const open = (options: unknown) => () => engine.open(options as never);
   t.throws(open(undefined), { name: 'TypeError', message: /options/ });

@@ -50,7 +50,11 @@ t.test('one logit, or its sigmoid, becomes the logits of two classes', async (t)
     plain.layers.map(({ name }) => name),
     ['conv', 'fc'],
   );
-  t.strictSame(describe(plain).output, { name: 'z', classes: 2 }, 'inspect gives the name in the file');
+  t.strictSame(
+    describe(plain).output,
+    { name: 'z', classes: 2, compared: 'z' },
+    'inspect gives the name in the file',
+  );
   t.match(plain.warnings, [/plain\.onnx: its output z is one number, taken for the logit of the second/]);
   for (const nodes of [
     [node('Sigmoid', ['z'], 'p')],
