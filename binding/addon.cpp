@@ -8,6 +8,7 @@
 #include "environment.h"
 #include "guard.h"
 #include "images/jpeg.h"
+#include "onnxruntime/library.h"
 #include "random/normal.h"
 #include "random/philox.h"
 
@@ -84,6 +85,8 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   state->float64_array = Napi::Persistent(env.Global().Get("Float64Array").As<Napi::Function>());
   state->uint8_array = Napi::Persistent(env.Global().Get("Uint8Array").As<Napi::Function>());
   env.SetInstanceData<Environment>(state.release());
+  // Here and not in JavaScript: what a worker thread writes to its process.env stays there.
+  ort::refuse_telemetry();
 
   add<info>(exports, "info");
   add<use_path>(exports, "usePath");

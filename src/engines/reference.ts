@@ -4,12 +4,13 @@
  * purpose: it is what faster engines are checked against.
  */
 import { setImmediate } from 'node:timers/promises';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { columns, ImageRows } from '../native/columns.js';
+import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOf } from '../onnx/file.js';
 import { resetLayer } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
@@ -54,7 +55,7 @@ async function openSession(
 ): Promise<InferenceSession> {
   try {
     const { bytes, externalData } = sessionOf(model.file, replaced);
-    return await InferenceSession.create(bytes, {
+    return await onnxruntimeNode().InferenceSession.create(bytes, {
       externalData,
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
@@ -136,6 +137,7 @@ async function runBatch(
   }
   let result: InferenceSession.ReturnType;
   try {
+    const { Tensor } = onnxruntimeNode();
     const feeds = { [input]: new Tensor('float32', data, [rows, channels, ...size]) };
     result = await session.run(feeds, [output]);
   } catch (error) {
