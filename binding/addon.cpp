@@ -115,6 +115,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   const Napi::Object runtime = Napi::Object::New(env);
   add<runtime_optimise, true>(runtime, "optimise");
   add<runtime_ports, true>(runtime, "ports");
+  add<nameless_file>(runtime, "namelessFile");
   exports.Set("runtime", runtime);
   const Napi::Object internal = Napi::Object::New(env);
   add<philox_block>(internal, "philox");

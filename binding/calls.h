@@ -40,5 +40,6 @@ Napi::Value engine_stats(const Napi::CallbackInfo& info);
 // runtime_calls.cpp
 Napi::Value runtime_optimise(const Napi::CallbackInfo& info);
 Napi::Value runtime_ports(const Napi::CallbackInfo& info);
+Napi::Value nameless_file(const Napi::CallbackInfo& info);
 
 }  // namespace critmap::binding

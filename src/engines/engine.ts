@@ -20,8 +20,15 @@ export interface ResultSink {
   computed?(units: number): void;
 }
 
+/**
+ * The graph that an engine computes: the model's own, or what ONNX Runtime makes of it for the processor. The last bits
+ * of their numbers differ.
+ */
+export type ComputedGraph = 'model' | 'runtime';
+
 export interface Engine {
   readonly name: 'reference' | 'fast';
+  readonly graph: ComputedGraph;
   /**
    * Compares every cell's predictions with the original's on a chunk. The fast engine takes several chunks at once.
    * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.

@@ -32,7 +32,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     ...((cards !== undefined || precision === 'fp16') && { graph: 'model' as const }),
   }).catch((error) => {
     signal?.throwIfAborted();
-    throw new CritmapError('ERR_MODEL', `${model.file.path}: ${planProblem(error)}`, { cause: error });
+    const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
+    throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });
   });
   const { classes, program, keyed } = plan;
   const keys = keysOf(keyed, options.context.seed, ({ trial }) => trial);
@@ -52,6 +53,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
 
   return {
     name: 'fast',
+    graph: plan.source.optimised ? 'runtime' : 'model',
     async evaluate(chunk: Chunk, wanted: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       signal?.throwIfAborted();
       refuseLabels(model, chunk.labels, classes);

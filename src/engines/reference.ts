@@ -28,6 +28,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
 
   return {
     name: 'reference',
+    graph: 'model',
     async evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       const expected = await forward(original, chunk, signal);
       const { labels } = chunk;

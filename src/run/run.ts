@@ -34,6 +34,8 @@ export const runInfoSchema = identity.extend({
   warnings: z.array(z.string()),
   /** Of `seconds`, what the engine has waited for images. */
   waitedSeconds: z.number().default(0),
+  /** What the engine has computed, known once it is open: the model's own graph, or the runtime's optimised one. */
+  graph: z.enum(['model', 'runtime']).nullable().default(null),
   /** Which of the source's images were drawn; they are listed in `file`, but for those that were left out. */
   sample: z.object({
     file: z.string(),
@@ -108,6 +110,20 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
     await unlock();
     throw error instanceof CritmapError ? error : cannotWrite(directory, error);
   }
+}
+
+/**
+ * What is a run's identity but known only when its engine is open.
+ * @throws CritmapError (ERR_RUN) when chunks of another graph are in the journal
+ */
+export function refuseOtherGraph({ directory, earlier }: OpenRun, graph: RunInfo['graph']): void {
+  const before = earlier?.graph ?? null;
+  if (before === null || before === graph) return;
+  const names = { model: "the model's own graph", runtime: "the runtime's optimised graph" };
+  throw new CritmapError(
+    'ERR_RUN',
+    `${directory} was computed from ${names[before]}, now it would be ${graph ? names[graph] : 'another'}, whose last bits differ; repeat the command where it was begun, or choose another directory for --out`,
+  );
 }
 
 /** What counts as there: not the traces of a run that was killed before it had begun. */

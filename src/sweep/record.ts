@@ -3,12 +3,20 @@
  * on disk before it counts.
  */
 import type { ProvenCell } from '../design/cells.js';
+import type { ComputedGraph } from '../engines/engine.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { imagesCsv } from '../run/images-csv.js';
 import { Finished, type JournalLine } from '../run/journal.js';
 import { resultsCsv } from '../run/results-csv.js';
-import { files, type OpenRun, openRun, type RunIdentity, type RunInfo } from '../run/run.js';
+import {
+  files,
+  type OpenRun,
+  openRun,
+  type RunIdentity,
+  type RunInfo,
+  refuseOtherGraph,
+} from '../run/run.js';
 import { summarise } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { summaryCsv } from '../run/summary-csv.js';
@@ -81,6 +89,16 @@ export class SweepRecord {
   async begin(): Promise<void> {
     await this.#save('running');
     await this.run?.write(files.images, await imagesCsv(this.subject.images));
+  }
+
+  /**
+   * Which graph the engine computes, before any of its numbers comes.
+   * @throws CritmapError (ERR_RUN) when the run was begun with the other
+   */
+  async computes(graph: ComputedGraph): Promise<void> {
+    if (this.run) refuseOtherGraph(this.run, graph);
+    this.#info.graph = graph;
+    await this.#save('running');
   }
 
   async end(): Promise<Summary> {

@@ -89,6 +89,7 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
       signal,
     });
     try {
+      await record.computes(engine.graph);
       const progress = new ProgressCount(cells, images.count, onProgress);
       await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
     } finally {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { files, openRun, type RunIdentity, readInfo } from '../../src/run/run.js';
+import { files, openRun, type RunIdentity, readInfo, refuseOtherGraph } from '../../src/run/run.js';
 
 const identity: RunIdentity = {
   model: { name: 'm', sha256: 'aa', layers: 3 },
@@ -21,6 +21,7 @@ const info = {
   environment: {},
   warnings: [],
   waitedSeconds: 0,
+  graph: null,
   sample: {
     file: 'images.csv',
     seed: 0,
@@ -61,6 +62,21 @@ t.test('the same sweep opens the run again, a different one is refused with the 
     await t.rejects(openRun(directory, other), { code: 'ERR_RUN', message: says });
   }
   t.strictSame(await readInfo(directory), info, 'and is untouched');
+});
+
+t.test('a run goes on with the graph that it was begun with only', async (t) => {
+  const directory = t.testdir({});
+  const run = await openRun(directory, identity);
+  t.doesNotThrow(() => refuseOtherGraph(run, 'model'), 'a new run');
+  await run.writeInfo({ ...info, graph: 'model' });
+  await run.close();
+  const again = await openRun(directory, identity);
+  t.doesNotThrow(() => refuseOtherGraph(again, 'model'));
+  t.throws(() => refuseOtherGraph(again, 'runtime'), {
+    code: 'ERR_RUN',
+    message: /computed from the model's own graph, now it would be the runtime's optimised graph/,
+  });
+  await again.close();
 });
 
 t.test('a directory of other files is refused and left alone', async (t) => {
