@@ -102,6 +102,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<place>(exports, "placement");
   add<fit_jpeg_async, true>(exports, "fitJpeg");
   add<normalize_now>(exports, "normalize");
+  add<lock_file>(exports, "lockFile");
   const Napi::Object engine = Napi::Object::New(env);
   add<engine_open>(engine, "open");
   add<engine_add_constant>(engine, "addConstant");

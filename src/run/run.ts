@@ -63,6 +63,8 @@ export interface OpenRun {
   finished: Finished;
   /** As found when an earlier run is continued; null for a new one. */
   earlier: RunInfo | null;
+  /** What was noticed of the directory. */
+  warnings: readonly string[];
   writeInfo(info: RunInfo): Promise<void>;
   /** Replaces a file of the run atomically. */
   write(name: string, text: string): Promise<void>;
@@ -81,17 +83,12 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
     throw cannotWrite(directory, error);
   }
   const path = (name: string) => join(directory, name);
-  const present = await contents(directory);
-  const earlier = present.includes(files.info) ? await readInfo(directory) : null;
-  if (earlier) refuseOther(directory, earlier, wanted);
-  else if (present.length > 0) {
-    throw new CritmapError(
-      'ERR_RUN',
-      `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
-    );
-  }
-  const unlock = await lock(join(directory, files.lock));
+  // Nothing is put into a directory of other files; what counts is what is there when the lock is held.
+  await refuseOtherFiles(directory);
+  const { release: unlock, warnings } = await lock(path(files.lock));
   try {
+    const earlier = (await refuseOtherFiles(directory)) ? await readInfo(directory) : null;
+    if (earlier) refuseOther(directory, earlier, wanted);
     const { journal, finished } = await Journal.open(path(files.journal));
     const write = (name: string, text: string) => replaceFile(path(name), text);
     return {
@@ -99,12 +96,10 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
       journal,
       finished,
       earlier,
+      warnings,
       write,
       writeInfo: (info) => write(files.info, `${JSON.stringify(info, null, 1)}\n`),
-      async close() {
-        await journal.close();
-        await unlock();
-      },
+      close: () => journal.close().finally(unlock),
     };
   } catch (error) {
     await unlock();
@@ -126,12 +121,29 @@ export function refuseOtherGraph({ directory, earlier }: OpenRun, graph: RunInfo
   );
 }
 
-/** What counts as there: not the traces of a run that was killed before it had begun. */
+/**
+ * @returns whether there is a run
+ * @throws CritmapError (ERR_RUN) when there are only other files
+ */
+async function refuseOtherFiles(directory: string): Promise<boolean> {
+  const present = await contents(directory);
+  if (present.includes(files.info)) return true;
+  if (present.length === 0) return false;
+  throw new CritmapError(
+    'ERR_RUN',
+    `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
+  );
+}
+
+/** What counts as there: not the traces of a run that ended before it had begun, whose journal is empty. */
 async function contents(directory: string): Promise<string[]> {
   const names = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
-  const begun = names.join() !== files.journal || (await stat(join(directory, files.journal))).size > 0;
+  if (names.includes(files.info) || !names.every((name) => own.includes(name))) return names;
+  const begun = !names.includes(files.journal) || (await stat(join(directory, files.journal))).size > 0;
   return begun ? names : [];
 }
+
+const own: readonly string[] = Object.values(files);
 
 /** @throws CritmapError (ERR_RUN) when the directory is not a run or its run.json is damaged. */
 export async function readInfo(directory: string): Promise<RunInfo> {

@@ -65,6 +65,11 @@ export class SweepRecord {
     return this.run?.journal.path ?? 'the sweep';
   }
 
+  /** What was noticed of the run directory. */
+  get placeWarnings(): readonly string[] {
+    return this.run?.warnings ?? [];
+  }
+
   warn(message: string): void {
     if (!this.warnings.includes(message)) this.warnings.push(message);
     this.#told.add(message);

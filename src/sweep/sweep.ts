@@ -51,7 +51,12 @@ export async function sweep(
   const subject = { model, images, settings, cells };
   const record = await SweepRecord.open(subject, options);
   try {
-    record.tell([...model.warnings, ...donorWarnings(settings.resets), ...images.warnings]);
+    record.tell([
+      ...record.placeWarnings,
+      ...model.warnings,
+      ...donorWarnings(settings.resets),
+      ...images.warnings,
+    ]);
     refuseOtherChunks(subject, record);
     await record.begin();
     await compute(subject, record, options);
