@@ -1,7 +1,6 @@
 /** `critmap inspect --data SRC`: what images are there, and what a sweep would take of them. */
-import { writeFile } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
-import { cannotWrite } from '../files/problems.js';
+import { writeOutput } from '../files/replace.js';
 import { contactSheet } from '../images/contact-sheet.js';
 import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
@@ -54,8 +53,7 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     line.clear();
     const survey = await surveyImages(set);
     if (preview !== undefined) {
-      const sheet = await contactSheet(set);
-      await writeFile(preview, sheet).catch((error) => Promise.reject(cannotWrite(preview, error)));
+      await writeOutput(preview, await contactSheet(set));
     }
     process.stdout.write(
       json ? `${JSON.stringify(describe(set, survey), null, 1)}\n` : text(set, survey, job),

@@ -1,9 +1,9 @@
 /** `critmap report`: one HTML file from one or many runs. */
-import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
+import { writeOutput } from '../files/replace.js';
 import type { Summary } from '../run/summary.js';
 import { text } from './option-values.js';
 
@@ -41,8 +41,8 @@ export async function writeReport(
   const html = await reportHtml(summaries, title === undefined ? {} : { title });
   try {
     await makeDirectory(dirname(resolve(path)));
-    await writeFile(path, html);
   } catch (error) {
     throw cannotWrite(path, error);
   }
+  await writeOutput(path, html);
 }

@@ -68,14 +68,17 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         clearInterval(timer);
         signal?.throwIfAborted();
         await sink.original(rowsOf(rows, 0, chunk));
-        const put: Promise<void>[] = [];
+        const put: Promise<unknown>[] = [];
+        let failed: { error: unknown } | undefined;
         for (const [i, cell] of wanted.entries()) {
           if (i % CELLS_A_TURN === 0) await setImmediate();
-          put.push(Promise.resolve(sink.cell(cell, rowsOf(rows, cell.index + 1, chunk))));
+          const kept = Promise.resolve(sink.cell(cell, rowsOf(rows, cell.index + 1, chunk)));
+          // At once: one that fails while others are put together would count as unhandled.
+          put.push(kept.catch((error) => (failed ??= { error })));
         }
         // All must have ended before the sweep may close its journal, also when one fails.
-        const failed = (await Promise.allSettled(put)).find((result) => result.status === 'rejected');
-        if (failed) throw failed.reason;
+        await Promise.all(put);
+        if (failed) throw failed.error;
       } catch (error) {
         signal?.throwIfAborted();
         throw (error as NodeJS.ErrnoException).code === 'ERR_ONNXRUNTIME' ? failure(model, error) : error;

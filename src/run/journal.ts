@@ -80,6 +80,8 @@ export class Finished {
  */
 export class Journal {
   #last: Promise<void> = Promise.resolve();
+  /** Whether there may be something behind the whole lines. */
+  #torn = false;
   /** What the next write will take. */
   #waiting: { bytes: Buffer[]; written: Promise<void> } | null = null;
 
@@ -123,14 +125,23 @@ export class Journal {
 
   async #write(bytes: Buffer): Promise<void> {
     try {
+      await this.#cut();
+      this.#torn = true;
       await this.handle.appendFile(bytes);
       await this.handle.datasync();
       this.length += bytes.byteLength;
+      this.#torn = false;
     } catch (error) {
-      // A full disk may have taken half a line: the next one must not be glued to it.
-      await this.handle.truncate(this.length).catch(() => {});
+      await this.#cut().catch(() => {});
       throw cannotWrite(this.path, error);
     }
+  }
+
+  /** A full disk may have taken half a line, and no cut at once: the next line must not be glued to it. */
+  async #cut(): Promise<void> {
+    if (!this.#torn) return;
+    await this.handle.truncate(this.length);
+    this.#torn = false;
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
-import { replaceFile } from '../files/replace.js';
+import { isTemporary, removeTemporary, replaceFile } from '../files/replace.js';
 import { type Finished, Journal } from './journal.js';
 import { lock } from './lock.js';
 
@@ -84,11 +84,14 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
   }
   const path = (name: string) => join(directory, name);
   // Nothing is put into a directory of other files; what counts is what is there when the lock is held.
-  await refuseOtherFiles(directory);
+  await refuseOtherFiles(directory).catch((error) => {
+    throw error instanceof CritmapError ? error : cannotWrite(directory, error);
+  });
   const { release: unlock, warnings } = await lock(path(files.lock));
   try {
     const earlier = (await refuseOtherFiles(directory)) ? await readInfo(directory) : null;
     if (earlier) refuseOther(directory, earlier, wanted);
+    await removeTemporary(directory);
     const { journal, finished } = await Journal.open(path(files.journal));
     const write = (name: string, text: string) => replaceFile(path(name), text);
     return {
@@ -99,10 +102,14 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
       warnings,
       write,
       writeInfo: (info) => write(files.info, `${JSON.stringify(info, null, 1)}\n`),
-      close: () => journal.close().finally(unlock),
+      close: () =>
+        journal
+          .close()
+          .finally(unlock)
+          .catch((error) => Promise.reject(cannotWrite(directory, error))),
     };
   } catch (error) {
-    await unlock();
+    await unlock().catch(() => {});
     throw error instanceof CritmapError ? error : cannotWrite(directory, error);
   }
 }
@@ -137,7 +144,7 @@ async function refuseOtherFiles(directory: string): Promise<boolean> {
 
 /** What counts as there: not the traces of a run that ended before it had begun, whose journal is empty. */
 async function contents(directory: string): Promise<string[]> {
-  const names = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
+  const names = (await readdir(directory)).filter((name) => name !== files.lock && !isTemporary(name));
   if (names.includes(files.info) || !names.every((name) => own.includes(name))) return names;
   const begun = !names.includes(files.journal) || (await stat(join(directory, files.journal))).size > 0;
   return begun ? names : [];

@@ -128,10 +128,18 @@ t.test(
 );
 
 t.test('a run that was killed before it had begun is begun again', async (t) => {
-  const directory = t.testdir({ [files.journal]: '', [`${files.info}.tmp`]: '{' });
+  const directory = t.testdir({ [files.journal]: '', 'critmap-0123456789ab.tmp': '{' });
   const run = await openRun(directory, identity);
   t.equal(run.earlier, null);
   await run.close();
+  t.strictSame(readdirSync(directory), [files.journal], 'what a killed writer left is gone');
+});
+
+t.test('a run of which nothing but results could be written is begun again', async (t) => {
+  const directory = t.testdir({ [files.journal]: '', [files.summary]: '{}', [files.table]: '' });
+  await (await openRun(directory, identity)).close();
+  const computed = t.testdir({ [files.journal]: '{}\n', [files.summary]: '{}' });
+  await t.rejects(openRun(computed, identity), { message: /holds other files/ }, 'not one that has computed');
 });
 
 t.test('a damaged run.json is refused by name', async (t) => {
