@@ -54,6 +54,7 @@ const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
   EACCES: ['permission denied', 'make it readable for this user'],
   EPERM: ['permission denied', 'make it readable for this user'],
   EISDIR: ['is a folder, not a file', 'give the file'],
+  ENOTREG: ['is not a regular file', 'save it to disk first'],
   ELOOP: ['is a symbolic link to itself', 'remove the link'],
   ENAMETOOLONG: ['has too long a path', 'check the path'],
   EMFILE: ['too many files are open', 'raise the limit (ulimit -n)'],

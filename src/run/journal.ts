@@ -3,10 +3,12 @@
  * over the chunk's images in order, and chunks are folded in order, so a total does not depend on when or in
  * which process its parts were computed.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
+import { readRegular, requireRegular } from '../files/regular-file.js';
 import { type Sums, sumNames } from '../native/columns.js';
 
 const number = z.number();
@@ -94,7 +96,7 @@ export class Journal {
 
   /** Opens or creates the file, cuts a torn last line off, and returns what is finished. */
   static async open(path: string): Promise<{ journal: Journal; finished: Finished }> {
-    const handle = await open(path, 'a+');
+    const handle = await openJournal(path);
     try {
       const { finished, wholeBytes } = parseJournal(path, await handle.readFile());
       await handle.truncate(wholeBytes);
@@ -150,8 +152,16 @@ export class Journal {
   }
 }
 
+/** What others may have put there is neither waited for nor followed. */
+async function openJournal(path: string): Promise<FileHandle> {
+  await requireRegular(path).catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  return open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0));
+}
+
 export async function readJournal(path: string): Promise<Finished> {
-  return parseJournal(path, await readFile(path)).finished;
+  return parseJournal(path, await readRegular(path)).finished;
 }
 
 /** @throws CritmapError (ERR_RUN) for a damaged line that is not the torn last one. */

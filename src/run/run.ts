@@ -2,13 +2,14 @@
  * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
  * from it. Whole files are replaced atomically; one process at a time writes to a run.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
+import { readRegular } from '../files/regular-file.js';
 import { isTemporary, removeTemporary, replaceFile } from '../files/replace.js';
 import { type Finished, Journal } from './journal.js';
 import { lock } from './lock.js';
@@ -162,7 +163,7 @@ export async function readJson<T>(directory: string, name: string, schema: z.Zod
   const path = join(directory, name);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readRegular(path)).toString('utf8');
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new CritmapError(

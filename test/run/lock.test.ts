@@ -92,23 +92,23 @@ t.test('while holders come and go one after the other, there is never a second o
 
 t.test('whose run it is is looked at when the lock is held', async (t) => {
   const directory = t.testdir({});
-  const { readFile } = fs;
+  const { open } = fs;
   let reading: () => void = () => {};
   const read = new Promise<void>((resolve) => (reading = resolve));
-  const slowly = async (...args: Parameters<typeof readFile>) => {
+  const slowly = async (...args: Parameters<typeof open>) => {
     if (String(args[0]).endsWith(files.info)) {
       reading();
       await setTimeout(300);
     }
-    return readFile(...args);
+    return open(...args);
   };
   const run = await openRun(directory, identity);
   await run.writeInfo(info);
   await run.close();
-  Object.assign(fs, { readFile: slowly });
+  Object.assign(fs, { open: slowly });
   syncBuiltinESMExports();
   t.teardown(() => {
-    Object.assign(fs, { readFile });
+    Object.assign(fs, { open });
     syncBuiltinESMExports();
   });
   const late = openRun(directory, other);
