@@ -32,7 +32,7 @@ try {
 function report(error: unknown): number {
   say(lineOf(error));
   if (process.env.CRITMAP_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  const { exitCode } = error as { exitCode?: unknown };
+  const { exitCode } = (error ?? {}) as { exitCode?: unknown };
   if (typeof exitCode === 'number') return exitCode;
   return error instanceof CritmapError && error.code === 'ERR_OPTION' ? EXIT.usage : EXIT.failed;
 }
