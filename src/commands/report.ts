@@ -6,6 +6,7 @@ import { cannotWrite } from '../files/problems.js';
 import { writeOutput } from '../files/replace.js';
 import type { Summary } from '../run/summary.js';
 import { text } from './option-values.js';
+import { print, shown } from './terminal.js';
 
 export const reportCommand: CommandModule<
   object,
@@ -26,7 +27,7 @@ export const reportCommand: CommandModule<
       out,
       title,
     );
-    process.stdout.write(`report   ${out}\n`);
+    print(`report   ${shown(out)}\n`);
   },
 };
 
