@@ -85,6 +85,13 @@ export default {
       from: { path: '^src/plan/', pathNot: '^src/plan/(optimised|shapes|places|half)\\.ts$' },
       to: { path: '^src/native/', dependencyTypesNot: ['type-only'] },
     },
+    {
+      name: 'onnxruntime-node-through-one-door',
+      comment: 'src/native/onnxruntime-node.ts forbids it to send usage data first.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/native/onnxruntime-node\\.ts$' },
+      to: { path: 'onnxruntime-node', pathNot: '^src/', dependencyTypesNot: ['type-only'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -8,6 +8,7 @@
 #include "environment.h"
 #include "guard.h"
 #include "images/jpeg.h"
+#include "onnxruntime/library.h"
 #include "random/normal.h"
 #include "random/philox.h"
 
@@ -84,6 +85,8 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   state->float64_array = Napi::Persistent(env.Global().Get("Float64Array").As<Napi::Function>());
   state->uint8_array = Napi::Persistent(env.Global().Get("Uint8Array").As<Napi::Function>());
   env.SetInstanceData<Environment>(state.release());
+  // Here and not in JavaScript: what a worker thread writes to its process.env stays there.
+  ort::refuse_telemetry();
 
   add<info>(exports, "info");
   add<use_path>(exports, "usePath");
@@ -100,6 +103,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<place>(exports, "placement");
   add<fit_jpeg_async, true>(exports, "fitJpeg");
   add<normalize_now>(exports, "normalize");
+  add<lock_file>(exports, "lockFile");
   const Napi::Object engine = Napi::Object::New(env);
   add<engine_open>(engine, "open");
   add<engine_add_constant>(engine, "addConstant");
@@ -114,6 +118,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   const Napi::Object runtime = Napi::Object::New(env);
   add<runtime_optimise, true>(runtime, "optimise");
   add<runtime_ports, true>(runtime, "ports");
+  add<nameless_file>(runtime, "namelessFile");
   exports.Set("runtime", runtime);
   const Napi::Object internal = Napi::Object::New(env);
   add<philox_block>(internal, "philox");

@@ -22,6 +22,12 @@ void PromiseWorker::fail_type(std::string message) {
   message_ = std::move(message);
 }
 
+void PromiseWorker::fail_coded(const char* code, std::string message) {
+  failure_ = Failure::other;
+  message_ = std::move(message);
+  code_ = code;
+}
+
 void PromiseWorker::run(napi_env, void* data) {
   auto* const self = static_cast<PromiseWorker*>(data);
   try {

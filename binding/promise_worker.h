@@ -30,6 +30,8 @@ class PromiseWorker {
   // pending.
   virtual napi_value finish(napi_env env) = 0;
   void fail_type(std::string message);
+  // An Error whose `code`, which is static, tells it from others.
+  void fail_coded(const char* code, std::string message);
 
  private:
   static void run(napi_env env, void* data);

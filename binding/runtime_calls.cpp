@@ -2,29 +2,66 @@
 // optimised for this processor, and the types and shapes of its inputs and outputs. What each does is said in
 // src/native/engine.ts. The library, which takes tens of milliseconds to load, is loaded by the pool's
 // thread.
+#include <climits>
+#include <utility>
+
 #include "arguments.h"
 #include "calls.h"
 #include "engine_program.h"
 #include "onnxruntime/session.h"
 #include "promise_worker.h"
+#include "system/nameless_file.h"
 
 namespace critmap::binding {
 namespace {
 
+// A file that JavaScript names, or has open: then by a descriptor of our own, since its number may be another
+// file's by the time that a pool's thread comes to it (an environment that is shut down closes its files).
+class FileArgument {
+ public:
+  FileArgument(const Napi::Value& value, const char* name) {
+    if (!value.IsNumber()) {
+      path_ = text(value, name);
+      return;
+    }
+    const size_t number = index_number(value, name);
+    descriptor_ = number <= size_t(INT_MAX) ? duplicate_descriptor(int(number)) : -1;
+    if (descriptor_ < 0) throw_range(value.Env(), std::string(name) + " must be an open file's");
+    path_ = name_of_descriptor(descriptor_);
+  }
+  FileArgument(FileArgument&& other) noexcept
+      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ~FileArgument() {
+    if (descriptor_ >= 0) close_descriptor(descriptor_);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+};
+
 class OptimiseWorker : public PromiseWorker {
  public:
-  OptimiseWorker(std::string library, std::string from, std::string to)
+  OptimiseWorker(std::string library, FileArgument from, FileArgument to)
       : library_(std::move(library)), from_(std::move(from)), to_(std::move(to)) {}
 
  protected:
-  void execute() override { ort::save_optimised(ort::Library::load(library_), from_, to_); }
+  void execute() override {
+    try {
+      ort::save_optimised(ort::Library::load(library_), from_.path(), to_.path());
+    } catch (const ort::FileError& error) {
+      fail_coded("ERR_FILE", error.what());
+    }
+  }
   napi_value finish(napi_env env) override {
     napi_value undefined;
     return napi_get_undefined(env, &undefined) == napi_ok ? undefined : nullptr;
   }
 
  private:
-  std::string library_, from_, to_;
+  std::string library_;
+  FileArgument from_, to_;
 };
 
 // { name, type, dims }, or null when the environment ends.
@@ -82,8 +119,14 @@ class PortsWorker : public PromiseWorker {
 
 Napi::Value runtime_optimise(const Napi::CallbackInfo& info) {
   const std::string library = text(argument(info, 0), "library");
-  const std::string from = text(argument(info, 1), "from"), to = text(argument(info, 2), "to");
-  return PromiseWorker::start(info.Env(), std::make_unique<OptimiseWorker>(library, from, to));
+  FileArgument from(argument(info, 1), "from"), to(argument(info, 2), "to");
+  return PromiseWorker::start(info.Env(),
+                              std::make_unique<OptimiseWorker>(library, std::move(from), std::move(to)));
+}
+
+Napi::Value nameless_file(const Napi::CallbackInfo& info) {
+  const int made = open_nameless_file();
+  return made < 0 ? info.Env().Null() : Napi::Number::New(info.Env(), made);
 }
 
 Napi::Value runtime_ports(const Napi::CallbackInfo& info) {

@@ -1,73 +1,65 @@
 #!/usr/bin/env node
 /**
- * The command line: wires the commands, turns failures into one line and an exit code. Handlers import what they
- * compute with when they run, so that help and a mistyped option are answered at once.
+ * The command line's outermost frame: whatever fails, also what nobody thought of, becomes one line and an exit code.
+ * `CRITMAP_DEBUG=1` shows where it came from. All else is loaded inside of it, since loading can fail too.
  */
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
-import { architecturesCommand } from './commands/architectures.js';
-import { demoCommand } from './commands/demo.js';
-import { devicesCommand } from './commands/devices.js';
-import { inspectCommand } from './commands/inspect.js';
-import { Interrupted } from './commands/interrupt.js';
-import { reportCommand } from './commands/report.js';
-import { sweepCommand } from './commands/sweep.js';
-import { verifyCommand } from './commands/verify.js';
-import { CritmapError, messageOf } from './errors.js';
-import { version } from './version.js';
+import { CritmapError, messageOf, oneLine } from './errors.js';
+import { lacksMemory, writeReason } from './files/problems.js';
 
-const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+const EXIT = { failed: 1, usage: 2 } as const;
+/** With fewer, Node.js says of packages that they are not there. */
+const FEW_FILES = 256;
 
-// Output cut short by `| head`, or a log viewer that has gone, must not end a sweep.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
-
-const parser = yargs(hideBin(process.argv))
-  .scriptName('critmap')
-  .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
-  .command(sweepCommand)
-  .command(inspectCommand)
-  .command(reportCommand)
-  .command(verifyCommand)
-  .command(architecturesCommand)
-  .command(devicesCommand)
-  .command(demoCommand)
-  .demandCommand(1, 'Give a command.')
-  .recommendCommands()
-  .strict()
-  .version(version)
-  .alias({ h: 'help' })
-  .wrap(Math.min(100, process.stdout.columns ?? 100))
-  .exitProcess(false)
-  .fail((message, error) => {
-    // yargs wraps what a bad option value threw.
-    if (error && error.name !== 'YError') throw error;
-    throw new UsageError(message ?? error.message);
-  });
-
-class UsageError extends Error {}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Cut short by `| head`: the rest of the work is done all the same.
+  if (error.code === 'EPIPE') return;
+  say(`cannot write to stdout: ${writeReason(error)}`);
+  process.exitCode ??= EXIT.failed;
+});
+// A terminal that was closed, a full log: there is nobody to tell.
+process.stderr.on('error', () => {});
+// A rejection that nobody handles comes here too.
+process.on('uncaughtException', (error) => process.exit(report(error)));
 
 try {
-  await parser.parseAsync();
+  const { runCommand } = await import('./commands/parser.js');
+  await runCommand(process.argv.slice(2));
 } catch (error) {
   process.exitCode = report(error);
 }
 
+/** @returns the exit code */
 function report(error: unknown): number {
-  if (error instanceof Interrupted) {
-    process.stderr.write(`critmap: ${error.message}\n`);
-    return EXIT.interrupted;
-  }
-  // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
-  if (error instanceof UsageError || (error as Error | null)?.name === 'YError') {
-    process.stderr.write(`critmap: ${messageOf(error)} (critmap --help lists commands and options)\n`);
-    return EXIT.usage;
-  }
-  process.stderr.write(`critmap: ${messageOf(error)}\n`);
-  // An error that is not ours is a fault of critmap: its stack is worth more than a tidy screen.
-  if (!(error instanceof CritmapError) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  say(lineOf(error));
+  if (process.env.CRITMAP_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  const { exitCode } = (error ?? {}) as { exitCode?: unknown };
+  if (typeof exitCode === 'number') return exitCode;
   return error instanceof CritmapError && error.code === 'ERR_OPTION' ? EXIT.usage : EXIT.failed;
+}
+
+function say(line: string): void {
+  process.stderr.write(`critmap: ${oneLine(line)}\n`);
+}
+
+function lineOf(error: unknown): string {
+  const message = messageOf(error);
+  // A command's own ends: misused, interrupted.
+  if (error instanceof CritmapError || typeof (error as { exitCode?: unknown })?.exitCode === 'number') {
+    return message;
+  }
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === 'EMFILE' || (code === 'ERR_MODULE_NOT_FOUND' && openFilesLimit() < FEW_FILES)) {
+    return `only ${openFilesLimit()} files may be open at once, which are too few; raise the limit (ulimit -n 1024)`;
+  }
+  if (lacksMemory(error)) {
+    return `there is not enough memory (${message}); take smaller images or batches (--crop, --batch), or another machine`;
+  }
+  return `${message} (an error that critmap does not know; CRITMAP_DEBUG=1 shows where it comes from)`;
+}
+
+function openFilesLimit(): number {
+  Object.assign(process.report, { excludeNetwork: true });
+  const { userLimits } = process.report.getReport() as { userLimits?: Record<string, { soft: unknown }> };
+  const soft = Number(userLimits?.open_files?.soft);
+  return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft;
 }

@@ -41,8 +41,14 @@ export function messageOf(thrown: unknown): string {
   return text.replace(/\s*\n\s*/g, ' ').trim();
 }
 
-/** What a file says may hold control characters, which could move a terminal's cursor or begin a second line. */
-export const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+/**
+ * What a file says may hold what steers a terminal, begins a line or reorders one: control, format and separator
+ * characters, lone surrogates.
+ */
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\uFFFE\uFFFF]/gu;
+
+/** A sentence that quotes what a file says. */
+export const oneLine = (text: string) => text.replace(new RegExp(`${UNPRINTABLE.source}+`, 'gu'), ' ');
 
 /** Characters of one item of a list. */
 const LONGEST = 500;

@@ -74,6 +74,7 @@ struct Api {
 
   // The process has one environment: the first call makes it, later ones count. (log level, log name, result)
   Slot<3, OrtStatus*(int, const char*, OrtEnv**)> CreateEnv{table};
+  Slot<6, OrtStatus*(const OrtEnv*)> DisableTelemetryEvents{table};
 
   // Memory. A description of CPU memory: (kind of allocator, kind of memory, result).
   Slot<69, OrtStatus*(int, int, OrtMemoryInfo**)> CreateCpuMemoryInfo{table};

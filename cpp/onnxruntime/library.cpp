@@ -1,5 +1,6 @@
 #include "onnxruntime/library.h"
 
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 
@@ -63,6 +64,14 @@ std::basic_string<PathChar> system_path(const std::string& path) {
 #endif
 }
 
+void refuse_telemetry() {
+#if defined(_WIN32)
+  _putenv_s("ORT_DISABLE_TELEMETRY", "1");
+#else
+  setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+#endif
+}
+
 const Library& Library::load(const std::string& path) {
   static std::mutex mutex;
   static void* loaded_handle = nullptr;
@@ -84,6 +93,8 @@ const Library& Library::load(const std::string& path) {
 Library::Library(const std::string& path, const ApiBase& base)
     : api{table(base, path)}, path(path), version(base.get_version()) {
   check(api.CreateEnv(log_warning, "critmap", &env));
+  // Windows' hands events to the system, whatever the environment says.
+  check(api.DisableTelemetryEvents(env));
   check(api.CreateCpuMemoryInfo(arena_allocator, default_memory, &memory));
   check(api.GetAllocatorWithDefaultOptions(&allocator));
   register_arena();

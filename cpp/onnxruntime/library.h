@@ -14,6 +14,10 @@ namespace critmap::ort {
 // A UTF-8 file name as the system wants it.
 std::basic_string<PathChar> system_path(const std::string& path);
 
+// Tells every ONNX Runtime of this process to gather and send no usage data, which Linux's otherwise does: it
+// reads the environment variable ORT_DISABLE_TELEMETRY when its environment is made, whoever makes it.
+void refuse_telemetry();
+
 // Something that ONNX Runtime refused, with its message; `code` is its own, 0 if the failure is ours.
 class Error : public std::runtime_error {
  public:

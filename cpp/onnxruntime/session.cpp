@@ -1,5 +1,8 @@
 #include "onnxruntime/session.h"
 
+#include <filesystem>
+#include <fstream>
+
 namespace critmap::ort {
 namespace {
 
@@ -116,7 +119,16 @@ void save_optimised(const Library& library, const std::string& from, const std::
   const SessionOptions options = make_options(library, optimization_all);
   library.check(library.api.SetOptimizedModelFilePath(options.get(), system_path(to).c_str()));
   OrtSession* made = nullptr;
-  library.check(library.api.CreateSession(library.env, system_path(from).c_str(), options.get(), &made));
+  try {
+    library.check(library.api.CreateSession(library.env, system_path(from).c_str(), options.get(), &made));
+  } catch (const Error& error) {
+    // ONNX Runtime does not say which of the two was at fault: the model, if it fails without being written
+    // too.
+    const SessionOptions unwritten = make_options(library, optimization_all);
+    library.check(library.api.CreateSession(library.env, system_path(from).c_str(), unwritten.get(), &made));
+    library.api.ReleaseSession(made);
+    throw FileError(error.what());
+  }
   library.api.ReleaseSession(made);
 }
 

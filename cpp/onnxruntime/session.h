@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -82,7 +83,13 @@ class Session {
 
 // Optimises the model in the file `from` for this processor and writes it to the file `to` (both UTF-8):
 // operators fused, weights in the order that its kernels want. A session of it, or of a part of it, needs no
-// optimising.
+// optimising. Throws Error for a model that ONNX Runtime refuses, FileError when one of the files was at
+// fault.
 void save_optimised(const Library& library, const std::string& from, const std::string& to);
+
+class FileError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 }  // namespace critmap::ort

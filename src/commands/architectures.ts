@@ -1,13 +1,14 @@
 /** `critmap architectures`: what `--arch` takes. */
 import type { CommandModule } from 'yargs';
+import { json, print } from './terminal.js';
 
 export const architecturesCommand: CommandModule<object, { json: boolean }> = {
   command: 'architectures',
   describe: 'List the built-in architectures that --arch takes',
   builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'Print as JSON' }),
-  handler: async ({ json }) => {
+  handler: async ({ json: asJson }) => {
     const listed = await list();
-    process.stdout.write(json ? `${JSON.stringify(listed, null, 1)}\n` : text(listed));
+    print(asJson ? json(listed, 1) : text(listed));
   },
 };
 

@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { type CudaInventory, native } from '../native/addon.js';
 import { onnxruntimeVersion } from '../version.js';
+import { json, print, shown } from './terminal.js';
 
 export interface Device {
   id: string;
@@ -52,14 +53,14 @@ export const devicesCommand: CommandModule<object, { json: boolean }> = {
   command: 'devices',
   describe: 'List what a sweep can compute on here, and say why it cannot on the rest',
   builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'Print as JSON' }),
-  handler: ({ json }) => {
+  handler: ({ json: asJson }) => {
     const found = devices();
-    if (json) {
-      process.stdout.write(`${JSON.stringify(found, null, 1)}\n`);
+    if (asJson) {
+      print(json(found, 1));
       return;
     }
-    for (const { id, available, name, detail } of found) {
-      process.stdout.write(`${id.padEnd(8)}${available ? 'yes' : 'no '}  ${name}: ${detail}\n`);
+    for (const { id, available, name, detail } of shown(found)) {
+      print(`${id.padEnd(8)}${available ? 'yes' : 'no '}  ${name}: ${detail}\n`);
     }
   },
 };

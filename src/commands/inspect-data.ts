@@ -1,7 +1,6 @@
 /** `critmap inspect --data SRC`: what images are there, and what a sweep would take of them. */
-import { writeFile } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
-import { cannotWrite } from '../files/problems.js';
+import { writeOutput } from '../files/replace.js';
 import { contactSheet } from '../images/contact-sheet.js';
 import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
@@ -9,6 +8,7 @@ import { type ModelInput, modelInput } from '../model/input.js';
 import type { ResampleFilter } from '../native/addon.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import type { ProgressLine } from './progress.js';
+import { json, print, shown } from './terminal.js';
 
 export interface InspectData extends ModelChoice {
   data: string;
@@ -27,7 +27,7 @@ const usualInput = (size = 224): ModelInput => ({ shape: { channels: 3, height: 
 
 /** @throws CritmapError when the images cannot be listed, or the preview not written */
 export async function inspectData(job: InspectData, line: ProgressLine): Promise<void> {
-  const { data, images, dataSeed, labels, resize, crop, interpolation, preview, json } = job;
+  const { data, images, dataSeed, labels, resize, crop, interpolation, preview, json: asJson } = job;
   const hasModel = job.model !== undefined || job.arch !== undefined;
   if (!hasModel && /\.np[yz]$/i.test(data)) {
     throw new CritmapError('ERR_OPTION', `${data} has images of one model's size; give the MODEL too`);
@@ -54,12 +54,9 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     line.clear();
     const survey = await surveyImages(set);
     if (preview !== undefined) {
-      const sheet = await contactSheet(set);
-      await writeFile(preview, sheet).catch((error) => Promise.reject(cannotWrite(preview, error)));
+      await writeOutput(preview, await contactSheet(set));
     }
-    process.stdout.write(
-      json ? `${JSON.stringify(describe(set, survey), null, 1)}\n` : text(set, survey, job),
-    );
+    print(asJson ? json(describe(set, survey), 1) : text(set, survey, job));
   } finally {
     await set.close();
   }
@@ -103,7 +100,7 @@ function text(set: ImageSet, survey: SourceSurvey, { preview }: InspectData): st
   lines.push(...folded('pixels', '', steps(set)));
   if (preview !== undefined) lines.push(`preview  ${preview}`);
   lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
-  return `${lines.join('\n')}\n`;
+  return `${shown(lines).join('\n')}\n`;
 }
 
 const number = (of: number) => of.toLocaleString('en');

@@ -6,15 +6,14 @@ import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import { type ModelChoice, openModel } from './open-model.js';
+import { json, print, shown } from './terminal.js';
 import { weightsText } from './weights-options.js';
 
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(choice: ModelChoice & { json: boolean }): Promise<void> {
   const model = await openModel(choice);
   const plan = await summarisePlan(model);
-  process.stdout.write(
-    choice.json ? `${JSON.stringify({ ...describe(model), plan }, null, 1)}\n` : text(model, plan),
-  );
+  print(choice.json ? json({ ...describe(model), plan }, 1) : text(model, shown(plan)));
 }
 
 /** Everything `inspect` knows, as plain JSON. */
@@ -69,7 +68,7 @@ export function describe(model: Model) {
 }
 
 function text(model: Model, plan: PlanSummary): string {
-  const about = describe(model);
+  const about = shown(describe(model));
   const { input, output } = about;
   const any = (size: number | null) => size ?? 'any';
   const rows = about.layers.map((layer) => [
@@ -108,7 +107,7 @@ function text(model: Model, plan: PlanSummary): string {
     '',
     ...lines,
     '',
-    ...(model.weights ? [...weightsText(model.weights), ''] : []),
+    ...(model.weights ? [...weightsText(shown(model.weights)), ''] : []),
     ...planText(plan),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',

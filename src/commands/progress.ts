@@ -1,6 +1,7 @@
 /**
  * Progress on stderr: one line that is rewritten on a terminal, a plain line now and then in a log.
  */
+import { printable } from '../report/text.js';
 import type { Progress } from '../sweep/progress.js';
 
 const TTY_MS = 100;
@@ -32,7 +33,7 @@ export class ProgressLine {
     const finished = done >= total;
     if (now - this.#last < (this.stream.isTTY ? TTY_MS : LOG_MS) && !finished) return;
     this.#last = now;
-    const text = describe();
+    const text = printable(describe());
     if (this.stream.isTTY) {
       const width = Math.max(20, (this.stream.columns ?? 80) - 1);
       this.stream.write(`\r\x1b[2K${text.slice(0, width)}`);
@@ -45,7 +46,7 @@ export class ProgressLine {
   /** A line above the progress. */
   note(text: string): void {
     this.clear();
-    this.stream.write(`${text}\n`);
+    this.stream.write(`${printable(text)}\n`);
   }
 
   clear(): void {

@@ -1,11 +1,12 @@
 /** `critmap report`: one HTML file from one or many runs. */
-import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
+import { writeOutput } from '../files/replace.js';
 import type { Summary } from '../run/summary.js';
 import { text } from './option-values.js';
+import { print, shown } from './terminal.js';
 
 export const reportCommand: CommandModule<
   object,
@@ -34,7 +35,7 @@ export const reportCommand: CommandModule<
       out,
       title,
     );
-    process.stdout.write(`report   ${out}\n`);
+    print(`report   ${shown(out)}\n`);
   },
 };
 
@@ -49,8 +50,8 @@ export async function writeReport(
   const html = await reportHtml(summaries, title === undefined ? {} : { title });
   try {
     await makeDirectory(dirname(resolve(path)));
-    await writeFile(path, html);
   } catch (error) {
     throw cannotWrite(path, error);
   }
+  await writeOutput(path, html);
 }

@@ -16,6 +16,7 @@ import { Interrupted, interruptible } from './interrupt.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
+import { json, print, shown } from './terminal.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
 export interface SweepJob extends ModelChoice {
@@ -47,7 +48,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
     );
     line.clear();
     await writeReport([result.summary], join(out, files.report));
-    print(result, job);
+    printResult(result, job);
   } finally {
     line.clear();
   }
@@ -84,16 +85,16 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
   }
 }
 
-function print({ summary }: SweepResult, { json, out }: SweepJob): void {
-  if (json) {
-    process.stdout.write(`${JSON.stringify(summary)}\n`);
+function printResult({ summary }: SweepResult, { json: asJson, out }: SweepJob): void {
+  if (asJson) {
+    print(json(summary));
     return;
   }
   const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
   const width = process.stdout.columns;
-  process.stdout.write(`${baselineLine(summary)}\n\n`);
-  process.stdout.write(`${layerTable(summary, { color, ...(width ? { width } : {}) })}\n\n`);
-  process.stdout.write(`results  ${out}\nreport   ${join(out, files.report)}\n`);
+  print(`${baselineLine(summary)}\n\n`);
+  print(`${layerTable(summary, { color, ...(width ? { width } : {}) })}\n\n`);
+  print(`results  ${shown(out)}\nreport   ${shown(join(out, files.report))}\n`);
 }
 
 /** The entries that have a value: an option that was not given keeps its default further down. */

@@ -27,8 +27,15 @@ export interface Logits {
   classes: number;
 }
 
+/**
+ * The graph that an engine computes: the model's own, or what ONNX Runtime makes of it for the processor. The last bits
+ * of their numbers differ.
+ */
+export type ComputedGraph = 'model' | 'runtime';
+
 export interface Engine {
   readonly name: 'reference' | 'fast';
+  readonly graph: ComputedGraph;
   /** The untouched model's logits for the first images of a chunk, at most a batch. */
   original(chunk: Chunk, count: number): Promise<Logits>;
   /**

@@ -33,7 +33,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     ...((cards !== undefined || precision === 'fp16') && { graph: 'model' as const }),
   }).catch((error) => {
     signal?.throwIfAborted();
-    throw new CritmapError('ERR_MODEL', `${model.file.path}: ${planProblem(error)}`, { cause: error });
+    const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
+    throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });
   });
   const { classes, program, keyed } = plan;
   const { context, design = CROSSED } = options;
@@ -63,6 +64,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         throw failure(model, error);
       }
     },
+    graph: plan.source.optimised ? 'runtime' : 'model',
     async evaluate(chunk: Chunk, wanted: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       signal?.throwIfAborted();
       refuseLabels(model, chunk.labels, classes);
@@ -77,14 +79,17 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         clearInterval(timer);
         signal?.throwIfAborted();
         await sink.original(rowsOf(rows, 0, chunk));
-        const put: Promise<void>[] = [];
+        const put: Promise<unknown>[] = [];
+        let failed: { error: unknown } | undefined;
         for (const [i, cell] of wanted.entries()) {
           if (i % CELLS_A_TURN === 0) await setImmediate();
-          put.push(Promise.resolve(sink.cell(cell, rowsOf(rows, cell.index + 1, chunk))));
+          const kept = Promise.resolve(sink.cell(cell, rowsOf(rows, cell.index + 1, chunk)));
+          // At once: one that fails while others are put together would count as unhandled.
+          put.push(kept.catch((error) => (failed ??= { error })));
         }
         // All must have ended before the sweep may close its journal, also when one fails.
-        const failed = (await Promise.allSettled(put)).find((result) => result.status === 'rejected');
-        if (failed) throw failed.reason;
+        await Promise.all(put);
+        if (failed) throw failed.error;
       } catch (error) {
         signal?.throwIfAborted();
         throw (error as NodeJS.ErrnoException).code === 'ERR_ONNXRUNTIME' ? failure(model, error) : error;

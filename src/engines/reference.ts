@@ -4,13 +4,14 @@
  * purpose: it is what faster engines are checked against.
  */
 import { setImmediate } from 'node:timers/promises';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import type { Cell } from '../design/cells.js';
 import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { columns, ImageRows } from '../native/columns.js';
+import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOptions } from '../native/session-options.js';
 import { sessionOf } from '../onnx/file.js';
 import { isRandom, resetLayer } from '../resets/reset.js';
@@ -50,6 +51,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
 
   return {
     name: 'reference',
+    graph: 'model',
     async original(chunk: Chunk, count: number) {
       const images = floatsOf(chunk, 0, count);
       const logits = await runBatch(model, original, images, count, [chunk.height, chunk.width]);
@@ -93,7 +95,7 @@ async function openSession(
 ): Promise<InferenceSession> {
   try {
     const { bytes, externalData } = sessionOf(model.file, replaced);
-    return await InferenceSession.create(bytes, {
+    return await onnxruntimeNode().InferenceSession.create(bytes, {
       ...sessionOptions,
       externalData,
       intraOpNumThreads: threads,
@@ -168,6 +170,7 @@ async function runBatch(
   }
   let result: InferenceSession.ReturnType;
   try {
+    const { Tensor } = onnxruntimeNode();
     const feeds = { [input]: new Tensor('float32', data, [rows, channels, ...size]) };
     result = await session.run(feeds, [output]);
   } catch (error) {

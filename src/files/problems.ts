@@ -12,12 +12,21 @@ const REASONS: Record<string, string> = {
   EISDIR: 'it is a directory',
   EEXIST: 'there is a file of that name',
   ENOENT: 'its directory does not exist',
+  ELOOP: 'it is a symbolic link',
+  ENAMETOOLONG: 'its name is too long',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  EIO: 'the disk reports an error',
+  ESTALE: 'the network file system has lost it',
 };
 /** What helps where the same command can succeed later. */
 const REMEDIES: Record<string, string> = {
   ENOSPC: 'make room and repeat the command',
   EDQUOT: 'make room and repeat the command',
   EFBIG: 'raise the limit (ulimit -f) and repeat the command',
+  EMFILE: 'raise the limit (ulimit -n) and repeat the command',
+  ENFILE: 'close other programs and repeat the command',
+  EIO: 'check the disk and repeat the command',
 };
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | null)?.code ?? '';
@@ -45,6 +54,7 @@ const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
   EACCES: ['permission denied', 'make it readable for this user'],
   EPERM: ['permission denied', 'make it readable for this user'],
   EISDIR: ['is a folder, not a file', 'give the file'],
+  ENOTREG: ['is not a regular file', 'save it to disk first'],
   ELOOP: ['is a symbolic link to itself', 'remove the link'],
   ENAMETOOLONG: ['has too long a path', 'check the path'],
   EMFILE: ['too many files are open', 'raise the limit (ulimit -n)'],

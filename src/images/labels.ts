@@ -3,8 +3,9 @@
  * a class per line (separated by spaces, a tab or a comma; a .csv file may have a head line); or ImageNet's
  * `ILSVRC2012_validation_ground_truth.txt`. A class is an index from 0, or one of ImageNet's synsets (n01440764).
  */
-import { open, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { openRegular, readRegular } from '../files/regular-file.js';
 import { imagenetOutput, imagenetOutputOfNumber } from './imagenet.js';
 import { fileError, imageError } from './input-error.js';
 import { fileRange } from './sources/byte-range.js';
@@ -70,7 +71,7 @@ function labelsByChallengeNumber(
 }
 
 async function readArrayFile(file: string, byteLength: number, total: number): Promise<Int32Array> {
-  const handle = await open(file, 'r').catch((thrown: unknown) => Promise.reject(fileError(file, thrown)));
+  const handle = await openRegular(file).catch((thrown: unknown) => Promise.reject(fileError(file, thrown)));
   try {
     return await readLabelArray(fileRange(handle, file, 0, byteLength), total);
   } finally {
@@ -81,7 +82,7 @@ async function readArrayFile(file: string, byteLength: number, total: number): P
 async function readLines(file: string, byteLength: number): Promise<string[]> {
   if (byteLength > MAX_TEXT_BYTES)
     throw imageError(file, 'is too large for a text file of labels', 'use .npy');
-  const bytes = await readFile(file).catch((thrown: unknown) => Promise.reject(fileError(file, thrown)));
+  const bytes = await readRegular(file).catch((thrown: unknown) => Promise.reject(fileError(file, thrown)));
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

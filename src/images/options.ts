@@ -1,5 +1,6 @@
 /** What the caller may ask of an image source, and the checks that need no source. */
 import { z } from 'zod';
+import { CritmapError } from '../errors.js';
 import { RESAMPLE_FILTERS, type ResampleFilter } from '../native/addon.js';
 import { whole, words } from '../options.js';
 import { optionError } from './input-error.js';
@@ -141,7 +142,10 @@ export function checkOptions(options: ImageOptions): void {
     }
   }
   if (shape.channels * shape.height * shape.width > MAX_INPUT_VALUES) {
-    throw new RangeError(`shape ${JSON.stringify(shape)} is beyond any model's input`);
+    throw new CritmapError(
+      'ERR_IMAGES',
+      `images of ${shape.height} x ${shape.width} pixels are too large: one may have up to 2^28 values; take a model of smaller ones`,
+    );
   }
   if (images !== undefined && images !== 'all' && !isCount(images)) {
     throw optionError(`--images ${images} is not a number of images; give one from 1, or all`);

@@ -172,6 +172,13 @@ export interface Native {
    * table[256 * c + pixels[channels * i + c]], with as many channels as `table` has 256 values.
    */
   normalize(pixels: Uint8Array, table: Float32Array, out: Float32Array, start: number): void;
+  /**
+   * Tries, without waiting, to hold the regular file `path`, which is made where it is missing, by a lock of the
+   * operating system: no other process and no other hold of this one has it until it is released, by the function that
+   * this gives, or its environment (process, worker thread) ends. `in use` when another has it, `unsupported` where the
+   * file system knows no locks. Throws an Error with the system's `errno`.
+   */
+  lockFile(path: string): (() => void) | 'in use' | 'unsupported';
   /** Programs of ONNX Runtime sessions on worker threads; see engine.ts. */
   engine: NativeEngine;
   /** What ONNX Runtime knows of a model; see engine.ts. */

@@ -141,9 +141,12 @@ export interface Port {
 export interface NativeRuntime {
   /**
    * Reads a model from the file `from` and writes it as ONNX Runtime optimises it for this processor to the file
-   * `to`: operators fused, weights in the order of its kernels. One thread of the pool works.
+   * `to`, which are named or, on Linux, given by their descriptors. Rejects with what ONNX Runtime says, with `code`
+   * `ERR_FILE` where it is not the model but one of the files that was at fault.
    */
-  optimise(library: string, from: string, to: string): Promise<void>;
+  optimise(library: string, from: string | number, to: string | number): Promise<void>;
+  /** The descriptor of a new, empty file in memory that has no name; null where the system has no such. */
+  namelessFile(): number | null;
   /** Types and shapes of a graph's outputs, as far as they follow from the graph. */
   ports(library: string, model: Uint8Array): Promise<Port[]>;
 }

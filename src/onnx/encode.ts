@@ -2,7 +2,7 @@
  * A large model as an ONNX file, without holding up the event loop: large tensors are written from where they are.
  * Protobuf merges what it reads of one field twice, so tensors may follow the graph that they belong to.
  */
-import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { ModelSchema, type Model as Proto, type Tensor, TensorSchema } from './onnx_pb.js';
@@ -17,16 +17,11 @@ const TENSOR_RAW_DATA = 9;
 const LENGTH_DELIMITED = 2;
 
 /** @throws RangeError beyond the 2 GB that protobuf can hold; what the file system says */
-export async function writeModel(path: string, proto: Proto): Promise<void> {
+export async function writeModel(file: FileHandle, proto: Proto): Promise<void> {
   const parts = encodedParts(proto);
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   if (length >= 2 ** 31) throw new RangeError('the model is larger than 2 GB');
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for (const part of parts) await file.writeFile(part);
-  } finally {
-    await file.close();
-  }
+  for (const part of parts) await file.writeFile(part);
 }
 
 /** The bytes of the file one after the other: those of large tensors are the tensors' own, not copies. */

@@ -3,10 +3,10 @@
  * ask for more than its files hold, nor for files of other folders.
  */
 import type { Hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
 import { CritmapError } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
+import { openRegular } from '../files/regular-file.js';
 import { kindOf } from '../weights/checkpoint.js';
 import { fill } from './fill.js';
 import type { Tensor } from './onnx_pb.js';
@@ -71,7 +71,7 @@ async function readExternal(path: string, tensor: Tensor, read: Read, hash: Hash
   const range = `${offset} ${length} ${location}`;
   const known = read.ranges.get(range);
   if (known) return known;
-  const handle = await open(resolve(dirname(path), location)).catch((error) => {
+  const handle = await openRegular(resolve(dirname(path), location)).catch((error) => {
     const [problem, remedy] = fileProblem(error);
     const todo = error.code === 'ENOENT' ? `copy it beside ${basename(path)}` : remedy;
     throw fail(`is in ${location}, which ${problem}; ${todo}`, error);

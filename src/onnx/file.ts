@@ -3,9 +3,11 @@
  * schema does not know is kept byte for byte. The file itself is never written to.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { fromBinary } from '@bufbuild/protobuf';
 import { CritmapError, messageOf } from '../errors.js';
+import { fileProblem } from '../files/problems.js';
+import { openRegular } from '../files/regular-file.js';
 import { kindOf } from '../weights/checkpoint.js';
 import { alignTensors } from './align.js';
 import { encoded, MOST_STORED, storedBytes } from './apart.js';
@@ -138,25 +140,24 @@ export function replaceTensors(file: OnnxFile, replaced: ReadonlyMap<string, Flo
 
 async function readBytes(path: string, hash: Hash): Promise<Uint8Array> {
   try {
-    const info = await stat(path);
-    if (info.isDirectory()) {
-      throw new CritmapError('ERR_MODEL', `${path} is a directory; name the .onnx file in it`);
-    }
-    const handle = await open(path);
+    const handle = await openRegular(path);
     try {
-      return info.isFile() ? await readFile(path, handle, info.size, hash) : await readStream(handle, hash);
+      return await readFile(path, handle, (await handle.stat()).size, hash);
     } finally {
       await handle.close();
     }
   } catch (error) {
     if (error instanceof CritmapError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EISDIR') {
+      throw new CritmapError('ERR_MODEL', `${path} is a directory; name the .onnx file in it`);
+    }
     const why =
       code === 'ENOENT'
         ? 'there is no such file'
         : code === 'EACCES'
           ? 'it may not be read (permission denied)'
-          : messageOf(error);
+          : fileProblem(error).join('; ');
     throw new CritmapError('ERR_MODEL', `cannot read the model ${path}: ${why}`, { cause: error });
   }
 }
@@ -172,13 +173,6 @@ async function readFile(path: string, handle: FileHandle, size: number, hash: Ha
   if (!(await fill(bytes, handle, 0, hash))) {
     throw new CritmapError('ERR_MODEL', `${path} became shorter while it was read`);
   }
-  return bytes;
-}
-
-/** A pipe does not tell its length. */
-async function readStream(handle: FileHandle, hash: Hash): Promise<Uint8Array> {
-  const bytes = await handle.readFile();
-  hash.update(bytes);
   return bytes;
 }
 

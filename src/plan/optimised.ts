@@ -4,16 +4,16 @@
  * copy of the weights. Where a layer's parameters are in it is found by their values, so whatever the runtime
  * renames or reorders, a wrong guess is impossible; a graph in which one is not found is not used.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
-import { messageOf } from '../errors.js';
+import { CritmapError, messageOf } from '../errors.js';
+import { lacksMemory, writeReason } from '../files/problems.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
+import { openScratchFile, type ScratchFile } from '../native/scratch-file.js';
 import { alignTensors } from '../onnx/align.js';
+import { storedBytes } from '../onnx/apart.js';
 import { writeModel } from '../onnx/encode.js';
 import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
@@ -23,17 +23,23 @@ import type { BaseGraph } from './base-graph.js';
 import { findPlaces } from './places.js';
 import type { ImageSize } from './shapes.js';
 
-/** @returns the graph, or why it cannot be used */
+/**
+ * @returns the graph, or why this model has none that can be used
+ * @throws CritmapError (ERR_NATIVE) when it is the machine that has no room for it: another time there would be one,
+ *   and numbers of the two graphs differ in their last bits
+ */
 export async function optimisedGraph(
   model: Model,
   size: ImageSize,
   batch: number,
   norm: ResetContext['norm'],
+  openFile = openScratchFile,
 ): Promise<BaseGraph | string> {
   let proto: Proto;
   try {
-    proto = await optimise(model, size, batch);
+    proto = await optimise(model, size, batch, openFile);
   } catch (error) {
+    if (isTheMachines(error, model)) throw noRoom(error);
     return messageOf(error);
   }
   const { graph } = proto;
@@ -46,7 +52,12 @@ export async function optimisedGraph(
 }
 
 /** Through files: ONNX Runtime hands an optimised model over in no other way, and reading one copies nothing here. */
-async function optimise(model: Model, size: ImageSize, batch: number): Promise<Proto> {
+async function optimise(
+  model: Model,
+  size: ImageSize,
+  batch: number,
+  openFile: () => Promise<ScratchFile>,
+): Promise<Proto> {
   const { file, io } = model;
   const dims = [batch, size.channels, size.height, size.width];
   const graph = {
@@ -55,17 +66,37 @@ async function optimise(model: Model, size: ImageSize, batch: number): Promise<P
     input: [valueInfo(io.input, { type: FLOAT, dims })],
     valueInfo: [],
   };
-  const folder = await mkdtemp(join(tmpdir(), 'critmap-'));
+  const made = await openFile();
   try {
-    const [given, made] = [join(folder, 'given.onnx'), join(folder, 'optimised.onnx')];
-    await writeModel(given, { ...file.proto, graph });
-    await native().runtime.optimise(onnxruntimeLibrary(), given, made);
-    // Two models on the disk are enough.
-    await rm(given);
-    const optimised = fromBinary(ModelSchema, await readFile(made));
+    const given = await openFile();
+    try {
+      await writeModel(given.handle, { ...file.proto, graph });
+      await native().runtime.optimise(onnxruntimeLibrary(), given.reference, made.reference);
+    } finally {
+      // Before the other is read: two models are enough.
+      await given.close();
+    }
+    const optimised = fromBinary(ModelSchema, await made.handle.readFile());
     if (optimised.graph) await alignTensors(optimised.graph);
     return optimised;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await made.close();
   }
+}
+
+/** An optimised graph has weights of other sizes than the model's, which from here on may be more than one file holds. */
+const MAY_NOT_FIT = 2 ** 30;
+
+function isTheMachines(error: unknown, { file }: Model): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const cannotBeWritten = code === 'ERR_FILE' && storedBytes(file.graph) < MAY_NOT_FIT;
+  return syscall !== undefined || cannotBeWritten || lacksMemory(error);
+}
+
+function noRoom(error: unknown): CritmapError {
+  return new CritmapError(
+    'ERR_NATIVE',
+    `the model as ONNX Runtime optimises it could not be kept for a moment (${writeReason(error)}); give memory and the temporary folder (TMPDIR) room, raise the limits of files (ulimit -f, -n), or use --engine reference`,
+    { cause: error },
+  );
 }

@@ -32,7 +32,10 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
   signal?: AbortSignal;
 }
 
-/** @throws CritmapError (ERR_MODEL), RangeError when the graph cannot be planned; the signal's reason */
+/**
+ * @throws CritmapError (ERR_MODEL), RangeError when the graph cannot be planned; CritmapError (ERR_NATIVE) when the
+ *   machine has no room for planning; the signal's reason
+ */
 export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
   const { cells, context, size, batch, signal, precision, graph = 'runtime', ...choices } = options;
   const found =

@@ -4,10 +4,11 @@
  * understood here.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { CritmapError, messageOf } from '../errors.js';
 import { native } from '../native/addon.js';
 import { ElementType, onnxruntimeLibrary } from '../native/engine.js';
+import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOptions } from '../native/session-options.js';
 import { encoded, isLarge } from '../onnx/apart.js';
 import { type Graph, ModelSchema, type Model as Proto, ValueInfoSchema } from '../onnx/onnx_pb.js';
@@ -102,6 +103,7 @@ async function runBlank(
 ): Promise<InferenceSession.ReturnType> {
   try {
     const { bytes, externalData } = encoded(proto, graph, apart);
+    const { InferenceSession, Tensor } = onnxruntimeNode();
     const session = await InferenceSession.create(bytes, {
       ...sessionOptions,
       externalData,

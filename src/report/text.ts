@@ -3,6 +3,7 @@
  * visible, long names are shortened without two of them turning equal where that can be avoided, and HTML is
  * escaped. Nothing here depends on the locale.
  */
+import { UNPRINTABLE } from '../errors.js';
 
 /** Shown where a value was not measured or is not defined. */
 export const DASH = '–';
@@ -25,7 +26,7 @@ export function escapeHtml(text: string): string {
  * surrogates) with U+FFFD, so that a name can neither colour the table nor forge a row of it.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\uFFFE\uFFFF]/gu, '\uFFFD');
+  return text.replace(UNPRINTABLE, '\uFFFD');
 }
 
 const WIDE =

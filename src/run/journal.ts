@@ -1,9 +1,11 @@
 /**
  * `cells.ndjson`: one line per finished (layer, reset, chunk of images), appended and on disk before it counts.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
+import { readRegular, requireRegular } from '../files/regular-file.js';
 import { Finished, type JournalLine } from './finished.js';
 import { readLine, writeLine } from './journal-line.js';
 
@@ -13,6 +15,8 @@ import { readLine, writeLine } from './journal-line.js';
  */
 export class Journal {
   #last: Promise<void> = Promise.resolve();
+  /** Whether there may be something behind the whole lines. */
+  #torn = false;
   /** What the next write will take. */
   #waiting: { bytes: Buffer[]; written: Promise<void> } | null = null;
 
@@ -25,7 +29,7 @@ export class Journal {
 
   /** Opens or creates the file, cuts a torn last line off, and returns what is finished. */
   static async open(path: string): Promise<{ journal: Journal; finished: Finished }> {
-    const handle = await open(path, 'a+');
+    const handle = await openJournal(path);
     try {
       const { finished, wholeBytes } = parseJournal(path, await handle.readFile());
       await handle.truncate(wholeBytes);
@@ -56,14 +60,23 @@ export class Journal {
 
   async #write(bytes: Buffer): Promise<void> {
     try {
+      await this.#cut();
+      this.#torn = true;
       await this.handle.appendFile(bytes);
       await this.handle.datasync();
       this.length += bytes.byteLength;
+      this.#torn = false;
     } catch (error) {
-      // A full disk may have taken half a line: the next one must not be glued to it.
-      await this.handle.truncate(this.length).catch(() => {});
+      await this.#cut().catch(() => {});
       throw cannotWrite(this.path, error);
     }
+  }
+
+  /** A full disk may have taken half a line, and no cut at once: the next line must not be glued to it. */
+  async #cut(): Promise<void> {
+    if (!this.#torn) return;
+    await this.handle.truncate(this.length);
+    this.#torn = false;
   }
 
   async close(): Promise<void> {
@@ -72,8 +85,16 @@ export class Journal {
   }
 }
 
+/** What others may have put there is neither waited for nor followed. */
+async function openJournal(path: string): Promise<FileHandle> {
+  await requireRegular(path).catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  return open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0));
+}
+
 export async function readJournal(path: string): Promise<Finished> {
-  return parseJournal(path, await readFile(path)).finished;
+  return parseJournal(path, await readRegular(path)).finished;
 }
 
 /** @throws CritmapError (ERR_RUN) for a damaged line that is not the torn last one. */

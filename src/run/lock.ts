@@ -1,47 +1,82 @@
-/** One process at a time writes to a run: a file that names its holder. */
-import { open, readFile, rm } from 'node:fs/promises';
+/**
+ * One process at a time writes to a run: it holds a lock of the operating system on a file, which ends with it, however
+ * it ends. What is in the file only says who holds it, for people.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { getSystemErrorName } from 'node:util';
 import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
+import { native } from '../native/addon.js';
 
 const holder = z.object({
   pid: z.number().int().positive(),
   host: z.string(),
-  /** When the process started, in the kernel's count; tells it from a later one of the same number. */
-  start: z.string().nullable().default(null),
+  /** Of the kernel: the same in all of a machine's containers, another after it was started anew. */
+  boot: z.string().nullable().default(null),
 });
 type Holder = z.infer<typeof holder>;
 
-/** Takes the directory of the lock `path` for this process; a lock whose process is gone (kill -9) is taken over. */
-export async function lock(path: string): Promise<() => Promise<void>> {
+export interface Lock {
+  /** Where nothing could be held: what that means. */
+  warnings: string[];
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the directory of the lock `path` for this process, also from one that is gone (kill -9).
+ * @throws CritmapError (ERR_RUN) when another holds it, or the file cannot be written
+ */
+export async function lock(path: string): Promise<Lock> {
   const directory = dirname(path);
-  const start = await startOf(process.pid);
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), start });
-  for (let attempt = 0; ; attempt++) {
-    const made = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => error);
-    if (!(made instanceof Error)) {
-      const release = () => rm(path, { force: true });
-      try {
-        await made.writeFile(mine).finally(() => made.close());
-        return release;
-      } catch (error) {
-        // A full disk has a place for its name and none for its content.
-        await release().catch(() => {});
-        throw cannotWrite(directory, error);
-      }
-    }
-    if (made.code !== 'EEXIST') throw cannotWrite(directory, made);
-    const holder = await holderOf(path);
-    if (attempt > 0 || (holder && (await isAlive(holder)))) {
-      throw new CritmapError(
-        'ERR_RUN',
-        `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
-      );
-    }
-    await rm(path, { force: true });
+  const release = hold(path);
+  if (release === 'in use') throw inUse(directory, path, await holderOf(path));
+  const remove = async () => {
+    // The name goes first: whoever opened the file meanwhile sees that it is not the one of that name any more.
+    await rm(path, { force: true }).finally(release === 'unsupported' ? undefined : release);
+  };
+  const mine: Holder = { pid: process.pid, host: hostname(), boot: await bootOf() };
+  const before = await holderOf(path);
+  if (before && !isOfThisMachine(before, mine)) {
+    // Locks of some network file systems do not reach from machine to machine.
+    if (release !== 'unsupported') release();
+    throw inUse(directory, path, before);
   }
+  try {
+    await writeFile(path, JSON.stringify(mine));
+  } catch (error) {
+    await remove().catch(() => {});
+    throw cannotWrite(directory, error);
+  }
+  const warnings =
+    release === 'unsupported'
+      ? [`the file system of ${directory} knows no locks; see to it that no other critmap writes there`]
+      : [];
+  return { warnings, release: remove };
+}
+
+function hold(path: string): (() => void) | 'in use' | 'unsupported' {
+  try {
+    return native().lockFile(path);
+  } catch (error) {
+    throw error instanceof CritmapError ? error : cannotWrite(path, withCode(error));
+  }
+}
+
+/** The addon's error with the code that Node.js gives such errors. */
+function withCode(error: unknown): unknown {
+  const { errno } = error as { errno?: number };
+  if (errno === undefined || process.platform === 'win32') return error;
+  return Object.assign(error as Error, { code: getSystemErrorName(-errno) });
+}
+
+function inUse(directory: string, path: string, holder: Holder | undefined): CritmapError {
+  return new CritmapError(
+    'ERR_RUN',
+    `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
+  );
 }
 
 async function holderOf(path: string): Promise<Holder | undefined> {
@@ -52,21 +87,11 @@ async function holderOf(path: string): Promise<Holder | undefined> {
   }
 }
 
-async function isAlive({ pid, host, start }: Holder): Promise<boolean> {
-  // Another machine's processes cannot be asked; the person decides.
-  if (host !== hostname()) return true;
-  if (start !== null && start !== (await startOf(pid))) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+const isOfThisMachine = (before: Holder, mine: Holder) =>
+  before.host === mine.host || (before.boot !== null && before.boot === mine.boot);
 
-/** Linux tells when a process started; elsewhere, and for a process that is gone, null. */
-async function startOf(pid: number): Promise<string | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The 22nd field; the second, the program's name, may itself hold spaces and ends at the last parenthesis.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+/** Linux names every start of a kernel. */
+async function bootOf(): Promise<string | null> {
+  const text = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return text.trim() || null;
 }

@@ -2,14 +2,15 @@
  * A run directory: `run.json` (what was asked, with what), `cells.ndjson` (the journal) and the results made
  * from it. Whole files are replaced atomically; one process at a time writes to a run.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
-import { replaceFile } from '../files/replace.js';
+import { readRegular } from '../files/regular-file.js';
+import { isTemporary, removeTemporary, replaceFile } from '../files/replace.js';
 import type { Finished } from './finished.js';
 import { Journal } from './journal.js';
 import { lock } from './lock.js';
@@ -35,6 +36,8 @@ export const runInfoSchema = identity.extend({
   warnings: z.array(z.string()),
   /** Of `seconds`, what the engine has waited for images. */
   waitedSeconds: z.number().default(0),
+  /** What the engine has computed, known once it is open: the model's own graph, or the runtime's optimised one. */
+  graph: z.enum(['model', 'runtime']).nullable().default(null),
   /** Which of the source's images were drawn; they are listed in `file`, but for those that were left out. */
   sample: z.object({
     file: z.string(),
@@ -63,6 +66,8 @@ export interface OpenRun {
   finished: Finished;
   /** As found when an earlier run is continued; null for a new one. */
   earlier: RunInfo | null;
+  /** What was noticed of the directory. */
+  warnings: readonly string[];
   writeInfo(info: RunInfo): Promise<void>;
   /** Replaces a file of the run atomically. */
   write(name: string, text: string): Promise<void>;
@@ -81,17 +86,15 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
     throw cannotWrite(directory, error);
   }
   const path = (name: string) => join(directory, name);
-  const present = await contents(directory);
-  const earlier = present.includes(files.info) ? await readInfo(directory) : null;
-  if (earlier) refuseOther(directory, earlier, wanted);
-  else if (present.length > 0) {
-    throw new CritmapError(
-      'ERR_RUN',
-      `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
-    );
-  }
-  const unlock = await lock(join(directory, files.lock));
+  // Nothing is put into a directory of other files; what counts is what is there when the lock is held.
+  await refuseOtherFiles(directory).catch((error) => {
+    throw error instanceof CritmapError ? error : cannotWrite(directory, error);
+  });
+  const { release: unlock, warnings } = await lock(path(files.lock));
   try {
+    const earlier = (await refuseOtherFiles(directory)) ? await readInfo(directory) : null;
+    if (earlier) refuseOther(directory, earlier, wanted);
+    await removeTemporary(directory);
     const { journal, finished } = await Journal.open(path(files.journal));
     const write = (name: string, text: string) => replaceFile(path(name), text);
     return {
@@ -99,25 +102,58 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
       journal,
       finished,
       earlier,
+      warnings,
       write,
       writeInfo: (info) => write(files.info, `${JSON.stringify(info, null, 1)}\n`),
-      async close() {
-        await journal.close();
-        await unlock();
-      },
+      close: () =>
+        journal
+          .close()
+          .finally(unlock)
+          .catch((error) => Promise.reject(cannotWrite(directory, error))),
     };
   } catch (error) {
-    await unlock();
+    await unlock().catch(() => {});
     throw error instanceof CritmapError ? error : cannotWrite(directory, error);
   }
 }
 
-/** What counts as there: not the traces of a run that was killed before it had begun. */
+/**
+ * What is a run's identity but known only when its engine is open.
+ * @throws CritmapError (ERR_RUN) when chunks of another graph are in the journal
+ */
+export function refuseOtherGraph({ directory, earlier }: OpenRun, graph: RunInfo['graph']): void {
+  const before = earlier?.graph ?? null;
+  if (before === null || before === graph) return;
+  const names = { model: "the model's own graph", runtime: "the runtime's optimised graph" };
+  throw new CritmapError(
+    'ERR_RUN',
+    `${directory} was computed from ${names[before]}, now it would be ${graph ? names[graph] : 'another'}, whose last bits differ; repeat the command where it was begun, or choose another directory for --out`,
+  );
+}
+
+/**
+ * @returns whether there is a run
+ * @throws CritmapError (ERR_RUN) when there are only other files
+ */
+async function refuseOtherFiles(directory: string): Promise<boolean> {
+  const present = await contents(directory);
+  if (present.includes(files.info)) return true;
+  if (present.length === 0) return false;
+  throw new CritmapError(
+    'ERR_RUN',
+    `${directory} already holds other files (${present.slice(0, 3).join(', ')}); choose an empty or new directory for --out`,
+  );
+}
+
+/** What counts as there: not the traces of a run that ended before it had begun, whose journal is empty. */
 async function contents(directory: string): Promise<string[]> {
-  const names = (await readdir(directory)).filter((name) => name !== files.lock && !name.endsWith('.tmp'));
-  const begun = names.join() !== files.journal || (await stat(join(directory, files.journal))).size > 0;
+  const names = (await readdir(directory)).filter((name) => name !== files.lock && !isTemporary(name));
+  if (names.includes(files.info) || !names.every((name) => own.includes(name))) return names;
+  const begun = !names.includes(files.journal) || (await stat(join(directory, files.journal))).size > 0;
   return begun ? names : [];
 }
+
+const own: readonly string[] = Object.values(files);
 
 /** @throws CritmapError (ERR_RUN) when the directory is not a run or its run.json is damaged. */
 export async function readInfo(directory: string): Promise<RunInfo> {
@@ -129,7 +165,7 @@ export async function readJson<T>(directory: string, name: string, schema: z.Zod
   const path = join(directory, name);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readRegular(path)).toString('utf8');
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new CritmapError(

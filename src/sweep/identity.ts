@@ -88,6 +88,7 @@ export function infoOf(
     },
     waitedSeconds: earlier?.waitedSeconds ?? 0,
     warnings: earlier?.warnings ?? [],
+    graph: earlier?.graph ?? null,
     sample: {
       file: files.images,
       seed: images.dataSeed,

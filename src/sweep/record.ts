@@ -3,6 +3,7 @@
  * on disk before it counts.
  */
 import { type ProvenCell, targetsOf } from '../design/cells.js';
+import type { ComputedGraph } from '../engines/engine.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { drawnWords } from '../resets/drawn.js';
@@ -10,7 +11,14 @@ import { drawsCsv } from '../run/draws-csv.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { imagesCsv } from '../run/images-csv.js';
 import { resultsCsv } from '../run/results-csv.js';
-import { files, type OpenRun, openRun, type RunIdentity, type RunInfo } from '../run/run.js';
+import {
+  files,
+  type OpenRun,
+  openRun,
+  type RunIdentity,
+  type RunInfo,
+  refuseOtherGraph,
+} from '../run/run.js';
 import { type Results, summarise } from '../run/summarise.js';
 import { summaryCsv } from '../run/summary-csv.js';
 import { baselineWarning } from './baseline.js';
@@ -63,6 +71,11 @@ export class SweepRecord {
     return this.run?.journal.path ?? 'the sweep';
   }
 
+  /** What was noticed of the run directory. */
+  get placeWarnings(): readonly string[] {
+    return this.run?.warnings ?? [];
+  }
+
   warn(message: string): void {
     if (!this.warnings.includes(message)) this.warnings.push(message);
     this.#told.add(message);
@@ -88,6 +101,16 @@ export class SweepRecord {
   async begin(): Promise<void> {
     await this.#save('running');
     await this.run?.write(files.images, await imagesCsv(this.subject.images));
+  }
+
+  /**
+   * Which graph the engine computes, before any of its numbers comes.
+   * @throws CritmapError (ERR_RUN) when the run was begun with the other
+   */
+  async computes(graph: ComputedGraph): Promise<void> {
+    if (this.run) refuseOtherGraph(this.run, graph);
+    this.#info.graph = graph;
+    await this.#save('running');
   }
 
   async end(): Promise<Results> {

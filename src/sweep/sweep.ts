@@ -60,6 +60,7 @@ export async function sweep(
   try {
     const random = settings.resets.some(({ kind }) => kind === 'random');
     record.tell([
+      ...record.placeWarnings,
       ...model.warnings,
       ...(random ? drawnWarnings(model, settings) : []),
       ...donorWarnings(settings.resets),
@@ -103,6 +104,7 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
       signal,
     });
     try {
+      await record.computes(engine.graph);
       record.tell(await checkOptimised(model, engine, await ahead.first(), settings, signal));
       const progress = new ProgressCount(cells, images.count, onProgress);
       await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);

@@ -3,8 +3,9 @@
  * it.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { fileProblem } from '../files/problems.js';
+import { openRegular } from '../files/regular-file.js';
 import { weightsError } from './weights-error.js';
 
 /** Read and hashed at a time, a few milliseconds' worth: between two pieces the event loop goes on. */
@@ -35,15 +36,12 @@ export class ByteFile implements ByteSource {
   static async open(path: string): Promise<ByteFile> {
     let handle: FileHandle | undefined;
     try {
-      // First, since opening a named pipe waits for whoever writes to it.
-      const info = await stat(path);
-      if (info.isDirectory()) throw weightsError(path, 'is a folder', 'give the checkpoint file in it');
-      if (!info.isFile()) throw weightsError(path, 'is not a regular file', 'save it to disk first');
-      handle = await open(path);
+      handle = await openRegular(path);
       return new ByteFile(path, handle, (await handle.stat()).size);
     } catch (thrown) {
       await handle?.close();
-      if ((thrown as Error).name === 'CritmapError') throw thrown;
+      const isFolder = (thrown as NodeJS.ErrnoException).code === 'EISDIR';
+      if (isFolder) throw weightsError(path, 'is a folder', 'give the checkpoint file in it');
       throw weightsError(path, ...fileProblem(thrown), thrown);
     }
   }

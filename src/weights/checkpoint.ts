@@ -2,7 +2,6 @@
  * A checkpoint: safetensors, or what torch.save writes. The format is told by a file's first bytes; its ending says
  * nothing. Opening one reads names, types and shapes; values are read when they are asked for.
  */
-import { stat } from 'node:fs/promises';
 import { ByteFile, type ByteSource } from './byte-file.js';
 import type { Contents, FormatReader } from './checkpoint-file.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
@@ -62,12 +61,10 @@ type Problem = readonly [what: string, remedy: string];
 
 /**
  * What a file is by its first bytes: a checkpoint, or something that is known to be none, nor a model. Undefined for
- * what may be anything else, and for pipes, which can be read only once.
+ * what may be anything else.
  * @throws CritmapError (ERR_WEIGHTS) when there is no such file, or it may not be read
  */
 export async function kindOf(path: string): Promise<'checkpoint' | Problem | undefined> {
-  const info = await stat(path).catch(() => undefined);
-  if (info && !info.isFile()) return undefined;
   const file = await ByteFile.open(path);
   try {
     const bytes = await start(file);

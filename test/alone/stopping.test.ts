@@ -1,8 +1,4 @@
-/** A sweep ends soon after its signal, whatever it is doing, and what it has finished is kept. */
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { resnet } from '../../src/architectures/resnet.js';
@@ -16,7 +12,6 @@ import {
   sweep,
 } from '../../src/index.js';
 import { outcome, start } from '../commands/critmap.js';
-import { example } from '../fixtures.js';
 import { chunkImages, writeResnet50 } from '../resnet50.js';
 
 /** Two seconds are aimed at; machines that run tests are slow and shared. */
@@ -138,23 +133,6 @@ for (const [where, sign] of [
     t.equal(journalOf(out).length, sign === 'run.json' ? 0 : 2);
   });
 }
-
-const noPipes = process.platform === 'win32' && 'Windows has no named pipes';
-t.test('Ctrl-C while the model is read ends the command with 130', { skip: noPipes }, async (t) => {
-  const pipe = join(directory, 'pipe.onnx');
-  execFileSync('mkfifo', [pipe]);
-  const child = start('sweep', pipe, '--data', example('images.npz'), '--out', join(directory, 'none'));
-  const ended = outcome(child);
-  // Opens when the command has opened its end.
-  const writer = await open(pipe, 'w');
-  child.kill('SIGINT');
-  if (child.stderr) await once(child.stderr, 'data');
-  await writer.writeFile(readFileSync(example('resnet.onnx')));
-  await writer.close();
-  const { code, stderr } = await ended;
-  t.equal(code, 130, stderr);
-  t.match(stderr, /^critmap: interrupted/m);
-});
 
 /** Waits until a file has something in it. */
 async function written(file: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { bytesOf } from '../../src/architectures/network.js';
@@ -36,7 +37,9 @@ t.test('a model is built by name; capitals, dashes and underscores make no diffe
 t.test('it is the model that its file would be', async (t) => {
   const built = await buildModel('deit_tiny_distilled_patch16_224', { ...few, seed: 5 });
   const path = join(t.testdir({}), 'built.onnx');
-  await writeModel(path, built.file.proto);
+  const file = await open(path, 'wx');
+  await writeModel(file, built.file.proto);
+  await file.close();
   const read = await loadModel(path);
   t.equal(read.file.sha256, built.file.sha256);
   t.strictSame(read.io, built.io);

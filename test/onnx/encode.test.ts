@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession } from 'onnxruntime-node';
@@ -10,7 +11,9 @@ import { ModelSchema } from '../../src/onnx/onnx_pb.js';
 t.test('a model with large tensors is the same model when it is read', async (t) => {
   const proto = fromBinary(ModelSchema, resnet({ size: 32, blocks: [1, 1, 1, 1], classes: 300 }));
   const path = join(t.testdir({}), 'written.onnx');
-  await writeModel(path, proto);
+  const file = await open(path, 'wx');
+  await writeModel(file, proto);
+  await file.close();
   const bytes = readFileSync(path);
   const again = fromBinary(ModelSchema, bytes);
   const byName = (of: typeof proto) =>

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loadModel } from '../../src/model/load.js';
 import type { Node, Tensor } from '../../src/onnx/onnx_pb.js';
-import { optimisedSource } from '../../src/plan/optimised.js';
+import { optimisedGraph } from '../../src/plan/optimised.js';
 import { enginesAgree } from '../onnx/engines-agree.js';
 import { node, value, weight, writeGraph } from '../onnx/graphs.js';
 
@@ -85,7 +85,7 @@ t.test('kernels of other sizes, as large in all, are told apart', async (t) => {
         [filled('three.weight', [16, 16, 3, 3], a), filled('one.weight', [16, 16, 1, 1], b)],
       ),
     );
-    const source = await optimisedSource(model, size, 2, 'keep');
+    const source = await optimisedGraph(model, size, 2, 'keep');
     if (a === three) t.equal(typeof source === 'string' ? source : source.places.size, 4);
     // Zeros change by what is drawn only.
     await enginesAgree(t, model, images, undefined, a === three ? ['random', 'zero'] : ['constant=0.1']);

@@ -1,13 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { toBinary } from '@bufbuild/protobuf';
 import t from 'tap';
 import { GraphBuilder } from '../../src/architectures/builder.js';
 import { convnext } from '../../src/architectures/convnext.js';
 import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
 import { vit } from '../../src/architectures/vit.js';
+import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
+import { openInFolder } from '../../src/native/scratch-file.js';
 import { writeOnnx } from '../../src/onnx/file.js';
+import { ModelSchema } from '../../src/onnx/onnx_pb.js';
 import { optimisedGraph } from '../../src/plan/optimised.js';
 import { example, fixture } from '../fixtures.js';
 
@@ -25,6 +29,39 @@ t.test('every layer of the shipped and the fixture models is found in the optimi
     t.not(typeof source, 'string', `${path} ${source}`);
     if (typeof source !== 'string') t.equal(source.places.size, model.layers.length);
   }
+});
+
+t.test('it is the same graph with a file in a folder, and none when the folder cannot be had', async (t) => {
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  const own = { ...size, ...modelInput(model).shape };
+  const [nameless, named] = [
+    await optimisedGraph(model, own, 2, 'keep'),
+    await optimisedGraph(model, own, 2, 'keep', openInFolder),
+  ];
+  if (typeof nameless === 'string' || typeof named === 'string') throw new Error('no graph');
+  t.strictSame(toBinary(ModelSchema, named.proto), toBinary(ModelSchema, nameless.proto));
+  const before = process.env.TMPDIR;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  });
+  process.env.TMPDIR = join(t.testdirName, 'none');
+  await t.rejects(optimisedGraph(model, own, 2, 'keep', openInFolder), {
+    code: 'ERR_NATIVE',
+    message: /could not be kept for a moment/,
+  });
+});
+
+t.test("a file that the runtime cannot write is the machine's fault, not the model's", async (t) => {
+  const model = await loadModel(fixture('bottleneck.onnx'));
+  const own = { ...size, ...modelInput(model).shape };
+  let opened = 0;
+  // What it is to write, the first one, is a device that is always full.
+  const onFull = async () => {
+    const file = await openInFolder();
+    return opened++ === 0 ? { ...file, reference: '/dev/full' } : file;
+  };
+  await t.rejects(optimisedGraph(model, own, 2, 'keep', onFull), { code: 'ERR_NATIVE' });
 });
 
 t.test('every layer of every built-in kind of network is found in the optimised graph', async (t) => {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { files, openRun, type RunIdentity, readInfo } from '../../src/run/run.js';
+import { files, openRun, type RunIdentity, readInfo, refuseOtherGraph } from '../../src/run/run.js';
 
 const identity: RunIdentity = {
   model: { name: 'm', sha256: 'aa', layers: 3 },
@@ -21,6 +21,7 @@ const info = {
   environment: {},
   warnings: [],
   waitedSeconds: 0,
+  graph: null,
   sample: {
     file: 'images.csv',
     seed: 0,
@@ -61,6 +62,21 @@ t.test('the same sweep opens the run again, a different one is refused with the 
     await t.rejects(openRun(directory, other), { code: 'ERR_RUN', message: says });
   }
   t.strictSame(await readInfo(directory), info, 'and is untouched');
+});
+
+t.test('a run goes on with the graph that it was begun with only', async (t) => {
+  const directory = t.testdir({});
+  const run = await openRun(directory, identity);
+  t.doesNotThrow(() => refuseOtherGraph(run, 'model'), 'a new run');
+  await run.writeInfo({ ...info, graph: 'model' });
+  await run.close();
+  const again = await openRun(directory, identity);
+  t.doesNotThrow(() => refuseOtherGraph(again, 'model'));
+  t.throws(() => refuseOtherGraph(again, 'runtime'), {
+    code: 'ERR_RUN',
+    message: /computed from the model's own graph, now it would be the runtime's optimised graph/,
+  });
+  await again.close();
 });
 
 t.test('a directory of other files is refused and left alone', async (t) => {
@@ -112,10 +128,18 @@ t.test(
 );
 
 t.test('a run that was killed before it had begun is begun again', async (t) => {
-  const directory = t.testdir({ [files.journal]: '', [`${files.info}.tmp`]: '{' });
+  const directory = t.testdir({ [files.journal]: '', 'critmap-0123456789ab.tmp': '{' });
   const run = await openRun(directory, identity);
   t.equal(run.earlier, null);
   await run.close();
+  t.strictSame(readdirSync(directory), [files.journal], 'what a killed writer left is gone');
+});
+
+t.test('a run of which nothing but results could be written is begun again', async (t) => {
+  const directory = t.testdir({ [files.journal]: '', [files.summary]: '{}', [files.table]: '' });
+  await (await openRun(directory, identity)).close();
+  const computed = t.testdir({ [files.journal]: '{}\n', [files.summary]: '{}' });
+  await t.rejects(openRun(computed, identity), { message: /holds other files/ }, 'not one that has computed');
 });
 
 t.test('a damaged run.json is refused by name', async (t) => {

@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openImages } from '../../src/images/index.js';
@@ -176,18 +174,4 @@ t.test('a donor that is neither model nor checkpoint is refused for what it is',
   }
   writeFileSync(path, 'weights\n'.repeat(9));
   await t.rejects(parseResets([`donor=${path}`], model), { code: 'ERR_MODEL', message: /ONNX/ });
-});
-
-t.test('a donor model may come through a pipe', { skip: process.platform === 'win32' }, async (t) => {
-  const pipe = join(t.testdir({}), 'donor');
-  execFileSync('mkfifo', [pipe]);
-  const model = await loadModel(fixture('bottleneck.onnx'));
-  const path = fixture('bottleneck-donor.onnx');
-  const [[through], [plain]] = await Promise.all([
-    parseResets([`donor=${pipe}`], model),
-    parseResets([`donor=${path}`], model),
-    writeFile(pipe, readFileSync(path)),
-  ]);
-  const hashOf = (one: typeof plain) => (one?.kind === 'interpolate' ? one.donor.sha256 : 'none');
-  t.equal(hashOf(through), hashOf(plain));
 });

@@ -81,7 +81,7 @@ export class StampCache {
     const temporary = `${this.path}-${randomBytes(6).toString('hex')}.tmp`;
     try {
       await makeDirectory(this.folder);
-      await writeFile(temporary, Buffer.concat([head, body]));
+      await writeFile(temporary, Buffer.concat([head, body]), { flag: 'wx' });
       await rename(temporary, this.path);
     } catch {
       // Only time is lost, and a full disk is reported by the pixels' cache.

@@ -3,11 +3,11 @@
  * say of themselves: a damaged file can make it fill the memory until its process ends, and only this process may end
  * that way.
  */
-import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { messageOf } from '../../errors.js';
 import { lacksMemory } from '../../files/problems.js';
+import { openRegular } from '../../files/regular-file.js';
 import { fileError, ImageError } from '../input-error.js';
 import { fileRange } from '../sources/byte-range.js';
 import { bufferOf } from './file.js';
@@ -18,7 +18,7 @@ import type { ParquetAnswer, ParquetReady, ParquetRequest } from './process.js';
 const MOST_UNPACKED_BYTES = 2 ** 30;
 
 async function read({ path, column }: ParquetRequest): Promise<unknown> {
-  const handle = await open(path, 'r').catch((thrown) => Promise.reject(fileError(path, thrown)));
+  const handle = await openRegular(path).catch((thrown) => Promise.reject(fileError(path, thrown)));
   try {
     const { size } = await handle.stat();
     const file = bufferOf(fileRange(handle, path, 0, size));

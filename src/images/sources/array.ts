@@ -3,7 +3,8 @@
  * tensors. Owns the file handle until `close`. Elements are read from disk as they are needed, so the
  * file may be larger than memory. Assumes a little-endian machine, as all that Node.js is built for are.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { openRegular } from '../../files/regular-file.js';
 import { fileError, imageError } from '../input-error.js';
 import { fitPixels } from '../pixels/fit.js';
 import type { InputShape } from '../pixels/pixels.js';
@@ -25,7 +26,7 @@ export function isArrayPath(path: string): boolean {
  * @throws CritmapError ERR_IMAGES
  */
 export async function openArray(path: string, shape: InputShape, withLabels: boolean): Promise<ImageSource> {
-  const handle = await open(path, 'r').catch((thrown: unknown) => Promise.reject(fileError(path, thrown)));
+  const handle = await openRegular(path).catch((thrown: unknown) => Promise.reject(fileError(path, thrown)));
   try {
     const { images, labels } = await openRanges(handle, path, withLabels);
     const header = await readNpyHeader(images);

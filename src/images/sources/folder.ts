@@ -1,6 +1,6 @@
 /** Image files in a folder as a source: class subfolders give labels, files are decoded one by one. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readRegular } from '../../files/regular-file.js';
 import { fileStamp } from '../cache/stamps.js';
 import { fileError, imageError } from '../input-error.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
@@ -49,7 +49,7 @@ export async function openFolder(
     nameOf,
     pathOf: nameOf,
     stamp: (index) => named(nameOf(index), fileStamp),
-    raw: (index) => named(nameOf(index), (path) => readFile(path)),
+    raw: (index) => named(nameOf(index), (path) => readRegular(path)),
     decode: (raw, index, fit) => decodeNamed(raw, wanted, fit, nameOf(index)),
     close: async () => {},
   };

@@ -15,12 +15,13 @@ const JSON_KEYS = ['cls', 'label', 'class', 'target'];
 export function labelOfText(text: string, json: boolean, name: string): number | null {
   const value = json ? jsonValue(text, name) : text.trim();
   if (value === undefined || value === null) return null;
-  const label = typeof value === 'number' ? value : toNumber(String(value));
+  const label = typeof value === 'number' ? value : toNumber(typeof value === 'string' ? value : '');
   if (Number.isInteger(label) && label >= 0 && label <= MAX_LABEL) return label;
-  const shown = String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 60);
+  // Not the object's own text: it may be nested deeper than can be written out.
+  const shown = typeof value === 'object' ? 'an object or a list' : `"${String(value).slice(0, 60)}"`;
   throw imageError(
     name,
-    `"${shown}" is not a class index`,
+    `${shown} is not a class index`,
     'write numbers from 0, or give --labels FILE or --labels none',
   );
 }

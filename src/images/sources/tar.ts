@@ -3,9 +3,10 @@
  * next to each other. `key.jpg` is the image; `key.cls` or `key.json` has its class. Images are read where they lie.
  * Owns the files until `close`.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { forEachBounded } from '../../concurrency.js';
+import { openRegular } from '../../files/regular-file.js';
 import { stampOf } from '../cache/stamps.js';
 import { fileError, imageError } from '../input-error.js';
 import { type ByteRange, fileRange } from './byte-range.js';
@@ -67,7 +68,7 @@ export async function openTar(
 
 async function openShard(path: string, name: string, withLabels: boolean): Promise<Shard> {
   const refuse = (thrown: unknown) => Promise.reject(fileError(path, thrown));
-  const handle = await open(path, 'r').catch(refuse);
+  const handle = await openRegular(path).catch(refuse);
   try {
     const info = await handle.stat({ bigint: true }).catch(refuse);
     const range = fileRange(handle, path, 0, Number(info.size));

@@ -1,0 +1,54 @@
+/**
+ * The command line's words: every command with its options. Handlers import what they compute with when they run, so
+ * that help and a mistyped option are answered at once.
+ */
+import yargs from 'yargs';
+import { messageOf } from '../errors.js';
+import { version } from '../version.js';
+import { architecturesCommand } from './architectures.js';
+import { demoCommand } from './demo.js';
+import { devicesCommand } from './devices.js';
+import { inspectCommand } from './inspect.js';
+import { reportCommand } from './report.js';
+import { sweepCommand } from './sweep.js';
+import { verifyCommand } from './verify.js';
+
+/** What was typed is no command, or not one of its options. */
+export class UsageError extends Error {
+  readonly exitCode = 2;
+
+  constructor(message: string) {
+    super(`${message} (critmap --help lists commands and options)`);
+  }
+}
+
+/** Runs the command that the words name. @throws UsageError, and what the command throws */
+export async function runCommand(words: readonly string[]): Promise<void> {
+  await yargs([...words])
+    .scriptName('critmap')
+    .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
+    .command(sweepCommand)
+    .command(inspectCommand)
+    .command(reportCommand)
+    .command(verifyCommand)
+    .command(architecturesCommand)
+    .command(devicesCommand)
+    .command(demoCommand)
+    .demandCommand(1, 'Give a command.')
+    .recommendCommands()
+    .strict()
+    .version(version)
+    .alias({ h: 'help' })
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs wraps what a bad option value threw.
+      if (error && error.name !== 'YError') throw error;
+      throw new UsageError(message ?? error.message);
+    })
+    .parseAsync()
+    .catch((error) => {
+      // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
+      throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
+    });
+}

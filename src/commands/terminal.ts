@@ -1,0 +1,29 @@
+/** What goes to a terminal: names come from files of others, which may hold what steers one. */
+import { UNPRINTABLE } from '../errors.js';
+import { printable } from '../report/text.js';
+
+/** The same, with every string in it fit to be shown. */
+export function shown<T>(value: T): T {
+  if (typeof value === 'string') return printable(value) as T;
+  if (Array.isArray(value)) return value.map(shown) as T;
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) {
+    return value;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, shown(one)])) as T;
+}
+
+/** JSON that is as safe: what would steer a terminal is escaped, the values are the same. */
+export function json(value: unknown, indent?: number): string {
+  const text = JSON.stringify(value, null, indent);
+  return `${text.replace(UNPRINTABLE, (character) => (character === '\n' ? character : escaped(character)))}\n`;
+}
+
+const escaped = (character: string) =>
+  Array.from({ length: character.length }, (_, i) => {
+    const code = character.charCodeAt(i).toString(16).padStart(4, '0');
+    return `\\u${code}`;
+  }).join('');
+
+export function print(text: string): void {
+  process.stdout.write(text);
+}
