@@ -24,7 +24,8 @@ double hamming_weight(double x) {
   if (x == 0) return 1;
   if (x >= 1) return 0;
   x *= pi;
-  return std::sin(x) / x * (0.54 + 0.46 * std::cos(x));
+  // Pillow's constants are float32, which shows in one pixel of many.
+  return std::sin(x) / x * (double(0.54f) + double(0.46f) * std::cos(x));
 }
 
 // Keys' cubic with a = -0.5.
