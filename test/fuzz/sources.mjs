@@ -150,7 +150,7 @@ parquetProcess.limits.seconds = 3;
 await fuzzAll({
   png: inFolder('png', named(/\.png$/), damagePng),
   jpeg: inFolder('jpg', named(/\.jpg$/)),
-  others: inFolder('tif', named(/\.(?:webp|tif|gif|avif)$/)),
+  others: inFolder('tif', named(/\.(?:webp|tif|gif|bmp|avif)$/)),
   tar: one('a.tar', named(/\.tar$/), damageTar),
   // Of the others nothing is read.
   parquet: one('a.parquet', named(/(?<!text|two-labels)\.parquet$/), damageParquet),

@@ -23,6 +23,8 @@ import torchvision
 from PIL import Image, features
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
+from image_kinds import bmps, gifs, tiffs
+
 Image.MAX_IMAGE_PIXELS = None
 rng = np.random.default_rng(7)
 
@@ -118,6 +120,7 @@ def photographs(golden, photos):
     """Photographs at ratios from 0.1 to 3, with every filter."""
     ratios = [(short, 12, "bilinear") for short in (12, 15, 40, 73, 97, 181, 256, 330, None)] + [(256, 224, "bilinear")]
     filters = [(short, 10, name) for name in ("bicubic", "lanczos", "hamming", "box", "nearest") for short in (40, 190)]
+    filters += [(short, 64, "hamming") for short in (64, 73, 85, 97, 99, 105)]
     for (name, photo), size, options in zip(
         photos.items(),
         ((160, 120), (117, 155), (110, 110)),
@@ -224,9 +227,9 @@ def others(golden, small):
     golden.add("animated.gif", saved(small.quantize(20), "GIF", save_all=True, append_images=[small.rotate(180).quantize(20)]))
     # Decoders of AVIF interpolate chroma each in its own way.
     golden.add("chroma-420.avif", saved(small, "AVIF", quality=90), tolerance=dict(mean=2, most=16))
-    golden.refuse("float.tif", saved(Image.fromarray(rng.random((18, 24)).astype(np.float32)), "TIFF"), "its samples are float, not of 8 or 16 bits")
-    golden.refuse("transparent.gif", saved(small.quantize(40), "GIF", transparency=3), "it is a GIF with transparent pixels")
-    golden.refuse("bitmap.bmp", saved(small.crop((0, 0, 4, 4)), "BMP"), "it is BMP, which is not read; convert it to PNG")
+    golden.add("float.tif", saved(Image.fromarray(rng.random((18, 24)).astype(np.float32)), "TIFF"))
+    golden.add("transparent.gif", saved(small.quantize(40), "GIF", transparency=3))
+    golden.add("bitmap.bmp", saved(small.crop((0, 0, 4, 4)), "BMP"))
     golden.refuse("pixels.ppm", saved(small.crop((0, 0, 4, 4)), "PPM"), "it is PPM, PGM or PBM, which is not read")
 
 
@@ -276,6 +279,8 @@ def main():
         small = cut(photos["astronaut"], 24, 18, 0.4)
         for part in (jpegs, pngs, others, sizes):
             part(golden, small)
+        for part in (tiffs, gifs, bmps):
+            part(golden, small, saved, rng)
     golden.write()
 
 

@@ -1,15 +1,17 @@
 /**
  * Image file bytes to uint8 pixels, with the bits of torchvision's default loader (Pillow's `convert('RGB')`),
- * through sharp: EXIF orientation and colour profiles are ignored, alpha is dropped and not blended, grey is
- * repeated, the first frame of an animation is taken, CMYK is converted by Pillow's formula. Of 16-bit samples
- * colours keep the high byte; grey is cut off at 255, since Pillow has no grey of 16 bits that it would scale.
- * AVIF differs a little: its decoders interpolate chroma each in its own way.
+ * through sharp: EXIF orientation (but that of TIFF) and colour profiles are ignored, alpha is dropped and not blended,
+ * grey is repeated, the first frame of an animation is taken, CMYK is converted by Pillow's formula. Of 16-bit samples
+ * colours keep the high byte; grey of more than 8 bits, whole or float, is cut off at 0 and 255, since Pillow scales
+ * none. AVIF differs a little: its decoders interpolate chroma each in its own way.
  */
 import type sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
 import { CritmapError, messageOf } from '../../errors.js';
 import type { Size } from '../../native/addon.js';
+import { decodeBmp, isBmp, readBmpHeader } from './bmp.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
+import { fillHoles, readGifHoles } from './gif-holes.js';
 import type { Pixels } from './pixels.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
@@ -19,7 +21,6 @@ export const MAX_PIXELS = 178_956_970;
 
 /** Formats that Pillow reads and our decoders do not, by their first bytes. */
 const UNREADABLE: readonly [begins: string, name: string][] = [
-  ['BM', 'BMP'],
   ...['P1', 'P2', 'P3', 'P4', 'P5', 'P6'].map((begins): [string, string] => [begins, 'PPM, PGM or PBM']),
   ['\0\0\0\x0cjP', 'JPEG 2000'],
   ['\xff\x4f\xff\x51', 'JPEG 2000'],
@@ -29,10 +30,23 @@ const UNREADABLE: readonly [begins: string, name: string][] = [
  * The revision of what this file and `colour.ts` make of a picture. To be raised with every change of any pixel of any
  * kind of file: cached pixels of other revisions are not used.
  */
-export const DECODING_REVISION = 1;
+export const DECODING_REVISION = 2;
+
+/** What libvips calls kinds of samples, and their bytes; none of them is more than grey but for the first two. */
+const SAMPLE_BYTES: Record<string, number> = {
+  uchar: 1,
+  ushort: 2,
+  char: 1,
+  short: 2,
+  int: 4,
+  uint: 4,
+  float: 4,
+};
 
 /** An image file whose header has been read. */
 export interface Picture extends Size {
+  /** Format and colour, such as `jpeg srgb`. */
+  readonly kind: string;
   /** What decoding takes at most, the pixels that come out of it and a copy of them together. */
   readonly memoryBytes: number;
   /**
@@ -47,13 +61,36 @@ export interface Picture extends Size {
  * @throws Error with the reason, for anything that is not an image of a kind that is read
  */
 export async function openPicture(bytes: Uint8Array): Promise<Picture> {
+  if (isBmp(bytes)) return openBmp(bytes);
   const { image, metadata } = await reasoned(() => open(bytes));
-  const { height, width, channels: stored, depth } = metadata;
+  const { format, space, channels: stored, depth } = metadata;
+  // What it is turned to; the image turns for TIFF only.
+  const { height, width } = format === 'tiff' ? metadata.autoOrient : metadata;
+  const size = { height, width };
+  return {
+    ...size,
+    kind: `${format} ${space}`,
+    memoryBytes: height * width * Math.max(3, stored) * SAMPLE_BYTES[depth]! * 2,
+    decode: (channels) => reasoned(() => decode(bytes, image, metadata, size, channels)),
+  };
+}
+
+function openBmp(bytes: Uint8Array): Picture {
+  const header = readBmpHeader(bytes);
+  const { height, width, bits } = header;
   return {
     height,
     width,
-    memoryBytes: height * width * Math.max(3, stored) * (depth === 'ushort' ? 2 : 1) * 2,
-    decode: (channels) => reasoned(() => decode(bytes, image, metadata, channels)),
+    kind: `bmp ${bits} bits`,
+    // The decoder's copy of the file, and its pixels with alpha, twice.
+    memoryBytes: bytes.length + height * width * (4 + 4 + 3),
+    decode: (channels) =>
+      reasoned(async () => ({
+        data: inChannels(await decodeBmp(bytes, header), 3, channels),
+        height,
+        width,
+        channels,
+      })),
   };
 }
 
@@ -87,8 +124,13 @@ function reasonOf(thrown: unknown): string {
     : message;
 }
 
-async function decode(bytes: Uint8Array, image: Sharp, metadata: Metadata, channels: 1 | 3): Promise<Pixels> {
-  const { height, width } = metadata;
+async function decode(
+  bytes: Uint8Array,
+  image: Sharp,
+  metadata: Metadata,
+  { height, width }: Size,
+  channels: 1 | 3,
+): Promise<Pixels> {
   const of = (data: Uint8Array, stored: 1 | 3): Pixels => ({
     data: inChannels(data, stored, channels),
     height,
@@ -96,8 +138,10 @@ async function decode(bytes: Uint8Array, image: Sharp, metadata: Metadata, chann
     channels,
   });
   if (metadata.space === 'cmyk') return of(cmykToRgb(await cmyk(image)), 3);
-  if (metadata.depth === 'ushort' && metadata.channels === 1) return of(await clippedGrey(image), 1);
-  if (metadata.format === 'gif' && metadata.hasAlpha) await refuseHoles(bytes);
+  if (metadata.depth !== 'uchar' && metadata.channels === 1) {
+    return of(await clippedGrey(image, metadata.depth), 1);
+  }
+  if (metadata.format === 'gif') return of(await withoutHoles(bytes, image, { height, width }), 3);
   const { data, info } = await image
     .removeAlpha()
     .toColourspace('srgb')
@@ -121,13 +165,17 @@ async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metada
   if (unreadable) throw new Error(`it is ${unreadable[1]}, which is not read; convert it to PNG`);
   const image = await firstFrame(bytes);
   const metadata = await image.metadata();
-  const { format, depth } = metadata;
+  const { format, depth, channels, bitsPerSample } = metadata;
   // An SVG named .png is a program for a renderer, not a photograph.
   if (!FORMATS.includes(format)) throw new Error(`it is ${format.toUpperCase()}, not a pixel image`);
-  if (depth !== 'uchar' && depth !== 'ushort')
-    throw new Error(`its samples are ${depth}, not of 8 or 16 bits`);
+  const readable = depth === 'uchar' || depth === 'ushort' || (depth in SAMPLE_BYTES && channels === 1);
+  if (!readable || (depth === 'float' && bitsPerSample !== 32)) {
+    throw new Error(
+      `it has ${channels} ${channels === 1 ? 'channel' : 'channels'} of ${bitsPerSample}-bit ${depth} samples, which are not read`,
+    );
+  }
   checkPixelCount(metadata);
-  return { image, metadata };
+  return { image: format === 'tiff' ? image.autoOrient() : image, metadata };
 }
 
 /**
@@ -164,18 +212,30 @@ async function cmyk(image: Sharp): Promise<Uint8Array> {
   return data;
 }
 
-async function clippedGrey(image: Sharp): Promise<Uint8Array> {
-  const bytes = await image.toColourspace('grey16').raw({ depth: 'ushort' }).toBuffer();
-  const samples = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  return Uint8Array.from(samples, (sample) => Math.min(sample, 255));
+/** Of wide or signed samples; NaN is 0 as in Pillow. */
+async function clippedGrey(image: Sharp, depth: Metadata['depth']): Promise<Uint8Array> {
+  const is16Bit = depth === 'ushort' || depth === 'short';
+  const bytes = await image
+    .toColourspace(is16Bit ? 'grey16' : 'b-w')
+    .raw({ depth })
+    .toBuffer();
+  const { buffer, byteOffset, length } = bytes;
+  if (depth === 'float') return clipped(new Float32Array(buffer, byteOffset, length / 4));
+  if (depth === 'ushort') return clipped(new Uint16Array(buffer, byteOffset, length / 2));
+  if (depth === 'short') return clipped(new Int16Array(buffer, byteOffset, length / 2));
+  // Pillow takes 8 bits as if they had no sign, and 32 as if they had one.
+  return depth === 'char' ? bytes : clipped(new Int32Array(buffer, byteOffset, length / 4));
 }
 
-/** Pillow shows a GIF's transparent pixels in a colour of its palette that libvips does not tell. */
-async function refuseHoles(bytes: Uint8Array): Promise<void> {
-  const alpha = await (await firstFrame(bytes)).extractChannel('alpha').raw().toBuffer();
-  if (alpha.some((value) => value !== 255)) {
-    throw new Error('it is a GIF with transparent pixels, which are not read; convert it to PNG');
-  }
+/** Samples to levels of grey, without their fractions. */
+function clipped(samples: ArrayLike<number> & Iterable<number>): Uint8Array {
+  return Uint8Array.from(samples, (sample) => (sample > 0 ? Math.min(sample, 255) : 0));
+}
+
+async function withoutHoles(bytes: Uint8Array, image: Sharp, size: Size): Promise<Uint8Array> {
+  const rgba = await image.ensureAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer();
+  if (rgba.length !== size.height * size.width * 4) throw new Error('its frames are not of one size');
+  return fillHoles(rgba, size, readGifHoles(bytes));
 }
 
 function inChannels(data: Uint8Array, stored: 1 | 3, channels: 1 | 3): Uint8Array {
