@@ -1,8 +1,8 @@
 /** What the encoded images of a sample are: formats and sizes, from their headers. */
-import sharp from 'sharp';
 import { forEachBounded } from '../concurrency.js';
 import { IN_FLIGHT } from './check.js';
 import type { ImageSet } from './image-set.js';
+import { openPicture } from './pixels/decode.js';
 
 interface Spread {
   least: number;
@@ -32,15 +32,13 @@ export async function surveyImages(set: ImageSet, signal?: AbortSignal): Promise
     async (at) => {
       const raw = await set.encoded(at);
       if (raw === null) return;
-      // What critmap reads and sharp does not, such as some JPEG files, is in the sample all the same.
-      const header = await sharp(raw)
-        .metadata()
-        .catch(() => null);
-      const kind = header ? `${header.format} ${header.space}` : 'unknown';
+      // Some JPEG files only libjpeg-turbo reads; they are in the sample all the same.
+      const picture = await openPicture(raw).catch(() => null);
+      const kind = picture?.kind ?? 'unknown';
       formats.set(kind, (formats.get(kind) ?? 0) + 1);
-      if (!header) return;
-      widths.push(header.width);
-      heights.push(header.height);
+      if (!picture) return;
+      widths.push(picture.width);
+      heights.push(picture.height);
     },
     signal,
   );

@@ -43,6 +43,11 @@ const bad: [name: string, content: Buffer | string, problem: RegExp][] = [
   ['bomb.png', bomb(60_000), /bomb\.png: cannot be decoded \(60000x60000 pixels are more than/],
   ['empty.jpg', '', /empty\.jpg: cannot be decoded \(the file is empty\)/],
   ['text.jpg', 'not an image', /text\.jpg: cannot be decoded \(/],
+  [
+    'pixels.ppm',
+    'P6 1 1 255 abc',
+    /pixels\.ppm: cannot be decoded \(it is PPM, PGM or PBM, which is not read; /,
+  ],
   ['torn.jpg', whole.subarray(0, whole.length / 2), /torn\.jpg: cannot be decoded \(/],
 ];
 for (const [name, content] of bad) writeFileSync(at('bad', name), content);
@@ -51,6 +56,7 @@ symlinkSync('nowhere.jpg', at('bad', 'broken.jpg'));
 // Another format than its name says is what it is, as for Pillow.
 writeFileSync(at('bad', 'really-png.jpg'), await picture(5).png().toBuffer());
 writeFileSync(at('bad', 'fine.jpg'), whole);
+writeFileSync(at('bad', 'bitmap.bmp'), readFileSync(fixture('images/rgb.bmp')));
 
 t.test('inspect --data says what is there, without a model', async (t) => {
   const { code, stdout, stderr } = await critmap('inspect', '--data', at('photos'));
@@ -109,7 +115,7 @@ t.test('a preview that cannot be written is one line', async (t) => {
 t.test('every file that cannot be used is listed with its reason', async (t) => {
   const { code, stdout, stderr } = await critmap('inspect', '--data', at('bad'));
   t.equal(code, 0, stderr);
-  t.match(stdout, /bad {6}6 of 8/);
+  t.match(stdout, /bad {6}7 of 10/);
   for (const [, , problem] of bad) t.match(stdout, problem);
   t.match(stdout, /loop\.jpg: is a symbolic link to itself/);
   t.match(stdout, /broken\.jpg: does not exist/);
@@ -136,26 +142,27 @@ t.test('a sweep refuses them together on one line, before it computes anything',
   t.equal(code, 1);
   t.equal(stdout, '');
   t.equal(stderr.trim().split('\n').length, 1, stderr);
-  t.match(stderr, /6 of 8 images cannot be used: .*; replace them, take them out or give --skip-bad-images/);
+  t.match(stderr, /7 of 10 images cannot be used: .*; replace them, take them out or give --skip-bad-images/);
   for (const [, , problem] of bad) t.match(stderr, problem);
 });
 
 t.test('--skip-bad-images leaves them out and records them, and the run lists what was used', async (t) => {
   const { code, stderr } = await sweep('skipping', '--skip-bad-images');
   t.equal(code, 0, stderr);
-  t.match(stderr, /warning: .*bad: 6 of 8 images are left out/);
+  t.match(stderr, /warning: .*bad: 7 of 10 images are left out/);
   const { sample, data, warnings } = JSON.parse(readFileSync(at('skipping', 'run.json'), 'utf8'));
-  t.equal(data.images, 2);
+  t.equal(data.images, 3);
   t.same(
     sample.skipped.map(({ image }: { image: string }) => image),
-    ['bomb.png', 'broken.jpg', 'empty.jpg', 'loop.jpg', 'text.jpg', 'torn.jpg'],
+    ['bomb.png', 'broken.jpg', 'empty.jpg', 'loop.jpg', 'pixels.ppm', 'text.jpg', 'torn.jpg'],
   );
-  t.match(sample, { file: 'images.csv', seed: 0, total: 8 });
-  t.match(warnings.join(), /6 of 8 images are left out/);
+  t.match(sample, { file: 'images.csv', seed: 0, total: 10 });
+  t.match(warnings.join(), /7 of 10 images are left out/);
   const rows = readFileSync(at('skipping', 'images.csv'), 'utf8').trim().split('\n');
   t.equal(rows[0], 'image,label,sha256');
-  t.match(rows[1], /^fine\.jpg,,[0-9a-f]{64}$/);
-  t.match(rows[2], /^really-png\.jpg,,[0-9a-f]{64}$/);
+  t.match(rows[1], /^bitmap\.bmp,,[0-9a-f]{64}$/);
+  t.match(rows[2], /^fine\.jpg,,[0-9a-f]{64}$/);
+  t.match(rows[3], /^really-png\.jpg,,[0-9a-f]{64}$/);
 });
 
 t.test('what inspect cannot do is said in one line', async (t) => {

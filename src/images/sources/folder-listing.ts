@@ -8,11 +8,14 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, imageError } from '../input-error.js';
 
-/** File name endings that are read, lower case. */
-export const IMAGE_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif'] as const;
+/** File name endings of what is read, lower case. */
+export const READ_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.gif', '.avif'];
 
-/** torchvision reads these and our decoder does not; leaving them out would silently be another data set. */
-const UNREADABLE_EXTENSIONS = ['.bmp', '.ppm', '.pgm'];
+/**
+ * And of all that counts as an image. torchvision reads two kinds more than our decoder: they are bad images, since
+ * leaving them out would silently be another data set.
+ */
+export const IMAGE_EXTENSIONS: readonly string[] = [...READ_EXTENSIONS, '.ppm', '.pgm'];
 
 /** The images of a folder. */
 export interface FolderListing {
@@ -93,9 +96,7 @@ async function listOne(walk: Walk, path: string, chain: readonly string[]): Prom
     const kind = name.startsWith('.') ? 'other' : await kindOf(entry, absolute);
     if (kind === 'folder') subfolders.push(name);
     else if (kind === 'file' && hasExtension(name, IMAGE_EXTENSIONS)) images.push(name);
-    else if (kind === 'file' && hasExtension(name, UNREADABLE_EXTENSIONS)) {
-      throw imageError(join(shown, name), 'BMP, PPM and PGM files cannot be read', 'convert them to PNG');
-    } else {
+    else {
       walk.others.count++;
       if (walk.others.examples.length < 3) walk.others.examples.push(name);
     }
@@ -132,7 +133,7 @@ function noImages(walk: Walk, subfolders: number): Error {
   return imageError(
     walk.root,
     `no images, ${found}`,
-    `give a folder with ${IMAGE_EXTENSIONS.join(' ')} files`,
+    `give a folder with ${READ_EXTENSIONS.join(' ')} files`,
   );
 }
 

@@ -11,7 +11,7 @@ import { stampOf } from '../cache/stamps.js';
 import { fileError, imageError } from '../input-error.js';
 import { type ByteRange, fileRange } from './byte-range.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
-import { IMAGE_EXTENSIONS } from './folder-listing.js';
+import { IMAGE_EXTENSIONS, READ_EXTENSIONS } from './folder-listing.js';
 import { shardIndex } from './shard-index.js';
 import { shardNames } from './shards.js';
 import type { ImageSource } from './source.js';
@@ -95,14 +95,13 @@ async function indexShard(shard: Shard, withLabels: boolean): Promise<void> {
   const { range, paths, positions, lengths, labels } = shard;
   const imageOf = new Map<string, number>();
   const labelled = new Map<string, TarMember>();
-  const endings: readonly string[] = IMAGE_EXTENSIONS;
   await indexTar(range, isLabel, (member) => {
     const { key, ending } = split(member.path);
     if (ending === '' || basename(key).startsWith('.')) return;
     if (withLabels && isLabel(member.path)) {
       // .cls says it in so many words; .json may.
       if (ending === '.cls' || !labelled.has(key)) labelled.set(key, member);
-    } else if (endings.includes(ending)) {
+    } else if (IMAGE_EXTENSIONS.includes(ending)) {
       if (imageOf.has(key)) {
         const problem = `has two images of the sample ${key} (${paths[imageOf.get(key)!]}, ${member.path})`;
         throw imageError(range.name, problem, 'keep one image a sample');
@@ -150,7 +149,7 @@ function assemble(
 ): ImageSource {
   const { total, locate } = shardIndex(shards, ({ paths }) => paths.length);
   if (total === 0) {
-    throw imageError(source, 'no images in it', `give tar files with ${IMAGE_EXTENSIONS.join(' ')} files`);
+    throw imageError(source, 'no images in it', `give tar files with ${READ_EXTENSIONS.join(' ')} files`);
   }
   const nameOf = (index: number) => {
     const { shard, at } = locate(index);
