@@ -151,13 +151,16 @@ const GIVE = 'give a folder, .tar or .parquet files, a .npy or .npz file, or syn
 async function openShards(
   source: string,
   { kind, files }: Shards,
-  { shape: { channels }, labels, signal }: ImageOptions,
+  { shape: { channels }, labels, skipBadImages, signal }: ImageOptions,
 ): Promise<ImageSource> {
   refuseFolderLabels(source, labels);
   if (kind === 'tar') {
     refuseColumn(source, labels);
     const { openTar } = await import('./sources/tar.js');
-    return openTar(source, files, channels, labels === undefined);
+    return openTar(source, files, channels, {
+      withLabels: labels === undefined,
+      acceptCut: skipBadImages ?? false,
+    });
   }
   const { openParquet } = await import('./parquet/source.js');
   const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;

@@ -1,5 +1,6 @@
-/** Writes the .npy and .npz files that the tests read, byte by byte, with every field open to being wrong. */
+/** Writes the .npy, .npz and .tar files that the tests read, byte by byte, with every field open to being wrong. */
 import { crc32, deflateRawSync } from 'node:zlib';
+import { Header } from 'tar';
 
 /** A .npy file as numpy.save writes it: magic, version, padded header, data. */
 export function npy(
@@ -112,3 +113,26 @@ export function zip64(members: readonly Member[]): Buffer {
   tail.fill(0xff, 8, 20);
   return Buffer.concat([plain.subarray(0, offset), entries, record, locator, tail]);
 }
+
+/** One member of a tar file, its header whatever the test wants. */
+export function tarMember(
+  path: string,
+  content: string | Buffer,
+  over: Record<string, unknown> = {},
+): Buffer {
+  const data = Buffer.from(content);
+  const header = new Header({
+    path,
+    size: data.length,
+    mode: 0o644,
+    type: 'File',
+    mtime: new Date(0),
+    ...over,
+  });
+  const block = Buffer.alloc(512);
+  header.encode(block, 0);
+  return Buffer.concat([block, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
+}
+
+/** What ends a tar file. */
+export const TAR_END = Buffer.alloc(1024);

@@ -7,6 +7,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, imageError } from '../input-error.js';
+import { UnreadKinds } from './unread-kinds.js';
 
 /** File name endings of what is read, lower case. */
 export const READ_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.gif', '.avif'];
@@ -25,13 +26,15 @@ export interface FolderListing {
   readonly subfolders: readonly string[];
   /** Relative paths of links that lead back into a folder that they are in, and are not followed. */
   readonly loops: readonly string[];
+  /** What else a person should know of it, each one line. */
+  readonly remarks: readonly string[];
   /** Per file its subfolder's position, -1 for files directly in the folder. */
   readonly subfolderOf: Int32Array;
 }
 
 /** Whether there is an image anywhere below a folder. */
 export async function holdsImages(root: string): Promise<boolean> {
-  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] }, loops: [] };
+  const walk = newWalk(root);
   const chain = [await realPathOf(root)];
   for (const name of await listOne(walk, '', chain)) await descend(walk, name, chain);
   return walk.folders.some(({ images }) => images.length > 0);
@@ -42,6 +45,11 @@ interface Walk {
   readonly folders: { path: string; images: string[] }[];
   readonly others: { count: number; examples: string[] };
   readonly loops: string[];
+  readonly unread: UnreadKinds;
+}
+
+function newWalk(root: string): Walk {
+  return { root, folders: [], others: { count: 0, examples: [] }, loops: [], unread: new UnreadKinds() };
 }
 
 /**
@@ -49,7 +57,7 @@ interface Walk {
  * @throws CritmapError ERR_IMAGES when it cannot be listed or holds no image
  */
 export async function listFolder(root: string): Promise<FolderListing> {
-  const walk: Walk = { root, folders: [], others: { count: 0, examples: [] }, loops: [] };
+  const walk = newWalk(root);
   const files: string[] = [];
   const owner: number[] = [];
   const take = (subfolder: number) => {
@@ -68,7 +76,13 @@ export async function listFolder(root: string): Promise<FolderListing> {
     take(position);
   }
   if (files.length === 0) throw noImages(walk, subfolders.length);
-  return { files, subfolders, loops: walk.loops, subfolderOf: Int32Array.from(owner) };
+  return {
+    files,
+    subfolders,
+    loops: walk.loops,
+    remarks: walk.unread.remarks(),
+    subfolderOf: Int32Array.from(owner),
+  };
 }
 
 async function descend(walk: Walk, path: string, chain: readonly string[]): Promise<void> {
@@ -97,6 +111,7 @@ async function listOne(walk: Walk, path: string, chain: readonly string[]): Prom
     if (kind === 'folder') subfolders.push(name);
     else if (kind === 'file' && hasExtension(name, IMAGE_EXTENSIONS)) images.push(name);
     else {
+      if (kind === 'file' && !name.startsWith('.')) walk.unread.add(name);
       walk.others.count++;
       if (walk.others.examples.length < 3) walk.others.examples.push(name);
     }

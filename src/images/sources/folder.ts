@@ -20,7 +20,7 @@ export async function openFolder(
   labels: 'classes' | 'if-any' | 'ignore',
 ): Promise<ImageSource> {
   const wanted = encodedChannels(root, channels);
-  const { files, subfolders, loops, subfolderOf } = await listFolder(root);
+  const { files, subfolders, loops, remarks, subfolderOf } = await listFolder(root);
   const loose = subfolderOf.lastIndexOf(-1) + 1;
   if (labels !== 'ignore' && loose > 0 && loose < files.length) {
     throw imageError(
@@ -43,9 +43,12 @@ export async function openFolder(
     labels: labelled ? subfolderOf : null,
     classNames: labelled ? subfolders : null,
     layout: 'image files',
-    warnings: loops.map(
-      (path) => `${join(root, path)} is a link to a folder that contains it; the link is not followed`,
-    ),
+    warnings: [
+      ...loops.map(
+        (path) => `${join(root, path)} is a link to a folder that contains it; the link is not followed`,
+      ),
+      ...remarks.map((remark) => `${root}: ${remark}`),
+    ],
     nameOf,
     pathOf: nameOf,
     stamp: (index) => named(nameOf(index), fileStamp),

@@ -11,6 +11,8 @@ import type { ByteRange } from './byte-range.js';
 const BLOCK = 512;
 /** Read at once: a header, and the content of a small member after it. */
 const WINDOW_BYTES = 4096;
+const PADDING_BYTES = 64 * 1024;
+const MOST_PADDING_BYTES = 2 ** 24;
 const MOST_MEMBERS = 20_000_000;
 const MOST_LONG_NAME_BYTES = 2 ** 20;
 
@@ -27,13 +29,15 @@ export interface TarMember {
 /**
  * Calls `take` for every plain file in the archive, in its order.
  * @param keepContent - whether to hand over the content of a small member that was read on the way
- * @throws CritmapError ERR_IMAGES when it is no tar file, damaged or truncated, or a path leads out of it
+ * @returns why there may be fewer of them than there were once: the archive has no end, or is cut off in a member, or
+ *   goes on behind its end; null when it is whole
+ * @throws CritmapError ERR_IMAGES when it is no tar file or damaged, or a path leads out of it
  */
 export async function indexTar(
   range: ByteRange,
   keepContent: (path: string) => boolean,
   take: (member: TarMember) => void,
-): Promise<void> {
+): Promise<string | null> {
   const { name, byteLength: end } = range;
   let extended: Header | Pax | undefined;
   let global: Pax | undefined;
@@ -41,10 +45,10 @@ export async function indexTar(
   let members = 0;
   for (let position = 0; position < end; ) {
     const window = await range.read(position, Math.min(WINDOW_BYTES, end - position));
-    if (window.length < BLOCK) throw truncated(name, position);
+    if (window.length < BLOCK) return `is truncated (the member at byte ${position} is cut off)`;
     const header = parse(window, extended as Pax | undefined, global, name, position);
-    // Two blocks of zeros are the end; what is behind them is padding.
-    if (header.nullBlock) return;
+    // Two blocks of zeros are the end, of which one will do.
+    if (header.nullBlock) return behindEnd(range, position);
     if (!header.cksumValid) {
       throw imageError(name, `is no tar file, or damaged at byte ${position}`, 'write or copy it again');
     }
@@ -53,7 +57,10 @@ export async function indexTar(
     if (!(Number.isSafeInteger(size) && size >= 0)) {
       throw imageError(name, `has a member of ${size} bytes at byte ${position}`, 'write it again');
     }
-    if (content + size > end) throw truncated(name, position);
+    if (content + size > end) {
+      const which = longPath ?? header.path ?? '';
+      return `is truncated (the member at byte ${position}, ${which}, is cut off)`;
+    }
     if (++members > MOST_MEMBERS) throw imageError(name, `has over ${MOST_MEMBERS} members`, 'split it');
     position = content + Math.ceil(size / BLOCK) * BLOCK;
     const { type } = header;
@@ -84,6 +91,22 @@ export async function indexTar(
       );
     }
   }
+  return `is cut off: nothing marks its end behind its ${members} members`;
+}
+
+/** Padding is zeros, mostly to 10 kB. Of two archives in one file every reader takes the first. */
+async function behindEnd(range: ByteRange, start: number): Promise<string | null> {
+  const end = Math.min(range.byteLength, start + MOST_PADDING_BYTES);
+  for (let position = start; position < end; position += PADDING_BYTES) {
+    const bytes = await range.read(position, Math.min(PADDING_BYTES, end - position));
+    const at = bytes.findIndex((value) => value !== 0);
+    if (at === -1) continue;
+    const block = position + at - (at % BLOCK);
+    if (block + BLOCK > range.byteLength) return null;
+    const header = new Header(await range.read(block, BLOCK), 0);
+    return header.cksumValid ? `goes on behind its end, with another archive at byte ${block}` : null;
+  }
+  return null;
 }
 
 function parse(
@@ -116,8 +139,4 @@ function refuseOutside(path: string, name: string): void {
   if (path.startsWith('/') || /(?:^|[/\\])\.\.(?:[/\\]|$)/.test(path) || /^[a-z]:[/\\]/i.test(path)) {
     throw imageError(name, `has a path that leads out of it (${path})`, 'write it again with relative paths');
   }
-}
-
-function truncated(name: string, position: number): Error {
-  return imageError(name, `is truncated (the member at byte ${position} is cut off)`, 'copy it again');
 }

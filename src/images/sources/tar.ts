@@ -1,22 +1,21 @@
 /**
- * Tar shards as webdataset writes them: files of one sample share the path up to the first dot of the name, and stand
- * next to each other. `key.jpg` is the image; `key.cls` or `key.json` has its class. Images are read where they lie.
- * Owns the files until `close`.
+ * Tar shards as webdataset writes them, and tar files of a folder. Images are read where they lie. A shard that is cut
+ * off is never taken for a smaller one. Owns the files until `close`.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { forEachBounded } from '../../concurrency.js';
 import { openRegular } from '../../files/regular-file.js';
 import { stampOf } from '../cache/stamps.js';
 import { fileError, imageError } from '../input-error.js';
 import { type ByteRange, fileRange } from './byte-range.js';
 import { decodeNamed, encodedChannels } from './encoded.js';
-import { IMAGE_EXTENSIONS, READ_EXTENSIONS } from './folder-listing.js';
+import { READ_EXTENSIONS } from './folder-listing.js';
 import { shardIndex } from './shard-index.js';
 import { shardNames } from './shards.js';
 import type { ImageSource } from './source.js';
 import { indexTar, type TarMember } from './tar-index.js';
 import { labelOfText } from './tar-labels.js';
+import { isLabel, type TarImage, TarSamples } from './tar-samples.js';
 
 const SHARDS_AT_ONCE = 8;
 /** Each stays open; a shard is hundreds of megabytes, so this is more than a disk holds. */
@@ -30,23 +29,29 @@ interface Shard {
   range: ByteRange;
   stamp: string | null;
   handle: FileHandle;
-  paths: string[];
-  positions: number[];
-  lengths: number[];
-  /** Per image; null where it has none. */
-  labels: (number | null)[];
+  images: readonly TarImage[];
+  /** Per image; null where it has none, or is a bad image. */
+  labels: readonly (number | null)[];
+  isCut: boolean;
+  warnings: readonly string[];
+}
+
+export interface TarOptions {
+  /** Whether to look for classes; then all images have one or none has. */
+  readonly withLabels: boolean;
+  /** Whether to take what there is of a shard that is cut off, with a warning. */
+  readonly acceptCut: boolean;
 }
 
 /**
  * @param files - the shards, in order
- * @param withLabels - whether to look for classes; then all images have one or none has
- * @throws CritmapError ERR_IMAGES when a shard is damaged, or has no images
+ * @throws CritmapError ERR_IMAGES when a shard is damaged or cut off, or none has images
  */
 export async function openTar(
   source: string,
   files: readonly string[],
   channels: number,
-  withLabels: boolean,
+  options: TarOptions,
 ): Promise<ImageSource> {
   const wanted = encodedChannels(source, channels);
   if (files.length > MOST_SHARDS) throw imageError(source, `${files.length} shards`, `give ${MOST_SHARDS}`);
@@ -57,66 +62,54 @@ export async function openTar(
   };
   try {
     await forEachBounded(0, files.length, SHARDS_AT_ONCE, async (at) => {
-      shards[at] = await openShard(files[at]!, names[at]!, withLabels);
+      shards[at] = await openShard(files[at]!, names[at]!, options);
     });
-    return assemble(source, shards, wanted, withLabels, close);
+    return assemble(source, shards, wanted, options, close);
   } catch (thrown) {
     await close();
     throw thrown;
   }
 }
 
-async function openShard(path: string, name: string, withLabels: boolean): Promise<Shard> {
+async function openShard(path: string, name: string, options: TarOptions): Promise<Shard> {
   const refuse = (thrown: unknown) => Promise.reject(fileError(path, thrown));
   const handle = await openRegular(path).catch(refuse);
   try {
     const info = await handle.stat({ bigint: true }).catch(refuse);
     const range = fileRange(handle, path, 0, Number(info.size));
-    const stamp = stampOf(info);
-    const shard: Shard = {
-      name,
-      range,
-      stamp,
-      handle,
-      paths: [],
-      positions: [],
-      lengths: [],
-      labels: [],
-    };
-    await indexShard(shard, withLabels);
-    return shard;
+    return { name, range, handle, stamp: stampOf(info), ...(await indexShard(range, options)) };
   } catch (thrown) {
     await handle.close();
     throw thrown;
   }
 }
 
-async function indexShard(shard: Shard, withLabels: boolean): Promise<void> {
-  const { range, paths, positions, lengths, labels } = shard;
-  const imageOf = new Map<string, number>();
-  const labelled = new Map<string, TarMember>();
-  await indexTar(range, isLabel, (member) => {
-    const { key, ending } = split(member.path);
-    if (ending === '' || basename(key).startsWith('.')) return;
-    if (withLabels && isLabel(member.path)) {
-      // .cls says it in so many words; .json may.
-      if (ending === '.cls' || !labelled.has(key)) labelled.set(key, member);
-    } else if (IMAGE_EXTENSIONS.includes(ending)) {
-      if (imageOf.has(key)) {
-        const problem = `has two images of the sample ${key} (${paths[imageOf.get(key)!]}, ${member.path})`;
-        throw imageError(range.name, problem, 'keep one image a sample');
-      }
-      imageOf.set(key, paths.length);
-      paths.push(member.path);
-      positions.push(member.position);
-      lengths.push(member.byteLength);
-      labels.push(null);
-    }
-  });
-  for (const [key, member] of labelled) {
-    const at = imageOf.get(key);
-    if (at !== undefined) labels[at] = await readLabel(range, member);
+async function indexShard(range: ByteRange, { withLabels, acceptCut }: TarOptions) {
+  const samples = new TarSamples();
+  const cut = await indexTar(range, isLabel, (member) => samples.add(member));
+  if (cut !== null && !acceptCut) {
+    throw imageError(
+      range.name,
+      cut,
+      'copy it again, or give --skip-bad-images to use the images that are left',
+    );
   }
+  const { images, remarks } = samples.settle();
+  const labels: (number | null)[] = [];
+  for (const { label, problem } of images) {
+    labels.push(withLabels && label && problem === null ? await readLabel(range, label) : null);
+  }
+  const all = cut === null ? remarks : [`${cut}; the images that are left are used`, ...remarks];
+  return { images, labels, isCut: cut !== null, warnings: all.map((remark) => `${range.name}: ${remark}`) };
+}
+
+/** The class of the last image may have been behind the cut. */
+function withoutLostLabel(shard: Shard): Shard {
+  const { images, labels, isCut } = shard;
+  const last = images.at(-1);
+  if (!isCut || !last || last.problem !== null || labels.at(-1) !== null) return shard;
+  const problem = 'has lost its class, which was behind the cut';
+  return { ...shard, images: [...images.slice(0, -1), { ...last, problem }] };
 }
 
 async function readLabel(range: ByteRange, { path, position, byteLength, content }: TarMember) {
@@ -128,50 +121,45 @@ async function readLabel(range: ByteRange, { path, position, byteLength, content
   return labelOfText(bytes.toString('utf8'), path.toLowerCase().endsWith('.json'), name);
 }
 
-/** webdataset's own rule: the key ends at the first dot of the file's name. */
-function split(path: string): { key: string; ending: string } {
-  const dot = path.indexOf('.', path.lastIndexOf('/') + 2);
-  return dot === -1
-    ? { key: path, ending: '' }
-    : { key: path.slice(0, dot), ending: path.slice(dot).toLowerCase() };
-}
-
-function isLabel(path: string): boolean {
-  return /\.(?:cls|json)$/.test(split(path).ending) && !/\..*\./.test(split(path).ending);
-}
-
 function assemble(
   source: string,
-  shards: readonly Shard[],
+  opened: readonly Shard[],
   channels: 1 | 3,
-  withLabels: boolean,
+  { withLabels }: TarOptions,
   close: () => Promise<void>,
 ): ImageSource {
-  const { total, locate } = shardIndex(shards, ({ paths }) => paths.length);
+  const isLabelled = opened.some(({ labels }) => labels.some((label) => label !== null));
+  const shards = isLabelled ? opened.map(withoutLostLabel) : opened;
+  const { total, locate } = shardIndex(shards, ({ images }) => images.length);
   if (total === 0) {
     throw imageError(source, 'no images in it', `give tar files with ${READ_EXTENSIONS.join(' ')} files`);
   }
   const nameOf = (index: number) => {
     const { shard, at } = locate(index);
-    return `${shard.range.name} (${shard.paths[at]})`;
+    return `${shard.range.name} (${shard.images[at]!.path})`;
   };
   return {
     kind: 'tar',
     content: 'files',
     total,
     size: null,
-    names: shards.flatMap(({ name, paths }) => paths.map((path) => `${name}/${path}`)),
+    names: shards.flatMap(({ name, images }) => images.map(({ path }) => `${name}/${path}`)),
     labels: withLabels ? labelsOf(source, shards, total) : null,
     classNames: null,
     layout: 'image files',
+    warnings: shards.flatMap(({ warnings }) => warnings),
     nameOf,
     stamp: async (index) => {
       const { shard, at } = locate(index);
-      return shard.stamp && `${shard.stamp}:${shard.positions[at]}:${shard.lengths[at]}`;
+      const { position, byteLength, problem } = shard.images[at]!;
+      return problem === null ? shard.stamp && `${shard.stamp}:${position}:${byteLength}` : null;
     },
     raw: async (index) => {
       const { shard, at } = locate(index);
-      const byteLength = shard.lengths[at]!;
+      const { position, byteLength, problem } = shard.images[at]!;
+      if (problem !== null) {
+        throw imageError(nameOf(index), problem, 'take it out or give --skip-bad-images');
+      }
       if (byteLength > MOST_IMAGE_BYTES) {
         throw imageError(
           nameOf(index),
@@ -179,7 +167,7 @@ function assemble(
           'take it out or give --skip-bad-images',
         );
       }
-      return shard.range.read(shard.positions[at]!, byteLength);
+      return shard.range.read(position, byteLength);
     },
     decode: (raw, index, fit) => decodeNamed(raw, channels, fit, nameOf(index)),
     close,
@@ -188,21 +176,24 @@ function assemble(
 
 function labelsOf(source: string, shards: readonly Shard[], total: number): Int32Array | null {
   const labels = new Int32Array(total);
-  let given = 0;
-  let at = 0;
+  let [given, missing, at] = [0, 0, 0];
   let without = '';
   for (const shard of shards) {
-    for (const [position, label] of shard.labels.entries()) {
-      if (label === null) without ||= `${shard.name}/${shard.paths[position]}`;
-      else given++;
+    for (const [position, { path, problem }] of shard.images.entries()) {
+      const label = shard.labels[position] ?? null;
+      if (label !== null) given++;
+      else if (problem === null) {
+        missing++;
+        without ||= `${shard.name}/${path}`;
+      }
       labels[at++] = label ?? 0;
     }
   }
   if (given === 0) return null;
-  if (given === total) return labels;
+  if (missing === 0) return labels;
   throw imageError(
     source,
-    `${total - given} of ${total} images have no class (${without})`,
+    `${missing} of ${total} images have no class (${without})`,
     'add a .cls file to each, or go without accuracy by --labels none',
   );
 }

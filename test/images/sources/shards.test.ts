@@ -1,11 +1,11 @@
 /** Tar and Parquet files as sources; the fixtures are of `oracle/make_image_shards.py`. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Header } from 'tar';
 import { type ImageOptions, openImages } from '../../../src/images/index.js';
 import { fixture } from '../../fixtures.js';
+import { TAR_END as END, tarMember as member } from '../build-files.js';
 
 const SHAPE = { channels: 3, height: 8, width: 8 };
 const shard = (name: string) => fixture(`images/${name}`);
@@ -28,7 +28,6 @@ async function identify(set: Awaited<ReturnType<typeof open>>): Promise<number[]
   return found;
 }
 
-const END = Buffer.alloc(1024);
 const upTo = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
 
 t.test('a pattern of Parquet files is one source, with labels and class names', async (t) => {
@@ -156,88 +155,6 @@ t.test('shards without images leave no gap', async (t) => {
   t.same(await identify(await open(t, dir)), upTo(6));
 });
 
-/** One member of a tar file, its header whatever the test wants. */
-function member(path: string, content: string | Buffer, over: Record<string, unknown> = {}): Buffer {
-  const data = Buffer.from(content);
-  const header = new Header({
-    path,
-    size: data.length,
-    mode: 0o644,
-    type: 'File',
-    mtime: new Date(0),
-    ...over,
-  });
-  const block = Buffer.alloc(512);
-  header.encode(block, 0);
-  return Buffer.concat([block, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
-}
-
-t.test('tar files that are not what they seem are refused, each with one line', async (t) => {
-  const file = join(t.testdir({}), 'a.tar');
-  const twice = [member('a.png', 'x'), member('a.jpg', 'y'), END];
-  const cases: [string, Buffer[], RegExp][] = [
-    ['empty', [], /no images in it/],
-    ['text', [Buffer.from('not a tar file at all '.repeat(100))], /is no tar file, or damaged at byte 0/],
-    [
-      'cut in a member',
-      [member('a.png', 'x'.repeat(5000)).subarray(0, 3000)],
-      /is truncated \(the member at byte 0/,
-    ],
-    [
-      'cut in a header',
-      [member('a.png', 'x'), Buffer.alloc(100, 1)],
-      /is truncated \(the member at byte 1024/,
-    ],
-    [
-      'leading out',
-      [member('../../etc/a.png', 'x'), END],
-      /a path that leads out of it \(\.\.\/\.\.\/etc\/a\.png\)/,
-    ],
-    ['absolute', [member('/etc/a.png', 'x'), END], /a path that leads out of it/],
-    [
-      'a link',
-      [member('a.png', '', { type: 'SymbolicLink', linkpath: '/etc/passwd' }), END],
-      /a\.png is a link/,
-    ],
-    ['two images', twice, /has two images of the sample a \(a\.png, a\.jpg\)/],
-    ['no images', [member('a.txt', 'x'), END], /no images in it; give tar files with \.jpg/],
-    [
-      'a class in words',
-      [member('a.png', 'x'), member('a.cls', 'cat'), END],
-      /\(a\.cls\): "cat" is not a class/,
-    ],
-    ['broken JSON', [member('a.png', 'x'), member('a.json', '{'), END], /\(a\.json\): is not JSON/],
-    [
-      'a class missing',
-      [member('a.png', 'x'), member('a.cls', '3'), member('b.png', 'x'), END],
-      /1 of 2 images have no class \(a\.tar\/b\.png\)/,
-    ],
-  ];
-  for (const [title, parts, message] of cases) {
-    writeFileSync(file, Buffer.concat(parts));
-    await t.rejects(open(t, file), { code: 'ERR_IMAGES', message }, title);
-  }
-  const damaged = Buffer.concat([member('a.png', 'x'), member('b.png', 'x'), END]);
-  damaged[1024] = 0x7f;
-  writeFileSync(file, damaged);
-  await t.rejects(open(t, file), { message: /damaged at byte 1024/ }, 'a header whose checksum is wrong');
-});
-
-t.test('a synset is a class, and JSON about other things is none', async (t) => {
-  const file = join(t.testdir({}), 'a.tar');
-  const parts = [
-    member('a.png', 'x'),
-    member('a.cls', 'n01443537\n'),
-    member('b.png', 'x'),
-    member('b.cls', '7'),
-    END,
-  ];
-  writeFileSync(file, Buffer.concat(parts));
-  t.same([...(await open(t, file)).labels!], [1, 7]);
-  writeFileSync(file, Buffer.concat([member('a.png', 'x'), member('a.json', '{"caption": "a dog"}'), END]));
-  t.equal((await open(t, file)).labels, null);
-});
-
 t.test('shards of equal names are told apart by their folders', async (t) => {
   const dir = t.testdir({ train: {}, val: {} });
   for (const [folder, at] of [
@@ -254,23 +171,6 @@ t.test('shards of equal names are told apart by their folders', async (t) => {
   t.match([parquet.names![0], parquet.names![11]], ['train/0.parquet/0', 'val/0.parquet/3']);
   await t.rejects(open(t, join(dir, '{train,train}', '000.tar')), {
     message: /names .*train.000\.tar twice/,
-  });
-});
-
-t.test('a member that is too large for an image is a bad image', async (t) => {
-  const file = join(t.testdir({}), 'sparse.tar');
-  const size = 2 ** 30 + 512;
-  const first = member('a.png', readFileSync(shard('rgb.png')));
-  const head = member('b.png', '', { size });
-  writeFileSync(file, Buffer.concat([first, head]));
-  // Nothing of it takes room on the disk.
-  truncateSync(file, first.length + 512 + size + 1024);
-  const set = await open(t, file, { skipBadImages: true });
-  t.match(set.skipped, [
-    { image: 'sparse.tar/b.png', problem: /is 1073742336 bytes, too large for an image/ },
-  ]);
-  await t.rejects((await open(t, file)).fingerprint(), {
-    message: /sparse\.tar \(b\.png\): is 1073742336 bytes/,
   });
 });
 
