@@ -20,7 +20,7 @@ const floors = [
 
 /** Rooms inside rooms, likewise; what they all share (a room's own words) lies beside them. */
 const inner = {
-  images: { floors: [['pixels', 'cache'], ['sources'], ['parquet']], shared: 'input-error|imagenet|philox' },
+  images: { floors: [['pixels', 'cache'], ['sources'], ['labels'], ['parquet']], shared: 'input-error|imagenet|philox' },
   onnx: { floors: [['passes']], shared: 'graph|names|onnx_pb|shapes|tensors|value-info' },
 };
 

@@ -35,6 +35,8 @@ export interface ImageSet {
   readonly maxLabel: number | null;
   /** Names of all classes by index, where the source has some. */
   readonly classNames: readonly string[] | null;
+  /** What the file of labels was taken for, one line; null without one. */
+  readonly labelsUnderstood: string | null;
   /** Which sample this is of the source's. */
   readonly dataSeed: number;
   /** What was drawn and left out, with `skipBadImages`. */
@@ -96,6 +98,7 @@ export interface ImageSetParts {
   readonly indices: Uint32Array;
   readonly labels: Int32Array | null;
   readonly classNames: readonly string[] | null;
+  readonly understood: string | null;
   readonly shape: InputShape;
   readonly transform: ImageTransform;
   readonly dataSeed: number;
@@ -116,6 +119,7 @@ export class SampledImages implements ImageSet {
   readonly labels: Int32Array | null;
   readonly maxLabel: number | null;
   readonly classNames: readonly string[] | null;
+  readonly labelsUnderstood: string | null;
   readonly shape: InputShape;
   readonly transform: ImageTransform;
   readonly dataSeed: number;
@@ -138,6 +142,7 @@ export class SampledImages implements ImageSet {
     this.labels = labels;
     this.maxLabel = labels?.reduce((largest, label) => Math.max(largest, label), 0) ?? null;
     this.classNames = parts.classNames;
+    this.labelsUnderstood = parts.understood;
     this.shape = { ...parts.shape };
     this.transform = parts.transform;
     this.dataSeed = parts.dataSeed;

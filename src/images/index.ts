@@ -10,10 +10,11 @@ import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
+import { COLUMN } from './labels/option.js';
 import { checkOptions, DEFAULT_IMAGES, type ImageOptions } from './options.js';
 import { fitOf, pipelineMark } from './pipeline.js';
 import { sampleIndices } from './sample.js';
-import { COLUMN, labelSample } from './sample-labels.js';
+import { labelSample } from './sample-labels.js';
 import { isArrayPath, openArray } from './sources/array.js';
 import { openFolder } from './sources/folder.js';
 import { holdsImages, IMAGE_EXTENSIONS } from './sources/folder-listing.js';
@@ -58,11 +59,21 @@ export async function openImages(source: string, options: ImageOptions): Promise
     if (total > MAX_TOTAL) throw imageError(source, `holds ${total} images`, `give at most ${MAX_TOTAL}`);
     const transform = planTransform(opened, source, options);
     const drawn = sampleIndices(total, images === 'all' ? total : images, dataSeed);
-    const { labels, classNames } = await labelSample(opened, source, options, drawn, warn);
+    const { labels, classNames, understood } = await labelSample(opened, source, options, drawn, warn);
     const cache = opened.content === 'files' ? await openCache(source, options, transform, warn) : null;
     const crops = new Crops(opened, shape, fitOf(transform, shape), cache);
     owned = crops;
-    const common = { name: source, crops, classNames, shape, transform, dataSeed, warnings, onProgress };
+    const common = {
+      name: source,
+      crops,
+      classNames,
+      understood,
+      shape,
+      transform,
+      dataSeed,
+      warnings,
+      onProgress,
+    };
     if (!options.skipBadImages) {
       return new SampledImages({ ...common, indices: drawn, labels, bad: [], digests: null });
     }

@@ -4,6 +4,7 @@ import { CritmapError } from '../errors.js';
 import { RESAMPLE_FILTERS, type ResampleFilter } from '../native/addon.js';
 import { whole, words } from '../options.js';
 import { optionError } from './input-error.js';
+import { checkLabelColumns } from './labels/option.js';
 import type { InputShape } from './pixels/pixels.js';
 
 /** Per channel, in units of pixel / 255: what is subtracted, and what the rest is divided by. */
@@ -53,6 +54,11 @@ export interface ImageOptions {
    * source has: class subfolders, an .npz file's array `labels`, .cls or .json files in a tar file, a column `label`.
    */
   labels?: 'folder' | 'none' | (string & {});
+  /**
+   * Of a file of labels that is a table: the column of classes, or those of images and of classes. Names, or numbers
+   * from 1. Default: found by what is in them.
+   */
+  labelColumns?: readonly string[];
   /** Outputs of the model: class folders that do not fit them are warned of, ImageNet's get ImageNet's indices. */
   classes?: number;
   /** Leaves out images that cannot be read or decoded instead of refusing all; opening then checks the sample. */
@@ -91,6 +97,12 @@ export const imageOptions = {
     description:
       'Where classes are from: folder, none, column:NAME (Parquet) or a file (default: what the data has)',
     group: images,
+  }),
+  labelColumns: z.array(words()).readonly().optional().meta({
+    description:
+      'Columns of a table given as --labels: CLASS or IMAGE,CLASS (default: found by their content)',
+    group: images,
+    wanted: 'a column of classes, or those of images and of classes',
   }),
   skipBadImages: z.boolean().default(false).meta({
     description: 'Leave out and record images that cannot be decoded, instead of refusing the sample',
@@ -156,6 +168,7 @@ export function checkOptions(options: ImageOptions): void {
   checkResizing({ '--resize': resize, '--crop': crop }, '--interpolation', interpolation);
   const own = options.resizing;
   checkResizing({ "the model's resize": own?.resize }, "the model's interpolation", own?.interpolation);
+  checkLabelColumns(options.labels, options.labelColumns);
   if ((options.mean === undefined) !== (options.std === undefined)) {
     throw optionError('--mean and --std go together; give both or neither');
   }

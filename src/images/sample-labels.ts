@@ -1,7 +1,8 @@
 /** The labels of a sample: the source's own or a file's, made to fit the model's outputs. */
 import { imagenetOutput, imagenetSynsets } from './imagenet.js';
 import { imageError } from './input-error.js';
-import { readLabelFile } from './labels.js';
+import { isLabelFile } from './labels/option.js';
+import { readLabelFile } from './labels/read-label-file.js';
 import type { ImageOptions } from './options.js';
 import type { ImageSource } from './sources/source.js';
 
@@ -10,38 +11,44 @@ export interface SampleLabels {
   readonly labels: Int32Array | null;
   /** Names of all classes by index. */
   readonly classNames: readonly string[] | null;
+  /** What a file of labels was taken for, one line; null without one. */
+  readonly understood: string | null;
 }
-
-/** `--labels column:NAME` names a column of a Parquet file. */
-export const COLUMN = 'column:';
 
 /** @throws CritmapError ERR_IMAGES when a file of labels does not fit the images */
 export async function labelSample(
   source: ImageSource,
   name: string,
-  { labels: option, classes }: Pick<ImageOptions, 'labels' | 'classes'>,
+  {
+    labels: option,
+    labelColumns: columns,
+    classes,
+  }: Pick<ImageOptions, 'labels' | 'labelColumns' | 'classes'>,
   indices: Uint32Array,
   warn: (message: string) => void,
 ): Promise<SampleLabels> {
-  if (option === 'none') return { labels: null, classNames: null };
-  if (option !== undefined && option !== 'folder' && !option.startsWith(COLUMN)) {
-    const labels = await readLabelFile(option, source, indices);
-    refuseCountedFromOne(option, labels, classes);
-    return { labels, classNames: null };
+  if (option === 'none') return { labels: null, classNames: null, understood: null };
+  if (isLabelFile(option)) {
+    const { total, names } = source;
+    const read = await readLabelFile(option, { name, total, names }, indices, { outputs: classes, columns });
+    if (!read.classNames) refuseCountedFromOne(option, read.labels, classes);
+    else if (classes !== undefined) warnOfOtherClasses(option, read.classNames, classes, warn);
+    return read;
   }
+  const understood = null;
   const { classNames } = source;
   const labels = source.labels && Int32Array.from(indices, (index) => source.labels![index]!);
   if (labels && classNames) refuseNameless(source, labels, classNames, indices);
-  if (!labels || !classNames || classes === undefined) return { labels, classNames };
+  if (!labels || !classNames || classes === undefined) return { labels, classNames, understood };
   if (
     classes === imagenetSynsets.length &&
     classNames.every((synset) => imagenetOutput(synset) !== undefined)
   ) {
     const outputs = classNames.map((synset) => imagenetOutput(synset)!);
-    return { labels: labels.map((label) => outputs[label]!), classNames: imagenetSynsets };
+    return { labels: labels.map((label) => outputs[label]!), classNames: imagenetSynsets, understood };
   }
   warnOfOtherClasses(name, classNames, classes, warn);
-  return { labels, classNames };
+  return { labels, classNames, understood };
 }
 
 function refuseNameless(

@@ -32,6 +32,7 @@ export function shuffled(images: ImageSet): ImageSet {
     labels: labels && Int32Array.from(order, (at) => labels[at]!),
     maxLabel: images.maxLabel,
     classNames: images.classNames,
+    labelsUnderstood: images.labelsUnderstood,
     dataSeed: images.dataSeed,
     skipped: images.skipped,
     // The cache may add to them later.
