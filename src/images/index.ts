@@ -162,7 +162,7 @@ const GIVE = 'give a folder, .tar or .parquet files, a .npy or .npz file, or syn
 async function openShards(
   source: string,
   { kind, files }: Shards,
-  { shape: { channels }, labels, skipBadImages, signal }: ImageOptions,
+  { shape: { channels }, labels, classes, skipBadImages, signal }: ImageOptions,
 ): Promise<ImageSource> {
   refuseFolderLabels(source, labels);
   if (kind === 'tar') {
@@ -175,7 +175,13 @@ async function openShards(
   }
   const { openParquet } = await import('./parquet/source.js');
   const column = labels?.startsWith(COLUMN) ? labels.slice(COLUMN.length) : null;
-  return openParquet(source, files, channels, column ?? (labels === undefined ? 'auto' : 'none'), signal);
+  return openParquet(
+    source,
+    files,
+    channels,
+    { labels: column ?? (labels === undefined ? 'auto' : 'none'), outputs: classes },
+    signal,
+  );
 }
 
 function refuseColumn(source: string, labels: string | undefined): void {

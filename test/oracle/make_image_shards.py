@@ -84,6 +84,19 @@ def main() -> None:
         compression="none",
     )
     pq.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), OUT / "text.parquet")
+    text = pa.array(["cow", "ant", "cow", "bee"])
+    for name, label in (
+        ("names", text),
+        ("names-dictionary", text.dictionary_encode()),
+        ("names-bytes", text.cast(pa.binary())),
+        ("names-of-synsets", pa.array(["n01443537", "n01440764", "n15075141", "n01440764"])),
+        ("names-missing", pa.array(["cow", None, "ant", "bee"])),
+        ("labels-of-lists", pa.array([[1], [2, 3], [], [0]], pa.list_(pa.int64()))),
+        ("labels-of-doubles", pa.array([1.0, 2.0, 0.0, 1.0])),
+    ):
+        table = pa.table({"image": pa.array([png(i) for i in range(4)], pa.binary()), "label": label})
+        # pyarrow's own schema would tell what bytes are.
+        pq.write_table(table, OUT / f"{name}.parquet", compression="none", store_schema=False)
     packed("brotli-v2.parquet", "brotli", "2.0", "")
     packed("gzip-v2.parquet", "gzip", "2.0", "")
     packed("lz4-delta.parquet", "lz4", "1.0", "DELTA_BYTE_ARRAY")

@@ -30,9 +30,10 @@ const ROWS_LOOKED_AT = 100;
  */
 export function readTable(file: string, text: string): LabelTable {
   if (text.trim() === '') throw imageError(file, 'is empty', 'write one class index per line');
-  const found = DELIMITERS.find(([delimiter]) => isParted(file, text, delimiter));
-  if (!found) return byBlanks(file, text);
-  const [delimiter, by] = found;
+  const counts = DELIMITERS.map(([delimiter]) => cellsOfRows(file, text, delimiter));
+  const most = Math.max(...counts);
+  if (most < 2) return byBlanks(file, text);
+  const [delimiter, by] = DELIMITERS[counts.indexOf(most)]!;
   const { data, errors } = Papa.parse<string[]>(text, { delimiter });
   const rows: string[][] = [];
   const lines: number[] = [];
@@ -56,16 +57,14 @@ export function wholeLines({ file }: LabelTable, text: string): LabelTable {
   return fromLines(file, text, (line) => [unquoted(line)]);
 }
 
-/**
- * Whether all of the first rows have the same number of cells, above one; in a file that says that it is CSV, whether
- * the first has.
- */
-function isParted(file: string, text: string, delimiter: string): boolean {
+/** How many cells all of the first rows have, or the first one of a file that says that it is CSV; else 0. */
+function cellsOfRows(file: string, text: string, delimiter: string): number {
   const options = { delimiter, preview: ROWS_LOOKED_AT, skipEmptyLines: true };
   const { data, errors } = Papa.parse<string[]>(text, options);
   const count = data[0]?.length ?? 0;
-  if (/\.[ct]sv$/i.test(file)) return count > 1;
-  return count > 1 && data.every((cells, row) => cells.length === count || errors[0]?.row === row);
+  const isCsv = /\.[ct]sv$/i.test(file);
+  const isSame = data.every((cells, row) => cells.length === count || errors[0]?.row === row);
+  return isCsv || isSame ? count : 0;
 }
 
 /**

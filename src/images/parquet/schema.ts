@@ -4,7 +4,10 @@ import { z } from 'zod';
 import { imageError } from '../input-error.js';
 
 /** Usual names of a class index, on the Hugging Face hub and elsewhere. */
-const LABEL_NAMES = ['label', 'labels', 'cls', 'class', 'target', 'fine_label', 'coarse_label'];
+const LABEL_NAMES = [
+  ...['label', 'labels', 'cls', 'class', 'target', 'fine_label', 'coarse_label'],
+  ...['label_name', 'class_name', 'class_label', 'category', 'synset', 'wnid'],
+];
 const IMAGE_NAMES = ['image', 'img'];
 
 /** What one row group may hold decompressed: it is in memory as a whole. */
@@ -16,6 +19,8 @@ export interface ParquetColumns {
   /** Whether the images are in a field `bytes` of the column. */
   nested: boolean;
   label: string | null;
+  /** Whether classes are text and not whole numbers. */
+  isText: boolean;
   /** Names of the classes, if the file says. */
   classNames: string[] | null;
 }
@@ -36,11 +41,16 @@ export function findColumns(metadata: FileMetaData, labels: string, name: string
         : `has several columns of images (${images.map(({ element }) => element.name).join(', ')})`;
     throw imageError(name, problem, 'give a file with one column of encoded images, or of {bytes, path}');
   }
-  const label = findLabel(columns, labels, name, text);
+  const label = findLabel(
+    columns.filter((column) => column !== image),
+    labels,
+    name,
+  );
   return {
     image: image.element.name,
     nested: imageKind(image) === 'nested',
     label,
+    isText: columns.some((column) => column.element.name === label && isText(column)),
     classNames: label === null ? null : classNamesOf(metadata, label),
   };
 }
@@ -54,19 +64,23 @@ function imageKind({ element, children }: SchemaTree): 'nested' | 'plain' | null
   return plain && children.length === 0 ? 'plain' : null;
 }
 
-function findLabel(columns: SchemaTree[], labels: string, name: string, all: string): string | null {
+/** Among the columns that are not the images'. */
+function findLabel(columns: SchemaTree[], labels: string, name: string): string | null {
   if (labels === 'none') return null;
-  const whole = ({ element, children }: SchemaTree) =>
-    children.length === 0 && (element.type === 'INT32' || element.type === 'INT64');
   if (labels !== 'auto') {
     const found = columns.find(({ element }) => element.name === labels);
-    if (found && whole(found)) return labels;
-    const problem = found ? `the column ${labels} is not of whole numbers` : `has no column ${labels}`;
-    throw imageError(name, problem, `columns are ${all}`);
+    if (found && (isWhole(found) || isText(found))) return labels;
+    const problem = found
+      ? `the column ${labels} is neither of whole numbers nor of text`
+      : `has no column ${labels}`;
+    const others = columns.map(({ element }) => element.name).join(', ');
+    throw imageError(name, problem, others === '' ? 'it has none but the images' : `columns are ${others}`);
   }
-  const found = columns
-    .filter((column) => whole(column) && LABEL_NAMES.includes(column.element.name))
-    .map(({ element }) => element.name);
+  const named = columns.filter(({ element }) => LABEL_NAMES.includes(element.name.toLowerCase()));
+  // Indices are what a model's outputs are; names beside them say the same.
+  const whole = named.filter(isWhole);
+  const usable = whole.length > 0 ? whole : named.filter(isText);
+  const found = (usable.length > 0 ? usable : named).map(({ element }) => element.name);
   if (found.length > 1) {
     throw imageError(
       name,
@@ -74,7 +88,31 @@ function findLabel(columns: SchemaTree[], labels: string, name: string, all: str
       `choose one by --labels column:${found[0]}, or --labels none`,
     );
   }
+  if (found.length === 1 && usable.length === 0) {
+    throw imageError(
+      name,
+      `the column ${found[0]} is neither of whole numbers nor of text`,
+      'choose another by --labels column:NAME, or --labels none',
+    );
+  }
   return found[0] ?? null;
+}
+
+function isWhole({ element, children }: SchemaTree): boolean {
+  return children.length === 0 && (element.type === 'INT32' || element.type === 'INT64') && !isList(element);
+}
+
+/** Some writers do not say that bytes are text. */
+function isText({ element, children }: SchemaTree): boolean {
+  const { converted_type: kind = 'UTF8', logical_type: logical } = element;
+  const says =
+    (kind === 'UTF8' || kind === 'ENUM') &&
+    (logical === undefined || ['STRING', 'ENUM'].includes(logical.type));
+  return children.length === 0 && element.type === 'BYTE_ARRAY' && says && !isList(element);
+}
+
+function isList({ repetition_type }: SchemaTree['element']): boolean {
+  return repetition_type === 'REPEATED';
 }
 
 /** What the `datasets` library writes beside the columns. */

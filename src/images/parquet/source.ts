@@ -10,10 +10,10 @@ import { isTheMachines } from '../../files/problems.js';
 import { stampOf } from '../cache/stamps.js';
 import { fileError, ImageError, imageError } from '../input-error.js';
 import { decodeNamed, encodedChannels } from '../sources/encoded.js';
-import { MAX_LABEL } from '../sources/label-array.js';
 import { shardIndex } from '../sources/shard-index.js';
 import { shardNames } from '../sources/shards.js';
 import type { ImageSource } from '../sources/source.js';
+import { readLabels } from './labels.js';
 import { parquetProcess } from './process.js';
 import { findColumns, groupRows, onlyLeaf, type ParquetColumns } from './schema.js';
 
@@ -35,6 +35,7 @@ interface Shard {
 /**
  * @param files - in order
  * @param labels - the column of classes: `auto`, `none` or its name
+ * @param outputs - of the model, if that is known
  * @param signal - ends opening at once
  * @throws the signal's reason; CritmapError ERR_IMAGES when a file is damaged or has no images
  */
@@ -42,14 +43,14 @@ export async function openParquet(
   source: string,
   files: readonly string[],
   channels: number,
-  labels: string,
+  { labels, outputs }: { labels: string; outputs: number | undefined },
   signal: AbortSignal | undefined,
 ): Promise<ImageSource> {
   const wanted = encodedChannels(source, channels);
   const names = shardNames(files);
   const shards: Shard[] = [];
   for (const [at, file] of files.entries()) shards.push(await openShard(file, names[at]!, labels, signal));
-  return assemble(source, shards, wanted, signal);
+  return assemble(source, shards, wanted, outputs, signal);
 }
 
 async function openShard(
@@ -109,6 +110,7 @@ async function assemble(
   source: string,
   shards: readonly Shard[],
   channels: 1 | 3,
+  outputs: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ImageSource> {
   const { total, locate } = shardIndex(shards, ({ rows }) => rows);
@@ -117,6 +119,8 @@ async function assemble(
     const { shard, at: row } = locate(index);
     return `${shard.path} row ${row}`;
   };
+  const read = (shard: Shard, column: string, group: number) => readColumn(shard, [column], group, signal);
+  const { labels, classNames } = await readLabels(shards, read, outputs);
   const groups = new GroupReader();
   return {
     kind: 'parquet',
@@ -124,8 +128,8 @@ async function assemble(
     total,
     size: null,
     names: shards.flatMap(({ name, rows }) => Array.from({ length: rows }, (_, row) => `${name}/${row}`)),
-    labels: await labelsOf(shards, total, signal),
-    classNames: shards[0]!.columns.classNames,
+    labels,
+    classNames,
     layout: 'image files',
     nameOf,
     stamp: async (index) => {
@@ -145,37 +149,6 @@ async function assemble(
     decode: (raw, index, fit) => decodeNamed(raw, channels, fit, nameOf(index)),
     close: async () => groups.stop(),
   };
-}
-
-async function labelsOf(
-  shards: readonly Shard[],
-  total: number,
-  signal: AbortSignal | undefined,
-): Promise<Int32Array | null> {
-  const { label: expected, classNames } = shards[0]!.columns;
-  const most = classNames ? classNames.length - 1 : MAX_LABEL;
-  const labels = new Int32Array(total);
-  let next = 0;
-  for (const shard of shards) {
-    const { label } = shard.columns;
-    if (label !== expected) {
-      const problem = `classes are in the column ${label}, elsewhere in ${expected}`;
-      throw imageError(shard.path, problem, 'give files that have the same columns');
-    }
-    if (label === null) continue;
-    for (const [group, start] of shard.starts.entries()) {
-      for (const [at, value] of (await readColumn(shard, [label], group, signal)).entries()) {
-        const number = typeof value === 'bigint' ? Number(value) : value;
-        if (!(typeof number === 'number' && number >= 0 && number <= most)) {
-          const named = classNames ? `, and there are names for ${classNames.length} classes` : '';
-          const problem = `the column ${label} has ${String(value)} at row ${start + at}${named}`;
-          throw imageError(shard.path, problem, 'give --labels FILE, or --labels none');
-        }
-        labels[next++] = number;
-      }
-    }
-  }
-  return expected === null ? null : labels;
 }
 
 interface Group {
