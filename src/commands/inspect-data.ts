@@ -15,6 +15,9 @@ export interface InspectData extends ModelChoice {
   images?: number | 'all' | undefined;
   dataSeed?: number | undefined;
   labels?: string | undefined;
+  labelColumns?: readonly string[] | undefined;
+  /** As a sweep takes it; here bad images are listed either way. */
+  skipBadImages?: boolean | undefined;
   resize?: number | undefined;
   crop?: number | undefined;
   interpolation?: ResampleFilter | undefined;
@@ -27,7 +30,8 @@ const usualInput = (size = 224): ModelInput => ({ shape: { channels: 3, height: 
 
 /** @throws CritmapError when the images cannot be listed, or the preview not written */
 export async function inspectData(job: InspectData, line: ProgressLine): Promise<void> {
-  const { data, images, dataSeed, labels, resize, crop, interpolation, preview, json: asJson } = job;
+  const { data, images, dataSeed, labels, labelColumns, resize, crop, interpolation, preview } = job;
+  const { json: asJson } = job;
   const hasModel = job.model !== undefined || job.arch !== undefined;
   if (!hasModel && /\.np[yz]$/i.test(data)) {
     throw new CritmapError('ERR_OPTION', `${data} has images of one model's size; give the MODEL too`);
@@ -44,6 +48,7 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     ...(images === undefined ? {} : { images }),
     ...(dataSeed === undefined ? {} : { dataSeed }),
     ...(labels === undefined ? {} : { labels }),
+    ...(labelColumns === undefined ? {} : { labelColumns }),
     ...(resize === undefined ? {} : { resize }),
     ...(crop === undefined ? {} : { crop }),
     ...(interpolation === undefined ? {} : { interpolation }),
@@ -72,6 +77,7 @@ function describe(set: ImageSet, survey: SourceSurvey) {
     shape,
     transform,
     classes: classNames?.length ?? null,
+    labelsUnderstood: set.labelsUnderstood,
     skipped: set.skipped,
     warnings: set.warnings,
     sample: { seed: dataSeed, count, images: names ?? [...indices], labels: labels && [...labels] },
@@ -80,7 +86,7 @@ function describe(set: ImageSet, survey: SourceSurvey) {
 
 const MOST_SHOWN = 20;
 
-function text(set: ImageSet, survey: SourceSurvey, { preview }: InspectData): string {
+function text(set: ImageSet, survey: SourceSurvey, { preview, skipBadImages }: InspectData): string {
   const { count, total, skipped } = set;
   const drawn = count + skipped.length;
   const lines = [
@@ -92,7 +98,12 @@ function text(set: ImageSet, survey: SourceSurvey, { preview }: InspectData): st
     lines.push(...folded('formats', '', counts));
   }
   if (survey.sizes) lines.push(`sizes    ${sizeText(survey.sizes)}`);
-  lines.push(`labels   ${labelText(set)}`, `bad      ${number(skipped.length)} of ${number(drawn)}`);
+  lines.push(`labels   ${labelText(set)}`);
+  if (set.labelsUnderstood !== null) lines.push(`         ${set.labelsUnderstood}`);
+  const fate = skipBadImages
+    ? ', left out'
+    : '; a sweep refuses them, or leaves them out with --skip-bad-images';
+  lines.push(`bad      ${number(skipped.length)} of ${number(drawn)}${skipped.length > 0 ? fate : ''}`);
   for (const { image, problem } of skipped.slice(0, MOST_SHOWN)) lines.push(`         ${image}: ${problem}`);
   if (skipped.length > MOST_SHOWN) {
     lines.push(`         and ${number(skipped.length - MOST_SHOWN)} more, see --json`);

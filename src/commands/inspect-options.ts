@@ -22,8 +22,12 @@ const ownOptions = {
   json: { type: 'boolean', default: false, describe: 'Print as JSON' },
 } as const satisfies Record<string, Options>;
 
-const { images: count, dataSeed, labels, resize, crop, interpolation } = imageOptions;
-const sampled = { images: count, dataSeed, labels, resize, crop, interpolation };
+const { images: count, dataSeed, labels, labelColumns, skipBadImages } = imageOptions;
+const { resize, crop, interpolation } = imageOptions;
+const sampled = {
+  ...{ images: count, dataSeed, labels, labelColumns, skipBadImages },
+  ...{ resize, crop, interpolation },
+};
 
 /** Without defaults: what is given is known from what is not. */
 const imageTable = Object.fromEntries(

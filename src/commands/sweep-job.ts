@@ -71,6 +71,7 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
     signal,
   });
   try {
+    if (images.labelsUnderstood !== null) line.note(`labels: ${images.labelsUnderstood}`);
     return await sweep(model, images, {
       out: job.out,
       resets,

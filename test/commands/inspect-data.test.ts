@@ -102,6 +102,65 @@ t.test('sizes that are the same are said once, classes without names by the high
   t.match(stdout, /labels {3}3 classes in the sample, the highest 2\n/);
 });
 
+t.test('a table of labels is told in one line as it was understood, by inspect and by sweep', async (t) => {
+  const table = at('table.csv');
+  writeFileSync(table, 'id,note,breed\ncat/1,x,7\ncat/2,y,7\ndog/1,x,8\ndog/2,y,8\ndog/3,x,9\n');
+  const understood = (column: string) =>
+    `${table}: columns parted by commas, a head line, images in column "id" without their endings, classes in column "${column}" (`;
+  const choice = ['--data', at('photos'), '--labels', table];
+  const found = await critmap('inspect', ...choice);
+  t.equal(found.code, 0, found.stderr);
+  t.ok(found.stdout.includes(`${understood('breed')}indices); 1 row is of other images\n`), found.stdout);
+  t.match(found.stdout, /labels {3}2 classes in the sample, the highest 8\n/);
+  const named = await critmap('inspect', ...choice, '--label-columns', 'id,note', '--json');
+  t.equal(named.code, 0, named.stderr);
+  t.match(JSON.parse(named.stdout), { classes: 2, sample: { labels: [0, 1, 0, 1] } });
+  t.ok(JSON.parse(named.stdout).labelsUnderstood.startsWith(understood('note')));
+  const swept = await critmap(
+    'sweep',
+    model,
+    ...choice,
+    '--layers',
+    'fc',
+    '--trials',
+    '1',
+    '--out',
+    at('labelled'),
+  );
+  t.equal(swept.code, 0, swept.stderr);
+  t.ok(swept.stderr.includes(`labels: ${understood('breed')}`), swept.stderr);
+});
+
+t.test('--skip-bad-images is for inspect as for sweep, and lets a cut shard pass', async (t) => {
+  const listed = await critmap('inspect', '--data', at('bad'));
+  t.match(listed.stdout, /bad {6}7 of 10; a sweep refuses them, or leaves them out with --skip-bad-images\n/);
+  const left = await critmap('inspect', '--data', at('bad'), '--skip-bad-images');
+  t.match(left.stdout, /bad {6}7 of 10, left out\n/);
+  const cut = at('cut.tar');
+  writeFileSync(cut, readFileSync(fixture('images/pax-000001.tar')).subarray(0, 2048));
+  const args = [
+    'sweep',
+    model,
+    '--data',
+    cut,
+    '--layers',
+    'fc',
+    '--trials',
+    '1',
+    '--out',
+    at('cut'),
+    '--quiet',
+  ];
+  const refused = await critmap(...args);
+  t.match(refused, { code: 1, stderr: /cut\.tar: is cut off: .*; copy it again, or give --skip-bad-images/ });
+  const accepted = await critmap(...args, '--skip-bad-images');
+  t.match(accepted, {
+    code: 0,
+    stderr: /warning: .*cut\.tar: is cut off: nothing marks its end behind its 2 members/,
+  });
+  t.match(JSON.parse(readFileSync(at('cut', 'run.json'), 'utf8')).warnings.join(), /cut\.tar: is cut off/);
+});
+
 t.test('a preview that cannot be written is one line', async (t) => {
   mkdirSync(at('a.png'));
   const inspect = (name: string) => critmap('inspect', '--data', at('photos'), '--preview', at(name));
@@ -208,6 +267,8 @@ t.test('an option that nothing would read is refused', async (t) => {
   const forImages = [
     ['--images', '1000'],
     ['--labels', 'none'],
+    ['--label-columns', 'breed'],
+    ['--skip-bad-images'],
     ['--interpolation', 'bicubic'],
     ['--preview', 'never.png'],
   ];

@@ -100,7 +100,7 @@ function sentence(
   const here = found.filter((image) => image !== null);
   const isBare = here.some((image) => image.isBare) ? ' without their endings' : '';
   const others = found.length - here.length;
-  const more = others > 0 ? `; ${others} rows are of other images` : '';
+  const more = others === 0 ? '' : `; ${others} ${others === 1 ? 'row is' : 'rows are'} of other images`;
   const heads = columns.head ? 'a head line, ' : '';
   const image = columnName(columns, columns.image!);
   return `columns parted by ${by}, ${heads}images in column ${image}${isBare}, classes in column ${columnName(columns, columns.label)} (${as})${more}`;

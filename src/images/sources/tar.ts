@@ -99,7 +99,8 @@ async function indexShard(range: ByteRange, { withLabels, acceptCut }: TarOption
   for (const { label, problem } of images) {
     labels.push(withLabels && label && problem === null ? await readLabel(range, label) : null);
   }
-  const all = cut === null ? remarks : [`${cut}; the images that are left are used`, ...remarks];
+  const all =
+    cut === null ? remarks : [`${cut}; with --skip-bad-images the images that are left are used`, ...remarks];
   return { images, labels, isCut: cut !== null, warnings: all.map((remark) => `${range.name}: ${remark}`) };
 }
 
