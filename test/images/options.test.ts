@@ -42,7 +42,10 @@ const refused: [options: Partial<ImageOptions>, message: string | RegExp][] = [
   [{ labelColumns: ['a'] }, '--label-columns goes with --labels FILE; give it too'],
   [{ labelColumns: ['a'], labels: 'none' }, /goes with --labels FILE/],
   [{ labelColumns: ['a'], labels: 'l.npy' }, '--label-columns does not go with l.npy, which has none'],
-  [{ labelColumns: [], labels: 'l.csv' }, /--label-columns takes the column of classes, or those of images and/],
+  [
+    { labelColumns: [], labels: 'l.csv' },
+    /--label-columns takes the column of classes, or those of images and/,
+  ],
   [{ labelColumns: ['a', 'b', 'c'], labels: 'l.csv' }, /--label-columns takes/],
   [{ labelColumns: 'a,b' as never, labels: 'l.csv' }, /--label-columns takes/],
   [{ resize: 0 }, '--resize 0 is not a size in pixels; give an integer from 1 to 65536'],
