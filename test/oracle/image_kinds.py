@@ -1,8 +1,10 @@
-"""Kinds of TIFF, GIF and BMP that Pillow reads and does not write, byte by byte; used by make_image_golden.py."""
+"""Kinds of TIFF, GIF and BMP that Pillow reads and does not write, byte by byte; used by make_image_golden.py;
+and turned AVIF, which others turn and Pillow does not."""
 
 import struct
 
 import numpy as np
+from PIL import Image
 
 
 def tiff(samples, kind, photometric=1, orientation=1, order="<"):
@@ -120,3 +122,14 @@ def bmps(golden, small, saved, rng):
     golden.refuse("bomb.bmp", bmp(24, rows, size=(60000, 60000)), "60000x60000 pixels are more than the 67108864")
     os2 = b"BM" + struct.pack("<IHHIIHHHH", 26 + 768 + 432, 0, 0, 26 + 768, 12, width, height, 1, 8) + palette[:768]
     golden.refuse("os2.bmp", os2 + b"".join(rows), "it is a BMP of OS/2, which is not read")
+
+
+def avifs(golden, small, saved, rng):
+    for orientation in (2, 4, 5, 6, 7, 8):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        tiny = small.crop((0, 0, 21, 13))
+        # As of others, decoders differ a little.
+        tolerance = dict(mean=1, most=4)
+        content = saved(tiny, "AVIF", quality=95, subsampling="4:4:4", exif=exif)
+        golden.add(f"orientation-{orientation}.avif", content, ((10, 8, "bilinear"),), tolerance=tolerance)

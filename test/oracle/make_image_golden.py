@@ -23,7 +23,7 @@ import torchvision
 from PIL import Image, features
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
-from image_kinds import bmps, gifs, tiffs
+from image_kinds import avifs, bmps, gifs, tiffs
 
 Image.MAX_IMAGE_PIXELS = None
 rng = np.random.default_rng(7)
@@ -279,7 +279,7 @@ def main():
         small = cut(photos["astronaut"], 24, 18, 0.4)
         for part in (jpegs, pngs, others, sizes):
             part(golden, small)
-        for part in (tiffs, gifs, bmps):
+        for part in (tiffs, gifs, bmps, avifs):
             part(golden, small, saved, rng)
     golden.write()
 

@@ -9,10 +9,12 @@ import type sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
 import { CritmapError, messageOf } from '../../errors.js';
 import type { Size } from '../../native/addon.js';
+import { type AvifTurn, readAvifTurn, turnBack } from './avif-turn.js';
 import { decodeBmp, isBmp, readBmpHeader } from './bmp.js';
 import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
 import { fillHoles, readGifHoles } from './gif-holes.js';
 import type { Pixels } from './pixels.js';
+import { reasoned } from './reasons.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
 
@@ -62,16 +64,15 @@ export interface Picture extends Size {
  */
 export async function openPicture(bytes: Uint8Array): Promise<Picture> {
   if (isBmp(bytes)) return openBmp(bytes);
-  const { image, metadata } = await reasoned(() => open(bytes));
+  const opened = await reasoned(() => open(bytes));
+  const { height, width, metadata } = opened;
   const { format, space, channels: stored, depth } = metadata;
-  // What it is turned to; the image turns for TIFF only.
-  const { height, width } = format === 'tiff' ? metadata.autoOrient : metadata;
-  const size = { height, width };
   return {
-    ...size,
+    height,
+    width,
     kind: `${format} ${space}`,
     memoryBytes: height * width * Math.max(3, stored) * SAMPLE_BYTES[depth]! * 2,
-    decode: (channels) => reasoned(() => decode(bytes, image, metadata, size, channels)),
+    decode: (channels) => reasoned(() => decode(bytes, opened, channels)),
   };
 }
 
@@ -94,43 +95,8 @@ function openBmp(bytes: Uint8Array): Picture {
   };
 }
 
-async function reasoned<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    if (thrown instanceof CritmapError) throw thrown;
-    throw new Error(reasonOf(thrown), { cause: thrown });
-  }
-}
-
-/** Said of whole files. */
-const OTHER_KIND = /not (implemented|configured|supported|built)|unsupported/i;
-const BAD_HEADER = 'Input buffer has corrupt header:';
-
-/** sharp's reasons in a user's words. libvips lists all that it tried, a line each, and the reason last. */
-function reasonOf(thrown: unknown): string {
-  const message = messageOf(thrown);
-  if (message.endsWith('unsupported image format')) return 'it is no image of a format that is read';
-  const part = message.startsWith(BAD_HEADER) ? 'header' : 'data';
-  const said = message
-    .replace(BAD_HEADER, '')
-    .split('\n')
-    .flatMap((line) => /^\s*\w+: (.+)$/.exec(line)?.[1] ?? []);
-  const last = said.at(-1);
-  if (last && OTHER_KIND.test(last)) return `it is of a kind that is not read: ${last}`;
-  if (last) return `its ${part} is damaged: ${last}`;
-  return part === 'header' || message === 'Unknown error' || message === ''
-    ? `its ${part} is damaged`
-    : message;
-}
-
-async function decode(
-  bytes: Uint8Array,
-  image: Sharp,
-  metadata: Metadata,
-  { height, width }: Size,
-  channels: 1 | 3,
-): Promise<Pixels> {
+async function decode(bytes: Uint8Array, opened: Opened, channels: 1 | 3): Promise<Pixels> {
+  const { image, metadata, turn, height, width } = opened;
   const of = (data: Uint8Array, stored: 1 | 3): Pixels => ({
     data: inChannels(data, stored, channels),
     height,
@@ -141,14 +107,14 @@ async function decode(
   if (metadata.depth !== 'uchar' && metadata.channels === 1) {
     return of(await clippedGrey(image, metadata.depth), 1);
   }
-  if (metadata.format === 'gif') return of(await withoutHoles(bytes, image, { height, width }), 3);
+  if (metadata.format === 'gif') return of(await withoutHoles(bytes, image, opened), 3);
   const { data, info } = await image
     .removeAlpha()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`it decodes to ${info.channels} channels instead of 3`);
-  return of(data, 3);
+  return of(turn ? turnBack(data, opened, turn) : data, 3);
 }
 
 /** @throws Error when a picture has more pixels than Pillow takes */
@@ -158,7 +124,15 @@ export function checkPixelCount({ height, width }: Size): void {
   }
 }
 
-async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metadata }> {
+/** A file whose kind is known, and the size that Pillow shows it in. */
+interface Opened extends Size {
+  readonly image: Sharp;
+  readonly metadata: Metadata;
+  /** What libvips does and Pillow does not. */
+  readonly turn: AvifTurn | null;
+}
+
+async function open(bytes: Uint8Array): Promise<Opened> {
   if (bytes.length === 0) throw new Error('the file is empty');
   const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
   const unreadable = UNREADABLE.find(([begins]) => start.startsWith(begins));
@@ -175,7 +149,13 @@ async function open(bytes: Uint8Array): Promise<{ image: Sharp; metadata: Metada
     );
   }
   checkPixelCount(metadata);
-  return { image: format === 'tiff' ? image.autoOrient() : image, metadata };
+  // Pillow turns TIFF as it says and nothing else, libvips AVIF and nothing else.
+  if (format === 'tiff') return { ...metadata.autoOrient, image: image.autoOrient(), metadata, turn: null };
+  const turn = format === 'heif' ? readAvifTurn(bytes) : null;
+  const { height, width } = metadata;
+  const isOnSide = turn !== null && turn.quarters % 2 === 1;
+  const size = isOnSide ? { height: width, width: height } : { height, width };
+  return { ...size, image, metadata, turn };
 }
 
 /**
