@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { messageOf } from '../errors.js';
+import { messageOf, oneLine } from '../errors.js';
 import { defaultCacheDirectory, type ImageCache, openImageCache } from './cache/index.js';
 import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
@@ -48,8 +48,10 @@ export async function openImages(source: string, options: ImageOptions): Promise
   const { shape, images = DEFAULT_IMAGES, dataSeed = 0, signal, onProgress } = options;
   const warnings: string[] = [];
   const warn = (message: string) => {
-    warnings.push(message);
-    options.onWarning?.(message);
+    // Names of files and classes are in it.
+    const line = oneLine(message);
+    warnings.push(line);
+    options.onWarning?.(line);
   };
   const opened = await openSource(source, options);
   let owned: { close(): Promise<void> } = opened;

@@ -1,5 +1,5 @@
 /**
- * Damaged images, tar shards, Parquet files and arrays as a sweep reads them, from the built `dist`; see fuzz.mjs.
+ * Damaged images, tar shards, Parquet files, arrays and tables of labels as a sweep reads them, from the built `dist`; see fuzz.mjs.
  *
  *   node test/fuzz/sources.mjs READER SEED COUNT     # READER as below, or all
  *
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import { CritmapError } from '../../dist/errors.js';
 import { openImages } from '../../dist/images/index.js';
+import { readLabelFile } from '../../dist/images/labels/read-label-file.js';
 import { parquetProcess } from '../../dist/images/parquet/process.js';
 import { folder, fuzzAll, written } from './fuzz.mjs';
 import { mutate } from './mutate.mjs';
@@ -45,6 +46,26 @@ const one = (name, seeds, damage) => ({
   // What the C library keeps of memory that several threads have used.
   mostBytes: 2 ** 29,
   run: async (bytes) => readSome(written(name, bytes), 3, 2),
+});
+
+/** Tables of labels, for images of these names. */
+const names = ['cat/1.jpg', 'cat/2.jpg', 'dog/3.jpg'];
+const tables = [
+  'ImageId,PredictionString\n1,n01443537 1 2 3 4 \n2,n01440764 8 1 4 2\n3,n15075141 1 2 3 4 n15075141 -5 6 7 8 \n',
+  'image\tlabel\tnote\r\n1.jpg\tcat\tx\r\n2.jpg\tcat\ty\r\n3.jpg\tdog\tx\r\n',
+  '"path";"class"\n"a\\cat\\1.jpg";"1"\n"a\\cat\\2.jpg";"2"\n"a\\dog\\3.jpg";"3"\n',
+  '/val/cat/1.jpg 4\n/val/cat/2.jpg 4\n/val/dog/3.jpg 5\n/val/dog/4.jpg 5\n',
+];
+
+/** @returns {import('./fuzz.mjs').Reader} */
+const labelTables = () => ({
+  seeds: tables.map((text) => Buffer.from(text)),
+  run: async (bytes) => {
+    const images = { name: 'val', total: names.length, names };
+    const file = written(`labels.${bytes.length % 2 ? 'csv' : 'txt'}`, bytes);
+    const { labels, understood } = await readLabelFile(file, images, Uint32Array.of(0, 1, 2));
+    if (labels.length !== 3 || /\p{Cc}/u.test(understood)) throw new Error(JSON.stringify(understood));
+  },
 });
 
 /** First in order, and read with every damaged one. */
@@ -153,7 +174,8 @@ await fuzzAll({
   others: inFolder('tif', named(/\.(?:webp|tif|gif|bmp|avif)$/)),
   tar: one('a.tar', named(/\.tar$/), damageTar),
   // Of the others nothing is read.
-  parquet: one('a.parquet', named(/(?<!text|two-labels)\.parquet$/), damageParquet),
+  parquet: one('a.parquet', named(/(?<!text|two-labels|labels-of-.*)\.parquet$/), damageParquet),
   npy: one('a.npy', read('images.npy')),
   npz: one('a.npz', read('stored.npz', 'deflated.npz')),
+  labels: labelTables(),
 });

@@ -14,7 +14,7 @@ t.test('damaged images, shards and arrays give images or one line, without crash
     .map((line) => JSON.parse(line) as Record<'accepted' | 'refused' | 'reasons', number>);
   t.strictSame(
     results.map((result) => (result as unknown as { reader: string }).reader),
-    ['png', 'jpeg', 'others', 'tar', 'parquet', 'npy', 'npz'],
+    ['png', 'jpeg', 'others', 'tar', 'parquet', 'npy', 'npz', 'labels'],
   );
   for (const result of results) {
     t.strictSame((result as unknown as { failures: unknown[] }).failures, []);

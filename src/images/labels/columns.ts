@@ -2,6 +2,7 @@
  * Which column of a table names the images and which has their classes: found by what is in them, then by the names in
  * the head line, or named by the user.
  */
+import { quoted } from '../../errors.js';
 import { imageError, optionError } from '../input-error.js';
 import { IMAGE_EXTENSIONS } from '../sources/folder-listing.js';
 import type { FoundImage, ImagePaths } from './image-paths.js';
@@ -56,7 +57,7 @@ export function classIn(cell: string): string {
 
 /** What errors and people call a column. */
 export function columnName({ head }: Pick<Columns, 'head'>, position: number): string {
-  return head?.[position] ? `"${head[position]}"` : String(position + 1);
+  return head?.[position] ? quoted(head[position]) : String(position + 1);
 }
 
 /**

@@ -94,6 +94,14 @@ export async function indexTar(
   return `is cut off: nothing marks its end behind its ${members} members`;
 }
 
+function isHeader(block: Buffer): boolean {
+  try {
+    return new Header(block, 0).cksumValid;
+  } catch {
+    return false;
+  }
+}
+
 /** Padding is zeros, mostly to 10 kB. Of two archives in one file every reader takes the first. */
 async function behindEnd(range: ByteRange, start: number): Promise<string | null> {
   const end = Math.min(range.byteLength, start + MOST_PADDING_BYTES);
@@ -103,8 +111,9 @@ async function behindEnd(range: ByteRange, start: number): Promise<string | null
     if (at === -1) continue;
     const block = position + at - (at % BLOCK);
     if (block + BLOCK > range.byteLength) return null;
-    const header = new Header(await range.read(block, BLOCK), 0);
-    return header.cksumValid ? `goes on behind its end, with another archive at byte ${block}` : null;
+    return isHeader(await range.read(block, BLOCK))
+      ? `goes on behind its end, with another archive at byte ${block}`
+      : null;
   }
   return null;
 }

@@ -171,6 +171,21 @@ t.test('a shard that is cut anywhere is refused, or says what is gone', async (t
   t.match(await open(t, file), { count: all, warnings: [] });
 });
 
+t.test('what is behind the end of a shard and no archive is passed over', async (t) => {
+  const file = join(t.testdir({}), 'a.tar');
+  const image = member('a.png', readFileSync(shard('rgb.png')));
+  // The second has sizes that cannot be read, in place of a checksum.
+  for (const rest of [
+    Buffer.alloc(512, 7),
+    Buffer.alloc(512, 0x80),
+    Buffer.alloc(512, 0xff),
+    Buffer.alloc(100, 7),
+  ]) {
+    writeFileSync(file, Buffer.concat([image, END, rest]));
+    t.match(await open(t, file), { count: 1, warnings: [] });
+  }
+});
+
 t.test('a synset is a class, and JSON about other things is none', async (t) => {
   const file = join(t.testdir({}), 'a.tar');
   const parts = [
