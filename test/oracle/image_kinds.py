@@ -76,6 +76,10 @@ def tiffs(golden, small, saved, rng):
         golden.add(f"orientation-{orientation}.tif", saved(tiny, "TIFF", **options), expect)
     golden.add("orientation-6-cmyk.tif", saved(tiny.convert("CMYK"), "TIFF", tiffinfo={274: 6}), expect)
     golden.add("orientation-7-fax.tif", saved(tiny.convert("1"), "TIFF", tiffinfo={274: 7}, compression="group4"), expect)
+    # These draw nothing at random, so that what is drawn after them stays.
+    ramp = np.arange(18 * 24).reshape(18, 24)
+    golden.add("white-is-0-16-bit.tif", tiff(ramp.astype(np.uint16), 1, photometric=0))
+    golden.add("white-is-0-8-bit.tif", tiff((ramp % 256).astype(np.uint8), 1, photometric=0))
 
 
 def gifs(golden, small, saved, rng):

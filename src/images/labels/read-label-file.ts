@@ -96,7 +96,12 @@ async function readText(file: string, byteLength: number): Promise<string> {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (thrown) {
-    throw imageError(file, 'is not a UTF-8 text file', 'save it as UTF-8, or give a .npy array of labels', thrown);
+    throw imageError(
+      file,
+      'is not a UTF-8 text file',
+      'save it as UTF-8, or give a .npy array of labels',
+      thrown,
+    );
   }
 }
 

@@ -15,6 +15,7 @@ import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
 import { fillHoles, readGifHoles } from './gif-holes.js';
 import type { Pixels } from './pixels.js';
 import { reasoned } from './reasons.js';
+import { isWhiteZero } from './tiff-white.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
 
@@ -105,7 +106,7 @@ async function decode(bytes: Uint8Array, opened: Opened, channels: 1 | 3): Promi
   });
   if (metadata.space === 'cmyk') return of(cmykToRgb(await cmyk(image)), 3);
   if (metadata.depth !== 'uchar' && metadata.channels === 1) {
-    return of(await clippedGrey(image, metadata.depth), 1);
+    return of(await clippedGrey(bytes, image, metadata), 1);
   }
   if (metadata.format === 'gif') return of(await withoutHoles(bytes, image, opened), 3);
   const { data, info } = await image
@@ -193,7 +194,7 @@ async function cmyk(image: Sharp): Promise<Uint8Array> {
 }
 
 /** Of wide or signed samples; NaN is 0 as in Pillow. */
-async function clippedGrey(image: Sharp, depth: Metadata['depth']): Promise<Uint8Array> {
+async function clippedGrey(file: Uint8Array, image: Sharp, { format, depth }: Metadata): Promise<Uint8Array> {
   const is16Bit = depth === 'ushort' || depth === 'short';
   const bytes = await image
     .toColourspace(is16Bit ? 'grey16' : 'b-w')
@@ -201,7 +202,12 @@ async function clippedGrey(image: Sharp, depth: Metadata['depth']): Promise<Uint
     .toBuffer();
   const { buffer, byteOffset, length } = bytes;
   if (depth === 'float') return clipped(new Float32Array(buffer, byteOffset, length / 4));
-  if (depth === 'ushort') return clipped(new Uint16Array(buffer, byteOffset, length / 2));
+  if (depth === 'ushort') {
+    const samples = new Uint16Array(buffer, byteOffset, length / 2);
+    const asStored =
+      format === 'tiff' && isWhiteZero(file) ? samples.map((sample) => 65535 - sample) : samples;
+    return clipped(asStored);
+  }
   if (depth === 'short') return clipped(new Int16Array(buffer, byteOffset, length / 2));
   // Pillow takes 8 bits as if they had no sign, and 32 as if they had one.
   return depth === 'char' ? bytes : clipped(new Int32Array(buffer, byteOffset, length / 4));
