@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { checkImages } from '../../src/images/check.js';
 import { Crops } from '../../src/images/crops.js';
 import { openImages } from '../../src/images/index.js';
 import type { ImageSource } from '../../src/images/sources/source.js';
 import { surveyImages } from '../../src/images/survey.js';
+import { fixture } from '../fixtures.js';
 
 const SHAPE = { channels: 3, height: 8, width: 8 };
 const FIT = { resize: 8, interpolation: 'bilinear' as const, crop: { height: 8, width: 8 } };
@@ -52,16 +54,21 @@ t.test('a machine without memory is no bad image', async (t) => {
   }
 });
 
-t.test('what sharp does not know is surveyed as unknown', async (t) => {
+t.test('every kind that is read is surveyed, and what is not is unknown', async (t) => {
   const set = await openImages('synthetic:3', { shape: SHAPE });
   t.teardown(() => set.close());
   const files = [
     Buffer.from('no image'),
-    Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="6"/>'),
+    readFileSync(fixture('images/rgb.bmp')),
+    readFileSync(fixture('images/orientation-6.tif')),
   ];
   const survey = (from: number) =>
     surveyImages({ ...set, count: files.length - from, encoded: async (at) => files[at + from]! });
-  t.match(await survey(0), { formats: { unknown: 1, 'svg srgb': 1 }, sizes: { width: { most: 4 } } });
-  files.pop();
+  t.match(await survey(0), {
+    formats: { unknown: 1, 'bmp 24 bits': 1, 'tiff srgb': 1 },
+    // The TIFF lies on its side.
+    sizes: { width: { least: 13, most: 23 }, height: { least: 18, most: 21 } },
+  });
+  files.length = 1;
   t.same(await survey(0), { formats: { unknown: 1 }, sizes: null });
 });
