@@ -86,7 +86,11 @@ function designSentence({ options, layers }: Summary): string {
   const draws = Math.max(0, ...layers.map((layer) => layer.draws));
   const { imagesPerDraw } = options;
   if (draws > 1 && typeof imagesPerDraw === 'number') {
-    return `Every ${imagesPerDraw === 1 ? 'image' : `${grouped(imagesPerDraw)} images`} had a draw of their own, ${grouped(draws)} at most for a layer; values are means over draws and images`;
+    const each =
+      imagesPerDraw === 1
+        ? 'image had a draw of its own'
+        : `${grouped(imagesPerDraw)} images had a draw of their own`;
+    return `Every ${each}, ${grouped(draws)} at most for a layer; values are means over draws and images`;
   }
   return draws > 1
     ? `This was done with ${draws} independent draws, each of which saw all images; values are means over images and draws`

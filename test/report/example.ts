@@ -2,7 +2,7 @@
  * Made-up summaries that look like real ones: layer names and shapes of known architectures, values from a
  * formula (early and widening layers matter most, the classifier always). No number here was measured.
  */
-import type { LayerSummary, Summary, TrialSummary } from '../../src/run/summary.js';
+import { type Estimate, type LayerSummary, noEstimate, type Summary } from '../../src/run/summary.js';
 
 interface ExampleLayer {
   layer: string;
@@ -14,7 +14,8 @@ interface ExampleLayer {
 export interface ExampleOptions {
   name?: string;
   labels?: boolean;
-  trials?: number;
+  /** All of which see all images: the published design. */
+  draws?: number;
   images?: number;
 }
 
@@ -77,11 +78,11 @@ function stream(seed: number): () => number {
 
 /** A summary with plausible values for the given layers. */
 export function exampleSummary(layers: readonly ExampleLayer[], options: ExampleOptions = {}): Summary {
-  const { name = 'resnet50.example', labels = true, trials = 3, images = 1000 } = options;
+  const { name = 'resnet50.example', labels = true, draws = 3, images = 1000 } = options;
   const random = stream(layers.length + name.length);
   const baseline = labels ? { top1: 80.1, top5: 95.2, loss: 0.912 } : null;
   return {
-    version: 1,
+    version: 2,
     model: {
       name,
       sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
@@ -99,7 +100,8 @@ export function exampleSummary(layers: readonly ExampleLayer[], options: Example
       reset: 'random',
       init: 'auto',
       norm: 'keep',
-      trials,
+      imagesPerDraw: 'all',
+      trials: draws,
       seed: 0,
       confidence: 0.95,
       device: 'cpu',
@@ -109,7 +111,7 @@ export function exampleSummary(layers: readonly ExampleLayer[], options: Example
     baseline,
     layers: layers.map((layer, i) =>
       exampleLayer(layer, layers.length > 1 ? i / (layers.length - 1) : 0, {
-        trials,
+        draws,
         images,
         baseline,
         random,
@@ -121,47 +123,18 @@ export function exampleSummary(layers: readonly ExampleLayer[], options: Example
 function exampleLayer(
   { layer, op, shape }: ExampleLayer,
   depth: number,
-  run: { trials: number; images: number; baseline: Summary['baseline']; random: () => number },
+  run: { draws: number; images: number; baseline: Summary['baseline']; random: () => number },
 ): LayerSummary {
-  const { trials, images, baseline, random } = run;
+  const { draws, images, baseline, random } = run;
   const vital =
     /conv1$|classifier|fc$|projection|downsample|\.0\.conv3/.test(layer) && !/[1-9]\.conv1$/.test(layer);
   const level = vital ? 0.82 + 0.17 * random() : (0.05 + 0.75 * random() ** 2) * (1 - 0.6 * depth);
-  const perTrial = Array.from({ length: trials }, (_, trial): TrialSummary => {
+  const perDraw = Array.from({ length: draws }, () => {
     const moved = Math.min(0.999, Math.max(0.001, level + (random() - 0.5) * 0.4 * level * (1 - level)));
-    const agreementCount = Math.round(images * (1 - moved) ** 0.8);
-    return {
-      trial,
-      images,
-      invalid: 0,
-      agreementCount,
-      change: 1.2 + 0.3 * random(),
-      cosine: 1 - moved,
-      l1: 2 * moved,
-      l2: 1.2 * moved,
-      kl: 8 * moved ** 2,
-      js: moved ** 1.5,
-      publishedCrossEntropy: -300 * moved,
-      top1: baseline && (baseline.top1 * agreementCount) / images,
-      top5: baseline && baseline.top5 * (1 - moved ** 2),
-      loss: baseline && baseline.loss + 9 * moved ** 2,
-    };
+    return { moved, agreed: Math.round(images * (1 - moved) ** 0.8), change: 1.2 + 0.3 * random() };
   });
-  const mean = (values: (number | null)[]): number => values.reduce<number>((sum, x) => sum + x!, 0) / trials;
-  const over = (key: keyof TrialSummary): number => mean(perTrial.map((trial) => trial[key]));
-  const estimate = (values: number[]): LayerSummary['criticality'] => {
-    const centre = mean(values);
-    const sd =
-      trials > 1 ? Math.sqrt(mean(values.map((x) => (x - centre) ** 2)) * (trials / (trials - 1))) : null;
-    const half = sd === null ? null : (2.2 * sd) / Math.sqrt(trials);
-    return {
-      mean: centre,
-      sdTrials: sd,
-      low: half === null ? null : centre - half,
-      high: half === null ? null : centre + half,
-    };
-  };
-  const top1 = baseline && over('top1');
+  const over = (of: (draw: (typeof perDraw)[number]) => number) => mean(perDraw.map(of));
+  const top1 = baseline && over(({ agreed }) => (baseline.top1 * agreed) / images);
   return {
     layer,
     op,
@@ -171,21 +144,38 @@ function exampleLayer(
     depth,
     reset: 'random',
     init: 'kaiming-normal(fan-out)',
-    trials,
     images,
+    draws,
+    passes: images * draws,
+    stoppedAt: null,
     invalid: 0,
-    change: over('change'),
-    criticality: estimate(perTrial.map((trial) => 100 * (1 - trial.cosine!))),
-    agreement: estimate(perTrial.map((trial) => (100 * trial.agreementCount) / images)),
-    cosine: over('cosine'),
-    l1: over('l1'),
-    l2: over('l2'),
-    kl: over('kl'),
-    js: over('js'),
+    change: over(({ change }) => change),
+    criticality: estimate(perDraw.map(({ moved }) => 100 * moved)),
+    agreement: estimate(perDraw.map(({ agreed }) => (100 * agreed) / images)),
+    cosine: over(({ moved }) => 1 - moved),
+    l1: over(({ moved }) => 2 * moved),
+    l2: over(({ moved }) => 1.2 * moved),
+    kl: over(({ moved }) => 8 * moved ** 2),
+    js: over(({ moved }) => moved ** 1.5),
+    publishedCrossEntropy: over(({ moved }) => -300 * moved),
     top1,
-    top5: baseline && over('top5'),
-    loss: baseline && over('loss'),
+    top5: baseline && over(({ moved }) => baseline.top5 * (1 - moved ** 2)),
+    loss: baseline && over(({ moved }) => baseline.loss + 9 * moved ** 2),
     recovered: baseline && top1! / baseline.top1,
-    perTrial,
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** An interval around its mean, of two draws or more. */
+function estimate(values: readonly number[]): Estimate {
+  const n = values.length;
+  const centre = mean(values);
+  if (n < 2) return { ...noEstimate, mean: centre };
+  const sd = Math.sqrt(mean(values.map((value) => (value - centre) ** 2)) * (n / (n - 1)));
+  const half = (2.2 * sd) / Math.sqrt(n);
+  const ends = { mean: centre, low: centre - half, high: centre + half };
+  return { ...noEstimate, ...ends, interval: 'crossed', sdDraws: sd, sdImages: 20, sdTrial: sd };
 }

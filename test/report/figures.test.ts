@@ -10,23 +10,21 @@ import {
 } from '../../src/report/figures.js';
 import { groupsOf, kindOf, PALETTE, stageStarts } from '../../src/report/groups.js';
 import { placeLabels } from '../../src/report/label-placement.js';
-import type { Estimate, Summary } from '../../src/run/summary.js';
+import { noEstimate, type Summary } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
-const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };
 const count = (text: string, part: string): number => text.split(part).length - 1;
 /** The markup of one named mark of a figure. */
 const markOf = (svg: string, name: string): string =>
   new RegExp(`<g class="[^"]*\\b${name}_marks"[^>]*>(.*?)</g>`, 's').exec(svg)?.[1] ?? '';
 
 t.test('the criticality figure', async (t) => {
-  t.test('names every layer, with a bar each and a dot per trial', async (t) => {
+  t.test('names every layer, with a bar and an interval each', async (t) => {
     for (const layers of [resnet18Layers, resnet50Layers]) {
       const svg = await renderSvg(criticalityFigure([exampleSummary(layers)]));
       for (const { layer } of layers) t.match(svg, `>${layer}</text>`);
       t.equal(count(markOf(svg, 'means'), '<path'), layers.length);
       t.equal(count(markOf(svg, 'intervals'), '<line'), layers.length);
-      t.equal(count(markOf(svg, 'trials'), '<path'), 3 * layers.length);
     }
   });
 
@@ -50,12 +48,7 @@ t.test('the criticality figure', async (t) => {
   t.test('shows a layer without a value as an empty row', async (t) => {
     const summary = exampleSummary(resnet18Layers);
     const [first] = summary.layers;
-    summary.layers[0] = {
-      ...first!,
-      criticality: NOTHING,
-      agreement: NOTHING,
-      perTrial: first!.perTrial.map((trial) => ({ ...trial, cosine: null })),
-    };
+    summary.layers[0] = { ...first!, criticality: noEstimate, agreement: noEstimate };
     const svg = await renderSvg(criticalityFigure([summary]));
     t.match(svg, '>conv1</text>');
     t.notMatch(svg, 'NaN');
@@ -63,7 +56,7 @@ t.test('the criticality figure', async (t) => {
 
   t.test('draws intervals beyond 0-100 at the edge', async (t) => {
     const summary = exampleSummary(resnet18Layers.slice(0, 1));
-    summary.layers[0]!.criticality = { mean: 99, sdTrials: 2, low: -20, high: 150 };
+    summary.layers[0]!.criticality = { ...noEstimate, mean: 99, low: -20, high: 150 };
     const intervals = markOf(await renderSvg(criticalityFigure([summary])), 'intervals');
     t.match(intervals, /translate\((0|720),[\d.]+\)/);
     t.match(intervals, /x2="-?720"/);
@@ -79,7 +72,7 @@ t.test('the criticality figure', async (t) => {
 
 t.test('the scatter figures have a point per layer and leave out what was not measured', async (t) => {
   const summary = exampleSummary(resnet50Layers);
-  summary.layers[5]!.agreement = NOTHING;
+  summary.layers[5]!.agreement = noEstimate;
   t.equal(count(markOf(await renderSvg(agreementFigure([summary])), 'layers'), '<path'), 53);
   t.equal(count(markOf(await renderSvg(parametersFigure([summary])), 'layers'), '<path'), 54);
 });
@@ -155,7 +148,7 @@ t.test('every figure', async (t) => {
   });
 
   t.test('works for one layer, for none and without intervals', async (t) => {
-    await t.resolves(svgs(exampleSummary(resnet18Layers.slice(0, 1), { trials: 1 })));
+    await t.resolves(svgs(exampleSummary(resnet18Layers.slice(0, 1), { draws: 1 })));
     await t.resolves(svgs(exampleSummary([])));
   });
 });

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { reportHtml } from '../../src/report/html.js';
+import { meanCriticality } from '../../src/report/overview.js';
 import { explanation, resetSentence } from '../../src/report/prose.js';
-import type { Estimate } from '../../src/run/summary.js';
+import { noEstimate } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
-const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };
 const count = (text: string, part: string | RegExp): number => text.split(part).length - 1;
 
 t.test('a report of one model', async (t) => {
@@ -23,9 +23,24 @@ t.test('a report of one model', async (t) => {
     t.match(paragraph, 'Each of 54 layers was reset on its own');
     t.match(paragraph, 'freshly drawn random ones (initialisation: auto)');
     t.match(paragraph, '1,000 images from imagenet/val');
-    t.match(paragraph, '3 independent trials (seed 0)');
-    t.match(paragraph, 'with 95 % intervals');
+    t.match(paragraph, '3 independent draws, each of which saw all images');
+    t.match(paragraph, '(seed 0); given with 95 % intervals of the mean over new draws and images.');
     t.match(html, 'Each of 54 layers was reset on its own');
+  });
+
+  t.test('explains the design in which every few images have a draw of their own', async (t) => {
+    const sliced = exampleSummary(resnet18Layers, { draws: 125 });
+    sliced.options.imagesPerDraw = 8;
+    t.match(
+      explanation(sliced),
+      'Every 8 images had a draw of their own, 125 at most for a layer; values are means over draws and images',
+    );
+    sliced.options.imagesPerDraw = 1;
+    t.match(explanation(sliced), 'Every image had a draw of its own, 125 at most');
+    t.match(
+      explanation(exampleSummary(resnet18Layers, { draws: 1 })),
+      'Values are means over images (seed 0).',
+    );
   });
 
   t.test('gives key facts: baseline, images, mean criticality, the extremes', async (t) => {
@@ -56,8 +71,8 @@ t.test('a report of one model', async (t) => {
     const heads = [...html.matchAll(/<th scope="col"[^>]*>([^<]+)<\/th>/g)].map(([, title]) => title);
     t.same(
       heads.join(' | '),
-      'layer | op | shape | parameters | criticality % | interval | sd | agreement % | cosine | L1 | L2 | KL | JS | ' +
-        'top-1 % | top-5 % | loss | change | trials | images',
+      'layer | op | shape | parameters | criticality % | interval | sd draws | sd images | agreement % | cosine | L1 | L2 | KL | JS | ' +
+        'top-1 % | top-5 % | loss | change | draws | images | passes',
     );
     t.match(html, `data-value="${summary.layers[0]!.criticality.mean}">`);
   });
@@ -117,11 +132,11 @@ t.test('a report without labels has no accuracy, and says so', async (t) => {
 });
 
 t.test('a report shows – for what was not measured and sorts it last', async (t) => {
-  const summary = exampleSummary(resnet18Layers.slice(0, 2), { trials: 1 });
+  const summary = exampleSummary(resnet18Layers.slice(0, 2), { draws: 1 });
   summary.layers[0] = {
     ...summary.layers[0]!,
-    criticality: NOTHING,
-    agreement: NOTHING,
+    criticality: noEstimate,
+    agreement: noEstimate,
     cosine: null,
     change: null,
   };
@@ -136,6 +151,28 @@ t.test('a report names layers with invalid outputs and shows their count', async
   const html = await reportHtml([summary]);
   t.match(html, 'in layer1.0.conv2 (17).');
   t.match(html, '>invalid</th>');
+});
+
+t.test('a report of a sweep that stopped when it knew enough shows where', async (t) => {
+  const summary = exampleSummary(resnet18Layers);
+  t.notMatch(await reportHtml([summary]), '>stopped at</th>');
+  summary.options.tolerance = 2;
+  summary.layers[0]!.stoppedAt = 2400;
+  const html = await reportHtml([summary]);
+  t.match(html, '>stopped at</th>');
+  t.match(html, '<td class="number" data-value="2400">2,400</td>');
+  t.match(html, '<td class="number" data-value="">not reached</td>');
+});
+
+t.test('a layer without any valid output counts as 100 % critical in the mean', async (t) => {
+  const { layers } = exampleSummary(resnet18Layers.slice(0, 2));
+  const [first, second] = layers;
+  const destroyed = { ...first!, invalid: first!.passes, criticality: noEstimate };
+  t.equal(meanCriticality([destroyed, second!]), (100 + second!.criticality.mean!) / 2);
+  t.equal(
+    meanCriticality([{ ...destroyed, invalid: destroyed.passes - 1 }, second!]),
+    second!.criticality.mean,
+  );
 });
 
 t.test('a report works for one layer, for 74, for none, and without options', async (t) => {

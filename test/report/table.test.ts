@@ -1,27 +1,28 @@
 import t from 'tap';
 import { baselineLine, blockBar, layerTable } from '../../src/report/table.js';
 import { columnsOf } from '../../src/report/text.js';
-import type { Estimate } from '../../src/run/summary.js';
+import { type Estimate, noEstimate } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
-const NOTHING: Estimate = { mean: null, sdTrials: null, low: null, high: null };
 const lines = (text: string): string[] => text.split('\n');
 
 t.test('the table of layers', async (t) => {
   t.test('has a title line, a row per layer in graph order, a rule and the mean over layers', async (t) => {
     const summary = exampleSummary(resnet50Layers);
     const rows = lines(layerTable(summary, { color: false }));
-    t.equal(rows.length, 1 + 54 + 1 + 1);
+    t.equal(rows.length, 1 + 54 + 1 + 1 + 1);
     t.match(rows[0], /^layer +op +shape +params +criticality % +agree % +top-1 %$/);
     t.match(rows[1], /^conv1 +Conv +64x3x7x7 +9\.41k +\d+\.\d\d ± \d+\.\d\d +█/);
     t.match(rows[54], /^fc +Gemm +1000x2048 +2\.05M /);
     const mean = summary.layers.reduce((sum, layer) => sum + layer.criticality.mean!, 0) / 54;
     t.match(rows[56], new RegExp(`^mean of 54 +${mean.toFixed(2)} `));
+    t.equal(rows[57], 'Criticality with 95 % intervals of the mean over new draws and images.');
   });
 
   t.test('is aligned: numbers of one column end at one place', async (t) => {
     const rows = lines(layerTable(exampleSummary(resnet50Layers), { color: false }));
-    t.same(new Set(rows.map((row) => row.length)), new Set([rows[0]!.length]));
+    const table = rows.slice(0, -1).map((row) => row.length);
+    t.same(new Set(table), new Set([rows[0]!.length]));
   });
 
   t.test('has no ANSI sequence when colour is off', async (t) => {
@@ -60,8 +61,8 @@ t.test('the table of layers', async (t) => {
 
   t.test('prints – for what was not measured, and leaves it out of the mean', async (t) => {
     const summary = exampleSummary(resnet18Layers.slice(0, 2));
-    summary.layers[0] = { ...summary.layers[0]!, criticality: NOTHING, agreement: NOTHING, top1: null };
-    summary.layers[1]!.criticality = { mean: 12, sdTrials: null, low: null, high: null };
+    summary.layers[0] = { ...summary.layers[0]!, criticality: noEstimate, agreement: noEstimate, top1: null };
+    summary.layers[1]!.criticality = { ...noEstimate, mean: 12 };
     const rows = lines(layerTable(summary, { color: false }));
     t.match(rows[1], / – +– +–$/);
     t.match(rows[2], / 12\.00 +█▎ /);
@@ -70,7 +71,7 @@ t.test('the table of layers', async (t) => {
 
   t.test('shows low–high in all rows where an interval does not lie around its mean', async (t) => {
     const summary = exampleSummary(resnet18Layers);
-    summary.layers[0]!.criticality = { mean: 1, sdTrials: 0.5, low: 0, high: 3.5 };
+    summary.layers[0]!.criticality = { ...noEstimate, mean: 1, low: 0, high: 3.5 };
     const rows = lines(layerTable(summary, { color: false }));
     t.match(rows[1], ' 1.00 (0.00–3.50) ');
     t.notMatch(rows.join('\n'), '±');
@@ -99,15 +100,69 @@ t.test('the table of layers', async (t) => {
     t.match(note, '! 4 outputs were NaN or infinite (layer1.0.conv1 4): counted as disagreement');
   });
 
+  t.test('counts a layer without any valid output as 100 % critical in the mean, and says so', async (t) => {
+    const summary = exampleSummary(resnet18Layers.slice(0, 2));
+    const [first, second] = summary.layers;
+    summary.layers = [{ ...first!, invalid: first!.passes, criticality: noEstimate }, second!];
+    const text = layerTable(summary, { color: false });
+    t.match(lines(text)[4], (50 + second!.criticality.mean! / 2).toFixed(2));
+    t.match(text.replaceAll('\n', ' '), '1 without any valid output counts as 100 % critical in the mean.');
+  });
+
+  t.test('says what its intervals cover, once for each kind', async (t) => {
+    const note = (kinds: readonly Estimate['interval'][]) => {
+      const summary = exampleSummary(resnet18Layers.slice(0, kinds.length));
+      for (const [i, interval] of kinds.entries()) summary.layers[i]!.criticality.interval = interval;
+      return lines(layerTable(summary, { color: false, width: 200 })).slice(kinds.length + 3);
+    };
+    t.same(note(['student', 'crossed']), [
+      'Criticality with 95 % intervals of the mean over new draws and images.',
+    ]);
+    t.same(note(['betting']), [
+      'Criticality with 95 % intervals of the mean over new draws and images, valid whenever one looks.',
+    ]);
+    t.same(note(['student', 'images']), [
+      'Criticality with 95 % intervals of the mean over new draws and images or of the mean over new images, ' +
+        'under the draw that was made.',
+    ]);
+    t.same(note([null]), []);
+  });
+
+  t.test('warns of random resets with a single draw, not of resets that have but one', async (t) => {
+    const summary = exampleSummary(resnet18Layers.slice(0, 2), { draws: 1 });
+    const warning = (text: string) => t.match(layerTable(summary, { color: false, width: 200 }), text);
+    warning('! 2 rows are of a single draw: another draw may give quite another number.');
+    summary.layers[0]!.reset = 'zero';
+    warning('! One row is of a single draw:');
+    summary.layers[1]!.reset = 'donor=other.onnx';
+    t.notMatch(layerTable(summary, { color: false, width: 200 }), 'single draw');
+  });
+
+  t.test('of a sweep with a tolerance has passes, and says where layers stopped', async (t) => {
+    const summary = exampleSummary(resnet18Layers.slice(0, 3));
+    t.notMatch(layerTable(summary, { color: false }), 'passes');
+    summary.options.tolerance = 2;
+    for (const [i, stoppedAt] of [800, null, 2400].entries()) {
+      Object.assign(summary.layers[i]!, { stoppedAt, passes: stoppedAt ?? 10_000 });
+    }
+    const rows = lines(layerTable(summary, { color: false }));
+    t.match(rows[0], / agree % +passes +top-1 %$/);
+    t.match(rows[2], / 10,000 /);
+    t.match(rows[5], / 13,200 /, 'what all of it has cost');
+    t.ok(rows.includes('2 of 3 known to ± 2 points after 800 to 2,400 images.'));
+    t.ok(rows.includes('! 1 not known to ± 2 points after all images; give more (--max-images).'));
+  });
+
   t.test('cannot be steered by a layer name', async (t) => {
     const summary = exampleSummary([{ layer: 'a\u001B[2J\nmean of 9', op: '\u009B31m', shape: [1] }]);
     const rows = lines(layerTable(summary, { color: false }));
-    t.equal(rows.length, 4);
+    t.equal(rows.length, 1 + 1 + 1 + 1 + 1);
     t.match(rows[1], /^a\uFFFD\[2J\uFFFDmean of 9 +\uFFFD31m /);
   });
 
   t.test('works for one layer and for none', async (t) => {
-    t.equal(lines(layerTable(exampleSummary(resnet18Layers.slice(0, 1)), { color: false })).length, 4);
+    const one = layerTable(exampleSummary(resnet18Layers.slice(0, 1)), { color: false });
+    t.equal(lines(one).length, 1 + 1 + 1 + 1 + 1);
     t.doesNotThrow(() => layerTable(exampleSummary([]), { color: false }));
   });
 });

@@ -9,6 +9,7 @@ import {
   shapeText,
 } from '../../src/report/numbers.js';
 import { columnsOf, distinct, escapeHtml, printable, shorten, shortenAll } from '../../src/report/text.js';
+import { noEstimate } from '../../src/run/summary.js';
 
 t.test('text from files', async (t) => {
   t.test('is escaped for HTML elements and quoted attributes', async (t) => {
@@ -59,7 +60,7 @@ t.test('numbers', async (t) => {
   t.test('print as – where there is none', async (t) => {
     for (const value of [null, Number.NaN, Number.POSITIVE_INFINITY]) t.equal(fixed(value, 2), '–');
     t.equal(shapeText([]), '–');
-    t.equal(intervalText({ mean: 1, sdTrials: null, low: null, high: null }, 1), '–');
+    t.equal(intervalText(noEstimate, 1), '–');
   });
 
   t.test('are grouped or compacted for people', async (t) => {
@@ -79,7 +80,7 @@ t.test('numbers', async (t) => {
   });
 
   t.test('have an interval that is symmetric or is shown by its ends', async (t) => {
-    const even = { mean: 10, sdTrials: 1, low: 8, high: 12 };
+    const even = { ...noEstimate, mean: 10, low: 8, high: 12 };
     t.equal(halfWidth(even), 2);
     t.ok(isSymmetric(even, 0.005));
     t.notOk(isSymmetric({ ...even, low: 9 }, 0.005));
