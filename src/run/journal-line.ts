@@ -65,10 +65,11 @@ function withNumbers<S extends Sums>(head: object, values: readonly (number | nu
 }
 
 /** Counts that no comparison gives are damage too. */
-function isSound(sums: SliceSums | undefined): boolean {
-  if (!sums || !Number.isSafeInteger(sums.slice) || sums.slice < 0) return false;
-  const { images, invalid, agreement } = sums;
-  return invalid >= 0 && agreement >= 0 && invalid + agreement <= images;
+function isSound(sums: SliceSums | DrawSums | undefined): boolean {
+  if (!sums) return false;
+  const { slice, images, invalid, agreement } = sums;
+  const counts = [slice, images, invalid, agreement, 'trial' in sums ? sums.trial : 0];
+  return counts.every((count) => Number.isSafeInteger(count) && count >= 0) && invalid + agreement <= images;
 }
 
 function parseJson(text: string): unknown {

@@ -1,51 +1,59 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type ChunkSums, Journal, type JournalLine, readJournal, total } from '../../src/run/journal.js';
+import {
+  addSums,
+  drawTotals,
+  type JournalLine,
+  type SliceSums,
+  sliceTotals,
+  type TargetChunk,
+} from '../../src/run/finished.js';
+import { Journal, readJournal } from '../../src/run/journal.js';
+import { writeLine } from '../../src/run/journal-line.js';
+import { drawSums, sums } from './sums.js';
 
-const sums = (chunk: number, extra: Partial<ChunkSums> = {}): ChunkSums => ({
-  chunk,
-  images: 10,
-  invalid: 0,
-  agreement: 7,
-  cosine: 0.1,
-  cosineSquares: 0.01,
-  l1: 0.2,
-  l2: 0.3,
-  kl: 0.4,
-  js: 0.5,
-  publishedCrossEntropy: -3,
-  ...extra,
-});
-const cell = (chunk: number, trial = 0): JournalLine => ({
-  type: 'cell',
+const line = (chunk: number): JournalLine => ({
+  type: 'target',
   layer: 'conv1',
   reset: 'random',
-  trial,
-  ...sums(chunk),
+  chunk,
+  draws: [drawSums(2 * chunk), drawSums(2 * chunk + 1)],
 });
+const original: JournalLine = {
+  type: 'original',
+  chunk: 0,
+  slices: [{ slice: 0, ...sums({ top1: 5, top5: 9, loss: 3.25 }) }],
+};
 
 t.test('a line that was appended is there when the journal is read again', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
   const { journal } = await Journal.open(path);
-  await journal.append([cell(0), { type: 'original', ...sums(0, { top1: 5, top5: 9, loss: 3.25 }) }]);
-  await journal.append([cell(1)]);
+  await journal.append([line(0), original]);
+  await journal.append([line(1)]);
   await journal.close();
   const finished = await readJournal(path);
-  t.strictSame([...finished.chunksOf('conv1', 'random', 0).values()], [sums(0), sums(1)]);
-  t.strictSame(finished.original.get(0), sums(0, { top1: 5, top5: 9, loss: 3.25 }));
-  t.equal(finished.chunksOf('conv2', 'random', 0).size, 0);
+  t.strictSame(
+    [...finished.chunksOf('conv1', 'random')],
+    [
+      [0, { draws: [drawSums(0), drawSums(1)] }],
+      [1, { draws: [drawSums(2), drawSums(3)] }],
+    ],
+  );
+  t.strictSame([...finished.original], [[0, original.slices]]);
+  t.equal(finished.chunksOf('conv2', 'random').size, 0);
+  t.equal(finished.chunksOf('conv1', 'zero').size, 0);
 });
 
 t.test('appends made at once are written whole and in order', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
   const { journal } = await Journal.open(path);
-  await Promise.all(Array.from({ length: 50 }, (_, chunk) => journal.append([cell(chunk)])));
+  await Promise.all(Array.from({ length: 50 }, (_, chunk) => journal.append([line(chunk)])));
   await journal.close();
   const chunks = readFileSync(path, 'utf8')
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line).chunk);
+    .map((text) => JSON.parse(text).chunk);
   t.strictSame(
     chunks,
     Array.from({ length: 50 }, (_, chunk) => chunk),
@@ -55,44 +63,78 @@ t.test('appends made at once are written whole and in order', async (t) => {
 t.test('a torn last line is cut off, and the next line starts afresh', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
   const first = await Journal.open(path);
-  await first.journal.append([cell(0)]);
+  await first.journal.append([line(0)]);
   await first.journal.close();
   const whole = readFileSync(path, 'utf8');
   // Every way in which a second line can be cut.
-  const second = `${JSON.stringify(cell(1))}\n`;
+  const second = writeLine(line(1));
   for (let length = 0; length < second.length; length += 7) {
     writeFileSync(path, whole + second.slice(0, length));
-    t.equal((await readJournal(path)).chunksOf('conv1', 'random', 0).size, 1);
+    t.equal((await readJournal(path)).chunksOf('conv1', 'random').size, 1);
     const { journal, finished } = await Journal.open(path);
-    t.equal(finished.chunksOf('conv1', 'random', 0).size, 1);
-    await journal.append([cell(2)]);
+    t.equal(finished.chunksOf('conv1', 'random').size, 1);
+    await journal.append([line(2)]);
     await journal.close();
-    t.strictSame([...(await readJournal(path)).chunksOf('conv1', 'random', 0).keys()], [0, 2]);
+    t.strictSame([...(await readJournal(path)).chunksOf('conv1', 'random').keys()], [0, 2]);
   }
 });
 
 t.test('a damaged line that is not the last is refused by its number', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
-  const { journal } = await Journal.open(path);
-  await journal.append([cell(0)]);
-  await journal.close();
-  for (const bad of ['{"type":"cell"}', 'nonsense', '{"type":"cell","layer":"conv1","images":"many"}', '']) {
-    writeFileSync(path, `${JSON.stringify(cell(0))}\n${bad}\n${JSON.stringify(cell(1))}\n`);
+  for (const bad of ['{"type":"target"}', 'nonsense', '{"type":"cell","layer":"conv1","images":10}', '']) {
+    writeFileSync(path, `${writeLine(line(0))}${bad}\n${writeLine(line(1))}`);
     await t.rejects(readJournal(path), { code: 'ERR_RUN', message: /line 2 is damaged/ }, bad);
   }
 });
 
 t.test('a chunk counts once, however often it was written', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
-  appendFileSync(path, `${JSON.stringify(cell(0))}\n`.repeat(3));
-  t.equal(total((await readJournal(path)).chunksOf('conv1', 'random', 0).values())?.images, 10);
+  appendFileSync(path, `${writeLine(line(0)) + writeLine(original)}`.repeat(3));
+  const finished = await readJournal(path);
+  t.strictSame(
+    drawTotals(finished.chunksOf('conv1', 'random')).map(({ images }) => images),
+    [10, 10],
+  );
+  t.equal(sliceTotals(finished.original)[0]?.images, 10);
 });
 
 t.test('totals are the same bits in whatever order the chunks were finished', async (t) => {
-  const chunks = Array.from({ length: 20 }, (_, chunk) => sums(chunk, { cosine: Math.sin(chunk) / 3 }));
-  const expected = total(chunks);
-  t.equal(expected?.images, 200);
-  t.strictSame(total([...chunks].reverse()), expected);
-  t.strictSame(total([...chunks.slice(7), ...chunks.slice(0, 7)]), expected);
-  t.equal(total([]), null);
+  // Slices that lie across chunks: 1 is in chunks 0 and 1, and so on.
+  const chunks = Array.from({ length: 20 }, (_, chunk): [number, TargetChunk] => {
+    const part = (slice: number, trial: number) =>
+      drawSums(slice, { trial, cosine: Math.sin(chunk + 31 * slice + trial) / 3 });
+    return [chunk, { draws: [part(chunk, 0), part(chunk, 1), part(chunk + 1, 0), part(chunk + 1, 1)] }];
+  });
+  const expected = drawTotals(new Map(chunks));
+  t.strictSame(
+    expected.map(({ slice, trial, images }) => [slice, trial, images]),
+    Array.from({ length: 21 }, (_, slice) =>
+      [0, 1].map((trial) => [slice, trial, slice % 20 ? 20 : 10]),
+    ).flat(),
+    'by slice, then trial',
+  );
+  t.strictSame(drawTotals(new Map([...chunks].reverse())), expected);
+  t.strictSame(drawTotals(new Map([...chunks.slice(7), ...chunks.slice(0, 7)])), expected);
+  const slices = chunks.map(([chunk, { draws }]) => [chunk, draws] as [number, SliceSums[]]);
+  t.strictSame(sliceTotals(new Map([...slices].reverse())), sliceTotals(new Map(slices)));
+  t.strictSame(drawTotals(new Map()), []);
+});
+
+t.test('sums add up name by name, and what labels give stays away without labels', async (t) => {
+  const total = addSums(sums({ cosine: 0.25 }), sums({ cosine: 0.5, agreement: 3 }));
+  t.strictSame(total, {
+    ...sums(),
+    images: 20,
+    agreement: 10,
+    cosine: 0.75,
+    cosineSquares: 0.02,
+    l1: 0.4,
+    l2: 0.6,
+    kl: 0.8,
+    js: 1,
+    publishedCrossEntropy: -6,
+  });
+  const first = sums();
+  t.not(addSums(undefined, first), first, 'the sums themselves are not changed later');
+  t.strictSame(addSums(undefined, first), first);
 });
