@@ -1,4 +1,5 @@
 /** What a report says about a whole summary: means over layers, extremes, and options read defensively. */
+import { isRandomLabel } from '../resets/reset.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
 
 /** Mean of the values that are not null; null where there are none. */
@@ -72,6 +73,5 @@ export function intervalsText(summary: Summary): string | undefined {
 
 /** Random resets of which one draw was made: what is said of them holds for that draw. */
 export function singleDraws(summary: Summary): LayerSummary[] {
-  const isRandom = ({ reset }: LayerSummary) => /^(random|shuffle|noise)/.test(reset);
-  return summary.layers.filter((layer) => isRandom(layer) && layer.draws === 1);
+  return summary.layers.filter(({ reset, draws }) => isRandomLabel(reset) && draws === 1);
 }

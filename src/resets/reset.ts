@@ -55,6 +55,9 @@ export function isRandom(reset: Reset): boolean {
   return reset.kind === 'random' || reset.kind === 'shuffle' || reset.kind === 'noise';
 }
 
+/** The same of a reset that is known by its label only, `noise=0.1`. */
+export const isRandomLabel = (label: string) => /^(random|shuffle|noise=.*)$/.test(label);
+
 /**
  * The Philox key of one parameter in one trial: the first 8 bytes of SHA-256 over seed, layer, parameter and
  * trial, little-endian. Nothing else enters, so a value does not depend on order, device or model.

@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import ndarray, { type NdArray } from 'ndarray';
 import { CritmapError } from '../errors.js';
+import { isRandomLabel } from '../resets/reset.js';
 import type { DrawNumbers, TrialMetric } from './draw-numbers.js';
 import { drawTotals, type Finished } from './finished.js';
 import { readJournal } from './journal.js';
 import { files, type RunInfo, readJson, runInfoSchema } from './run.js';
-import { means } from './summarise.js';
+import { drawsOf, means } from './summarise.js';
 import { type LayerSummary, type Summary, summarySchema } from './summary.js';
 import { earlierSchema, fromEarlier } from './summary-v1.js';
 
@@ -73,11 +74,15 @@ async function readSummary(directory: string) {
   return { summary: found, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
 }
 
-/** Single draws are in the journal; those that the summary counts. */
+/** Single draws are in the journal; those that the summary counts, which come first. */
 function drawsIn(finished: Finished, layer: LayerSummary, { options }: Summary): DrawNumbers[] {
-  const totals = drawTotals(finished.chunksOf(layer.layer, layer.reset)).slice(0, layer.draws);
+  let passes = 0;
+  const counted = drawTotals(finished.chunksOf(layer.layer, layer.reset)).filter(({ images }) => {
+    passes += images;
+    return passes <= layer.passes;
+  });
   const trials = typeof options.trials === 'number' ? options.trials : 1;
-  return totals.map((sums) => ({
+  return drawsOf(counted, isRandomLabel(layer.reset)).map((sums) => ({
     ...means(sums),
     draw: sums.slice * trials + sums.trial,
     images: sums.images,

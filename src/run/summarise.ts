@@ -86,12 +86,20 @@ function baselineOf(original: Sums | undefined): Summary['baseline'] {
   return { top1, top5, loss } as Summary['baseline'];
 }
 
-/** A reset without randomness has one draw, however many slices its images lie in. */
-function targetDraws({ layer, reset }: Target, finished: Finished, slices: number | null): DrawSums[] {
+function targetDraws(
+  { layer, reset }: Target,
+  finished: Finished,
+  slices: number | null,
+): readonly DrawSums[] {
   const totals = drawTotals(finished.chunksOf(layer.name, reset.label)).filter(
     ({ slice }) => slices === null || slice < slices,
   );
-  if (isRandom(reset) || totals.length === 0) return totals;
+  return drawsOf(totals, isRandom(reset));
+}
+
+/** A reset without randomness has one draw, however many slices its images lie in. */
+export function drawsOf(totals: readonly DrawSums[], isRandom: boolean): readonly DrawSums[] {
+  if (isRandom || totals.length === 0) return totals;
   return [totals.reduce((all, part) => addSums(all, part))];
 }
 

@@ -117,9 +117,7 @@ t.test('several draws of a slice see the same images: the slice is the independe
 });
 
 t.test('a reset without randomness has one draw, whose interval covers images alone', async (t) => {
-  const { summary, draws } = summarise(
-    slicedSweep({ kind: 'zero', label: 'zero' }, 1),
-  );
+  const { summary, draws } = summarise(slicedSweep({ kind: 'zero', label: 'zero' }, 1));
   const { criticality, ...rest } = summary.layers[0]!;
   t.match(rest, { images: 30, draws: 1, passes: 30 });
   t.strictSame(

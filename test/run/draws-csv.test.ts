@@ -1,0 +1,39 @@
+import t from 'tap';
+import { drawsCsv } from '../../src/run/draws-csv.js';
+import { summarise } from '../../src/run/summarise.js';
+import { crossedSweep, random, slicedSweep } from './finished-sweeps.js';
+
+const HEADER =
+  'layer,reset,draw,slice,images,invalid,agreement,change,' +
+  'cosine,l1,l2,kl,js,publishedCrossEntropy,top1,top5,loss';
+
+t.test('draws.csv has a row per draw with everything that is measured of it', async (t) => {
+  const [head, first, second, end] = drawsCsv(summarise(crossedSweep()).draws).split('\n');
+  t.equal(head, HEADER);
+  t.match(first, 'conv2,random,0,0,30,5,15,1,0.5,');
+  t.match(second, 'conv2,random,1,0,30,0,30,2,0.5,');
+  // Top-1 in percent of all images, the loss in nats over the 25 valid ones.
+  t.same(first?.split(',').slice(-3).map(Number), [20, 40, 1.5]);
+  t.equal(end, '');
+});
+
+t.test('draws count on over slices', async (t) => {
+  const rows = drawsCsv(summarise(slicedSweep(random, 2)).draws)
+    .split('\n')
+    .slice(1, -1);
+  t.same(
+    rows.map((row) => row.split(',').slice(2, 5).map(Number)),
+    [8, 8, 8, 6].flatMap((images, slice) => [2 * slice, 2 * slice + 1].map((draw) => [draw, slice, images])),
+  );
+});
+
+t.test(
+  'names are quoted, what is not there is an empty field, and without draws there is a header',
+  async (t) => {
+    const { draws } = summarise(crossedSweep());
+    const means = { ...draws[0]!.means, top1: null, top5: null, loss: null };
+    const row = { ...draws[0]!, layer: 'a,"b"', change: null, means };
+    t.match(drawsCsv([row]).split('\n')[1], /^"a,""b""",random,0,0,30,5,15,,0\.5,.*,,,$/);
+    t.equal(drawsCsv([]), `${HEADER}\n`);
+  },
+);
