@@ -39,8 +39,16 @@ export function meanSquares({ images, drawSums, sumSquares, imageSquares }: Cros
   };
 }
 
+/** The mean's variance over new draws and images, and how well that is known. */
+export interface CrossedMean {
+  mean: number;
+  variance: number;
+  /** Satterthwaite's degrees of freedom. */
+  freedom: number;
+}
+
 /** @returns null for fewer than two draws or images, with which nothing can be said of new ones */
-export function crossedInterval(crossed: Crossed, confidence: number): Interval | null {
+export function crossedMean(crossed: Crossed): CrossedMean | null {
   const { images, drawSums } = crossed;
   const draws = drawSums.length;
   if (draws < 2 || images < 2) return null;
@@ -52,7 +60,18 @@ export function crossedInterval(crossed: Crossed, confidence: number): Interval 
     { value: -Math.min(squares.rest, squares.draws, squares.images), freedom: (draws - 1) * (images - 1) },
   ];
   const total = parts.reduce((sum, { value }) => sum + value, 0);
-  const spread = parts.reduce((sum, { value, freedom }) => sum + value ** 2 / freedom, 0);
-  const freedom = total > 0 ? Math.max(1, total ** 2 / spread) : draws - 1;
-  return boundedInterval(squares.mean, total / (draws * images), freedom, draws, confidence);
+  // Of parts of the total, whose squares do not vanish where nearly nothing varies.
+  const spread = parts.reduce((sum, { value, freedom }) => sum + (value / total) ** 2 / freedom, 0);
+  return {
+    mean: squares.mean,
+    variance: total / (draws * images),
+    freedom: total > 0 ? Math.max(1, 1 / spread) : draws - 1,
+  };
+}
+
+/** @returns null where nothing can be said of new draws and images */
+export function crossedInterval(crossed: Crossed, confidence: number): Interval | null {
+  const found = crossedMean(crossed);
+  if (!found) return null;
+  return boundedInterval(found.mean, found.variance, found.freedom, crossed.drawSums.length, confidence);
 }
