@@ -1,5 +1,12 @@
 import t from 'tap';
-import { estimateShare, type TrialSums, tQuantile } from '../../src/statistics/intervals.js';
+import {
+  boundedInterval,
+  type Group,
+  groupsInterval,
+  meanOf,
+  numbersInterval,
+} from '../../src/statistics/student.js';
+import { tQuantile } from '../../src/statistics/student-t.js';
 
 t.test("tQuantile equals scipy.stats.t.ppf (SciPy 1.17's values)", async (t) => {
   const golden = [
@@ -23,77 +30,69 @@ t.test("tQuantile equals scipy.stats.t.ppf (SciPy 1.17's values)", async (t) => 
   t.throws(() => tQuantile(0.5, 0), RangeError);
 });
 
-t.test('a share over trials: mean of the means, their spread, and an interval around', async (t) => {
-  const trials = [0.2, 0.3, 0.4].map((share) => binary(1000, share));
-  const estimate = estimateShare(trials, 0.95);
-  t.ok(estimate);
-  if (!estimate) return;
-  t.ok(Math.abs(estimate.mean - 0.3) < 1e-12);
-  t.ok(Math.abs((estimate.sdTrials ?? 0) - 0.1) < 1e-12);
-  t.ok(estimate.low > 0 && estimate.low < 0.2, 'three draws that differ leave a wide interval');
-  t.ok(estimate.high > 0.4 && estimate.high < 1);
+t.test(
+  "the interval over groups of one size is Student's of their means where it is far from 0 and 1",
+  async (t) => {
+    // scipy.stats.t.interval(0.95, 4, mean, sem) of these five means: 0.5 -+ 2.7764451 x 0.0070710678.
+    const groups = [0.48, 0.49, 0.5, 0.51, 0.52].map((mean) => group(1000, mean));
+    const { low, high } = groupsInterval(groups, 0.95)!;
+    t.ok(Math.abs(low - 0.48036756) < 1e-4, `${low}`);
+    t.ok(Math.abs(high - 0.51963244) < 1e-4, `${high}`);
+  },
+);
+
+t.test('groups of unequal size count by their images', async (t) => {
+  const groups = [group(8, 0.25), group(8, 0.5), group(4, 1)];
+  t.equal(meanOf(groups), 0.5);
+  const { low, high } = groupsInterval(groups, 0.95)!;
+  t.ok(low < 0.25 && low > 0 && high > 0.75 && high < 1, `${low} to ${high}`);
+  t.same(groupsInterval([...groups, group(0, 0)], 0.95), { low, high }, 'those without images are left out');
 });
 
-t.test('one trial has no spread, and an interval from the images alone', async (t) => {
-  const estimate = estimateShare([binary(400, 0.5)], 0.95);
-  t.equal(estimate?.sdTrials, null);
-  // Wilson's interval for 200 of 400 is 0.4512 to 0.5488.
-  t.ok(Math.abs((estimate?.low ?? 0) - 0.4512) < 1e-3, `${estimate?.low}`);
-  t.ok(Math.abs((estimate?.high ?? 0) - 0.5488) < 1e-3, `${estimate?.high}`);
+t.test('what varies within groups does not widen their interval', async (t) => {
+  const groups = [group(8, 0.25), group(8, 0.5)];
+  const spread = groups.map((one) => ({ ...one, sumSquares: one.sum }));
+  t.same(groupsInterval(spread, 0.95), groupsInterval(groups, 0.95));
 });
 
-t.test('when every image agrees the interval still has a width and stays within [0, 1]', async (t) => {
-  const estimate = estimateShare([binary(100, 1), binary(100, 1)], 0.95);
-  t.equal(estimate?.mean, 1);
-  t.equal(estimate?.high, 1);
-  t.ok((estimate?.low ?? 1) < 0.99 && (estimate?.low ?? 0) > 0.9);
+t.test("the interval over many yes/no answers is Wilson's", async (t) => {
+  // statsmodels' proportion_confint(200, 400, method='wilson'): 0.4512 to 0.5488.
+  const { low, high } = numbersInterval({ count: 400, sum: 200, sumSquares: 200 }, 0.95)!;
+  t.ok(Math.abs(low - 0.4512) < 1e-3, `${low}`);
+  t.ok(Math.abs(high - 0.5488) < 1e-3, `${high}`);
 });
 
-t.test('trials without images are left out; with none at all there is no estimate', async (t) => {
-  t.equal(estimateShare([], 0.95), null);
-  t.equal(estimateShare([{ count: 0, sum: 0, sumSquares: 0 }], 0.95), null);
-  t.equal(estimateShare([{ count: 0, sum: 0, sumSquares: 0 }, binary(10, 0.5)], 0.95)?.mean, 0.5);
-});
-
-t.test('the 95 % interval holds the true mean in 95 % of simulated sweeps or a little more', async (t) => {
-  // Draws differ, images differ, and the two interact: value = clamp(0.5 + draw + image + noise).
-  const random = generator(7);
-  const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  for (const [drawSpread, imageSpread] of [
-    [0.1, 0.02],
-    [0.01, 0.1],
-    [0.05, 0.05],
-  ] as const) {
-    let held = 0;
-    const sweeps = 600;
-    for (let s = 0; s < sweeps; s++) {
-      const images = Array.from({ length: 60 }, () => imageSpread * gauss());
-      const trials = Array.from({ length: 4 }, (): TrialSums => {
-        const draw = drawSpread * gauss();
-        const values = images.map((image) => Math.min(1, Math.max(0, 0.5 + draw + image + 0.05 * gauss())));
-        return {
-          count: values.length,
-          sum: values.reduce((sum, v) => sum + v, 0),
-          sumSquares: values.reduce((sum, v) => sum + v * v, 0),
-        };
-      });
-      const estimate = estimateShare(trials, 0.95);
-      if (estimate && estimate.low <= 0.5 && 0.5 <= estimate.high) held++;
+t.test('when nothing varies an interval still has a width and stays within [0, 1]', async (t) => {
+  for (const mean of [0, 1, 0.3]) {
+    for (const interval of [
+      groupsInterval(Array(20).fill(group(8, mean)), 0.95)!,
+      numbersInterval({ count: 20, sum: 20 * mean, sumSquares: 20 * mean ** 2 }, 0.95)!,
+    ]) {
+      const { low, high } = interval;
+      t.ok(low >= 0 && high <= 1 && low <= mean + 1e-12 && high >= mean - 1e-12, `${low} to ${high}`);
+      if (mean !== 0.3) t.ok(high - low > 0.05 && high - low < 0.3, `${mean}: ${low} to ${high}`);
     }
-    const share = held / sweeps;
-    t.ok(share >= 0.93 && share <= 0.999, `draws ${drawSpread}, images ${imageSpread}: ${share}`);
   }
 });
 
-function binary(count: number, share: number): TrialSums {
-  return { count, sum: count * share, sumSquares: count * share };
-}
+t.test('of fewer than two nothing is said', async (t) => {
+  t.equal(groupsInterval([], 0.95), null);
+  t.equal(groupsInterval([group(0, 0), group(8, 0.5)], 0.95), null);
+  t.equal(numbersInterval({ count: 1, sum: 1, sumSquares: 1 }, 0.95), null);
+  t.equal(numbersInterval({ count: 0, sum: 0, sumSquares: 0 }, 0.95), null);
+  t.equal(meanOf([group(0, 0)]), null);
+});
 
-/** Seeded uniforms in (0, 1): a linear congruential generator is random enough for a coverage check. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state + 0.5) / 2 ** 32;
+t.test('more confidence and fewer degrees of freedom widen an interval', async (t) => {
+  const width = (freedom: number, confidence: number) => {
+    const { low, high } = boundedInterval(0.4, 1e-4, freedom, 10, confidence);
+    return high - low;
   };
+  t.ok(width(2, 0.95) > width(9, 0.95));
+  t.ok(width(9, 0.99) > width(9, 0.95));
+});
+
+/** Images that are all alike. */
+function group(count: number, mean: number): Group {
+  return { count, sum: count * mean, sumSquares: count * mean ** 2 };
 }
