@@ -1,16 +1,11 @@
 /**
  * Made-up sweeps whose true mean is known, to count how often an interval holds it. Draws and images come from beta
  * distributions, since what is measured lies in [0, 1] and often near an end. Seeded; the tests and `bench/coverage.mjs`
- * share it.
- *
- * @typedef {() => number} Random uniform in (0, 1)
- * @typedef {{ mean: number, sdDraws: number, images: 'bernoulli' | 'beta' }} World the truth: what a layer's
- *   mean is, how far draws lie apart, and what an image answers around the mean of its draw
- * @typedef {import('../../src/statistics/student.js').Group} Group
- * @typedef {import('../../src/statistics/crossed.js').Crossed} Crossed
+ * share it; `simulated.d.mts` has its types. A world is the truth: what a layer's mean is, how far draws lie apart, and
+ * what an image answers around the mean of its draw.
  */
 
-/** @returns {Random} sfc32 (Doty-Humphrey, PractRand): 128 bits of state, seeded by one number */
+/** sfc32 (Doty-Humphrey, PractRand): 128 bits of state, seeded by one number */
 export function generator(seed) {
   let [a, b, c, counter] = [0, seed | 0, 0x9e3779b9 | 0, 1];
   const next = () => {
@@ -25,8 +20,8 @@ export function generator(seed) {
   return next;
 }
 
-/** Each slice has a draw and images of its own. @returns {Group[]} */
-export function slicedSweep(/** @type {Random} */ random, /** @type {World} */ world, slices, perSlice) {
+/** Each slice has a draw and images of its own. */
+export function slicedSweep(random, world, slices, perSlice) {
   return Array.from({ length: slices }, () => {
     const mean = betaAround(random, world.mean, world.sdDraws);
     const group = { count: perSlice, sum: 0, sumSquares: 0 };
@@ -40,9 +35,9 @@ export function slicedSweep(/** @type {Random} */ random, /** @type {World} */ w
 }
 
 /**
- * All draws see the same images: an image that is hard is so under every draw. @returns {Crossed}
+ * All draws see the same images: an image that is hard is so under every draw.
  */
-export function crossedSweep(/** @type {Random} */ random, /** @type {World} */ world, draws, images) {
+export function crossedSweep(random, world, draws, images) {
   const means = Array.from({ length: draws }, () => betaAround(random, world.mean, world.sdDraws));
   const crossed = { images, drawSums: means.map(() => 0), sumSquares: 0, imageSquares: 0 };
   for (let image = 0; image < images; image++) {
@@ -64,7 +59,7 @@ export function crossedSweep(/** @type {Random} */ random, /** @type {World} */ 
 
 const IMAGE_EFFECT = 0.9;
 
-/** @param {World['images']} kind - yes or no, or the beta distribution with these parameters: mean / (1 - mean), 1 */
+/** @param kind - yes or no, or the beta distribution with these parameters: mean / (1 - mean), 1 */
 function answer(random, mean, kind) {
   if (kind === 'bernoulli') return random() < mean ? 1 : 0;
   return mean > 0 ? random() ** ((1 - mean) / mean) : 0;
@@ -93,7 +88,7 @@ function gammaOf(random, shape) {
 }
 
 /** How often `holds` is true, and the standard error of that share. */
-export function shareOf(repetitions, /** @type {() => boolean} */ holds) {
+export function shareOf(repetitions, holds) {
   let held = 0;
   for (let i = 0; i < repetitions; i++) if (holds()) held++;
   const share = held / repetitions;
