@@ -31,8 +31,8 @@ t.test(
   'names are quoted, what is not there is an empty field, and without draws there is a header',
   async (t) => {
     const { draws } = summarise(crossedSweep());
-    const means = { ...draws[0]!.means, top1: null, top5: null, loss: null };
-    const row = { ...draws[0]!, layer: 'a,"b"', change: null, means };
+    const unlabelled = { top1: null, top5: null, loss: null };
+    const row = { ...draws[0]!, layer: 'a,"b"', change: null, ...unlabelled };
     t.match(drawsCsv([row]).split('\n')[1], /^"a,""b""",random,0,0,30,5,15,,0\.5,.*,,,$/);
     t.equal(drawsCsv([]), `${HEADER}\n`);
   },
