@@ -10,8 +10,15 @@ const architectureOptions = {
     describe: 'Take a built-in architecture instead of MODEL; critmap architectures lists them',
   },
   classes: { ...count('classes', 1), describe: 'How many classes --arch gets (default 1000)' },
-  channels: { ...count('channels', 1), describe: "How many channels --arch's images have (default 3)" },
-  size: { ...count('size', 1), describe: "Height and width of --arch's images in pixels (default 224)" },
+  channels: {
+    ...count('channels', 1),
+    describe:
+      'How many channels the images have: those of --arch (default 3), or of a file that does not say',
+  },
+  size: {
+    ...count('size', 1),
+    describe: 'Height and width of the images in pixels: for --arch (default 224), or a file that takes any',
+  },
 } as const satisfies Record<string, Options>;
 
 /** All of them, for a command that takes a model. */

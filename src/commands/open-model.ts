@@ -51,9 +51,8 @@ async function openGraph(choice: ModelChoice): Promise<Model> {
       'no model is given; name an ONNX file, or a built-in architecture with --arch NAME (critmap architectures lists them)',
     );
   }
-  const [option] = shape[0] ?? [];
-  if (option !== undefined) {
-    throw new CritmapError('ERR_OPTION', `--${option} goes with --arch; the shapes of ${model} are its own`);
+  if (classes !== undefined) {
+    throw new CritmapError('ERR_OPTION', `--classes goes with --arch; the classes of ${model} are its own`);
   }
-  return loadModel(model, { ...named, input, output });
+  return loadModel(model, { ...named, input, output, channels, size });
 }

@@ -45,7 +45,7 @@ const MAX_TOTAL = 100_000_000;
 export async function openImages(source: string, options: ImageOptions): Promise<ImageSet> {
   if (typeof source !== 'string' || source === '') throw new TypeError('source must be a non-empty string');
   checkOptions(options);
-  const { shape, images = DEFAULT_IMAGES, dataSeed = 0, signal, onProgress } = options;
+  const { images = DEFAULT_IMAGES, dataSeed = 0, signal, onProgress } = options;
   const warnings: string[] = [];
   const warn = (message: string) => {
     // Names of files and classes are in it.
@@ -59,10 +59,12 @@ export async function openImages(source: string, options: ImageOptions): Promise
     for (const warning of opened.warnings ?? []) warn(warning);
     const { total } = opened;
     if (total > MAX_TOTAL) throw imageError(source, `holds ${total} images`, `give at most ${MAX_TOTAL}`);
-    const transform = planTransform(opened, source, options);
+    const shape = shapeOf(opened, options);
+    const transform = planTransform(opened, source, { ...options, shape });
     const drawn = sampleIndices(total, images === 'all' ? total : images, dataSeed);
     const { labels, classNames, understood } = await labelSample(opened, source, options, drawn, warn);
-    const cache = opened.content === 'files' ? await openCache(source, options, transform, warn) : null;
+    const cache =
+      opened.content === 'files' ? await openCache(source, { ...options, shape }, transform, warn) : null;
     const crops = new Crops(opened, shape, fitOf(transform, shape), cache);
     owned = crops;
     const common = {
@@ -100,6 +102,15 @@ export async function openImages(source: string, options: ImageOptions): Promise
     await owned.close();
     throw thrown;
   }
+}
+
+/** What the model gets: of a model that takes any size, an array's images in theirs. */
+function shapeOf(
+  { kind, size }: ImageSource,
+  { shape, anySize, resize, crop }: ImageOptions,
+): ImageOptions['shape'] {
+  const isOwn = anySize && kind === 'array' && resize === undefined && crop === undefined;
+  return isOwn && size ? { ...shape, ...size } : shape;
 }
 
 async function openCache(
@@ -147,7 +158,7 @@ async function openSource(source: string, options: ImageOptions): Promise<ImageS
   if (info.isFile() && isArrayPath(source)) {
     refuseFolderLabels(source, labels);
     refuseColumn(source, labels);
-    return openArray(source, shape, labels === undefined);
+    return openArray(source, shape, { labels: labels === undefined, anySize: options.anySize ?? false });
   }
   const shards = info.isFile() ? await shardsOf(source) : null;
   if (shards) return openShards(source, shards, options);

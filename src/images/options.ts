@@ -33,6 +33,8 @@ export interface ImageOptions {
    * ImageNet's for 3 channels, mean 0 and std 1 otherwise.
    */
   normalization?: Normalization;
+  /** The model takes images of any size: those of an array keep theirs, unless they are resized or cropped. */
+  anySize?: boolean;
   /** The model takes pixels from 0 to 255, which its normalisation leaves as they are: no other is taken. */
   takesPixels?: boolean;
   /** The model's own resizing, for image files. */

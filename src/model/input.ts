@@ -10,6 +10,8 @@ export interface ModelInput {
   shape: InputShape;
   /** Absent when the file does not say. */
   normalization?: Normalization;
+  /** The graph takes any size, and none is asked for. */
+  anySize?: true;
   /** The model takes pixels from 0 to 255 and normalises them itself. */
   takesPixels?: true;
   resizing?: Resizing;
@@ -61,6 +63,7 @@ export function modelInput(model: Model, size?: number): ModelInput {
   return {
     shape,
     ...(classes === null ? {} : { classes }),
+    ...(height === null && width === null && (size ?? crop) === undefined ? { anySize: true } : {}),
     ...(takesPixels
       ? { takesPixels, normalization: unchanged(channels) }
       : mean && std

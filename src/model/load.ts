@@ -2,11 +2,12 @@
 import { basename } from 'node:path';
 import { readOnnx } from '../onnx/file.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
+import type { SizeChoice } from '../onnx/passes/sizes.js';
 import { defaultName, type Model, modelOf, randomWarning } from './model.js';
 import { overlay } from './overlay.js';
 import { tryOut } from './trial.js';
 
-export interface ModelOptions extends EndChoice {
+export interface ModelOptions extends EndChoice, SizeChoice {
   name?: string;
   /** Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts. */
   weights?: readonly string[];

@@ -25,10 +25,11 @@ export async function tryOut(model: Model): Promise<boolean> {
   const fixed = io.batch === null ? mayFixBatch(index, io.input) : undefined;
   const unsure = ends.single === undefined && !isSurelyLogits(index, io.output);
   if (!fixed && !unsure) return false;
-  const ownBatch = io.batch ?? 2;
+  // Another number than the one that would fit by chance.
+  const ownBatch = io.batch ?? (fixed?.batch === 2 ? 3 : 2);
   let changed = false;
   let rows = await runOnNoise(model, ownBatch);
-  if (!rows && fixed) {
+  if (fixed && !(rows && (await isEachItsOwn(model, rows)))) {
     for (const batch of new Set([1, fixed.batch])) {
       rows = await runOnNoise(model, batch);
       if (!rows) continue;
@@ -43,6 +44,16 @@ export async function tryOut(model: Model): Promise<boolean> {
   const output = asLogarithm(file.graph, io.output);
   file.ends = { ...(file.ends as Ends), output, logOf: io.output };
   return true;
+}
+
+/** What rounding may leave between two ways of computing a row, relative to its largest. */
+const CLOSE = 1e-3;
+
+/** Whether the first image's row is what the image has alone: some graphs mix the images of a batch. */
+async function isEachItsOwn(model: Model, [first = []]: readonly number[][]): Promise<boolean> {
+  const [alone] = (await runOnNoise(model, 1)) ?? [];
+  const size = Math.max(...first.map(Math.abs));
+  return alone === undefined || first.every((value, c) => Math.abs(value - alone[c]!) <= CLOSE * size);
 }
 
 /** What passes logits on, one by one or as means. */
@@ -80,15 +91,15 @@ function isDistribution(row: readonly number[]): boolean {
 /** @returns the output's rows; undefined where the model does not run, or gives no row for each image */
 async function runOnNoise(model: Model, batch: number): Promise<number[][] | undefined> {
   const { io, file } = model;
-  const { channels, height, width } = modelInput(model).shape;
-  const count = batch * channels * height * width;
-  const scale = file.ends?.pixels ? 127.5 : 2;
-  // Of no pattern that pooling would take away.
-  const noise = Float32Array.from({ length: count }, (_, i) => {
-    const value = Math.sin(i * i * 0.7 + i);
-    return Math.round(scale * (file.ends?.pixels ? value + 1 : value) * 64) / 64;
-  });
   try {
+    const { channels, height, width } = modelInput(model).shape;
+    const count = batch * channels * height * width;
+    const scale = file.ends?.pixels ? 127.5 : 2;
+    // Of no pattern that pooling would take away.
+    const noise = Float32Array.from({ length: count }, (_, i) => {
+      const value = Math.sin(i * i * 0.7 + i);
+      return Math.round(scale * (file.ends?.pixels ? value + 1 : value) * 64) / 64;
+    });
     const { bytes, externalData } = sessionOf(file);
     const session = await InferenceSession.create(bytes, {
       ...sessionOptions,

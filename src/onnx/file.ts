@@ -16,6 +16,7 @@ import { fill } from './fill.js';
 import { indexGraph } from './graph.js';
 import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onnx_pb.js';
 import { chooseEnds, type EndChoice, type Ends } from './passes/ends.js';
+import { type SizeChoice, settleSizes } from './passes/sizes.js';
 import { sorted } from './passes/sort.js';
 import { storeAsUsed } from './passes/store-as-used.js';
 import { toFloat32 } from './passes/to-float32.js';
@@ -53,7 +54,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  * layers use them and each its own, one input, one output.
  * @throws CritmapError (ERR_MODEL) naming the file: missing, not ONNX, truncated, external data missing.
  */
-export async function readOnnx(path: string, choice: EndChoice = {}): Promise<OnnxFile> {
+export async function readOnnx(path: string, choice: EndChoice & SizeChoice = {}): Promise<OnnxFile> {
   const hash = createHash('sha256');
   const bytes = await readBytes(path, hash);
   const proto = await parse(path, bytes);
@@ -63,6 +64,7 @@ export async function readOnnx(path: string, choice: EndChoice = {}): Promise<On
   refuseUnsupported(path, proto);
   const converted = await naming(path, () => prepare(proto, graph));
   const ends = chooseEnds(path, graph, choice);
+  settleSizes(path, graph, choice);
   refuseTraining(path, graph);
   return {
     path,

@@ -32,7 +32,9 @@ export function modelIo({ path, graph }: OnnxFile, { input: name, output }: Ends
   const type = input?.type?.tensorType?.elemType ?? 0;
   if (type !== FLOAT) throw refuse(`the input ${name} is ${typeName(type)}; critmap feeds float32 images`);
   const [batch, channels, height, width] = shape as [Size, Size, Size, Size];
-  if (channels === null) throw refuse(`the input ${name} does not say how many channels it has`);
+  if (channels === null) {
+    throw refuse(`the input ${name} does not say how many channels it has; give --channels`);
+  }
   const logits = graph.output.find((one) => one.name === output);
   const classes = (logits && shapeOf(logits)?.[1]) ?? null;
   return { input: name, output, batch, channels, height, width, classes };

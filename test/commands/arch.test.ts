@@ -54,7 +54,12 @@ const refusals: [title: string, args: string[], says: RegExp][] = [
   ['both', [...sweep, model, '--arch', 'resnet18'], /both .*resnet\.onnx and --arch resnet18/],
   ['a misspelt name', [...sweep, '--arch', 'resnet5O'], /"resnet5O"; the nearest are resnet50/],
   ['an empty name', [...sweep, '--arch', ''], /--arch "" is not a name/],
-  ['shapes for a file', ['inspect', model, '--channels', '1'], /--channels goes with --arch/],
+  ['classes for a file', ['inspect', model, '--classes', '10'], /--classes goes with --arch/],
+  [
+    'another size than the file has',
+    ['inspect', model, '--size', '32'],
+    /--size 32 does not fit .*1 x 28 x 28/,
+  ],
 ];
 for (const [title, args, says] of refusals) {
   t.test(`${title}: refused in one line`, async (t) => {

@@ -86,6 +86,29 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
   }
 });
 
+t.test('on a card the original logits are those of the processor, between batches', { skip }, async (t) => {
+  const [batch, cells] = [3, 4];
+  const images = noise(batch * CLASSES, 3n);
+  const run = async (device: { cards?: number[] }) => {
+    const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, ...device });
+    await engine.addSession(product(batch), 'product');
+    await engine.load(products(batch, cells));
+    const active = new Uint8Array(cells).fill(1);
+    const rows = () => engine.execute(images, batch, undefined, active, productKeys(cells));
+    const logits = () => engine.logits(images.subarray(0, 2 * CLASSES), 2);
+    const found = await Promise.all([rows(), logits(), rows(), logits(), logits()]);
+    await engine.close();
+    return found;
+  };
+  const [onCard, expected] = [await run({ cards: [0] }), await run({})];
+  for (const [i, wanted] of expected.entries()) {
+    const found = onCard[i]!;
+    t.equal(found.length, wanted.length);
+    const far = wanted.map((one, at) => (Number.isNaN(one) ? 0 : Math.abs(one - found[at]!)));
+    t.ok(Math.max(...far) < CLOSE, `${i}: off by ${Math.max(...far)}`);
+  }
+});
+
 t.test('on a card a batch begins before the last is done, and none disturbs another', { skip }, async (t) => {
   const [batch, cells] = [3, 60];
   // Whole batches and short ones, pixels and tensors, labels now and then.

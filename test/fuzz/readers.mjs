@@ -66,7 +66,11 @@ async function checkpoint(bytes) {
 }
 
 async function npz(bytes) {
-  const source = await openArray(written('a.npz', bytes), { channels: 1, height: 8, width: 8 }, true);
+  const source = await openArray(
+    written('a.npz', bytes),
+    { channels: 1, height: 8, width: 8 },
+    { labels: true, anySize: false },
+  );
   try {
     await source.raw(source.total - 1);
   } finally {

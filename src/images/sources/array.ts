@@ -21,16 +21,21 @@ export function isArrayPath(path: string): boolean {
 }
 
 /**
- * @param path - ends in .npy or .npz (arrays `images` and, if `withLabels`, `labels`)
+ * @param path - ends in .npy or .npz (arrays `images` and, if asked for, `labels`)
  * @param shape - what the model takes; float32 tensors must have it, uint8 images its channels
+ * @param use - whether labels are wanted, and whether the model takes tensors of any height and width
  * @throws CritmapError ERR_IMAGES
  */
-export async function openArray(path: string, shape: InputShape, withLabels: boolean): Promise<ImageSource> {
+export async function openArray(
+  path: string,
+  shape: InputShape,
+  use: { labels: boolean; anySize: boolean },
+): Promise<ImageSource> {
   const handle = await openRegular(path).catch((thrown: unknown) => Promise.reject(fileError(path, thrown)));
   try {
-    const { images, labels } = await openRanges(handle, path, withLabels);
+    const { images, labels } = await openRanges(handle, path, use.labels);
     const header = await readNpyHeader(images);
-    const source = describe(images, header, shape);
+    const source = describe(images, header, shape, use.anySize);
     return {
       ...source,
       kind: 'array',
@@ -66,7 +71,12 @@ async function openRanges(
 
 type Description = Pick<ImageSource, 'content' | 'total' | 'size' | 'layout' | 'decode'>;
 
-function describe({ name }: ByteRange, { dtype, shape }: NpyHeader, model: InputShape): Description {
+function describe(
+  { name }: ByteRange,
+  { dtype, shape }: NpyHeader,
+  model: InputShape,
+  anySize: boolean,
+): Description {
   const dims = shape.length;
   if (shape.includes(0)) throw imageError(name, `holds no images (shape ${shapeText(shape)})`, 'save some');
   if (dtype === 'uint8' && (dims === 3 || dims === 4)) {
@@ -82,7 +92,8 @@ function describe({ name }: ByteRange, { dtype, shape }: NpyHeader, model: Input
   }
   if (dtype === 'float32' && dims === 4) {
     const [total, channels, height, width] = shape as [number, number, number, number];
-    if (channels !== model.channels || height !== model.height || width !== model.width) {
+    const fits = anySize || (height === model.height && width === model.width);
+    if (channels !== model.channels || !fits) {
       throw imageError(
         name,
         `float32 tensors are ${channels}x${height}x${width}, the model takes ${modelText(model)} (channels x height x width)`,
