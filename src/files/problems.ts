@@ -62,10 +62,17 @@ const FILE_ERRORS: Record<string, [problem: string, remedy: string]> = {
   ENOMEM: ['there is not enough memory', NEEDS_MEMORY],
   EIO: ['the disk reports an error', 'copy it elsewhere and check the disk'],
 };
+/** Bytes that are no UTF-8 reach us as U+FFFD, of which there is no way back. */
+const NOT_UTF8: [problem: string, remedy: string] = [
+  'cannot be opened: its name is not UTF-8, which Node.js cannot say',
+  'rename it',
+];
+
 /** Why a file operation failed, and what to do. */
 export function fileProblem(thrown: unknown): [problem: string, remedy: string] {
   if (lacksMemory(thrown)) return FILE_ERRORS.ENOMEM!;
-  const code = (thrown as NodeJS.ErrnoException | null)?.code ?? '';
+  const { code = '', path } = (thrown ?? {}) as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && path?.includes('\uFFFD')) return NOT_UTF8;
   return FILE_ERRORS[code] ?? [`cannot be read (${messageOf(thrown)})`, 'check the file and try again'];
 }
 

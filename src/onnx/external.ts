@@ -3,7 +3,8 @@
  * ask for more than its files hold, nor for files of other folders.
  */
 import type { Hash } from 'node:crypto';
-import { basename, dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, normalize, resolve, sep } from 'node:path';
 import { CritmapError } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
 import { openRegular } from '../files/regular-file.js';
@@ -71,7 +72,13 @@ async function readExternal(path: string, tensor: Tensor, read: Read, hash: Hash
   const range = `${offset} ${length} ${location}`;
   const known = read.ranges.get(range);
   if (known) return known;
-  const handle = await openRegular(resolve(dirname(path), location)).catch((error) => {
+  const file = resolve(dirname(path), location);
+  if (await leadsElsewhere(path, file)) {
+    throw fail(
+      `is in ${location}, a link out of the model's folder; copy what it names beside ${basename(path)}`,
+    );
+  }
+  const handle = await openRegular(file).catch((error) => {
     const [problem, remedy] = fileProblem(error);
     const todo = error.code === 'ENOENT' ? `copy it beside ${basename(path)}` : remedy;
     throw fail(`is in ${location}, which ${problem}; ${todo}`, error);
@@ -99,6 +106,21 @@ async function readExternal(path: string, tensor: Tensor, read: Read, hash: Hash
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Whether a file is, by links, in another place than the model's folder and the folder that the model itself is in by a
+ * link: a hub's cache has both model and data in a store of its own.
+ */
+async function leadsElsewhere(model: string, file: string): Promise<boolean> {
+  const [real, folder, store] = await Promise.all([
+    realpath(file).catch(() => null),
+    realpath(dirname(model)),
+    realpath(model).then(dirname, () => null),
+  ]);
+  // What is not there is told of by whoever opens it.
+  if (real === null) return false;
+  return !real.startsWith(join(folder, sep)) && dirname(real) !== store;
 }
 
 function sum(values: Iterable<number>): number {

@@ -155,7 +155,7 @@ async function readBytes(path: string, hash: Hash): Promise<Uint8Array> {
       throw new CritmapError('ERR_MODEL', `${path} is a directory; name the .onnx file in it`);
     }
     const why =
-      code === 'ENOENT'
+      code === 'ENOENT' && !path.includes('\uFFFD')
         ? 'there is no such file'
         : code === 'EACCES'
           ? 'it may not be read (permission denied)'

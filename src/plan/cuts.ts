@@ -109,12 +109,13 @@ function cheapest(problem: CutProblem, candidates: readonly Cut[], price: number
   // The last boundary is the logits', which every cell writes in any case.
   crossing[candidates.length - 1] = 0;
 
+  const worth = worthwhile(layers, crossing);
   const cost = candidates.map(() => Number.POSITIVE_INFINITY);
   const copies = candidates.map(() => 0);
   const from = candidates.map(() => -1);
   cost[0] = 0;
-  for (let to = 1; to < candidates.length; to++) {
-    for (let start = 0; start < to; start++) {
+  for (const [at, to] of worth.entries()) {
+    for (const start of worth.slice(0, at)) {
       const inside = difference(layers.before, start, to);
       // Every layer of the segment has a session with the weights from behind it to the segment's end.
       const copied = inside * (layers.weights[to] ?? 0) - difference(layers.weightsBehind, start, to);
@@ -132,7 +133,28 @@ function cheapest(problem: CutProblem, candidates: readonly Cut[], price: number
   return { cuts, copies: copies.at(-1) ?? 0 };
 }
 
+/**
+ * The candidates that a shortest path can go through, in order. Of those between the same two layers one that is as
+ * early, and so has as few weights before it, and is crossed as cheaply is never worse: a chain of many nodes without
+ * weights leaves one.
+ */
+function worthwhile(layers: LayerSums, crossing: readonly number[]): number[] {
+  const last = crossing.length - 1;
+  const found = [0];
+  for (let i = 1; i < last; i++) {
+    const before = found.at(-1)!;
+    const isSameGap = layers.before[i] === layers.before[before];
+    if (isSameGap && crossing[i]! >= crossing[before]!) continue;
+    // Cheaper with the same weights: it replaces the other, which is not the input.
+    if (isSameGap && before > 0 && layers.weights[i] === layers.weights[before]) found.pop();
+    found.push(i);
+  }
+  return [...found, last];
+}
+
 const difference = (sums: readonly number[], from: number, to: number) => (sums[to] ?? 0) - (sums[from] ?? 0);
+
+type LayerSums = ReturnType<typeof layerSums>;
 
 /** Sums over everything before each candidate, so that those over a segment are differences. */
 function layerSums({ flow, weightBytes, layerStarts, bytesOf }: CutProblem, candidates: readonly Cut[]) {

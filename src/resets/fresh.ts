@@ -4,8 +4,8 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import picomatch from 'picomatch';
 import { CritmapError, messageOf } from '../errors.js';
+import { fileGlob } from '../files/glob.js';
 import type { Model } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { loadDonor } from './parse.js';
@@ -53,7 +53,7 @@ async function filesOf(source: string): Promise<string[]> {
   const names = await readdir(folder).catch((thrown: unknown) => {
     throw refuse(source, messageOf(thrown), thrown);
   });
-  const matches = picomatch(basename(source));
+  const matches = fileGlob(basename(source));
   const found = names.filter((name) => matches(name)).sort(compare);
   if (found.length === 0) throw refuse(source, `matches no file; look into ${folder}`);
   return found.map((name) => join(folder, name));

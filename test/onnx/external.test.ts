@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import t from 'tap';
@@ -18,6 +18,43 @@ const stored = (dims: number[], range: { offset?: number; length?: number }, dat
       value: String(value),
     })),
   });
+
+t.test(
+  'external data may be a link within the folder or a store, and no other',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const bytes = Buffer.alloc(32, 1);
+    const folder = t.testdir({
+      elsewhere: { 'secret.bin': bytes },
+      model: { 'm.onnx': '', real: { 'w.bin': bytes } },
+      // As the cache of a hub: everything is a link into one folder.
+      blobs: { aaa: '', bbb: bytes },
+      snapshot: { onnx: {} },
+    });
+    const at = (...parts: string[]) => join(folder, ...parts);
+    const read = (model: string) =>
+      inlineExternal(model, [stored([8], { length: 32 })], createHash('sha256'));
+
+    symlinkSync(join('real', 'w.bin'), at('model', 'w.data'));
+    t.equal((await read(at('model', 'm.onnx')))[0]?.rawData[0], 1);
+    rmSync(at('model', 'w.data'));
+
+    symlinkSync('../../blobs/aaa', at('snapshot', 'onnx', 'm.onnx'));
+    symlinkSync('../../blobs/bbb', at('snapshot', 'onnx', 'w.data'));
+    t.equal((await read(at('snapshot', 'onnx', 'm.onnx')))[0]?.rawData[0], 1);
+
+    const refused = { code: 'ERR_MODEL', message: /a link out of the model's folder; copy what it names/ };
+    symlinkSync(at('elsewhere', 'secret.bin'), at('model', 'w.data'));
+    await t.rejects(read(at('model', 'm.onnx')), refused);
+    rmSync(at('model', 'w.data'));
+    symlinkSync(at('elsewhere'), at('model', 'sub'));
+    const through = { ...stored([8], { length: 32 }) };
+    through.externalData = through.externalData.map((entry) =>
+      entry.key === 'location' ? { ...entry, value: 'sub/secret.bin' } : entry,
+    );
+    await t.rejects(inlineExternal(at('model', 'm.onnx'), [through], createHash('sha256')), refused);
+  },
+);
 
 t.test('external data has the size that the tensor needs', async (t) => {
   const folder = t.testdir({});

@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { expand } from 'brace-expansion';
-import picomatch from 'picomatch';
+import { fileGlob } from '../../files/glob.js';
 import { fileError, imageError } from '../input-error.js';
 import { compareCodePoints } from './folder-listing.js';
 
@@ -73,7 +73,7 @@ export async function shardsIn(folder: string): Promise<Shards | null> {
 async function matching(pattern: string): Promise<string[]> {
   const folder = dirname(pattern);
   const names = await readdir(folder).catch((thrown: unknown) => Promise.reject(fileError(folder, thrown)));
-  const matches = picomatch(basename(pattern));
+  const matches = fileGlob(basename(pattern));
   const found = names.filter((name) => matches(name)).sort(compareCodePoints);
   if (found.length === 0) throw imageError(pattern, 'matches no file', `look into ${folder}`);
   return found.map((name) => join(folder, name));
