@@ -10,7 +10,7 @@ const root = process.argv[2] ?? dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** From the ground up. */
 const floors = [
-  ['simd', 'onnxruntime'],
+  ['simd', 'system', 'onnxruntime'],
   ['random', 'images'],
   ['metrics', 'resets'],
   ['paths', 'engine'],
