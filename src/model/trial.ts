@@ -2,7 +2,7 @@
  * What a graph does not tell of itself is seen in a trial with noise, where there is a doubt: whether its output is
  * probabilities, and whether it takes as many images at once as its input says.
  */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOptions } from '../native/session-options.js';
 import { sessionOf } from '../onnx/file.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
@@ -90,6 +90,7 @@ async function runOnNoise(model: Model, batch: number): Promise<number[][] | und
   });
   try {
     const { bytes, externalData } = sessionOf(file);
+    const { InferenceSession, Tensor } = onnxruntimeNode();
     const session = await InferenceSession.create(bytes, {
       ...sessionOptions,
       externalData,
