@@ -16,8 +16,10 @@ const near = (
 ) => t.ok(typeof value === 'number' && Math.abs(value - expected) < 1e-9, `${name} ${value} is ${expected}`);
 const only = (of: SummaryInput) => summarise(of).summary.layers[0]!;
 
+const initOf = (layer: string) => `uniform of ${layer}`;
+
 t.test('every field of a summary of crossed draws, by hand', async (t) => {
-  const { summary, draws } = summarise(crossedSweep());
+  const { summary, draws } = summarise({ ...crossedSweep(), initOf });
   t.strictSame(summarySchema.parse(summary), summary, 'the schema knows every field');
   t.strictSame(summary.data, { source: 'photos', images: 30, fingerprint: 'bb', invalid: 2 });
   // Hits over all 30 images, the loss over the 28 valid ones.
@@ -32,6 +34,7 @@ t.test('every field of a summary of crossed draws, by hand', async (t) => {
     parameters: 12,
     depth: 1,
     reset: 'random',
+    init: 'uniform of conv2',
     images: 30,
     draws: 2,
     passes: 60,
@@ -117,9 +120,9 @@ t.test('several draws of a slice see the same images: the slice is the independe
 });
 
 t.test('a reset without randomness has one draw, whose interval covers images alone', async (t) => {
-  const { summary, draws } = summarise(slicedSweep({ kind: 'zero', label: 'zero' }, 1));
+  const { summary, draws } = summarise({ ...slicedSweep({ kind: 'zero', label: 'zero' }, 1), initOf });
   const { criticality, ...rest } = summary.layers[0]!;
-  t.match(rest, { images: 30, draws: 1, passes: 30 });
+  t.match(rest, { images: 30, draws: 1, passes: 30, init: null });
   t.strictSame(
     draws.map(({ draw, images }) => [draw, images]),
     [[0, 30]],
