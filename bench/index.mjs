@@ -13,6 +13,7 @@
 import { parseArgs } from 'node:util';
 import { native } from '../dist/native/addon.js';
 import { decodeCases } from './decode.mjs';
+import { designCases } from './design.mjs';
 import { endToEndCases } from './end-to-end.mjs';
 import { gpuCases } from './gpu.mjs';
 import { imageCases } from './images.mjs';
@@ -26,7 +27,7 @@ const number = { type: 'string' };
 const text = { type: 'string' };
 const numbers = { rounds: number, images: number, minutes: number, batch: number };
 /** Cases that run only when they are named. */
-const apart = ['soak', 'gpu'];
+const apart = ['soak', 'gpu', 'design'];
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
@@ -54,6 +55,7 @@ const all = {
   ...imageCases(),
   ...endToEndCases(),
   ...sweepCases(),
+  ...designCases(),
   ...soakCases(),
   ...gpuCases(),
 };
