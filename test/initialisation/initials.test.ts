@@ -73,7 +73,7 @@ t.test(
       );
     refused(
       'layr1.*=zero',
-      new RegExp(`--init layr1\\.\\* matches none of the ${names.length} layers; the nearest are conv1`),
+      new RegExp(`--init layr1\\.\\* matches none of the ${names.length} layers; the nearest are layer1`),
     );
     refused('layer1.*.bias=zero', /none of the \d+ layers that fit has a bias/);
     refused('nothing.bias=zero', /--init nothing\.bias matches none/);
