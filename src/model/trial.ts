@@ -2,7 +2,7 @@
  * What a graph does not tell of itself is seen in a trial with noise, where there is a doubt: whether its output is
  * probabilities, and whether it takes as many images at once as its input says.
  */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOptions } from '../native/session-options.js';
 import { sessionOf } from '../onnx/file.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
@@ -100,6 +100,7 @@ async function runOnNoise(model: Model, batch: number): Promise<number[][] | und
       const value = Math.sin(i * i * 0.7 + i);
       return Math.round(scale * (file.ends?.pixels ? value + 1 : value) * 64) / 64;
     });
+    const { InferenceSession, Tensor } = onnxruntimeNode();
     const { bytes, externalData } = sessionOf(file);
     const session = await InferenceSession.create(bytes, {
       ...sessionOptions,
