@@ -100,6 +100,7 @@ async function runOnNoise(model: Model, batch: number): Promise<number[][] | und
       const value = Math.sin(i * i * 0.7 + i);
       return Math.round(scale * (file.ends?.pixels ? value + 1 : value) * 64) / 64;
     });
+    const { InferenceSession, Tensor } = onnxruntimeNode();
     const { bytes, externalData } = sessionOf(file);
     const { InferenceSession, Tensor } = onnxruntimeNode();
     const session = await InferenceSession.create(bytes, {
