@@ -102,7 +102,6 @@ async function runOnNoise(model: Model, batch: number): Promise<number[][] | und
     });
     const { InferenceSession, Tensor } = onnxruntimeNode();
     const { bytes, externalData } = sessionOf(file);
-    const { InferenceSession, Tensor } = onnxruntimeNode();
     const session = await InferenceSession.create(bytes, {
       ...sessionOptions,
       externalData,
