@@ -95,7 +95,23 @@ function printResult({ summary }: SweepResult, { json: asJson, out }: SweepJob):
   const width = process.stdout.columns;
   print(`${baselineLine(summary)}\n\n`);
   print(`${layerTable(summary, { color, ...(width ? { width } : {}) })}\n\n`);
+  const few = fewDraws(summary);
+  if (few > 0) {
+    print(
+      `${few} draws cannot tell much of others, hence the wide intervals. Without --trials every 8 images\nhave a new draw, which tells more with fewer passes.\n\n`,
+    );
+  }
   print(`results  ${shown(out)}\nreport   ${shown(join(out, files.report))}\n`);
+}
+
+/** With so few, most of a crossed interval's width is that of Student's t. */
+const FEW_DRAWS = 5;
+
+/** Draws that have seen the same images, where they are too few to tell of others; else 0. */
+function fewDraws({ layers }: SweepResult['summary']): number {
+  const draws = layers.flatMap((layer) => (layer.criticality.interval === 'crossed' ? [layer.draws] : []));
+  const most = Math.max(0, ...draws);
+  return most <= FEW_DRAWS ? most : 0;
 }
 
 /** The entries that have a value: an option that was not given keeps its default further down. */
