@@ -28,6 +28,9 @@ export async function loadFresh(
   model: Model,
   { input, output }: EndChoice = {},
 ): Promise<Model[]> {
+  if (!Array.isArray(sources) || !sources.every((source) => typeof source === 'string')) {
+    throw new TypeError('loadFresh takes a list of file names and globs');
+  }
   const paths = (await Promise.all(sources.map(filesOf))).flat();
   const models: Model[] = [];
   const places = new Map<string, string>();

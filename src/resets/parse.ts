@@ -31,15 +31,18 @@ export function parseReset(text: string): Promise<Reset> {
  * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
  */
-export function parseResets(
+export async function parseResets(
   texts: readonly string[],
   model: Model,
   { input, output }: EndChoice = {},
 ): Promise<Reset[]> {
+  // Of another list `map` may give anything: of a typed array numbers in the place of promises.
+  if (!Array.isArray(texts)) throw new TypeError('parseResets takes a list of resets');
   return Promise.all(texts.map((text) => parse(text, model, { input, output })));
 }
 
 async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise<Reset> {
+  if (typeof text !== 'string') throw new TypeError('a reset to be parsed must be a string');
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
   const argument = at < 0 ? undefined : text.slice(at + 1);
