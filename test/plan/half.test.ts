@@ -53,7 +53,8 @@ const networks = {
 
 for (const [name, bytes] of Object.entries(networks)) {
   t.test(`${name} in float16 gives float32's logits, rounded`, async (t) => {
-    await check(t, await modelOf(t, bytes), `synthetic:${IMAGES}`, /ResNet|transformer/.test(name));
+    // A transformer's fresh layers are small: their classes may be as close as float16 resolves.
+    await check(t, await modelOf(t, bytes), `synthetic:${IMAGES}`, /ResNet/.test(name));
   });
 }
 
