@@ -1,0 +1,58 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { example, fixture } from '../fixtures.js';
+import { critmap } from './critmap.js';
+
+const layers = ['--layers', 'conv1,layer3.2.conv2', '--images', '40', '--quiet'];
+const sweep = (out: string, ...more: string[]) =>
+  critmap('sweep', example('resnet.onnx'), '--data', example('images.npz'), ...layers, '--out', out, ...more);
+
+t.test('what a run says is what the published algorithm gives, whatever its design', async (t) => {
+  const dir = t.testdir({});
+  for (const more of [
+    [],
+    ['--trials', '2'],
+    ['--reset', 'zero'],
+    ['--images-per-draw', '16', '--trials', '2'],
+  ]) {
+    const out = join(dir, more.join('') || 'default');
+    t.equal((await sweep(out, ...more)).code, 0);
+    const { code, stdout } = await critmap('verify', out, '--cells', '4', '--json');
+    t.equal(code, 0, stdout);
+    const { draws, largest, isSame } = JSON.parse(stdout);
+    t.equal(isSame, true);
+    t.ok(draws.length >= 2);
+    t.ok(largest.cosine < 1e-5, `${largest.cosine}`);
+  }
+});
+
+t.test('numbers that are not those of the draw are found, with exit code 1', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  await sweep(out);
+  const journal = join(out, 'cells.ndjson');
+  // The number after the agreement is the sum of cosines.
+  const wrong = readFileSync(journal, 'utf8').replaceAll(/(\[\d+,0,[\d.]+,8,0,\d+,)[\d.]+/g, '$11.5');
+  writeFileSync(journal, wrong);
+  const { code, stdout } = await critmap('verify', out, '--cells', '3');
+  t.equal(code, 1);
+  t.match(stdout, /3 differ: conv1 draw|3 differ: layer3/);
+});
+
+t.test('another model, and images that are not the run’s, are refused in one line', async (t) => {
+  const dir = t.testdir({});
+  const out = join(dir, 'run');
+  const model = join(dir, 'model.onnx');
+  copyFileSync(example('resnet.onnx'), model);
+  await critmap('sweep', model, '--data', example('images.npz'), ...layers, '--out', out);
+  copyFileSync(example('resnet-init.onnx'), model);
+  t.match(await critmap('verify', out), {
+    code: 1,
+    stderr: /model\.onnx is not the model of the run any more/,
+  });
+  const moved = ['--model', example('resnet.onnx')];
+  t.equal((await critmap('verify', out, '--cells', '1', ...moved)).code, 0);
+  const other = await critmap('verify', out, ...moved, '--data', 'synthetic:40');
+  t.match(other, { code: 1, stderr: /does not have the images and labels of the run/ });
+  t.match(await critmap('verify', fixture('images')), { code: 1, stderr: /is not a finished critmap run/ });
+});
