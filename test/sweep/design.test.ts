@@ -122,6 +122,27 @@ t.test(
   },
 );
 
+t.test(
+  'slices are of images in a random order, as images.csv has them; crossed draws see them as they are',
+  async (t) => {
+    const dir = t.testdir({});
+    const order = async (name: string, options: SweepOptions) => {
+      await go({ ...options, layers: ['fc'], out: join(dir, name) }, 100);
+      const lines = readFileSync(join(dir, name, 'images.csv'), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1);
+      return lines.map((line) => Number(line.split(',')[0]));
+    };
+    const crossed = await order('crossed', { trials: 1 });
+    const sliced = await order('sliced', {});
+    const ascending = (indices: number[]) => indices.toSorted((a, b) => a - b);
+    t.strictSame(crossed, ascending(crossed));
+    t.strictSame(ascending(sliced), crossed, 'the same sample');
+    t.notSame(sliced, crossed);
+  },
+);
+
 t.test('a reset without randomness has one draw, and its interval covers images', async (t) => {
   const { summary, draws } = await go({ resets: [await parseReset('zero')] }, 200);
   t.equal(draws.length, 3);
