@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { native } from '../dist/native/addon.js';
 import { decodeCases } from './decode.mjs';
 import { designCases } from './design.mjs';
+import { drawCases } from './draws.mjs';
 import { endToEndCases } from './end-to-end.mjs';
 import { gpuCases } from './gpu.mjs';
 import { imageCases } from './images.mjs';
@@ -55,6 +56,7 @@ const all = {
   ...imageCases(),
   ...endToEndCases(),
   ...sweepCases(),
+  ...drawCases(),
   ...designCases(),
   ...soakCases(),
   ...gpuCases(),

@@ -13,8 +13,18 @@ import { timed } from './wall.mjs';
 
 const RESOLUTION_MS = 2;
 
-/** @param task `graph`, `data`, `out`, `batch`, `trials`, `images` (count, or 'all'), `device`, `precision` */
-export async function wholeSweep({ graph, data, out, batch, trials, images: wanted, device, precision }) {
+/** @param task `graph`, `data`, `out`, `batch`, `trials` or `design`, `images` (count, or 'all'), `device`, `precision` */
+export async function wholeSweep({
+  graph,
+  data,
+  out,
+  batch,
+  trials,
+  images: wanted,
+  device,
+  precision,
+  design = { trials },
+}) {
   const load = await watched(() => loadModel(graph));
   const model = load.value;
   const images = await openImages(data, { ...modelInput(model), images: wanted, labels: 'none' });
@@ -25,7 +35,7 @@ export async function wholeSweep({ graph, data, out, batch, trials, images: want
       if (Number.isNaN(first)) first = (performance.now() - started) / 1000;
     };
     const where = { ...(device && { device }), ...(precision && { precision }) };
-    return sweep(model, images, { out, trials, onProgress, ...where, ...(batch && { batch }) });
+    return sweep(model, images, { out, ...design, onProgress, ...where, ...(batch && { batch }) });
   });
   await images.close();
   return {
