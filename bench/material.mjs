@@ -13,15 +13,25 @@ export function temporaryFolder() {
   return folder;
 }
 
+/** Grey pixels in a .npy file: uint8, count x height x width. */
+export async function writePixels(path, pixels, { height, width }) {
+  const shape = [pixels.length / (height * width), height, width];
+  await writeFile(path, [npyHeader('|u1', shape), pixels]);
+}
+
+function npyHeader(type, shape) {
+  const description = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
+  const header = description.padEnd(128 - 10 - 1);
+  const start = Buffer.from(`\x93NUMPY\x01\x00\x00\x00${header}\n`, 'latin1');
+  start.writeUInt16LE(header.length + 1, 8);
+  return start;
+}
+
 /** Standard normal values in a .npy file: float32, count x channels x height x width. */
 export async function writeNormalImages(path, count, { channels, height, width }) {
   const values = new Float32Array(count * channels * height * width);
   native().reset(values, { kind: 'normal', mean: 0, std: 1, key: 1n });
-  const shape = [count, channels, height, width].join(', ');
-  const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`;
-  const header = description.padEnd(128 - 10 - 1);
-  const start = Buffer.from(`\x93NUMPY\x01\x00\x00\x00${header}\n`, 'latin1');
-  start.writeUInt16LE(header.length + 1, 8);
+  const start = npyHeader('<f4', [count, channels, height, width]);
   await writeFile(path, [start, new Uint8Array(values.buffer)]);
 }
 

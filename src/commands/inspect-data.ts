@@ -6,8 +6,11 @@ import { type ImageSet, openImages } from '../images/index.js';
 import { type SourceSurvey, surveyImages } from '../images/survey.js';
 import { type ModelInput, modelInput } from '../model/input.js';
 import type { ResampleFilter } from '../native/addon.js';
+import { predictCost, type SweepCost } from '../sweep/cost.js';
+import type { SweepValues } from '../sweep/options.js';
 import { type ModelChoice, openModel } from './open-model.js';
 import type { ProgressLine } from './progress.js';
+import { duration } from './progress.js';
 import { json, print, shown } from './terminal.js';
 
 export interface InspectData extends ModelChoice {
@@ -22,6 +25,11 @@ export interface InspectData extends ModelChoice {
   crop?: number | undefined;
   interpolation?: ResampleFilter | undefined;
   preview: string | undefined;
+  layers?: readonly string[] | undefined;
+  exclude?: readonly string[] | undefined;
+  imagesPerDraw?: number | 'all' | undefined;
+  trials?: number | undefined;
+  threads?: number | undefined;
   json: boolean;
 }
 
@@ -42,7 +50,8 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
       `--preview ${preview} is written as PNG; give a name that ends with .png`,
     );
   }
-  const input = hasModel ? modelInput(await openModel(job), crop) : usualInput(crop);
+  const model = hasModel ? await openModel(job) : null;
+  const input = model ? modelInput(model, crop) : usualInput(crop);
   const set = await openImages(data, {
     ...input,
     ...(images === undefined ? {} : { images }),
@@ -61,7 +70,8 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     if (preview !== undefined) {
       await writeOutput(preview, await contactSheet(set));
     }
-    print(asJson ? json(describe(set, survey), 1) : text(set, survey, job));
+    const cost = model && (await predictCost(model, set, designOf(job)));
+    print(asJson ? json({ ...describe(set, survey), cost }, 1) : text(set, survey, cost, job));
   } finally {
     await set.close();
   }
@@ -86,7 +96,12 @@ function describe(set: ImageSet, survey: SourceSurvey) {
 
 const MOST_SHOWN = 20;
 
-function text(set: ImageSet, survey: SourceSurvey, { preview, skipBadImages }: InspectData): string {
+function text(
+  set: ImageSet,
+  survey: SourceSurvey,
+  cost: SweepCost | null,
+  { preview, skipBadImages }: InspectData,
+): string {
   const { count, total, skipped } = set;
   const drawn = count + skipped.length;
   const lines = [
@@ -109,9 +124,27 @@ function text(set: ImageSet, survey: SourceSurvey, { preview, skipBadImages }: I
     lines.push(`         and ${number(skipped.length - MOST_SHOWN)} more, see --json`);
   }
   lines.push(...folded('pixels', '', steps(set)));
+  if (cost) lines.push(`sweep    ${costText(cost)}`);
   if (preview !== undefined) lines.push(`preview  ${preview}`);
   lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
   return `${shown(lines).join('\n')}\n`;
+}
+
+/** What decides the cost of a sweep; what is not given has the sweep's default. */
+function designOf({ layers, exclude, imagesPerDraw, trials, threads }: InspectData): SweepValues {
+  return {
+    ...(layers && { layers }),
+    ...(exclude && { exclude }),
+    ...(imagesPerDraw !== undefined && { imagesPerDraw }),
+    ...(trials !== undefined && { trials }),
+    ...(threads !== undefined && { threads }),
+  };
+}
+
+function costText({ layers, images, passes, threads, seconds }: SweepCost): string {
+  const each = passes / (layers * images);
+  const draws = each > 1 ? ` x ${each} draws` : '';
+  return `${number(passes)} passes (${layers} layers x ${number(images)} images${draws}), about ${duration(seconds)} with ${threads} threads`;
 }
 
 const number = (of: number) => of.toLocaleString('en');

@@ -2,6 +2,7 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { type OptionValues, withoutDefault } from '../options.js';
+import { sweepOptions } from '../sweep/options.js';
 import { modelOptions } from './model-options.js';
 import { text } from './option-values.js';
 import { kebab, withTable } from './table-options.js';
@@ -29,17 +30,21 @@ const sampled = {
   ...{ resize, crop, interpolation },
 };
 
+/** What decides how much a sweep of these images would compute. */
+const { layers, exclude, imagesPerDraw, trials, threads } = sweepOptions;
+const costed = { layers, exclude, imagesPerDraw, trials, threads };
+
 /** Without defaults: what is given is known from what is not. */
 const imageTable = Object.fromEntries(
-  Object.entries(sampled).map(([name, schema]) => [name, withoutDefault(schema)]),
+  Object.entries({ ...sampled, ...costed }).map(([name, schema]) => [name, withoutDefault(schema)]),
 );
 
 /** Options that say nothing without --data, and options that say nothing without a model. */
-export const ofImages = [...Object.keys(sampled).map(kebab), 'preview'];
-export const ofModels = Object.keys(modelOptions);
+export const ofImages = [...Object.keys({ ...sampled, ...costed }).map(kebab), 'preview'];
+export const ofModels = [...Object.keys(modelOptions), ...Object.keys(costed).map(kebab)];
 
 export type InspectArguments = InferredOptionTypes<typeof ownOptions & typeof modelOptions> &
-  OptionValues<typeof sampled> & { model: string | undefined; allowPartial?: boolean };
+  OptionValues<typeof sampled & typeof costed> & { model: string | undefined; allowPartial?: boolean };
 
 export function withInspectOptions(yargs: Argv<object>) {
   yargs

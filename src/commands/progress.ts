@@ -6,10 +6,13 @@ import type { Progress } from '../sweep/progress.js';
 
 const TTY_MS = 100;
 const LOG_MS = 10_000;
+/** After so long what is left can be told. */
+const MEASURED_MS = 1000;
 
 export class ProgressLine {
   #last = 0;
   #shown = false;
+  #costTold = false;
 
   constructor(
     private readonly quiet: boolean,
@@ -17,6 +20,12 @@ export class ProgressLine {
   ) {}
 
   update(progress: Progress): void {
+    const { elapsedMs, expected, done, resumed, total } = progress;
+    const isMeasured = elapsedMs >= MEASURED_MS && done > resumed && expected !== null;
+    if (!this.#costTold && !this.quiet && (isMeasured || done >= total)) {
+      this.#costTold = true;
+      if (done < total) this.note(costText(progress));
+    }
     this.#show(progress, () => describe(progress));
   }
 
@@ -55,20 +64,39 @@ export class ProgressLine {
   }
 }
 
-/** `37 %  20 of 54 cells' images  layer2.0.conv1  1,234/s  2 min left` */
-function describe({ done, total, resumed, elapsedMs, layer }: Progress): string {
-  const fresh = done - resumed;
-  const rate = fresh / Math.max(1e-3, elapsedMs / 1000);
-  const left = rate > 0 ? (total - done) / rate : Number.POSITIVE_INFINITY;
+/** `37 %  ███░  1,234 layer-images/s  2 min left  layer2.0.conv1` */
+function describe(progress: Progress): string {
+  const { done, total, elapsedMs, layer } = progress;
+  const { share, rate, left } = forecast(progress);
   return [
-    `${Math.floor((100 * done) / total)} %`.padStart(5),
-    bar(done / total),
+    `${Math.floor(100 * share)} %`.padStart(5),
+    bar(share),
     `${Math.round(rate).toLocaleString('en')} layer-images/s`,
     done < total ? `${duration(left)} left` : `${duration(elapsedMs / 1000)} in all`,
     layer,
   ]
     .join('  ')
     .trimEnd();
+}
+
+/** Of a sweep whose layers may stop, by what is expected of them. */
+function forecast({ done, total, expected, resumed, elapsedMs }: Progress) {
+  const all = done >= total ? total : (expected ?? total);
+  const rate = (done - resumed) / Math.max(1e-3, elapsedMs / 1000);
+  const left = rate > 0 ? (all - done) / rate : Number.POSITIVE_INFINITY;
+  return { share: all > 0 ? done / all : 1, rate, left };
+}
+
+/** What a sweep will take, when its first batches or a pilot have shown it. */
+function costText(progress: Progress): string {
+  const { total, expected, resumed, elapsedMs } = progress;
+  const number = (units: number) => Math.round(units).toLocaleString('en');
+  const units = expected ?? total;
+  const time = duration(forecast(progress).left + elapsedMs / 1000);
+  const passes =
+    units < total ? `about ${number(units)} of at most ${number(total)} passes` : `${number(total)} passes`;
+  const earlier = resumed > 0 ? `, ${number(resumed)} of them from before` : '';
+  return `${passes}${earlier}, about ${time} in all`;
 }
 
 function bar(share: number): string {

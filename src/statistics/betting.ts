@@ -40,6 +40,11 @@ export class BettingSequence {
     return this.#count;
   }
 
+  /** Of the numbers so far, and of the one that was made up. */
+  get variance(): number {
+    return this.#variance;
+  }
+
   /** The running intersection of all intervals so far. */
   get interval(): Interval {
     return { low: this.#low, high: this.#high };

@@ -4,7 +4,10 @@ import type { Cell } from '../design/cells.js';
 /** One unit is one cell on one image. */
 export interface Progress {
   done: number;
+  /** What there is to do at most. */
   total: number;
+  /** What it will be with a tolerance, by what is known so far; null before a pilot has told, `total` without one. */
+  expected: number | null;
   /** Of `done`, what an earlier run had finished. */
   resumed: number;
   cells: number;
@@ -24,6 +27,8 @@ export class ProgressCount {
     private readonly cells: readonly Cell[],
     private readonly images: number,
     private readonly report: ((progress: Progress) => void) | undefined,
+    /** Units in all, where layers may stop; null while that is not known. */
+    private readonly expected?: () => number | null,
   ) {}
 
   /** So many units lack; the others have been finished by an earlier run. */
@@ -54,10 +59,18 @@ export class ProgressCount {
     this.report?.({
       done: this.#told,
       total,
+      expected: this.#expected(total),
       resumed: this.#resumed,
       cells: this.cells.length,
       elapsedMs: Date.now() - this.#started,
       layer,
     });
+  }
+
+  /** Chunks end later than the slice that made a layer stop: it never is less than what has been done. */
+  #expected(total: number): number | null {
+    if (!this.expected) return total;
+    const units = this.expected();
+    return units === null ? null : Math.min(total, Math.max(units, this.#told));
   }
 }

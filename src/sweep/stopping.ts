@@ -9,8 +9,12 @@ import { agreementShare, criticalityShare, type Share } from '../run/estimate.js
 import { addSums, type DrawSums, type Finished, inOrder } from '../run/finished.js';
 import type { Known } from '../run/summarise.js';
 import { BettingSequence } from '../statistics/betting.js';
+import { expectedCount } from '../statistics/betting-forecast.js';
 import type { Group } from '../statistics/student.js';
 import type { Settings } from './settings.js';
+
+/** Slices after which it is told how many a layer will take. */
+const PILOT_SLICES = 16;
 
 interface Watched {
   target: Target;
@@ -29,7 +33,7 @@ export class Stopping {
     private readonly design: SliceDesign,
     /** Half width, as a share. */
     private readonly tolerance: number,
-    alpha: number,
+    private readonly alpha: number,
     private readonly images: number,
     private readonly finished: Finished,
   ) {
@@ -57,6 +61,21 @@ export class Stopping {
   isStopped({ layer, reset }: Target): boolean {
     return this.#watched.get(keyOf(layer.name, reset.label))?.stopped ?? false;
   }
+
+  /**
+   * Cells times images that there will be in all: where layers have stopped, else told by what a pilot has shown.
+   * @returns null before the pilot of every layer
+   */
+  readonly expectation = (): number | null => {
+    let units = 0;
+    for (const { target, criticality, seen, stopped } of this.#watched.values()) {
+      if (seen < PILOT_SLICES && !stopped) return null;
+      const expected = expectedCount(Math.sqrt(criticality.variance), this.tolerance, this.alpha);
+      const slices = stopped ? seen : Math.max(seen + 1, expected);
+      units += target.cells.length * imagesOfSlices(this.design, slices, this.images);
+    }
+    return units;
+  };
 
   known({ layer, reset }: Target): Known | undefined {
     const watched = this.#watched.get(keyOf(layer.name, reset.label));

@@ -106,7 +106,7 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
     try {
       await record.computes(engine.graph);
       record.tell(await checkOptimised(model, engine, await ahead.first(), settings, signal));
-      const progress = new ProgressCount(cells, images.count, onProgress);
+      const progress = new ProgressCount(cells, images.count, onProgress, record.stopping?.expectation);
       await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
     } finally {
       await engine.close();

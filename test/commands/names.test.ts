@@ -96,7 +96,7 @@ t.test('a progress line shows them harmlessly', async (t) => {
   } as unknown as NodeJS.WriteStream;
   const line = new ProgressLine(false, stream);
   for (const layer of hostile) {
-    line.update({ done: 1, total: 1, resumed: 0, cells: 1, elapsedMs: 1, layer });
+    line.update({ done: 1, expected: null, total: 1, resumed: 0, cells: 1, elapsedMs: 1, layer });
     line.note(`warning: ${layer}`);
   }
   t.equal(written.length, 2 * hostile.length);
