@@ -6,6 +6,7 @@ import { openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { loadModel, withWeights } from '../model/load.js';
 import type { Model } from '../model/model.js';
+import { loadFresh } from '../resets/fresh.js';
 import { parseResets } from '../resets/parse.js';
 import { files, type RunInfo, readInfo } from '../run/run.js';
 import { type Verification, verifyRun } from '../sweep/verify.js';
@@ -19,6 +20,7 @@ export interface VerifyJob {
   model?: string | undefined;
   data?: string | undefined;
   labels?: string | undefined;
+  labelColumns?: readonly string[] | undefined;
   json: boolean;
 }
 
@@ -31,24 +33,32 @@ export async function verify({
   model: path,
   data,
   labels,
+  labelColumns,
   json,
 }: VerifyJob): Promise<boolean> {
   const info = await readInfo(run);
   const verification = await interruptible(async (signal) => {
     const model = await modelOf(info, path);
     const words = info.options.reset as string[];
-    const resets = await parseResets(words, model, { input: model.io.input, output: model.io.output });
+    const ends = { input: model.io.input, output: model.io.output };
+    const resets = await parseResets(words, model, ends);
+    const leftOut = info.sample?.skipped.length ?? 0;
+    const freshPaths = info.environment.initFrom as string[] | undefined;
+    const initFrom = freshPaths && (await loadFresh(freshPaths, model, ends));
     const images = await openImages(data ?? info.data.source, {
       ...modelInput(model),
       ...transformOf(info),
-      images: info.data.images,
+      // Drawn before the bad ones among them were left out.
+      images: info.data.images + leftOut,
       dataSeed: info.sample?.seed ?? 0,
       ...(labels !== undefined && { labels }),
+      ...(labelColumns !== undefined && { labelColumns }),
+      skipBadImages: leftOut > 0,
       signal,
     });
     try {
       const recorded = { info, journal: join(run, files.journal) };
-      const options = { cells, seed, threads: threads ?? availableParallelism(), signal };
+      const options = { cells, seed, threads: threads ?? availableParallelism(), initFrom, signal };
       return await verifyRun(recorded, model, images, resets, options);
     } finally {
       await images.close();

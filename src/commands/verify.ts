@@ -10,6 +10,7 @@ interface VerifyArguments {
   model: string | undefined;
   data: string | undefined;
   labels: string | undefined;
+  'label-columns': string[] | undefined;
   json: boolean;
 }
 
@@ -25,10 +26,15 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
       .option('model', { ...text('model'), describe: "Where the run's model is now, if it was moved" })
       .option('data', { ...text('data'), describe: "Where the run's images are now, if they were moved" })
       .option('labels', { ...text('labels'), describe: 'As the sweep was given them' })
+      .option('label-columns', {
+        ...text('label-columns'),
+        coerce: (columns: string | undefined) => columns?.split(','),
+        describe: 'As the sweep was given them',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'As JSON' })
       .example('$0 verify runs/resnet50 --cells 50', 'fifty draws of a run'),
   handler: async (argv) => {
     const { verify } = await import('./verify-job.js');
-    if (!(await verify(argv))) process.exitCode = 1;
+    if (!(await verify({ ...argv, labelColumns: argv['label-columns'] }))) process.exitCode = 1;
   },
 };

@@ -75,6 +75,7 @@ export function infoOf(
     environment: {
       model: model.file.path,
       ...(model.weights && { weights: model.weights.files }),
+      ...(settings.initFrom && { initFrom: settings.initFrom.map(({ file }) => file.path) }),
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
       onnxruntime: onnxruntimeVersion(),

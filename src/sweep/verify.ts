@@ -53,6 +53,8 @@ export interface VerifyOptions {
   /** Which; default 0. */
   seed?: number;
   threads: number;
+  /** The fresh models whose weights are the run's draws, if it has them. */
+  initFrom?: readonly Model[] | undefined;
   signal?: AbortSignal | undefined;
   onDraw?: ((draw: VerifiedDraw) => void) | undefined;
 }
@@ -71,7 +73,7 @@ export async function verifyRun(
   await refuseOthers(info, model, images, options.signal);
   const design = designIn(info);
   const sample = isCrossed(design) ? images : shuffled(images);
-  const context = contextIn(info);
+  const context = contextIn(info, options.initFrom);
   const finished = await readJournal(journal);
   const layers = selectLayers(model.layers);
   const candidates = layers.flatMap((layer) =>
@@ -142,14 +144,17 @@ function designIn({ options }: RunInfo): SliceDesign {
   );
 }
 
-function contextIn({ options: { seed, init, norm, initFrom } }: RunInfo): ResetContext {
-  if (initFrom !== undefined) {
-    throw new CritmapError(
-      'ERR_RUN',
-      "the run's draws are those of other models' files (--init-from), which it does not keep",
-    );
+function contextIn(
+  { options: { seed, init, norm, initFrom } }: RunInfo,
+  fresh: readonly Model[] | undefined,
+): ResetContext {
+  const wanted = (initFrom as string[] | undefined) ?? [];
+  const changed = wanted.findIndex((sha256, i) => fresh?.[i]?.sha256 !== sha256);
+  if (changed >= 0) {
+    const file = fresh?.[changed]?.file.path ?? `the fresh model ${changed + 1}`;
+    throw new CritmapError('ERR_RUN', `${file} (--init-from) is not that of the run any more`);
   }
-  return { seed, init, norm } as ResetContext;
+  return { seed, init, norm, ...(wanted.length > 0 && { initFrom: fresh }) } as ResetContext;
 }
 
 interface Setting {

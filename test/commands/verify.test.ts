@@ -1,5 +1,6 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import t from 'tap';
 import { example, fixture } from '../fixtures.js';
 import { critmap } from './critmap.js';
@@ -56,3 +57,44 @@ t.test('another model, and images that are not the run’s, are refused in one l
   t.match(other, { code: 1, stderr: /does not have the images and labels of the run/ });
   t.match(await critmap('verify', fixture('images')), { code: 1, stderr: /is not a finished critmap run/ });
 });
+
+t.test(
+  'draws of fresh models, labels from a table and images that were left out are found again',
+  async (t) => {
+    const dir = t.testdir({ images: {}, 'labels.csv': '' });
+    const models = ['resnet.onnx', 'resnet-init.onnx'].map((name) => join(dir, name));
+    for (const path of models) copyFileSync(example(path.slice(dir.length + 1)), path);
+    // The trained network's own weights would change nothing: one that starts elsewhere is the only draw.
+    const fresh = await sweep(join(dir, 'fresh'), '--init-from', models[1]!);
+    t.equal(fresh.code, 0, fresh.stderr);
+    const held = await critmap('verify', join(dir, 'fresh'), '--cells', '3');
+    t.equal(held.code, 0, held.stderr);
+    copyFileSync(models[0]!, models[1]!);
+    t.match(await critmap('verify', join(dir, 'fresh'), '--cells', '3'), {
+      code: 1,
+      stderr: /resnet-init\.onnx \(--init-from\) is not that of the run any more/,
+    });
+
+    for (let i = 0; i < 6; i++) {
+      const pixels = Buffer.alloc(28 * 28, 40 * i);
+      await sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } }).toFile(
+        join(dir, 'images', `${i}.png`),
+      );
+    }
+    writeFileSync(join(dir, 'images', 'broken.png'), 'no image');
+    const rows = ['0', '1', '2', '3', '4', '5', 'broken'].map((name, i) => `${name}.png,${i % 3},${i % 5}`);
+    writeFileSync(join(dir, 'labels.csv'), `file,coarse,fine\n${rows.join('\n')}\n`);
+    const labels = ['--labels', join(dir, 'labels.csv'), '--label-columns', 'file,fine'];
+    const table = await critmap(
+      ...['sweep', example('resnet.onnx'), '--data', join(dir, 'images'), '--images', 'all', '--quiet'],
+      ...[...labels, '--skip-bad-images', '--layers', 'fc', '--cache', 'off', '--out', join(dir, 'table')],
+    );
+    t.equal(table.code, 0, table.stderr);
+    const again = await critmap('verify', join(dir, 'table'), '--cells', '1', ...labels);
+    t.equal(again.code, 0, again.stderr);
+    t.match(await critmap('verify', join(dir, 'table'), '--cells', '1', '--labels', 'none'), {
+      code: 1,
+      stderr: /does not have the images and labels of the run/,
+    });
+  },
+);
