@@ -9,6 +9,7 @@ import { architecturesCommand } from './architectures.js';
 import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { inspectCommand } from './inspect.js';
+import { mergeCommand } from './merge.js';
 import { reportCommand } from './report.js';
 import { sweepCommand } from './sweep.js';
 import { verifyCommand } from './verify.js';
@@ -29,6 +30,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
     .command(sweepCommand)
     .command(inspectCommand)
+    .command(mergeCommand)
     .command(reportCommand)
     .command(verifyCommand)
     .command(architecturesCommand)

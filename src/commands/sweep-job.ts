@@ -28,6 +28,10 @@ export interface SweepJob extends ModelChoice {
   resets?: readonly string[] | undefined;
   /** Of `--init-from`: files and globs. */
   initFrom?: readonly string[] | undefined;
+  shard?: { index: number; of: number } | undefined;
+  force?: boolean | undefined;
+  /** The words that ask for it, without the program's. */
+  command?: readonly string[] | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -47,6 +51,10 @@ export async function runSweep(job: SweepJob): Promise<void> {
       }),
     );
     line.clear();
+    if (job.shard) {
+      printShard(job.shard, result, out);
+      return;
+    }
     await writeReport([result.summary], join(out, files.report));
     printResult(result, job);
   } finally {
@@ -77,6 +85,7 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
       resets,
       ...job.sweepChoices,
       ...(initFrom && { initFrom }),
+      ...given({ shard: job.shard, force: job.force, command: job.command }),
       signal,
       onProgress: (progress) => line.update(progress),
       onWarning: (message) => line.note(`warning: ${message}`),
@@ -86,7 +95,20 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
   }
 }
 
-function printResult({ summary }: SweepResult, { json: asJson, out }: SweepJob): void {
+function printShard(
+  { index, of }: NonNullable<SweepJob['shard']>,
+  { summary }: SweepResult,
+  out: string,
+): void {
+  const layers = new Set(summary.layers.map(({ layer }) => layer)).size;
+  print(`shard ${index} of ${of} is done: ${layers} ${layers === 1 ? 'layer' : 'layers'}, ${shown(out)}\n`);
+  print('critmap merge SHARD... --out DIR puts shards together\n');
+}
+
+export function printResult(
+  { summary }: Pick<SweepResult, 'summary'>,
+  { json: asJson, out }: Pick<SweepJob, 'json' | 'out'>,
+): void {
   if (asJson) {
     print(json(summary));
     return;

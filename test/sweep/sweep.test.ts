@@ -13,6 +13,7 @@ import type { Progress } from '../../src/sweep/progress.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { type SweepResult, sweep } from '../../src/sweep/sweep.js';
 import { example, fixture } from '../fixtures.js';
+import { reseal } from '../run/resealed.js';
 
 const bottleneck = await loadModel(fixture('bottleneck.onnx'));
 const fashion = await loadModel(example('resnet.onnx'));
@@ -253,10 +254,11 @@ t.test('a journal whose chunks are not this sweep is refused', async (t) => {
   const path = join(out, 'cells.ndjson');
   const text = readFileSync(path, 'utf8');
   // Numbers of a slice: slice, trial, change, images, invalid, agreement, ...
-  writeFileSync(path, text.replace(/(\[\[0,0,[\d.]+,)50,/, '$151,'));
+  reseal(out, () => text.replace(/(\[\[0,0,[\d.]+,)50,/, '$151,'));
   await t.rejects(noise({ out, trials: 1 }, 50), { code: 'ERR_RUN', message: /51 images in chunk 0/ });
-  writeFileSync(path, text.replace(/(\[\[0,0,[\d.]+,50,0,)\d+,/, '$151,'));
-  await t.rejects(noise({ out, trials: 1 }, 50), { code: 'ERR_RUN', message: /line \d+ is damaged/ });
+  reseal(out, () => text.replace(/(\[\[0,0,[\d.]+,50,0,)\d+,/, '$151,'));
+  const { warnings } = await noise({ out, trials: 1 }, 50);
+  t.match(warnings.join(), /line \d+ damaged or of another run; what it held is computed again/);
 });
 
 t.test('a donor file that has changed does not continue a run', async (t) => {
