@@ -10,9 +10,11 @@ import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { inspectCommand } from './inspect.js';
 import { mergeCommand } from './merge.js';
+import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
 import { sweepCommand } from './sweep.js';
 import { verifyCommand } from './verify.js';
+import { workerCommand } from './worker.js';
 
 /** What was typed is no command, or not one of its options. */
 export class UsageError extends Error {
@@ -32,6 +34,8 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(inspectCommand)
     .command(mergeCommand)
     .command(reportCommand)
+    .command(queueCommand)
+    .command(workerCommand)
     .command(verifyCommand)
     .command(architecturesCommand)
     .command(devicesCommand)

@@ -1,33 +1,19 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
-import { openImages, parseCacheSize } from '../images/index.js';
-import type { imageOptions } from '../images/options.js';
-import { checkInit, initialsOf } from '../initialisation/initials.js';
-import { modelInput } from '../model/input.js';
+import { checkInit } from '../initialisation/initials.js';
 import { computingOn } from '../native/cards.js';
-import type { OptionValues } from '../options.js';
 import { baselineLine, layerTable } from '../report/table.js';
-import { loadFresh } from '../resets/fresh.js';
-import { parseResets } from '../resets/parse.js';
 import { files } from '../run/run.js';
-import type { SweepValues } from '../sweep/options.js';
-import { type SweepResult, sweep } from '../sweep/sweep.js';
+import { type Computer, computeHere, type SweepResult, sweepWith } from '../sweep/sweep.js';
 import { Interrupted, interruptible } from './interrupt.js';
-import { type ModelChoice, openModel } from './open-model.js';
+import { openSweep, type SweepWords } from './open-sweep.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
 import { json, print, shown } from './terminal.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
-export interface SweepJob extends ModelChoice {
-  data: string;
+export interface SweepJob extends SweepWords {
   out: string;
-  imageChoices: OptionValues<typeof imageOptions>;
-  sweepChoices: SweepValues;
-  /** Words of `--reset`. */
-  resets?: readonly string[] | undefined;
-  /** Of `--init-from`: files and globs. */
-  initFrom?: readonly string[] | undefined;
   shard?: { index: number; of: number } | undefined;
   force?: boolean | undefined;
   /** The words that ask for it, without the program's. */
@@ -37,7 +23,10 @@ export interface SweepJob extends ModelChoice {
 }
 
 /** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
-export async function runSweep(job: SweepJob): Promise<void> {
+export async function runSweep(
+  job: SweepJob,
+  computerOf: (line: ProgressLine) => Computer = () => computeHere,
+): Promise<void> {
   const { out } = job;
   // Before anything is read.
   computingOn(job.sweepChoices);
@@ -45,7 +34,7 @@ export async function runSweep(job: SweepJob): Promise<void> {
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>
-      compute(job, line, signal).catch((error) => {
+      compute(job, line, signal, computerOf(line)).catch((error) => {
         if (!signal.aborted || error !== signal.reason) throw error;
         throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
       }),
@@ -62,31 +51,19 @@ export async function runSweep(job: SweepJob): Promise<void> {
   }
 }
 
-async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
-  const { cache = 'auto', cacheSize, ...choices } = job.imageChoices;
-  const cacheBytes = cacheSize === undefined ? undefined : parseCacheSize(cacheSize);
-  const model = await openModel(job);
-  // Patterns that fit no layer are met before images are decoded.
-  initialsOf(model, job.sweepChoices.init ?? 'auto');
-  const resets = await parseResets(job.resets ?? ['random'], model, job);
-  const initFrom = job.initFrom && (await loadFresh(job.initFrom, model, job));
-  const images = await openImages(job.data, {
-    ...modelInput(model, choices.crop),
-    ...given({ ...choices, cacheBytes }),
-    // On unless it is off: all images are decoded before the first is used, and then need not be a second time.
-    ...(cache !== 'off' && { cache }),
-    onProgress: (done, total) => line.checked(done, total),
-    signal,
-  });
+async function compute(
+  job: SweepJob,
+  line: ProgressLine,
+  signal: AbortSignal,
+  computer: Computer,
+): Promise<SweepResult> {
+  const { model, images, options } = await openSweep(job, signal, (done, total) => line.checked(done, total));
   try {
     if (images.labelsUnderstood !== null) line.note(`labels: ${images.labelsUnderstood}`);
-    return await sweep(model, images, {
+    return await sweepWith(computer, model, images, {
+      ...options,
       out: job.out,
-      resets,
-      ...job.sweepChoices,
-      ...(initFrom && { initFrom }),
       ...given({ shard: job.shard, force: job.force, command: job.command }),
-      signal,
       onProgress: (progress) => line.update(progress),
       onWarning: (message) => line.note(`warning: ${message}`),
     });

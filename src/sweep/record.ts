@@ -55,7 +55,7 @@ export class SweepRecord {
 
   private constructor(
     private readonly subject: Subject,
-    private readonly identity: RunIdentity,
+    readonly identity: RunIdentity,
     private readonly run: OpenRun | null,
     { onWarning, shard, command }: SweepOptions,
   ) {

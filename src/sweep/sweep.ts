@@ -44,10 +44,19 @@ export interface SweepResult {
  * @throws CritmapError: `ERR_OPTION`, `ERR_RESET` (a reset that changes nothing), `ERR_RUN`, `ERR_MODEL`,
  *   `ERR_IMAGES`; the signal's reason after an abort, with everything finished so far kept in `out`
  */
-export async function sweep(
+export function sweep(model: Model, images: ImageSet, options: SweepOptions = {}): Promise<SweepResult> {
+  return sweepWith(computeHere, model, images, options);
+}
+
+/** Adds whatever a record lacks of a sweep to it. */
+export type Computer = (subject: Subject, record: SweepRecord, options: SweepOptions) => Promise<void>;
+
+/** `sweep`, computed in another way than by this process. */
+export async function sweepWith(
+  compute: Computer,
   model: Model,
   images: ImageSet,
-  options: SweepOptions = {},
+  options: SweepOptions,
 ): Promise<SweepResult> {
   if (!model?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
@@ -115,7 +124,11 @@ function partsOf(
 }
 
 /** Whatever the record lacks, through the engine. */
-async function compute(subject: Subject, record: SweepRecord, options: SweepOptions): Promise<void> {
+export async function computeHere(
+  subject: Subject,
+  record: SweepRecord,
+  options: SweepOptions,
+): Promise<void> {
   const { model, images, settings, cells, parts } = subject;
   const { signal, onProgress } = options;
   const { batch, chunk, design, threads, cards, precision } = settings;
