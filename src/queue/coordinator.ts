@@ -193,23 +193,28 @@ class Coordinator {
     const key = this.#keys.results;
     const read = await taking.xread('COUNT', RESULTS_AT_ONCE, 'BLOCK', BLOCK_MS, 'STREAMS', key, '0');
     const entries = (read as [string, [string, string[]][]][] | null)?.[0]?.[1] ?? [];
-    for (const [id, [, text]] of entries) {
+    const adding: Promise<void>[] = [];
+    for (const [, [, text]] of entries) {
       const result = partResult.safeParse(parseJson(text ?? ''));
       if (result.success) {
         const { graph, lines, warnings, worker } = result.data;
         if (!this.#graphTold) await record.computes(graph);
         this.#graphTold = true;
         record.tell(warnings);
-        await this.#keep(lines, worker, progress);
+        adding.push(...this.#keep(lines, worker, progress));
       } else {
         this.options.onMessage(`warning: a result that is none came through the queue and is left out`);
       }
-      await client.xdel(key, id);
     }
+    if (entries.length === 0) return 0;
+    // One wait for the disk for all of them.
+    await record.flush();
+    await Promise.all(adding);
+    await client.xdel(key, ...entries.map(([id]) => id));
     return entries.length;
   }
 
-  async #keep(lines: readonly string[], worker: string, progress: ProgressCount): Promise<void> {
+  #keep(lines: readonly string[], worker: string, progress: ProgressCount): Promise<void>[] {
     const { record } = this;
     const adding: Promise<void>[] = [];
     for (const text of lines) {
@@ -226,7 +231,7 @@ class Coordinator {
       const units = line.draws.reduce((sum, { images }) => sum + images, 0);
       adding.push(record.add(line).then(() => progress.add(units, line.layer)));
     }
-    await Promise.all(adding);
+    return adding;
   }
 
   /** Workers leave out what is known well enough. */

@@ -40,6 +40,13 @@ export const OFFERED = `${PREFIX}:sweeps`;
 
 export const queueOf = (sweep: string) => `sweep-${sweep}`;
 
+/** BullMQ's lists of a queue's jobs. */
+export const jobKeysOf = (sweep: string) => ({
+  waiting: `${PREFIX}:${queueOf(sweep)}:wait`,
+  delayed: `${PREFIX}:${queueOf(sweep)}:delayed`,
+  active: `${PREFIX}:${queueOf(sweep)}:active`,
+});
+
 /** Keys of one sweep. */
 export const keysOf = (sweep: string) => ({
   /** The offer. */

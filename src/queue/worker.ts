@@ -12,6 +12,7 @@ import { writeLine } from '../run/journal-line.js';
 import type { PartRunner } from '../sweep/part-runner.js';
 import { version } from '../version.js';
 import {
+  jobKeysOf,
   keysOf,
   OFFERED,
   type OfferedSweep,
@@ -77,13 +78,32 @@ interface Found {
   text: string;
 }
 
-async function nextSweep(client: Redis, refused: ReadonlyMap<string, string>): Promise<Found | null> {
+/** One that has jobs; else one whose jobs others have or that wait for another try, which somebody must look after. */
+async function nextSweep(
+  client: Redis,
+  refused: ReadonlyMap<string, string>,
+  onlyWaiting = false,
+): Promise<Found | null> {
+  let attended: Found | null = null;
   for (const sweep of (await client.smembers(OFFERED)).sort()) {
     const text = await client.get(keysOf(sweep).offer);
     if (text === null || refused.get(sweep) === text) continue;
-    return { sweep, text };
+    const { waiting, delayed, active } = jobKeysOf(sweep);
+    if ((await client.llen(waiting)) > 0) return { sweep, text };
+    if ((await client.zcard(delayed)) + (await client.llen(active)) > 0) attended ??= { sweep, text };
   }
-  return null;
+  return onlyWaiting ? null : attended;
+}
+
+/** Whether all of a sweep is done or in other hands, and another one has jobs. */
+async function isNeededElsewhere(
+  { sweep, client }: Serving,
+  own: number,
+  refused: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  const { waiting, delayed } = jobKeysOf(sweep);
+  if (own > 0 || (await client.llen(waiting)) + (await client.zcard(delayed)) > 0) return false;
+  return (await nextSweep(client, refused, true)) !== null;
 }
 
 /** One sweep from its opening until it is not offered any more, or has had nothing to do for a while. */
@@ -106,7 +126,7 @@ async function serveSweep(
   }
   try {
     onMessage(`computing ${runner.identity.model.name}`);
-    await work({ sweep, text, client, name, runner }, options);
+    await work({ sweep, text, client, name, runner }, options, refused);
     onMessage(`${runner.identity.model.name} has nothing more to do`);
   } finally {
     await runner.close();
@@ -147,16 +167,25 @@ interface Serving extends Found {
   runner: PartRunner;
 }
 
-/** Parts until the sweep is withdrawn. */
-async function work(serving: Serving, options: WorkerOptions): Promise<void> {
+/** Parts until the sweep is withdrawn, or another one has more to do. */
+async function work(
+  serving: Serving,
+  options: WorkerOptions,
+  refused: ReadonlyMap<string, string>,
+): Promise<void> {
   const { sweep, text, client } = serving;
   const { signal, lockMs = LOCK_MS, onMessage } = options;
   const stop = new AbortController();
+  /** Jobs under way here. */
+  let own = 0;
   const connection = client.duplicate();
   connection.on('error', () => {});
   const worker = new Worker<PartJob>(
     queueOf(sweep),
-    (job, token) => compute(job, token, serving, AbortSignal.any([signal, stop.signal])),
+    async (job, token) => {
+      own++;
+      await compute(job, token, serving, AbortSignal.any([signal, stop.signal])).finally(() => own--);
+    },
     {
       connection,
       prefix: PREFIX,
@@ -178,6 +207,7 @@ async function work(serving: Serving, options: WorkerOptions): Promise<void> {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
       if (signal.aborted) break;
       if ((await client.get(keysOf(sweep).offer)) !== text) break;
+      if (await isNeededElsewhere(serving, own, refused)) break;
     }
   } finally {
     // Parts that are under way go back to the queue, with what they have found.
