@@ -214,8 +214,17 @@ async function work(
     stop.abort(new Error('stopped'));
     await worker.close();
     connection.disconnect();
+    await sweepUp(serving).catch(() => {});
   }
   signal.throwIfAborted();
+}
+
+/** BullMQ keeps a few keys of a queue for as long as it has workers, also when the queue is gone. */
+async function sweepUp({ sweep, client }: Serving): Promise<void> {
+  if ((await client.exists(keysOf(sweep).offer)) > 0) return;
+  for await (const keys of client.scanStream({ match: `${PREFIX}:${queueOf(sweep)}:*`, count: 1000 })) {
+    if (keys.length > 0) await client.del(...(keys as string[]));
+  }
 }
 
 async function compute(
