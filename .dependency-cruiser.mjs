@@ -14,6 +14,7 @@ const floors = [
   ['plan', 'run'],
   ['engines', 'report'],
   ['sweep'],
+  ['queue'],
   ['commands', 'index'],
   ['cli'],
 ];

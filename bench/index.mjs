@@ -20,6 +20,7 @@ import { gpuCases } from './gpu.mjs';
 import { imageCases } from './images.mjs';
 import { machine, measure, table } from './measure.mjs';
 import { metricsCases } from './metrics.mjs';
+import { queueCases } from './queue.mjs';
 import { resetCases } from './reset.mjs';
 import { soakCases } from './soak.mjs';
 import { sweepCases } from './sweep.mjs';
@@ -28,7 +29,7 @@ const number = { type: 'string' };
 const text = { type: 'string' };
 const numbers = { rounds: number, images: number, minutes: number, batch: number };
 /** Cases that run only when they are named. */
-const apart = ['soak', 'gpu', 'design'];
+const apart = ['soak', 'gpu', 'design', 'queue'];
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
@@ -58,6 +59,7 @@ const all = {
   ...sweepCases(),
   ...drawCases(),
   ...designCases(),
+  ...queueCases(),
   ...soakCases(),
   ...gpuCases(),
 };

@@ -22,6 +22,21 @@ export function count(option: string, least: number) {
   };
 }
 
+/** The I-th of N parts. */
+export function shardValue() {
+  return {
+    type: 'string' as const,
+    requiresArg: true,
+    coerce: (value: unknown): { index: number; of: number } => {
+      const [, index, of] = /^(\d{1,9})\/(\d{1,9})$/.exec(String(last(value))) ?? [];
+      if (index === undefined || Number(index) < 1 || Number(index) > Number(of)) {
+        throw refuse('shard', value, 'I/N with I from 1 to N');
+      }
+      return { index: Number(index), of: Number(of) };
+    },
+  };
+}
+
 /** A text that is not empty; of a repeated option the last one counts. */
 export function text(option: string) {
   return {

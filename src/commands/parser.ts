@@ -9,9 +9,12 @@ import { architecturesCommand } from './architectures.js';
 import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { inspectCommand } from './inspect.js';
+import { mergeCommand } from './merge.js';
+import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
 import { sweepCommand } from './sweep.js';
 import { verifyCommand } from './verify.js';
+import { workerCommand } from './worker.js';
 
 /** What was typed is no command, or not one of its options. */
 export class UsageError extends Error {
@@ -29,7 +32,10 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
     .command(sweepCommand)
     .command(inspectCommand)
+    .command(mergeCommand)
     .command(reportCommand)
+    .command(queueCommand)
+    .command(workerCommand)
     .command(verifyCommand)
     .command(architecturesCommand)
     .command(devicesCommand)

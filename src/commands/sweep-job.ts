@@ -1,39 +1,32 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table. */
 import { join } from 'node:path';
-import { openImages, parseCacheSize } from '../images/index.js';
-import type { imageOptions } from '../images/options.js';
-import { checkInit, initialsOf } from '../initialisation/initials.js';
-import { modelInput } from '../model/input.js';
+import { checkInit } from '../initialisation/initials.js';
 import { computingOn } from '../native/cards.js';
-import type { OptionValues } from '../options.js';
 import { baselineLine, layerTable } from '../report/table.js';
-import { loadFresh } from '../resets/fresh.js';
-import { parseResets } from '../resets/parse.js';
 import { files } from '../run/run.js';
-import type { SweepValues } from '../sweep/options.js';
-import { type SweepResult, sweep } from '../sweep/sweep.js';
+import { type Computer, computeHere, type SweepResult, sweepWith } from '../sweep/sweep.js';
 import { Interrupted, interruptible } from './interrupt.js';
-import { type ModelChoice, openModel } from './open-model.js';
+import { openSweep, type SweepWords } from './open-sweep.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
 import { json, print, shown } from './terminal.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
-export interface SweepJob extends ModelChoice {
-  data: string;
+export interface SweepJob extends SweepWords {
   out: string;
-  imageChoices: OptionValues<typeof imageOptions>;
-  sweepChoices: SweepValues;
-  /** Words of `--reset`. */
-  resets?: readonly string[] | undefined;
-  /** Of `--init-from`: files and globs. */
-  initFrom?: readonly string[] | undefined;
+  shard?: { index: number; of: number } | undefined;
+  force?: boolean | undefined;
+  /** The words that ask for it, without the program's. */
+  command?: readonly string[] | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
 
 /** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
-export async function runSweep(job: SweepJob): Promise<void> {
+export async function runSweep(
+  job: SweepJob,
+  computerOf: (line: ProgressLine) => Computer = () => computeHere,
+): Promise<void> {
   const { out } = job;
   // Before anything is read.
   computingOn(job.sweepChoices);
@@ -41,12 +34,16 @@ export async function runSweep(job: SweepJob): Promise<void> {
   const line = new ProgressLine(job.quiet ?? false);
   try {
     const result = await interruptible((signal) =>
-      compute(job, line, signal).catch((error) => {
+      compute(job, line, signal, computerOf(line)).catch((error) => {
         if (!signal.aborted || error !== signal.reason) throw error;
         throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
       }),
     );
     line.clear();
+    if (job.shard) {
+      printShard(job.shard, result, out);
+      return;
+    }
     await writeReport([result.summary], join(out, files.report));
     printResult(result, job);
   } finally {
@@ -54,30 +51,19 @@ export async function runSweep(job: SweepJob): Promise<void> {
   }
 }
 
-async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): Promise<SweepResult> {
-  const { cache = 'auto', cacheSize, ...choices } = job.imageChoices;
-  const cacheBytes = cacheSize === undefined ? undefined : parseCacheSize(cacheSize);
-  const model = await openModel(job);
-  // Patterns that fit no layer are met before images are decoded.
-  initialsOf(model, job.sweepChoices.init ?? 'auto');
-  const resets = await parseResets(job.resets ?? ['random'], model, job);
-  const initFrom = job.initFrom && (await loadFresh(job.initFrom, model, job));
-  const images = await openImages(job.data, {
-    ...modelInput(model, choices.crop),
-    ...given({ ...choices, cacheBytes }),
-    // On unless it is off: all images are decoded before the first is used, and then need not be a second time.
-    ...(cache !== 'off' && { cache }),
-    onProgress: (done, total) => line.checked(done, total),
-    signal,
-  });
+async function compute(
+  job: SweepJob,
+  line: ProgressLine,
+  signal: AbortSignal,
+  computer: Computer,
+): Promise<SweepResult> {
+  const { model, images, options } = await openSweep(job, signal, (done, total) => line.checked(done, total));
   try {
     if (images.labelsUnderstood !== null) line.note(`labels: ${images.labelsUnderstood}`);
-    return await sweep(model, images, {
+    return await sweepWith(computer, model, images, {
+      ...options,
       out: job.out,
-      resets,
-      ...job.sweepChoices,
-      ...(initFrom && { initFrom }),
-      signal,
+      ...given({ shard: job.shard, force: job.force, command: job.command }),
       onProgress: (progress) => line.update(progress),
       onWarning: (message) => line.note(`warning: ${message}`),
     });
@@ -86,7 +72,20 @@ async function compute(job: SweepJob, line: ProgressLine, signal: AbortSignal): 
   }
 }
 
-function printResult({ summary }: SweepResult, { json: asJson, out }: SweepJob): void {
+function printShard(
+  { index, of }: NonNullable<SweepJob['shard']>,
+  { summary }: SweepResult,
+  out: string,
+): void {
+  const layers = new Set(summary.layers.map(({ layer }) => layer)).size;
+  print(`shard ${index} of ${of} is done: ${layers} ${layers === 1 ? 'layer' : 'layers'}, ${shown(out)}\n`);
+  print('critmap merge SHARD... --out DIR puts shards together\n');
+}
+
+export function printResult(
+  { summary }: Pick<SweepResult, 'summary'>,
+  { json: asJson, out }: Pick<SweepJob, 'json' | 'out'>,
+): void {
   if (asJson) {
     print(json(summary));
     return;

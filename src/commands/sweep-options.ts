@@ -6,7 +6,7 @@ import { metaOf, withoutDefault } from '../options.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
 import { PUBLISHED_IMAGES } from '../sweep/settings.js';
 import { modelOptions } from './model-options.js';
-import { text } from './option-values.js';
+import { shardValue, text } from './option-values.js';
 import type { SweepJob } from './sweep-job.js';
 import { givenOf, withTable } from './table-options.js';
 
@@ -50,6 +50,17 @@ const resultOptions = {
     describe: 'Directory for the results; a sweep that was stopped goes on there',
   },
   name: { ...text('name'), group: results, describe: 'What the model is called in the results' },
+  shard: {
+    ...shardValue(),
+    group: results,
+    describe: 'Compute the I-th of N parts, I/N, in a directory of its own; critmap merge puts them together',
+  },
+  force: {
+    type: 'boolean',
+    default: false,
+    group: results,
+    describe: 'Start over; a run that is in --out is kept aside as DIR.old-TIME',
+  },
   json: {
     type: 'boolean',
     default: false,

@@ -12,6 +12,7 @@ export const sweepCommand: CommandModule = {
       import('./sweep-options.js'),
       import('./sweep-job.js'),
     ]);
-    await runSweep(sweepJobOf(argv as ArgumentsCamelCase<SweepJob>));
+    const command = process.argv.slice(2);
+    await runSweep({ ...sweepJobOf(argv as ArgumentsCamelCase<SweepJob>), command });
   },
 };

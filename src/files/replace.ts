@@ -8,6 +8,8 @@ import { cannotWrite } from './problems.js';
 const temporaryName = () => `critmap-${randomBytes(6).toString('hex')}.tmp`;
 const TEMPORARY = /^critmap-[0-9a-f]{12}\.tmp$/;
 export const isTemporary = (name: string) => TEMPORARY.test(name);
+/** A path that nobody has, in the directory of another. */
+export const temporaryBeside = (path: string) => join(dirname(path), temporaryName());
 
 /**
  * Puts `content` in place of what `path` holds, atomically. A link is replaced, not followed.
@@ -15,7 +17,7 @@ export const isTemporary = (name: string) => TEMPORARY.test(name);
  */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const directory = dirname(path);
-  const temporary = join(directory, temporaryName());
+  const temporary = temporaryBeside(path);
   try {
     // Exclusively: a file or a link that someone put there is not written to.
     const handle = await open(temporary, 'wx');

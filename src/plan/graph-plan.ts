@@ -16,7 +16,11 @@ export interface GraphPlan {
   cuts: Cut[];
   parts: Parts;
   /** Multiply-accumulates of one image: of one plain forward pass, and of one cell of every layer. */
-  macs: { forward: number; suffixes: number };
+  macs: {
+    forward: number;
+    suffixes: number /** One cell of each layer, in their order. */;
+    layers: readonly number[];
+  };
 }
 
 /** One worker's activations that wait for their layers' turns. */
@@ -78,9 +82,11 @@ function countMacs(
   const sum = (positions: readonly number[]) => positions.reduce((total, at) => total + (macs[at] ?? 0), 0);
   const after = (cut: number) =>
     macs.slice(cuts[cut]?.before ?? macs.length).reduce((total, m) => total + m, 0);
+  const layers = parts.layers.map((part) => sum(part.steps) + after(part.next));
   return {
     forward: macs.reduce((total, m) => total + m, 0),
-    suffixes: parts.layers.reduce((total, part) => total + sum(part.steps) + after(part.next), 0),
+    suffixes: layers.reduce((total, m) => total + m, 0),
+    layers,
   };
 }
 

@@ -1,75 +1,142 @@
 /**
- * `cells.ndjson`: one line per finished (layer, reset, chunk of images), appended and on disk before it counts.
+ * `cells.ndjson`: one line per finished (layer, reset, chunk of images), appended and on disk before it counts. Nothing in
+ * it is believed but for its checksum: a line that was not finished is cut off, one that is damaged or of another run is
+ * left out, and what it held is computed again.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
-import { readRegular, requireRegular } from '../files/regular-file.js';
+import { requireRegular } from '../files/regular-file.js';
+import { temporaryBeside } from '../files/replace.js';
 import { Finished, type JournalLine } from './finished.js';
-import { readLine, writeLine } from './journal-line.js';
+import { writeLine } from './journal-line.js';
+import { type DamagedLine, lineNumbers, scanJournal, scanJournalAt } from './scan-journal.js';
+
+/** Of the time, what waiting for the disk may take. */
+const SYNC_SHARE = 0.01;
+/** However slow the disk is, no line waits longer for it to be asked; the engine does not wait for it. */
+const LONGEST_WAIT_MS = 100;
+
+interface Batch {
+  bytes: Buffer[];
+  written: Promise<void>;
+}
 
 /**
- * An open journal. Appends are written in the order of the calls; those that come while the disk is busy go there
- * together, since waiting for it is what takes time.
+ * An open journal. Appends are written in the order of the calls. Those that come soon after the last write wait for
+ * others: writing takes a hundredth of the time at most.
  */
 export class Journal {
   #last: Promise<void> = Promise.resolve();
   /** Whether there may be something behind the whole lines. */
   #torn = false;
   /** What the next write will take. */
-  #waiting: { bytes: Buffer[]; written: Promise<void> } | null = null;
+  #waiting: Batch | null = null;
+  /** When the disk may be asked again. */
+  #due = 0;
+  #hurried = false;
+  #wake = () => {};
 
   private constructor(
     readonly path: string,
     private readonly handle: FileHandle,
+    private readonly seal: number,
     /** Bytes of whole lines. */
     private length: number,
   ) {}
 
-  /** Opens or creates the file, cuts a torn last line off, and returns what is finished. */
-  static async open(path: string): Promise<{ journal: Journal; finished: Finished }> {
-    const handle = await openJournal(path);
+  /**
+   * Opens or creates the file, cuts a torn last line off, takes damaged lines out, and returns what is finished.
+   * @param seal - of the run
+   */
+  static async open(
+    path: string,
+    seal: number,
+  ): Promise<{ journal: Journal; finished: Finished; damaged: DamagedLine[] }> {
+    const finished = new Finished();
+    let handle = await openJournal(path);
     try {
-      const { finished, wholeBytes } = parseJournal(path, await handle.readFile());
-      await handle.truncate(wholeBytes);
-      return { journal: new Journal(path, handle, wholeBytes), finished };
+      const { damaged, wholeBytes } = await scanJournal(handle, seal, (line) => finished.add(line));
+      let length = wholeBytes;
+      if (damaged.length > 0) {
+        length = await copyWithout(path, handle, damaged, wholeBytes);
+        await handle.close();
+        handle = await openJournal(path);
+      } else {
+        await handle.truncate(length);
+      }
+      return { journal: new Journal(path, handle, seal, length), finished, damaged };
     } catch (error) {
-      await handle.close();
+      await handle.close().catch(() => {});
       throw error;
     }
   }
 
   /** Resolves when the lines are on disk. */
   append(lines: readonly JournalLine[]): Promise<void> {
-    const bytes = Buffer.from(lines.map(writeLine).join(''));
+    const bytes = Buffer.from(lines.map((line) => writeLine(line, this.seal)).join(''));
     if (this.#waiting) {
       this.#waiting.bytes.push(bytes);
       return this.#waiting.written;
     }
     const all = [bytes];
-    const written = this.#last.then(() => {
-      this.#waiting = null;
-      return this.#write(Buffer.concat(all));
-    });
+    const written = this.#last
+      .then(() => this.#untilDue())
+      .then(() => {
+        this.#waiting = null;
+        return this.#write(Buffer.concat(all));
+      });
     this.#waiting = { bytes: all, written };
     // A failed write is reported to its callers; the next append must still be tried.
     this.#last = written.catch(() => {});
     return written;
   }
 
+  /** Settles when what was appended before is written, without waiting for more. */
+  async flush(): Promise<void> {
+    this.#hurried = true;
+    this.#wake();
+    await this.#last;
+    this.#hurried = false;
+  }
+
+  #untilDue(): Promise<void> {
+    const ms = this.#due - performance.now();
+    if (this.#hurried || ms <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   async #write(bytes: Buffer): Promise<void> {
+    const started = performance.now();
     try {
       await this.#cut();
       this.#torn = true;
       await this.handle.appendFile(bytes);
       await this.handle.datasync();
+      await this.#requirePlace();
       this.length += bytes.byteLength;
       this.#torn = false;
     } catch (error) {
       await this.#cut().catch(() => {});
       throw cannotWrite(this.path, error);
+    } finally {
+      const ended = performance.now();
+      this.#due = ended + Math.min(LONGEST_WAIT_MS, (ended - started) / SYNC_SHARE);
     }
+  }
+
+  /** A file without a name takes lines as well, but nobody will find them. */
+  async #requirePlace(): Promise<void> {
+    const [named, ours] = await Promise.all([stat(this.path), this.handle.stat()]);
+    if (named.ino === ours.ino && named.dev === ours.dev) return;
+    throw new Error('it was replaced by another file while the sweep was writing to it');
   }
 
   /** A full disk may have taken half a line, and no cut at once: the next line must not be glued to it. */
@@ -80,7 +147,7 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.flush();
     await this.handle.close();
   }
 }
@@ -93,25 +160,55 @@ async function openJournal(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0));
 }
 
-export async function readJournal(path: string): Promise<Finished> {
-  return parseJournal(path, await readRegular(path)).finished;
+const COPIED_BYTES = 2 ** 20;
+
+/** Puts a copy without some lines in the file's place. @returns its length */
+async function copyWithout(
+  path: string,
+  from: FileHandle,
+  lines: readonly DamagedLine[],
+  end: number,
+): Promise<number> {
+  const temporary = temporaryBeside(path);
+  try {
+    const to = await open(temporary, 'wx');
+    let length = 0;
+    try {
+      const starts = [0, ...lines.map((line) => line.to)];
+      const ends = [...lines.map((line) => line.from), end];
+      for (const [i, start] of starts.entries()) {
+        for (let at = start; at < ends[i]!; ) {
+          const wanted = Math.min(COPIED_BYTES, ends[i]! - at);
+          const { buffer, bytesRead } = await from.read(Buffer.allocUnsafe(wanted), 0, wanted, at);
+          if (bytesRead === 0) throw new Error('it became shorter while it was read');
+          await to.appendFile(buffer.subarray(0, bytesRead));
+          at += bytesRead;
+          length += bytesRead;
+        }
+      }
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+    await rename(temporary, path);
+    return length;
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw cannotWrite(path, error);
+  }
 }
 
-/** @throws CritmapError (ERR_RUN) for a damaged line that is not the torn last one. */
-function parseJournal(path: string, bytes: Buffer): { finished: Finished; wholeBytes: number } {
+/**
+ * What is finished in a journal that is only read.
+ * @param seal - of the run, null for one of an earlier version, whose lines have no checksums
+ * @throws CritmapError (ERR_RUN) for a damaged line that is not the torn last one
+ */
+export async function readJournal(path: string, seal: number | null): Promise<Finished> {
   const finished = new Finished();
-  const wholeBytes = bytes.lastIndexOf('\n') + 1;
-  const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n');
-  lines.pop();
-  lines.forEach((text, i) => {
-    const line = readLine(text);
-    if (!line) {
-      throw new CritmapError(
-        'ERR_RUN',
-        `${path} line ${i + 1} is damaged; delete that line to compute its cells again`,
-      );
-    }
-    finished.add(line);
-  });
-  return { finished, wholeBytes };
+  const { damaged } = await scanJournalAt(path, seal, (line) => finished.add(line));
+  if (damaged.length === 0) return finished;
+  throw new CritmapError(
+    'ERR_RUN',
+    `${path}: ${lineNumbers(damaged)} damaged or of another run; repeat the sweep's command to compute those cells again`,
+  );
 }

@@ -6,7 +6,7 @@ import { isRandomLabel } from '../resets/reset.js';
 import type { DrawNumbers, TrialMetric } from './draw-numbers.js';
 import { drawTotals, type Finished } from './finished.js';
 import { readJournal } from './journal.js';
-import { files, type RunInfo, readJson, runInfoSchema } from './run.js';
+import { files, journalSeal, type RunInfo, readJson, runInfoSchema } from './run.js';
 import { drawsOf, means } from './summarise.js';
 import { type LayerSummary, type Summary, summarySchema } from './summary.js';
 import { earlierSchema, fromEarlier } from './summary-v1.js';
@@ -34,8 +34,9 @@ export interface Run {
  */
 export async function readRun(directory: string): Promise<Run> {
   const info = await readJson(directory, files.info, runInfoSchema);
+  if (info.shard !== null) throw isShard(directory, info.shard);
   if (info.status === 'running') await explainRunning(directory);
-  const { summary, drawsOf } = await readSummary(directory);
+  const { summary, drawsOf } = await readSummary(directory, info);
   const resets = [...new Set(summary.layers.map((layer) => layer.reset))];
   const rowsOf = (reset = resets[0]) => {
     const rows = summary.layers.filter((layer) => layer.reset === reset);
@@ -67,10 +68,10 @@ export async function readRunSummary(directory: string): Promise<Summary> {
   return found.version === 1 ? fromEarlier(found).summary : found;
 }
 
-async function readSummary(directory: string) {
+async function readSummary(directory: string, info: RunInfo) {
   const found = await readJson(directory, files.summary, summarySchema.or(earlierSchema));
   if (found.version === 1) return fromEarlier(found);
-  const finished = await readJournal(join(directory, files.journal));
+  const finished = await readJournal(join(directory, files.journal), journalSeal(info));
   return { summary: found, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
 }
 
@@ -97,6 +98,13 @@ function numberOf(draw: DrawNumbers, metric: TrialMetric): number | null {
   if (metric !== 'agreement') return draw[metric];
   const { images, agreementCount } = draw;
   return images ? (100 * (agreementCount ?? 0)) / images : null;
+}
+
+function isShard(directory: string, { index, of }: { index: number; of: number }): CritmapError {
+  return new CritmapError(
+    'ERR_RUN',
+    `${directory} is shard ${index} of ${of} of a sweep; critmap merge puts shards together`,
+  );
 }
 
 /** A run that was killed has no summary yet: say what makes one. */

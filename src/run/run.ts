@@ -4,7 +4,6 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
@@ -12,19 +11,19 @@ import { cannotWrite } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
 import { isTemporary, removeTemporary, replaceFile } from '../files/replace.js';
 import type { Finished } from './finished.js';
+import { differencesOf, identity, type RunIdentity, sealOf } from './identity.js';
 import { Journal } from './journal.js';
 import { lock } from './lock.js';
+import { markFailed } from './mark-failed.js';
+import { lineNumbers } from './scan-journal.js';
+import { setAside } from './set-aside.js';
+import { shardPlan } from './shard-plan.js';
 
-const identity = z.object({
-  model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
-  data: z.object({ source: z.string(), images: z.number(), fingerprint: z.string(), transform: z.unknown() }),
-  options: z.record(z.string(), z.unknown()),
-});
-/** What decides the numbers of a run: a run continues only when all of it is the same. */
-export type RunIdentity = z.infer<typeof identity>;
+export type { RunIdentity } from './identity.js';
 
 export const runInfoSchema = identity.extend({
-  version: z.literal(1),
+  /** 1 had a journal without checksums. */
+  version: z.union([z.literal(1), z.literal(2)]),
   critmap: z.string(),
   status: z.enum(['running', 'done', 'interrupted', 'failed']),
   started: z.string(),
@@ -38,6 +37,15 @@ export const runInfoSchema = identity.extend({
   waitedSeconds: z.number().default(0),
   /** What the engine has computed, known once it is open: the model's own graph, or the runtime's optimised one. */
   graph: z.enum(['model', 'runtime']).nullable().default(null),
+  /** The words after `critmap` that began the run, where there were some. */
+  command: z.array(z.string()).nullable().default(null),
+  /** Which part of the sweep the run was asked for; null for all of it. */
+  shard: z
+    .object({ index: z.int().min(1), of: z.int().min(1) })
+    .nullable()
+    .default(null),
+  /** What is needed to put parts together without model and images. */
+  plan: shardPlan.nullable().default(null),
   /** Which of the source's images were drawn; they are listed in `file`, but for those that were left out. */
   sample: z.object({
     file: z.string(),
@@ -47,6 +55,10 @@ export const runInfoSchema = identity.extend({
   }),
 });
 export type RunInfo = z.infer<typeof runInfoSchema>;
+type WrittenInfo = z.input<typeof runInfoSchema>;
+
+/** What the lines of a run's journal begin their checksums with; null where they have none. */
+export const journalSeal = (info: RunInfo) => (info.version === 1 ? null : sealOf(info));
 
 export const files = {
   info: 'run.json',
@@ -68,7 +80,7 @@ export interface OpenRun {
   earlier: RunInfo | null;
   /** What was noticed of the directory. */
   warnings: readonly string[];
-  writeInfo(info: RunInfo): Promise<void>;
+  writeInfo(info: WrittenInfo): Promise<void>;
   /** Replaces a file of the run atomically. */
   write(name: string, text: string): Promise<void>;
   close(): Promise<void>;
@@ -76,10 +88,15 @@ export interface OpenRun {
 
 /**
  * Creates a run directory, or opens the one of the same sweep to go on with it.
+ * @param options - `force` begins anew: a run that is there is kept under another name
  * @throws CritmapError (ERR_RUN): not writable, holds another run (the differences are named) or other files,
  *   or another process is writing to it.
  */
-export async function openRun(directory: string, wanted: RunIdentity): Promise<OpenRun> {
+export async function openRun(
+  directory: string,
+  wanted: RunIdentity,
+  { force = false }: { force?: boolean | undefined } = {},
+): Promise<OpenRun> {
   try {
     await makeDirectory(resolve(directory));
   } catch (error) {
@@ -90,12 +107,19 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
   await refuseOtherFiles(directory).catch((error) => {
     throw error instanceof CritmapError ? error : cannotWrite(directory, error);
   });
+  const aside = force ? await setAside(directory, files) : null;
   const { release: unlock, warnings } = await lock(path(files.lock));
   try {
     const earlier = (await refuseOtherFiles(directory)) ? await readInfo(directory) : null;
     if (earlier) refuseOther(directory, earlier, wanted);
     await removeTemporary(directory);
-    const { journal, finished } = await Journal.open(path(files.journal));
+    const { journal, finished, damaged } = await Journal.open(path(files.journal), sealOf(wanted));
+    if (aside !== null) warnings.push(`the earlier run is kept in ${aside}`);
+    if (damaged.length > 0) {
+      warnings.push(
+        `${journal.path}: ${lineNumbers(damaged)} damaged or of another run; what it held is computed again`,
+      );
+    }
     const write = (name: string, text: string) => replaceFile(path(name), text);
     return {
       directory,
@@ -104,7 +128,15 @@ export async function openRun(directory: string, wanted: RunIdentity): Promise<O
       earlier,
       warnings,
       write,
-      writeInfo: (info) => write(files.info, `${JSON.stringify(info, null, 1)}\n`),
+      async writeInfo(info) {
+        try {
+          await write(files.info, `${JSON.stringify(info, null, 1)}\n`);
+        } catch (error) {
+          // A full disk has no room for another file, but for a word in the one that is there.
+          if (info.status !== 'running') await markFailed(path(files.info)).catch(() => {});
+          throw error;
+        }
+      },
       close: () =>
         journal
           .close()
@@ -192,23 +224,17 @@ export async function readJson<T>(directory: string, name: string, schema: z.Zod
 }
 
 function refuseOther(directory: string, earlier: RunInfo, wanted: RunIdentity): void {
-  const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown;
-  const differences: string[] = [];
-  if (earlier.model.sha256 !== wanted.model.sha256) differences.push(`model ${earlier.model.name}`);
-  if (earlier.data.fingerprint !== wanted.data.fingerprint)
-    differences.push(`images of ${earlier.data.source}`);
-  if (!isDeepStrictEqual(plain(earlier.data.transform), plain(wanted.data.transform)))
-    differences.push('image transform');
-  for (const name of new Set([...Object.keys(earlier.options), ...Object.keys(wanted.options)])) {
-    const [before, now] = [plain(earlier.options[name]), plain(wanted.options[name])];
-    if (!isDeepStrictEqual(before, now)) {
-      differences.push(`${name} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`);
-    }
+  const differences = differencesOf(earlier, wanted);
+  if (differences.length === 0 && earlier.version === 1) {
+    throw new CritmapError(
+      'ERR_RUN',
+      `${directory} was begun by an earlier critmap, whose journal has no checksums; choose another directory for --out, or start over with --force, which keeps it aside`,
+    );
   }
   if (differences.length > 0) {
     throw new CritmapError(
       'ERR_RUN',
-      `${directory} holds another run (${differences.join('; ')}); choose another directory for --out, or repeat that command to go on with it`,
+      `${directory} holds another run (${differences.join('; ')}); choose another directory for --out, repeat that command to go on with it, or start over with --force, which keeps it aside`,
     );
   }
 }

@@ -1,14 +1,28 @@
 /** From finished chunks to `summary.json` and the rows of single draws. Pure: the same chunks give the same bytes. */
-import type { ProvenCell, Target } from '../design/cells.js';
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
-import { isRandom } from '../resets/reset.js';
+import type { Layer } from '../onnx/layers.js';
+import { isRandomLabel } from '../resets/reset.js';
 import type { Interval } from '../statistics/student.js';
 import { average } from '../statistics/student.js';
 import { agreementShare, criticalityShare, estimate } from './estimate.js';
 import { addSums, crossedTotals, type DrawSums, drawTotals, type Finished, sliceTotals } from './finished.js';
 import type { RunIdentity } from './run.js';
 import type { LayerSummary, Summary } from './summary.js';
+
+/** What is to be known of a layer under one reset; its cells are the draws of one image. */
+export interface SummaryTarget {
+  layer: {
+    name: string;
+    op: string;
+    groups: number;
+    parameters: number;
+    weight: Pick<Layer['weight'], 'shape'>;
+  };
+  reset: { label: string };
+  cells: { readonly length: number };
+}
+type Target = SummaryTarget;
 
 /** Where a layer was known well enough, and its confidence sequences there or at the end. */
 export interface Known {
@@ -20,7 +34,7 @@ export interface Known {
 
 export interface SummaryInput {
   identity: RunIdentity;
-  targets: readonly Target<ProvenCell>[];
+  targets: readonly Target[];
   finished: Finished;
   design: SliceDesign;
   confidence: number;
@@ -94,7 +108,7 @@ function targetDraws(
   const totals = drawTotals(finished.chunksOf(layer.name, reset.label)).filter(
     ({ slice }) => slices === null || slice < slices,
   );
-  return drawsOf(totals, isRandom(reset));
+  return drawsOf(totals, isRandomLabel(reset.label));
 }
 
 /** A reset without randomness has one draw, however many slices its images lie in. */
@@ -104,7 +118,7 @@ export function drawsOf(totals: readonly DrawSums[], isRandom: boolean): readonl
 }
 
 function layerSummary(
-  target: Target<ProvenCell>,
+  target: Target,
   draws: readonly DrawSums[],
   known: Known | undefined,
   { finished, design, confidence, allLayers, identity, initOf }: SummaryInput,
@@ -114,14 +128,14 @@ function layerSummary(
   const total = draws.reduce<Sums | undefined>((sums, draw) => addSums<Sums>(sums, draw), undefined);
   const chunks = finished.chunksOf(layer.name, reset.label);
   const crossed = crossedTotals(chunks);
-  const measured = { design, isRandom: isRandom(reset), draws, crossed, confidence };
+  const measured = { design, isRandom: isRandomLabel(reset.label), draws, crossed, confidence };
   const sequence = (of: 'criticality' | 'agreement') => known && { sequence: known[of] };
   const byMeasure = meansOverDraws(draws);
   const { top1 } = byMeasure;
   const { slices } = known ?? { slices: null };
   const { trials } = design;
   const passes = total?.images ?? 0;
-  const perSlice = isRandom(reset) ? trials : 1;
+  const perSlice = isRandomLabel(reset.label) ? trials : 1;
   return {
     layer: layer.name,
     op: layer.op,
@@ -130,7 +144,7 @@ function layerSummary(
     parameters: layer.parameters,
     depth: allLayers.length > 1 ? allLayers.indexOf(layer.name) / (allLayers.length - 1) : 0,
     reset: reset.label,
-    init: reset.kind === 'random' ? (initOf?.(layer.name) ?? null) : null,
+    init: reset.label === 'random' ? (initOf?.(layer.name) ?? null) : null,
     images: passes / perSlice,
     draws: draws.length,
     passes,
@@ -146,7 +160,7 @@ function layerSummary(
 
 function drawRow({ layer, reset }: Target, sums: DrawSums, { trials }: SliceDesign): DrawRow {
   const { slice, trial, images, invalid, agreement, change } = sums;
-  const draw = isRandom(reset) ? slice * trials + trial : 0;
+  const draw = isRandomLabel(reset.label) ? slice * trials + trial : 0;
   const counts = { images, invalid, agreementCount: agreement };
   return { layer: layer.name, reset: reset.label, draw, slice, ...counts, change, ...means(sums) };
 }

@@ -9,6 +9,7 @@ import { isRandom } from '../resets/reset.js';
 import { crossedSums } from '../run/crossed-sums.js';
 import type { Finished, TargetChunk } from '../run/finished.js';
 import type { ChunksAhead } from './chunks-ahead.js';
+import { coverage } from './part.js';
 import type { ProgressCount } from './progress.js';
 import { proveDraws } from './prove.js';
 import type { Subject, SweepRecord } from './record.js';
@@ -20,11 +21,16 @@ export interface Lacking {
   targets: Target<ProvenCell>[];
 }
 
-export function lackingChunks({ cells, images, settings }: Subject, finished: Finished): Lacking[] {
+export function lackingChunks({ cells, images, settings, parts }: Subject, finished: Finished): Lacking[] {
   const size = settings.chunk;
-  const targets = targetsOf(cells);
+  const all = targetsOf(cells);
+  const isCovered = parts && coverage(parts);
   const todo: Lacking[] = [];
   for (let index = 0; index * size < images.count; index++) {
+    const targets = isCovered
+      ? all.filter(({ layer, reset }) => isCovered({ layer: layer.name, reset: reset.label }, index))
+      : all;
+    if (targets.length === 0) continue;
     const lacking = targets.filter(
       ({ layer, reset }) => !finished.chunksOf(layer.name, reset.label).has(index),
     );
@@ -38,7 +44,9 @@ export function lackingChunks({ cells, images, settings }: Subject, finished: Fi
 /** What there is to compute, with what, and where it goes. */
 export interface Work {
   subject: Pick<Subject, 'model' | 'images' | 'settings'>;
-  record: Pick<SweepRecord, 'finished' | 'stopping' | 'tell' | 'warn' | 'add'>;
+  /** Cells times images of what there is to compute, earlier runs' included; default all of the sweep. */
+  units?: number;
+  record: Pick<SweepRecord, 'finished' | 'stopping' | 'tell' | 'warn' | 'add' | 'flush'>;
   engine: Pick<Engine, 'evaluate'>;
   todo: readonly Lacking[];
   /** Reads the images of `todo`. */
@@ -51,7 +59,10 @@ export interface Work {
 /** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
 export async function computeChunks(work: Work, abort?: AbortSignal): Promise<void> {
   const { subject, record, todo, ahead, atOnce, progress } = work;
-  progress.begin(todo.reduce((sum, { targets, images }) => sum + cellsOf(targets).length * images, 0));
+  progress.begin(
+    todo.reduce((sum, { targets, images }) => sum + cellsOf(targets).length * images, 0),
+    work.units,
+  );
   // One that fails ends the others at once; all must have ended before the journal may be closed.
   const stop = new AbortController();
   const signal = abort ? AbortSignal.any([abort, stop.signal]) : stop.signal;
@@ -62,6 +73,19 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
   });
   stopped.catch(() => {});
   const running = new Set<Promise<unknown>>();
+  // Results go to the disk while the engine goes on; they count when they are there.
+  const adding = new Set<Promise<unknown>>();
+  const keep = (added: Promise<void>) => {
+    const ended: Promise<unknown> = added
+      .catch((error) => stop.abort(error))
+      .then(() => adding.delete(ended));
+    adding.add(ended);
+  };
+  const settle = async () => {
+    await Promise.all(running);
+    await record.flush();
+    await Promise.all(adding);
+  };
   let before: Promise<unknown> = Promise.resolve();
   try {
     for (const { targets, images } of todo) {
@@ -77,7 +101,7 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
       const chunk = await Promise.race([next, stopped]);
       if (!chunk) break;
       record.tell(subject.images.warnings);
-      const ended = computeChunk(work, chunk, active, before, signal)
+      const ended = computeChunk(work, chunk, active, before, keep, signal)
         .catch((error) => stop.abort(error))
         .then(() => {
           running.delete(ended);
@@ -87,11 +111,11 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
       before = ended;
       if (running.size >= atOnce) await Promise.race([...running, stopped]);
     }
-    await Promise.all(running);
-    stop.signal.throwIfAborted();
+    await settle();
+    signal.throwIfAborted();
   } catch (error) {
     stop.abort(error);
-    await Promise.all(running);
+    await settle();
     throw error;
   }
 }
@@ -102,12 +126,16 @@ async function skip(ahead: Work['ahead']): Promise<void> {
   if (chunk) ahead.release(chunk);
 }
 
-/** @param before resolves when the chunk before this one has ended: the journal is in the order of chunks */
+/**
+ * @param before resolves when the chunk before this one has ended: the journal is in the order of chunks
+ * @param keep takes what goes to the disk
+ */
 async function computeChunk(
   { subject, record, engine, progress }: Work,
   read: Chunk,
   targets: readonly Target<ProvenCell>[],
   before: Promise<unknown>,
+  keep: (added: Promise<void>) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { index, count } = read;
@@ -130,7 +158,7 @@ async function computeChunk(
       }
       if (record.finished.original.has(index)) return;
       const sums = slices.map(({ slice, from, to }) => ({ slice, ...rows.sums(from, to) }));
-      await record.add({ type: 'original', chunk: index, slices: sums });
+      keep(record.add({ type: 'original', chunk: index, slices: sums }));
     },
     async cell(cell, rows) {
       rowsOf.set(cell, rows);
@@ -139,8 +167,8 @@ async function computeChunk(
       if (!cells.every((one) => rowsOf.has(one))) return;
       const found = targetChunk(target, rowsOf, slices, await changes, isRandom(reset) && isCrossed(design));
       for (const one of cells) rowsOf.delete(one);
-      await record.add({ type: 'target', layer: layer.name, reset: reset.label, chunk: index, ...found });
-      progress.add(count * cells.length, layer.name);
+      const line = { type: 'target', layer: layer.name, reset: reset.label, chunk: index, ...found } as const;
+      keep(record.add(line).then(() => progress.add(count * cells.length, layer.name)));
     },
     computed: (units) => progress.computed(units),
   };

@@ -61,10 +61,10 @@ export function infoOf(
   cells: number,
   settings: Settings,
   earlier: RunInfo | null,
-): RunInfo {
+): Omit<RunInfo, 'command' | 'shard' | 'plan'> {
   const now = new Date().toISOString();
   return {
-    version: 1,
+    version: 2,
     critmap: version,
     status: 'running',
     started: earlier?.started ?? now,

@@ -22,18 +22,22 @@ export class ProgressCount {
   #resumed = 0;
   #left = 0;
   #told = 0;
+  #all: number;
 
   constructor(
     private readonly cells: readonly Cell[],
-    private readonly images: number,
+    images: number,
     private readonly report: ((progress: Progress) => void) | undefined,
     /** Units in all, where layers may stop; null while that is not known. */
     private readonly expected?: () => number | null,
-  ) {}
+  ) {
+    this.#all = cells.length * images;
+  }
 
   /** So many units lack; the others have been finished by an earlier run. */
-  begin(lacking: number): void {
-    this.#resumed = this.cells.length * this.images - lacking;
+  begin(lacking: number, all = this.#all): void {
+    this.#all = all;
+    this.#resumed = all - lacking;
     this.#done = this.#resumed;
   }
 
@@ -54,7 +58,7 @@ export class ProgressCount {
 
   #tell(done: number, layer: string): void {
     // Finished cells come after what was computed: it must not run backwards.
-    const total = this.cells.length * this.images - this.#left;
+    const total = this.#all - this.#left;
     this.#told = Math.min(Math.max(this.#told, done), total);
     this.report?.({
       done: this.#told,

@@ -2,15 +2,13 @@
  * What a sweep has found so far and has told: in memory, and in the run directory if there is one, where every result is
  * on disk before it counts.
  */
-import { type ProvenCell, targetsOf } from '../design/cells.js';
+import { type Cell, type ProvenCell, targetsOf } from '../design/cells.js';
 import type { ComputedGraph } from '../engines/engine.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { drawnWords } from '../resets/drawn.js';
-import { drawsCsv } from '../run/draws-csv.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { imagesCsv } from '../run/images-csv.js';
-import { resultsCsv } from '../run/results-csv.js';
 import {
   files,
   type OpenRun,
@@ -19,11 +17,13 @@ import {
   type RunInfo,
   refuseOtherGraph,
 } from '../run/run.js';
+import type { ShardPlan } from '../run/shard-plan.js';
 import { type Results, summarise } from '../run/summarise.js';
-import { summaryCsv } from '../run/summary-csv.js';
+import { writeResults } from '../run/write-results.js';
 import { baselineWarning } from './baseline.js';
 import { identityOf, infoOf } from './identity.js';
-import type { Settings, SweepOptions } from './settings.js';
+import type { Part } from './part.js';
+import type { Settings, Shard, SweepOptions } from './settings.js';
 import { Stopping } from './stopping.js';
 
 /** What is swept over what. */
@@ -31,11 +31,19 @@ export interface Subject {
   model: Model;
   images: ImageSet;
   settings: Settings;
+  /** Those that are computed here. */
   cells: readonly ProvenCell[];
+  /** Those of the whole sweep. */
+  all: readonly Cell[];
+  /** What of the sweep is computed here; all of it without. */
+  parts?: readonly Part[] | undefined;
+  plan: ShardPlan;
 }
 
 export class SweepRecord {
   readonly warnings: string[];
+  private readonly onWarning: SweepOptions['onWarning'];
+  private readonly shard: Shard | null;
   readonly finished: Finished;
   /** Of a sweep with a tolerance: which layers are known well enough. */
   readonly stopping: Stopping | null;
@@ -47,23 +55,32 @@ export class SweepRecord {
 
   private constructor(
     private readonly subject: Subject,
-    private readonly identity: RunIdentity,
+    readonly identity: RunIdentity,
     private readonly run: OpenRun | null,
-    private readonly onWarning: SweepOptions['onWarning'],
+    { onWarning, shard, command }: SweepOptions,
   ) {
+    this.onWarning = onWarning;
+    this.shard = shard ?? null;
     this.warnings = [...(run?.earlier?.warnings ?? [])];
     this.finished = run?.finished ?? new Finished();
-    const { model, images, settings, cells } = subject;
-    this.stopping = Stopping.of(settings, targetsOf(cells), images.count, this.finished);
-    this.#info = infoOf(model, images, identity, cells.length, settings, run?.earlier ?? null);
+    const { model, images, settings, cells, all, plan } = subject;
+    const targets = targetsOf(cells);
+    this.stopping = Stopping.of(settings, targets, images.count, this.finished, targetsOf(all).length);
+    this.#info = {
+      ...infoOf(model, images, identity, all.length, settings, run?.earlier ?? null),
+      command: command ? [...command] : null,
+      shard: this.shard,
+      plan,
+    };
   }
 
   /** @throws CritmapError (ERR_RUN) when `out` cannot be the directory of this sweep; the signal's reason */
-  static async open(subject: Subject, { out, onWarning, signal }: SweepOptions): Promise<SweepRecord> {
+  static async open(subject: Subject, options: SweepOptions): Promise<SweepRecord> {
     const { model, images, settings } = subject;
+    const { out, force, signal } = options;
     const identity = await identityOf(model, images, settings, signal);
-    const run = out === undefined ? null : await openRun(out, identity);
-    return new SweepRecord(subject, identity, run, onWarning);
+    const run = out === undefined ? null : await openRun(out, identity, { force });
+    return new SweepRecord(subject, identity, run, options);
   }
 
   /** Where the journal is, for messages. */
@@ -91,6 +108,11 @@ export class SweepRecord {
     await this.run?.journal.append([line]);
     this.finished.add(line);
     if (line.type === 'target') this.stopping?.look(line.layer, line.reset);
+  }
+
+  /** Settles when what was added before is on disk, or could not be. */
+  async flush(): Promise<void> {
+    await this.run?.journal.flush();
   }
 
   waited(ms: number): void {
@@ -150,12 +172,9 @@ export class SweepRecord {
   }
 
   async #write(results: Results): Promise<void> {
-    if (!this.run) return;
-    const { summary, draws } = results;
-    await this.run.write(files.summary, `${JSON.stringify(summary, null, 1)}\n`);
-    await this.run.write(files.table, summaryCsv(summary));
-    await this.run.write(files.draws, drawsCsv(draws));
-    await this.run.write(files.results, resultsCsv(results));
+    // A shard has no results: those of its layers alone could be taken for the sweep's.
+    if (!this.run || this.shard) return;
+    await writeResults(this.run, results);
   }
 
   async #save(status: RunInfo['status']): Promise<void> {

@@ -17,6 +17,12 @@ export interface SweepOptions extends SweepValues {
   out?: string;
   /** Default: `random`. See {@link parseReset}. */
   resets?: readonly Reset[];
+  /** A part of the sweep: the `index`-th of `of`, from 1. `mergeRuns` puts parts together. */
+  shard?: Shard;
+  /** Start over: a run that is in `out` is kept under another name. */
+  force?: boolean;
+  /** The words that began the sweep, for `run.json`: they tell how to go on with it. */
+  command?: readonly string[];
   /** Fresh models that are the draws of random resets, one each; {@link loadFresh} loads them. */
   initFrom?: readonly Model[];
   signal?: AbortSignal;
@@ -28,6 +34,11 @@ export interface SweepOptions extends SweepValues {
 const CARD_BATCHES = 4;
 /** Batches that a card has under way. */
 const CARD_DEPTH = 2;
+
+export interface Shard {
+  index: number;
+  of: number;
+}
 
 export type Settings = ReturnType<typeof withDefaults>;
 
@@ -43,6 +54,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   const resets = options.resets ?? [{ kind: 'random', label: 'random' } as const];
   refuseResets(resets);
   checkDrawn(options, resets);
+  refuseShard(options.shard);
   const design = designOf(freshDesign(choices, options.initFrom));
   const slice = isCrossed(design) ? Number.POSITIVE_INFINITY : Number(design.imagesPerDraw);
   const whole = chunkSize(images, engine);
@@ -99,7 +111,19 @@ export function designOf({ imagesPerDraw, trials, published, tolerance }: SweepV
 
 const known: readonly string[] = [
   ...Object.keys(sweepOptions),
-  ...(['out', 'resets', 'initFrom', 'signal', 'onProgress', 'onWarning'] satisfies (keyof SweepOptions)[]),
+  ...([
+    ...([
+      'out',
+      'resets',
+      'shard',
+      'force',
+      'command',
+      'initFrom',
+      'signal',
+      'onProgress',
+      'onWarning',
+    ] as const),
+  ] satisfies (keyof SweepOptions)[]),
 ];
 
 /** What TypeScript would have refused, for callers without it: a mistyped option must not be ignored. */
@@ -115,6 +139,20 @@ function refuseMisuse(options: SweepOptions): void {
     typeof reset === 'object' && typeof reset?.kind === 'string' && typeof reset.label === 'string';
   if (!Array.isArray(resets) || !resets.every(isReset)) {
     throw new TypeError('resets must be an array of resets; parseReset makes one from words');
+  }
+}
+
+/** More would make none faster. */
+const MOST_SHARDS = 100_000;
+
+function refuseShard(shard: Shard | undefined): void {
+  if (shard === undefined) return;
+  const { index, of } = shard;
+  if (![index, of].every(Number.isSafeInteger) || index < 1 || index > of || of > MOST_SHARDS) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `the shard must be I/N, with N from 1 to ${MOST_SHARDS} and I from 1 to N, got ${index}/${of}`,
+    );
   }
 }
 

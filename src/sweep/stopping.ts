@@ -3,11 +3,10 @@
  * first slice at which it lies within the tolerance is where the layer stops. So the stop depends on data and seed alone:
  * what was computed beyond it, by other threads or before an interruption, does not count.
  */
-import type { Target } from '../design/cells.js';
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { agreementShare, criticalityShare, type Share } from '../run/estimate.js';
 import { addSums, type DrawSums, type Finished, inOrder } from '../run/finished.js';
-import type { Known } from '../run/summarise.js';
+import type { Known, SummaryTarget as Target } from '../run/summarise.js';
 import { BettingSequence } from '../statistics/betting.js';
 import { expectedCount } from '../statistics/betting-forecast.js';
 import type { Group } from '../statistics/student.js';
@@ -15,6 +14,10 @@ import type { Settings } from './settings.js';
 
 /** Slices after which it is told how many a layer will take. */
 const PILOT_SLICES = 16;
+
+type StoppingSettings = Pick<Settings, 'simultaneous' | 'confidence' | 'design'> & {
+  tolerance?: number | undefined;
+};
 
 interface Watched {
   target: Target;
@@ -47,14 +50,16 @@ export class Stopping {
 
   /** @returns null for a sweep that has no tolerance */
   static of(
-    { tolerance, simultaneous, confidence, design }: Settings,
+    { tolerance, simultaneous, confidence, design }: StoppingSettings,
     targets: readonly Target[],
     images: number,
     finished: Finished,
+    /** Targets of the whole sweep, of which `targets` may be a part. */
+    all = targets.length,
   ): Stopping | null {
     if (tolerance === undefined) return null;
     // All at once: each has its part of what may go wrong.
-    const alpha = (1 - confidence) / (simultaneous ? targets.length : 1);
+    const alpha = (1 - confidence) / (simultaneous ? all : 1);
     return new Stopping(targets, design, tolerance / 100, alpha, images, finished);
   }
 

@@ -12,15 +12,20 @@ import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { drawnWarnings } from '../resets/drawn.js';
-import type { Reset } from '../resets/reset.js';
+import { isRandom, type Reset } from '../resets/reset.js';
+import { Finished } from '../run/finished.js';
+import type { ShardPlan } from '../run/shard-plan.js';
 import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { ChunksAhead } from './chunks-ahead.js';
 import { computeChunks, lackingChunks } from './compute.js';
+import { cellsOfParts, chunkCount, type Part } from './part.js';
 import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { type Subject, SweepRecord } from './record.js';
-import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
+import { chunksAtOnce, type Settings, type Shard, type SweepOptions, withDefaults } from './settings.js';
+import { planOf } from './shard-costs.js';
+import { shardsOf } from './shards.js';
 
 export interface SweepResult {
   summary: Summary;
@@ -39,10 +44,19 @@ export interface SweepResult {
  * @throws CritmapError: `ERR_OPTION`, `ERR_RESET` (a reset that changes nothing), `ERR_RUN`, `ERR_MODEL`,
  *   `ERR_IMAGES`; the signal's reason after an abort, with everything finished so far kept in `out`
  */
-export async function sweep(
+export function sweep(model: Model, images: ImageSet, options: SweepOptions = {}): Promise<SweepResult> {
+  return sweepWith(computeHere, model, images, options);
+}
+
+/** Adds whatever a record lacks of a sweep to it. */
+export type Computer = (subject: Subject, record: SweepRecord, options: SweepOptions) => Promise<void>;
+
+/** `sweep`, computed in another way than by this process. */
+export async function sweepWith(
+  compute: Computer,
   model: Model,
   images: ImageSet,
-  options: SweepOptions = {},
+  options: SweepOptions,
 ): Promise<SweepResult> {
   if (!model?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
@@ -51,11 +65,21 @@ export async function sweep(
   const settings = withDefaults(options, images);
   const layers = selectLayers(model.layers, settings.layers, settings.exclude);
   refuseLabels(model, images);
-  const plan = planCells(layers, settings.resets, settings.design.trials);
-  const cells = await proveCells(model, plan, settings, signal);
+  const all = planCells(layers, settings.resets, settings.design.trials);
+  const plan = await planOf(model, images, settings, layers);
+  const parts = options.shard && partsOf(options.shard, plan, settings, images.count);
+  const cells = await proveCells(model, parts ? cellsOfParts(all, parts) : all, settings, signal);
 
   // Slices must each be a sample of all images, and sources are often sorted by class.
-  const subject = { model, images: isCrossed(settings.design) ? images : shuffled(images), settings, cells };
+  const subject = {
+    model,
+    images: isCrossed(settings.design) ? images : shuffled(images),
+    settings,
+    cells,
+    all,
+    parts,
+    plan,
+  };
   const record = await SweepRecord.open(subject, options);
   try {
     const random = settings.resets.some(({ kind }) => kind === 'random');
@@ -79,12 +103,38 @@ export async function sweep(
   }
 }
 
+/** The parts of one shard. */
+function partsOf(
+  { index, of }: Shard,
+  plan: ShardPlan,
+  { resets, design, chunk, tolerance }: Settings,
+  images: number,
+): Part[] {
+  const trialsOf = resets.map((reset) => ({
+    label: reset.label,
+    trials: isRandom(reset) ? design.trials : 1,
+  }));
+  const problem = {
+    plan,
+    resets: trialsOf,
+    chunks: chunkCount(images, chunk),
+    stops: tolerance !== undefined,
+  };
+  return shardsOf(problem, of)[index - 1]!;
+}
+
 /** Whatever the record lacks, through the engine. */
-async function compute(subject: Subject, record: SweepRecord, options: SweepOptions): Promise<void> {
-  const { model, images, settings, cells } = subject;
+export async function computeHere(
+  subject: Subject,
+  record: SweepRecord,
+  options: SweepOptions,
+): Promise<void> {
+  const { model, images, settings, cells, parts } = subject;
   const { signal, onProgress } = options;
   const { batch, chunk, design, threads, cards, precision } = settings;
   const todo = lackingChunks(subject, record.finished);
+  // A shard may be empty; a whole sweep still has its optimised graph checked.
+  if (parts && todo.length === 0) return;
   const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
   // Before the engine is opened, which takes seconds: the first images are there when it is.
   const wanted = todo.map(({ index }) => index);
@@ -106,8 +156,12 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
     try {
       await record.computes(engine.graph);
       record.tell(await checkOptimised(model, engine, await ahead.first(), settings, signal));
+      const units = lackingChunks(subject, new Finished()).reduce(
+        (sum, { targets, images }) => sum + targets.reduce((n, { cells }) => n + cells.length, 0) * images,
+        0,
+      );
       const progress = new ProgressCount(cells, images.count, onProgress, record.stopping?.expectation);
-      await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
+      await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress, units }, signal);
     } finally {
       await engine.close();
     }
@@ -119,8 +173,8 @@ async function compute(subject: Subject, record: SweepRecord, options: SweepOpti
 }
 
 /** A journal is believed only where its chunks are this sweep's: as many images each as they must have. */
-function refuseOtherChunks({ cells, images, settings }: Subject, { finished, place }: SweepRecord): void {
-  const found = targetsOf(cells).flatMap(({ layer, reset, cells }) =>
+function refuseOtherChunks({ all, images, settings }: Subject, { finished, place }: SweepRecord): void {
+  const found = targetsOf(all).flatMap(({ layer, reset, cells }) =>
     [...finished.chunksOf(layer.name, reset.label)].map(([chunk, { draws }]) => ({
       chunk,
       images: draws.reduce((sum, draw) => sum + draw.images, 0) / cells.length,

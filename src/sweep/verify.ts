@@ -14,7 +14,7 @@ import { type Measure, measures, type Sums } from '../native/columns.js';
 import { isRandom, type Reset, type ResetContext } from '../resets/reset.js';
 import { addSums, type DrawSums, drawTotals } from '../run/finished.js';
 import { readJournal } from '../run/journal.js';
-import type { RunInfo } from '../run/run.js';
+import { journalSeal, type RunInfo } from '../run/run.js';
 import { means } from '../run/summarise.js';
 import { chunkSize, readImages } from './chunks-ahead.js';
 
@@ -74,7 +74,7 @@ export async function verifyRun(
   const design = designIn(info);
   const sample = isCrossed(design) ? images : shuffled(images);
   const context = contextIn(info, options.initFrom);
-  const finished = await readJournal(journal);
+  const finished = await readJournal(journal, journalSeal(info));
   const layers = selectLayers(model.layers);
   const candidates = layers.flatMap((layer) =>
     resets.flatMap((reset) =>

@@ -76,7 +76,11 @@ t.test('pipes are refused, not waited for', { skip }, async (t) => {
       /cannot read .*run\.json/,
     ],
     ['a run to go on with', () => openRun(join(dir, 'run'), identity), /cannot read .*run\.json/],
-    ['a journal that is read', () => readJournal(pipe(dir, 'cells.ndjson')), /cells\.ndjson is a named pipe/],
+    [
+      'a journal that is read',
+      () => readJournal(pipe(dir, 'cells.ndjson'), null),
+      /cells\.ndjson is a named pipe/,
+    ],
     [
       'a journal to go on with',
       () => {

@@ -13,6 +13,8 @@ import { Journal, readJournal } from '../../src/run/journal.js';
 import { writeLine } from '../../src/run/journal-line.js';
 import { drawSums, sums } from './sums.js';
 
+const seal = 77;
+
 const line = (chunk: number): JournalLine => ({
   type: 'target',
   layer: 'conv1',
@@ -28,11 +30,11 @@ const original: JournalLine = {
 
 t.test('a line that was appended is there when the journal is read again', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
-  const { journal } = await Journal.open(path);
+  const { journal } = await Journal.open(path, seal);
   await journal.append([line(0), original]);
   await journal.append([line(1)]);
   await journal.close();
-  const finished = await readJournal(path);
+  const finished = await readJournal(path, seal);
   t.strictSame(
     [...finished.chunksOf('conv1', 'random')],
     [
@@ -47,7 +49,7 @@ t.test('a line that was appended is there when the journal is read again', async
 
 t.test('appends made at once are written whole and in order', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
-  const { journal } = await Journal.open(path);
+  const { journal } = await Journal.open(path, seal);
   await Promise.all(Array.from({ length: 50 }, (_, chunk) => journal.append([line(chunk)])));
   await journal.close();
   const chunks = readFileSync(path, 'utf8')
@@ -62,35 +64,39 @@ t.test('appends made at once are written whole and in order', async (t) => {
 
 t.test('a torn last line is cut off, and the next line starts afresh', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
-  const first = await Journal.open(path);
+  const first = await Journal.open(path, seal);
   await first.journal.append([line(0)]);
   await first.journal.close();
   const whole = readFileSync(path, 'utf8');
   // Every way in which a second line can be cut.
-  const second = writeLine(line(1));
+  const second = writeLine(line(1), seal);
   for (let length = 0; length < second.length; length += 7) {
     writeFileSync(path, whole + second.slice(0, length));
-    t.equal((await readJournal(path)).chunksOf('conv1', 'random').size, 1);
-    const { journal, finished } = await Journal.open(path);
+    t.equal((await readJournal(path, seal)).chunksOf('conv1', 'random').size, 1);
+    const { journal, finished } = await Journal.open(path, seal);
     t.equal(finished.chunksOf('conv1', 'random').size, 1);
     await journal.append([line(2)]);
     await journal.close();
-    t.strictSame([...(await readJournal(path)).chunksOf('conv1', 'random').keys()], [0, 2]);
+    t.strictSame([...(await readJournal(path, seal)).chunksOf('conv1', 'random').keys()], [0, 2]);
   }
 });
 
 t.test('a damaged line that is not the last is refused by its number', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
   for (const bad of ['{"type":"target"}', 'nonsense', '{"type":"cell","layer":"conv1","images":10}', '']) {
-    writeFileSync(path, `${writeLine(line(0))}${bad}\n${writeLine(line(1))}`);
-    await t.rejects(readJournal(path), { code: 'ERR_RUN', message: /line 2 is damaged/ }, bad);
+    writeFileSync(path, `${writeLine(line(0), seal)}${bad}\n${writeLine(line(1), seal)}`);
+    await t.rejects(
+      readJournal(path, seal),
+      { code: 'ERR_RUN', message: /line 2 damaged or of another run/ },
+      bad,
+    );
   }
 });
 
 t.test('a chunk counts once, however often it was written', async (t) => {
   const path = join(t.testdir({}), 'cells.ndjson');
-  appendFileSync(path, `${writeLine(line(0)) + writeLine(original)}`.repeat(3));
-  const finished = await readJournal(path);
+  appendFileSync(path, `${writeLine(line(0), seal) + writeLine(original, seal)}`.repeat(3));
+  const finished = await readJournal(path, seal);
   t.strictSame(
     drawTotals(finished.chunksOf('conv1', 'random')).map(({ images }) => images),
     [10, 10],

@@ -20,7 +20,7 @@ const identity: RunIdentity = {
 };
 const other = { ...identity, options: { seed: 1 } };
 const info = {
-  version: 1 as const,
+  version: 2 as const,
   critmap: '0.1.0',
   status: 'running' as const,
   started: '2026-01-01T00:00:00.000Z',

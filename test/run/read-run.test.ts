@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Reset } from '../../src/resets/reset.js';
 import { Finished } from '../../src/run/finished.js';
+import { sealOf } from '../../src/run/identity.js';
 import { Journal } from '../../src/run/journal.js';
 import { readRun } from '../../src/run/read-run.js';
 import { files } from '../../src/run/run.js';
@@ -10,7 +11,7 @@ import { type SummaryInput, summarise } from '../../src/run/summarise.js';
 import { cosineOf, crossedSweep, identity, random, slicedSweep } from './finished-sweeps.js';
 
 const info = {
-  version: 1,
+  version: 2,
   critmap: '0.1.0',
   status: 'done',
   started: '2026-01-01T00:00:00.000Z',
@@ -27,7 +28,7 @@ const info = {
 async function written(t: Tap, input: SummaryInput): Promise<string> {
   const directory = t.testdir({ [files.info]: JSON.stringify(info) });
   const { finished, design, targets } = input;
-  const { journal } = await Journal.open(join(directory, files.journal));
+  const { journal } = await Journal.open(join(directory, files.journal), sealOf(identity));
   for (const { layer, reset } of targets) {
     for (const [chunk, sums] of finished.chunksOf(layer.name, reset.label)) {
       await journal.append([{ type: 'target', layer: layer.name, reset: reset.label, chunk, ...sums }]);

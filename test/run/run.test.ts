@@ -10,7 +10,7 @@ const identity: RunIdentity = {
   options: { reset: ['random'], seed: 0 },
 };
 const info = {
-  version: 1 as const,
+  version: 2 as const,
   critmap: '0.1.0',
   status: 'running' as const,
   started: '2026-01-01T00:00:00.000Z',
@@ -22,6 +22,9 @@ const info = {
   warnings: [],
   waitedSeconds: 0,
   graph: null,
+  command: null,
+  shard: null,
+  plan: null,
   sample: {
     file: 'images.csv',
     seed: 0,

@@ -105,6 +105,7 @@ function secondFirst(signal?: AbortSignal) {
       tell() {},
       warn() {},
       add: async ({ chunk }: JournalLine) => void lines.push(chunk),
+      flush: async () => {},
     },
     engine: { evaluate },
     todo: chunks.map(({ index }) => ({ index, images: 1, targets: [] })),

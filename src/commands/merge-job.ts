@@ -1,0 +1,31 @@
+/** A merge as a command does it: what lacks is told with the commands that compute it. */
+import { join } from 'node:path';
+import { files } from '../run/run.js';
+import { IncompleteRuns, mergeRuns } from '../sweep/merge.js';
+import { writeReport } from './report.js';
+import { printResult } from './sweep-job.js';
+import { print, shown } from './terminal.js';
+
+export interface MergeJob {
+  runs: readonly string[];
+  out: string;
+  force: boolean;
+  json: boolean;
+}
+
+/** @throws CritmapError for runs that are not of one sweep, or lack a part of it */
+export async function merge({ runs, out, force, json }: MergeJob): Promise<void> {
+  try {
+    const { summary } = await mergeRuns(runs, out, {
+      force,
+      onWarning: (message) => process.stderr.write(`warning: ${shown(message)}\n`),
+    });
+    await writeReport([summary], join(out, files.report));
+    printResult({ summary }, { json, out });
+  } catch (error) {
+    if (error instanceof IncompleteRuns) {
+      print(`to compute what is missing:\n${error.commands.map((line) => `  ${shown(line)}\n`).join('')}`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * The side of a queue that has the run directory: it offers a sweep, adds jobs for what the journal lacks, and takes
+ * results into the journal, which alone says what is finished. Jobs and results may be lost or come twice: what is still
+ * lacking is added again, and a line counts once.
+ */
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { type Target, targetsOf } from '../design/cells.js';
+import { CritmapError } from '../errors.js';
+import { sealOf } from '../run/identity.js';
+import { readLine } from '../run/journal-line.js';
+import type { Lacking } from '../sweep/compute.js';
+import { lackingChunks } from '../sweep/compute.js';
+import { ProgressCount } from '../sweep/progress.js';
+import type { Subject, SweepRecord } from '../sweep/record.js';
+import type { SweepOptions } from '../sweep/settings.js';
+import type { Computer } from '../sweep/sweep.js';
+import { version } from '../version.js';
+import { type Costs, jobsOf, type LackingChunk } from './jobs.js';
+import {
+  keysOf,
+  nameOfJob,
+  OFFERED,
+  type OfferedSweep,
+  type PartJob,
+  partResult,
+  queueOf,
+} from './messages.js';
+import { checkServer, connect, PREFIX, type Server } from './redis.js';
+
+export interface QueueOptions {
+  server: Server;
+  /** What workers open: the words of the sweep's command. */
+  job: OfferedSweep['job'];
+  onMessage: (message: string) => void;
+  /** Milliseconds without a result after which what is lacking is held against the queue. */
+  quietMs?: number;
+}
+
+/** A part that fails is tried so often, a second and then two later, before it is parked. */
+const ATTEMPTS = 3;
+const BACKOFF = { type: 'exponential', delay: 1000 } as const;
+const QUIET_MS = 5000;
+const RESULTS_AT_ONCE = 16;
+const BLOCK_MS = 500;
+/** What queue events keep; nobody reads them. */
+const EVENTS = 100;
+
+/** What a sweep computes with, in place of its own engine. */
+export function throughQueue(queueOptions: QueueOptions): Computer {
+  return async (subject, record, options) => {
+    const { server, onMessage } = queueOptions;
+    const hooks = { onConnection: onMessage };
+    // Taking results blocks a connection; everything else has another.
+    const client = await connect(server, hooks);
+    const taking = client.duplicate();
+    taking.on('error', () => {});
+    const sweep = idOf(record, options.out ?? '.');
+    const queue = new Queue(queueOf(sweep), {
+      connection: client,
+      prefix: PREFIX,
+      streams: { events: { maxLen: EVENTS } },
+    });
+    queue.on('error', () => {});
+    try {
+      for (const warning of await checkServer(client, server)) onMessage(`warning: ${warning}`);
+      await new Coordinator(sweep, queue, client, taking, subject, record, queueOptions).run(options);
+    } finally {
+      await queue.close().catch(() => {});
+      taking.disconnect();
+      client.disconnect();
+    }
+  };
+}
+
+/** A coordinator that comes again finds its jobs; another one of the same sweep does not take them. */
+const idOf = ({ identity }: SweepRecord, out: string) =>
+  createHash('sha256')
+    .update(JSON.stringify([sealOf(identity), identity.model.sha256, hostname(), resolve(out)]))
+    .digest('hex')
+    .slice(0, 16);
+
+class Coordinator {
+  readonly #keys: ReturnType<typeof keysOf>;
+  readonly #seal: number;
+  readonly #targets: readonly Target[];
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #told = new Set<number>();
+  readonly #parked = new Map<string, string>();
+  #graphTold = false;
+
+  constructor(
+    private readonly sweep: string,
+    private readonly queue: Queue<PartJob>,
+    private readonly client: Redis,
+    private readonly taking: Redis,
+    private readonly subject: Subject,
+    private readonly record: SweepRecord,
+    private readonly options: QueueOptions,
+  ) {
+    this.#keys = keysOf(sweep);
+    this.#seal = sealOf(record.identity);
+    this.#targets = targetsOf(subject.cells);
+    this.#numbers = new Map(this.#targets.map((target, i) => [keyOf(target), i]));
+  }
+
+  async run({ signal, onProgress }: SweepOptions): Promise<void> {
+    const { subject, record } = this;
+    const progress = new ProgressCount(
+      subject.cells,
+      subject.images.count,
+      onProgress,
+      record.stopping?.expectation,
+    );
+    const lacking = this.#lacking();
+    progress.begin(lacking.reduce((sum, chunk) => sum + unitsOf(chunk), 0));
+    await this.#offer();
+    await this.#removeParked();
+    await this.#addJobs(lacking);
+    let lastResult = Date.now();
+    while (this.#lacking().length > 0) {
+      signal?.throwIfAborted();
+      const taken = await this.#take(progress);
+      await this.#tellStopped();
+      await this.#tellProgress();
+      if (taken > 0) {
+        lastResult = Date.now();
+      } else if (Date.now() - lastResult > (this.options.quietMs ?? QUIET_MS)) {
+        await this.#reconcile();
+        lastResult = Date.now();
+      }
+    }
+    await this.#withdraw();
+  }
+
+  /** Chunks and targets without a result, but for those that are known well enough. */
+  #lacking(): Lacking[] {
+    const { subject, record } = this;
+    return lackingChunks(subject, record.finished).flatMap((chunk) => {
+      const targets = chunk.targets.filter((target) => !record.stopping?.isStopped(target));
+      const isDone =
+        targets.length === 0 && (chunk.targets.length > 0 || record.finished.original.has(chunk.index));
+      return isDone ? [] : [{ ...chunk, targets }];
+    });
+  }
+
+  async #offer(): Promise<void> {
+    const { record, options, client, sweep } = this;
+    const { identity } = record;
+    const offer: OfferedSweep = {
+      critmap: version,
+      name: identity.model.name,
+      identity,
+      targets: this.#targets.map(({ layer, reset }) => ({ layer: layer.name, reset: reset.label })),
+      job: options.job,
+    };
+    await client.set(this.#keys.offer, JSON.stringify(offer));
+    await client.sadd(OFFERED, sweep);
+  }
+
+  async #addJobs(lacking: readonly Lacking[]): Promise<void> {
+    const { record } = this;
+    const chunks: LackingChunk[] = lacking.map(({ index, images, targets }) => ({
+      index,
+      images,
+      targets: targets.map((target) => this.#numbers.get(keyOf(target))!),
+    }));
+    const jobs = jobsOf(chunks, this.#costs(), record.stopping !== null);
+    const kept = { removeOnComplete: true, removeOnFail: false, attempts: ATTEMPTS, backoff: BACKOFF };
+    await this.queue.addBulk(
+      jobs
+        .map(({ cost: _, ...job }) => job)
+        .filter((job) => !this.#parked.has(nameOfJob(job)))
+        .map((job) => ({ name: 'part', data: job, opts: { ...kept, jobId: nameOfJob(job) } })),
+    );
+  }
+
+  #costs(): Costs {
+    const { plan } = this.subject;
+    const macs = new Map(plan.layers.map((layer) => [layer.name, layer.macs]));
+    return {
+      forward: plan.forward,
+      targets: this.#targets.map(({ layer, cells }) => (macs.get(layer.name) ?? 0) * cells.length),
+    };
+  }
+
+  /** Results into the journal, and only then out of the queue. */
+  async #take(progress: ProgressCount): Promise<number> {
+    const { taking, client, record } = this;
+    const key = this.#keys.results;
+    const read = await taking.xread('COUNT', RESULTS_AT_ONCE, 'BLOCK', BLOCK_MS, 'STREAMS', key, '0');
+    const entries = (read as [string, [string, string[]][]][] | null)?.[0]?.[1] ?? [];
+    const adding: Promise<void>[] = [];
+    for (const [, [, text]] of entries) {
+      const result = partResult.safeParse(parseJson(text ?? ''));
+      if (result.success) {
+        const { graph, lines, warnings, worker } = result.data;
+        if (!this.#graphTold) await record.computes(graph);
+        this.#graphTold = true;
+        record.tell(warnings);
+        adding.push(...this.#keep(lines, worker, progress));
+      } else {
+        this.options.onMessage(`warning: a result that is none came through the queue and is left out`);
+      }
+    }
+    if (entries.length === 0) return 0;
+    // One wait for the disk for all of them.
+    await record.flush();
+    await Promise.all(adding);
+    await client.xdel(key, ...entries.map(([id]) => id));
+    return entries.length;
+  }
+
+  #keep(lines: readonly string[], worker: string, progress: ProgressCount): Promise<void>[] {
+    const { record } = this;
+    const adding: Promise<void>[] = [];
+    for (const text of lines) {
+      const line = readLine(Buffer.from(text), this.#seal);
+      if (!line) {
+        this.options.onMessage(`warning: a damaged line came from ${worker}; what it had is computed again`);
+        continue;
+      }
+      if (line.type === 'original') {
+        adding.push(record.add(line));
+        continue;
+      }
+      if (record.finished.chunksOf(line.layer, line.reset).has(line.chunk)) continue;
+      const units = line.draws.reduce((sum, { images }) => sum + images, 0);
+      adding.push(record.add(line).then(() => progress.add(units, line.layer)));
+    }
+    return adding;
+  }
+
+  /** Workers leave out what is known well enough. */
+  async #tellStopped(): Promise<void> {
+    const { stopping } = this.record;
+    if (!stopping) return;
+    const stopped = this.#targets.flatMap((target, i) =>
+      stopping.isStopped(target) && !this.#told.has(i) ? [i] : [],
+    );
+    if (stopped.length === 0) return;
+    await this.client.sadd(this.#keys.stopped, ...stopped.map(String));
+    for (const i of stopped) this.#told.add(i);
+  }
+
+  async #tellProgress(): Promise<void> {
+    const { subject } = this;
+    const all = subject.cells.length * subject.images.count;
+    const lacking = this.#lacking().reduce((sum, chunk) => sum + unitsOf(chunk), 0);
+    await this.client.hset(this.#keys.progress, { done: all - lacking, total: all });
+  }
+
+  /** When nothing came for a while: jobs that are gone are added again, those that failed for good are told of. */
+  async #reconcile(): Promise<void> {
+    for (const job of await this.queue.getFailed()) {
+      if (job.id && !this.#parked.has(job.id)) {
+        this.#parked.set(job.id, job.failedReason ?? 'unknown');
+        this.options.onMessage(`warning: ${this.#describe(job.data)} is parked: ${job.failedReason}`);
+      }
+    }
+    const counts = await this.queue.getJobCounts('wait', 'active', 'delayed', 'prioritized');
+    const isIdle = Object.values(counts).every((count) => count === 0);
+    if (!isIdle || (await this.client.xlen(this.#keys.results)) > 0) return;
+    const lacking = this.#lacking();
+    if (this.#parked.size > 0 && this.#othersIn(lacking) === 0) throw this.#parkedError();
+    await this.#addJobs(lacking);
+  }
+
+  /** How many jobs what is lacking comes to, without those that are parked. */
+  #othersIn(lacking: readonly Lacking[]): number {
+    const covered = (chunk: number, target: number) =>
+      [...this.#parked.keys()].some((name) => {
+        const [from, to, first, last] = name.split('-').slice(1).map(Number);
+        return from! <= chunk && chunk < to! && first! <= target && target < last!;
+      });
+    return lacking.flatMap(({ index, targets }) =>
+      targets.filter((target) => !covered(index, this.#numbers.get(keyOf(target))!)),
+    ).length;
+  }
+
+  #describe({ first, last, from, to }: PartJob): string {
+    const layers = this.#targets.slice(first, last).map(({ layer }) => layer.name);
+    const names = layers.length > 2 ? `${layers[0]} to ${layers.at(-1)}` : layers.join(' and ');
+    return `${names || 'the untouched model'}, chunks ${from} to ${to - 1}`;
+  }
+
+  #parkedError(): CritmapError {
+    const [[name, why]] = [...this.#parked] as [[string, string]];
+    const others = this.#parked.size > 1 ? ` and ${this.#parked.size - 1} more` : '';
+    return new CritmapError(
+      'ERR_QUEUE',
+      `${this.#parked.size} parts failed ${ATTEMPTS} times each (${name}: ${why}${others}); all others are in ${this.record.place}. Repeat the command to try them again`,
+    );
+  }
+
+  /** Of an earlier coordinator: they get another chance. */
+  async #removeParked(): Promise<void> {
+    for (const job of await this.queue.getFailed()) await job.remove().catch(() => {});
+  }
+
+  /** Nothing of the sweep stays in Redis. */
+  async #withdraw(): Promise<void> {
+    const { client, sweep, queue } = this;
+    await client.srem(OFFERED, sweep);
+    await client.del(...Object.values(this.#keys));
+    // Workers that are at one of its jobs find that there is no sweep any more.
+    await queue.obliterate({ force: true }).catch(() => {});
+  }
+}
+
+const keyOf = ({ layer, reset }: Target) => JSON.stringify([layer.name, reset.label]);
+
+const unitsOf = ({ images, targets }: Lacking) =>
+  images * targets.reduce((sum, { cells }) => sum + cells.length, 0);
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

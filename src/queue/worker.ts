@@ -1,0 +1,260 @@
+/**
+ * The side of a queue that computes. A worker takes one offered sweep after the other, opens its model and images once,
+ * holds them against the offer, and computes parts until there are no more. It may come and go at any time.
+ */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DelayedError, type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { messageOf } from '../errors.js';
+import { differencesOf, sealOf } from '../run/identity.js';
+import { writeLine } from '../run/journal-line.js';
+import type { PartRunner } from '../sweep/part-runner.js';
+import { version } from '../version.js';
+import {
+  jobKeysOf,
+  keysOf,
+  OFFERED,
+  type OfferedSweep,
+  offeredSweep,
+  type PartJob,
+  type PartResult,
+  partJob,
+  queueOf,
+} from './messages.js';
+import { checkServer, connect, PREFIX, type Server } from './redis.js';
+
+export interface WorkerOptions {
+  server: Server;
+  /** Opens what an offer names. */
+  open: (offer: OfferedSweep, signal: AbortSignal) => Promise<PartRunner>;
+  onMessage: (message: string) => void;
+  signal: AbortSignal;
+  /** Ends when no sweep has been offered for so long; default never. */
+  idleMs?: number | undefined;
+  /** A job of a worker that has given no sign of life for so long is given to another. */
+  lockMs?: number | undefined;
+}
+
+/** While one part's last images are computed, the next one's are decoded. */
+const AT_ONCE = 2;
+const LOCK_MS = 30_000;
+/** How often a job may be taken from a worker that is gone, before it is taken for what ends workers. */
+const MOST_STALLS = 5;
+const LOOK_MS = 500;
+/** Results that wait for the coordinator; more would fill the server's memory. */
+const MOST_RESULTS = 256;
+
+/** @throws CritmapError (ERR_QUEUE) when the server cannot be used; the signal's reason */
+export async function serveQueue(options: WorkerOptions): Promise<void> {
+  const { server, onMessage, signal, idleMs } = options;
+  const client = await connect(server, { onConnection: onMessage });
+  const name = `${hostname()}-${process.pid}`;
+  /** Sweeps that cannot be computed here, each with the offer that was refused. */
+  const refused = new Map<string, string>();
+  try {
+    await checkServer(client, server);
+    onMessage(`worker ${name} at ${server.place}`);
+    let lastWork = Date.now();
+    for (;;) {
+      signal.throwIfAborted();
+      const found = await nextSweep(client, refused);
+      if (found) {
+        await serveSweep(found, client, name, options, refused);
+        lastWork = Date.now();
+      } else if (idleMs !== undefined && Date.now() - lastWork > idleMs) {
+        return;
+      } else {
+        await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+  } finally {
+    client.disconnect();
+  }
+}
+
+interface Found {
+  sweep: string;
+  text: string;
+}
+
+/** One that has jobs; else one whose jobs others have or that wait for another try, which somebody must look after. */
+async function nextSweep(
+  client: Redis,
+  refused: ReadonlyMap<string, string>,
+  onlyWaiting = false,
+): Promise<Found | null> {
+  let attended: Found | null = null;
+  for (const sweep of (await client.smembers(OFFERED)).sort()) {
+    const text = await client.get(keysOf(sweep).offer);
+    if (text === null || refused.get(sweep) === text) continue;
+    const { waiting, delayed, active } = jobKeysOf(sweep);
+    if ((await client.llen(waiting)) > 0) return { sweep, text };
+    if ((await client.zcard(delayed)) + (await client.llen(active)) > 0) attended ??= { sweep, text };
+  }
+  return onlyWaiting ? null : attended;
+}
+
+/** Whether all of a sweep is done or in other hands, and another one has jobs. */
+async function isNeededElsewhere(
+  { sweep, client }: Serving,
+  own: number,
+  refused: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  const { waiting, delayed } = jobKeysOf(sweep);
+  if (own > 0 || (await client.llen(waiting)) + (await client.zcard(delayed)) > 0) return false;
+  return (await nextSweep(client, refused, true)) !== null;
+}
+
+/** One sweep from its opening until it is not offered any more, or has had nothing to do for a while. */
+async function serveSweep(
+  { sweep, text }: Found,
+  client: Redis,
+  name: string,
+  options: WorkerOptions,
+  refused: Map<string, string>,
+): Promise<void> {
+  const { onMessage, signal } = options;
+  let runner: PartRunner;
+  try {
+    runner = await openOffer(sweep, text, client, options);
+  } catch (error) {
+    signal.throwIfAborted();
+    refused.set(sweep, text);
+    onMessage(`warning: a sweep is left to other workers: ${messageOf(error)}`);
+    return;
+  }
+  try {
+    onMessage(`computing ${runner.identity.model.name}`);
+    await work({ sweep, text, client, name, runner }, options, refused);
+    onMessage(`${runner.identity.model.name} has nothing more to do`);
+  } finally {
+    await runner.close();
+  }
+}
+
+async function openOffer(
+  sweep: string,
+  text: string,
+  client: Redis,
+  { open, signal }: WorkerOptions,
+): Promise<PartRunner> {
+  const offer = offeredSweep.safeParse(JSON.parse(text));
+  if (!offer.success) throw new Error(`it is none, or of another version of critmap than ${version}`);
+  const { critmap, identity, targets } = offer.data;
+  if (critmap !== version) throw new Error(`it is of critmap ${critmap}, this is ${version}`);
+  const runner = await open(offer.data, signal);
+  try {
+    const differences = differencesOf(identity, runner.identity);
+    if (differences.length > 0) throw new Error(`here it would be another one (${differences.join('; ')})`);
+    if (JSON.stringify(runner.targets) !== JSON.stringify(targets))
+      throw new Error('here it has other layers');
+    const { graph } = keysOf(sweep);
+    await client.set(graph, runner.graph, 'NX');
+    const wanted = await client.get(graph);
+    if (wanted !== runner.graph)
+      throw new Error(`others compute its ${wanted} graph, here it would be the ${runner.graph} one`);
+    return runner;
+  } catch (error) {
+    await runner.close();
+    throw error;
+  }
+}
+
+interface Serving extends Found {
+  client: Redis;
+  name: string;
+  runner: PartRunner;
+}
+
+/** Parts until the sweep is withdrawn, or another one has more to do. */
+async function work(
+  serving: Serving,
+  options: WorkerOptions,
+  refused: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { sweep, text, client } = serving;
+  const { signal, lockMs = LOCK_MS, onMessage } = options;
+  const stop = new AbortController();
+  /** Jobs under way here. */
+  let own = 0;
+  const connection = client.duplicate();
+  connection.on('error', () => {});
+  const worker = new Worker<PartJob>(
+    queueOf(sweep),
+    async (job, token) => {
+      own++;
+      await compute(job, token, serving, AbortSignal.any([signal, stop.signal])).finally(() => own--);
+    },
+    {
+      connection,
+      prefix: PREFIX,
+      name: serving.name,
+      concurrency: AT_ONCE,
+      lockDuration: lockMs,
+      stalledInterval: lockMs / 2,
+      maxStalledCount: MOST_STALLS,
+      drainDelay: 1,
+    },
+  );
+  // It connects again by itself; the other connection tells of it.
+  worker.on('error', () => {});
+  worker.on('failed', (job, error) => {
+    if (!stop.signal.aborted) onMessage(`warning: ${job?.id} failed: ${messageOf(error)}`);
+  });
+  try {
+    for (;;) {
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+      if (signal.aborted) break;
+      if ((await client.get(keysOf(sweep).offer)) !== text) break;
+      if (await isNeededElsewhere(serving, own, refused)) break;
+    }
+  } finally {
+    // Parts that are under way go back to the queue, with what they have found.
+    stop.abort(new Error('stopped'));
+    await worker.close();
+    connection.disconnect();
+    await sweepUp(serving).catch(() => {});
+  }
+  signal.throwIfAborted();
+}
+
+/** BullMQ keeps a few keys of a queue for as long as it has workers, also when the queue is gone. */
+async function sweepUp({ sweep, client }: Serving): Promise<void> {
+  if ((await client.exists(keysOf(sweep).offer)) > 0) return;
+  for await (const keys of client.scanStream({ match: `${PREFIX}:${queueOf(sweep)}:*`, count: 1000 })) {
+    if (keys.length > 0) await client.del(...(keys as string[]));
+  }
+}
+
+async function compute(
+  job: Job<PartJob>,
+  token: string | undefined,
+  { sweep, client, name, runner }: Serving,
+  signal: AbortSignal,
+): Promise<void> {
+  const { first, last, from, to } = partJob.parse(job.data);
+  const keys = keysOf(sweep);
+  const stopped = new Set((await client.smembers(keys.stopped)).map(Number));
+  const targets = runner.targets.slice(first, last).filter((_, i) => !stopped.has(first + i));
+  const seal = sealOf(runner.identity);
+  const lines: string[] = [];
+  const send = async () => {
+    const { graph, warnings } = runner;
+    const result: PartResult = { job: job.id ?? '', worker: name, graph, lines, warnings: [...warnings] };
+    if (lines.length > 0) await client.xadd(keys.results, '*', 'result', JSON.stringify(result));
+  };
+  while ((await client.xlen(keys.results)) > MOST_RESULTS && !signal.aborted) await sleep(LOOK_MS);
+  try {
+    // A part of the untouched model alone has no targets, one whose layers are all known is not wanted.
+    if (targets.length > 0 || first === last) {
+      await runner.run({ targets, from, to }, (line) => lines.push(writeLine(line, seal).trimEnd()), signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    await send();
+    await job.moveToDelayed(Date.now(), token);
+    throw new DelayedError();
+  }
+  await send();
+}

@@ -1,0 +1,60 @@
+/** What decides the numbers of a run, where two of them differ, and the seal that a journal's lines carry of it. */
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+
+export const identity = z.object({
+  model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
+  data: z.object({ source: z.string(), images: z.number(), fingerprint: z.string(), transform: z.unknown() }),
+  options: z.record(z.string(), z.unknown()),
+});
+/** What decides the numbers of a run: a run continues only when all of it is the same. */
+export type RunIdentity = z.infer<typeof identity>;
+
+/** As it is read back from a file. */
+const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown;
+
+/** How two runs differ, in words; empty when their numbers are the same. Names and places of files may differ. */
+export function differencesOf(earlier: RunIdentity, wanted: RunIdentity): string[] {
+  const differences: string[] = [];
+  if (earlier.model.sha256 !== wanted.model.sha256) differences.push(`model ${earlier.model.name}`);
+  if (earlier.data.fingerprint !== wanted.data.fingerprint)
+    differences.push(`images of ${earlier.data.source}`);
+  if (!isDeepStrictEqual(plain(earlier.data.transform), plain(wanted.data.transform)))
+    differences.push('image transform');
+  for (const name of new Set([...Object.keys(earlier.options), ...Object.keys(wanted.options)])) {
+    const [before, now] = [plain(earlier.options[name]), plain(wanted.options[name])];
+    if (!isDeepStrictEqual(before, now)) {
+      differences.push(`${name} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`);
+    }
+  }
+  return differences;
+}
+
+/**
+ * What the checksums of a run's journal begin with. CRC-32 is a bijection of where it begins: no line of a run with
+ * another seal passes for one of this run.
+ */
+export function sealOf({ model, data, options }: RunIdentity): number {
+  const decisive = {
+    model: model.sha256,
+    images: data.images,
+    fingerprint: data.fingerprint,
+    transform: data.transform,
+    options,
+  };
+  return crc32(
+    createHash('sha256')
+      .update(canonical(plain(decisive)))
+      .digest(),
+  );
+}
+
+/** JSON whose keys are in order, whoever wrote them. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one)}`).join(',')}}`;
+}

@@ -1,0 +1,30 @@
+/** What a run says of its whole sweep, so that parts can be planned, held against it and put together without a model. */
+import { z } from 'zod';
+
+const whole = z.int().min(0);
+
+export const shardPlan = z.object({
+  /** Images of a chunk. */
+  chunk: z.int().min(1),
+  /** Of the model; null where the graph does not say. */
+  classes: z.int().nullable(),
+  /** Multiply-accumulates of the untouched model for one image. */
+  forward: z.number(),
+  /** Those that are reset, in graph order. */
+  layers: z.array(
+    z.object({
+      name: z.string(),
+      op: z.string(),
+      shape: z.array(whole),
+      groups: whole,
+      parameters: whole,
+      /** Among all layers of the model. */
+      position: whole,
+      /** What a random reset draws from, in words. */
+      init: z.string().nullable(),
+      /** Multiply-accumulates of one image from the layer to the logits. */
+      macs: z.number(),
+    }),
+  ),
+});
+export type ShardPlan = z.infer<typeof shardPlan>;

@@ -1,0 +1,98 @@
+/** Parts of a sweep without its directory: a model and images are opened once, and parts of the sweep computed at will. */
+import { planCells, selectLayers, targetsOf } from '../design/cells.js';
+import { isCrossed } from '../design/slices.js';
+import type { ComputedGraph } from '../engines/engine.js';
+import { openFastEngine } from '../engines/fast.js';
+import { openReferenceEngine } from '../engines/reference.js';
+import { checkOptimised } from '../engines/unoptimised.js';
+import { type ImageSet, shuffled } from '../images/index.js';
+import type { Model } from '../model/model.js';
+import { Finished, type JournalLine } from '../run/finished.js';
+import type { RunIdentity } from '../run/identity.js';
+import { ChunksAhead, readChunk } from './chunks-ahead.js';
+import { computeChunks } from './compute.js';
+import { identityOf } from './identity.js';
+import type { Part } from './part.js';
+import { ProgressCount } from './progress.js';
+import { proveCells } from './prove.js';
+import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
+
+export interface PartRunner {
+  identity: RunIdentity;
+  graph: ComputedGraph;
+  warnings: readonly string[];
+  /** Layers and resets in the order of the plan. */
+  targets: readonly { layer: string; reset: string }[];
+  /**
+   * Computes a part; several may be under way. Each line is handed over as soon as it is there, in no promised order of
+   * layers. Rejects with the signal's reason soon after it aborts; lines that were handed over count.
+   */
+  run(part: Part, take: (line: JournalLine) => void, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws what `sweep` throws for the same model, images and options; the signal's reason */
+export async function openPartRunner(
+  model: Model,
+  given: ImageSet,
+  options: SweepOptions,
+): Promise<PartRunner> {
+  const { signal } = options;
+  const settings = withDefaults(options, given);
+  const { design, batch, chunk, threads, cards, precision } = settings;
+  const layers = selectLayers(model.layers, settings.layers, settings.exclude);
+  const identity = await identityOf(model, given, settings, signal);
+  const images = isCrossed(design) ? given : shuffled(given);
+  const cells = await proveCells(model, planCells(layers, settings.resets, design.trials), settings, signal);
+  const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
+  const engine = await open(model, {
+    ...{ cells, context: settings, design, size: images.shape, batch, threads, cards, precision, signal },
+  });
+  const targets = targetsOf(cells);
+  const warnings: string[] = [];
+  try {
+    const first = await readChunk(images, 0, chunk, signal);
+    warnings.push(...(await checkOptimised(model, engine, first, settings, signal)));
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
+  const warn = (message: string) => {
+    if (!warnings.includes(message)) warnings.push(message);
+  };
+  return {
+    identity,
+    graph: engine.graph,
+    warnings,
+    targets: targets.map(({ layer, reset }) => ({ layer: layer.name, reset: reset.label })),
+    async run(part, take, signal) {
+      const names = new Set(part.targets.map(({ layer, reset }) => keyOf(layer, reset)));
+      const wanted = targets.filter(({ layer, reset }) => names.has(keyOf(layer.name, reset.label)));
+      const todo = Array.from({ length: part.to - part.from }, (_, i) => {
+        const index = part.from + i;
+        return { index, images: Math.min(chunk, images.count - index * chunk), targets: wanted };
+      });
+      const indices = todo.map(({ index }) => index);
+      const ahead = new ChunksAhead(images, chunk, indices, atOnce, signal);
+      const subject = { model, images, settings };
+      const record = {
+        finished: new Finished(),
+        stopping: null,
+        tell: (messages: readonly string[]) => messages.forEach(warn),
+        warn,
+        add: async (line: JournalLine) => take(line),
+        flush: async () => {},
+      };
+      const progress = new ProgressCount([], 0, undefined);
+      try {
+        await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
+      } finally {
+        await ahead.close();
+      }
+    },
+    close: () => engine.close(),
+  };
+}
+
+const keyOf = (layer: string, reset: string) => JSON.stringify([layer, reset]);

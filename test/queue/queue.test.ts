@@ -1,0 +1,206 @@
+/** Sweeps through a real server on loopback, and workers in this process: what they come to is what one process makes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { openImages } from '../../src/images/index.js';
+import { modelInput } from '../../src/model/input.js';
+import { loadModel } from '../../src/model/load.js';
+import { throughQueue } from '../../src/queue/coordinator.js';
+import { keysOf, OFFERED } from '../../src/queue/messages.js';
+import { queueStatus } from '../../src/queue/status.js';
+import { serveQueue } from '../../src/queue/worker.js';
+import { openPartRunner, type PartRunner } from '../../src/sweep/part-runner.js';
+import type { SweepOptions } from '../../src/sweep/settings.js';
+import { sweep, sweepWith } from '../../src/sweep/sweep.js';
+import { example } from '../fixtures.js';
+import { lacksRedis, startRedis, type TestServer } from './redis-server.js';
+
+const model = await loadModel(example('resnet.onnx'));
+const layers = ['conv1', 'layer3.0.conv1', 'layer3.2.conv2', 'fc'];
+const open = () => openImages(example('images.npz'), { ...modelInput(model), images: 'all' });
+const names = ['summary.json', 'summary.csv', 'results.csv', 'draws.csv', 'images.csv'];
+const bytesOf = (directory: string) => names.map((name) => readFileSync(join(directory, name), 'utf8'));
+
+/** Workers that end with the test; `wrap` may spoil what they compute. */
+function startWorkers(
+  t: { teardown(end: () => Promise<void>): void },
+  { server }: TestServer,
+  options: SweepOptions,
+  { count = 1, lockMs = 5000, wrap = (runner: PartRunner) => runner } = {},
+) {
+  const stop = new AbortController();
+  const messages: string[] = [];
+  const ended = Array.from({ length: count }, () =>
+    serveQueue({
+      ...{ server, lockMs, signal: stop.signal },
+      onMessage: (message) => messages.push(message),
+      async open(_, signal) {
+        const images = await open();
+        const runner = wrap(await openPartRunner(model, images, { threads: 1, ...options, signal }));
+        return { ...runner, close: () => runner.close().finally(() => images.close()) };
+      },
+    }).catch((error) => {
+      if (!stop.signal.aborted) throw error;
+    }),
+  );
+  const end = async () => {
+    stop.abort();
+    await Promise.all(ended);
+  };
+  t.teardown(end);
+  return { messages, end };
+}
+
+async function through(redis: TestServer, out: string, options: SweepOptions, messages: string[] = []) {
+  const images = await open();
+  try {
+    const onMessage = (message: string) => void messages.push(message);
+    const computer = throughQueue({ server: redis.server, job: {}, onMessage, quietMs: 1000 });
+    return await sweepWith(computer, model, images, { out, ...options });
+  } finally {
+    await images.close();
+  }
+}
+
+async function alone(out: string, options: SweepOptions) {
+  const images = await open();
+  await sweep(model, images, { out, ...options });
+  await images.close();
+}
+
+t.test('queue', { skip: lacksRedis }, async (t) => {
+  t.test('three workers make the bytes of one process, with and without a tolerance', async (t) => {
+    const dir = t.testdir({ redis: {} });
+    const redis = await startRedis(t, join(dir, 'redis'));
+    for (const [name, more] of Object.entries({
+      plain: {},
+      tolerance: { tolerance: 5 },
+      crossed: { trials: 2 },
+    })) {
+      const options = { layers, ...more };
+      await alone(join(dir, `${name}-one`), options);
+      const workers = startWorkers(t, redis, options, { count: 3 });
+      const { summary } = await through(redis, join(dir, name), options);
+      await workers.end();
+      t.strictSame(bytesOf(join(dir, name)), bytesOf(join(dir, `${name}-one`)), name);
+      if (name === 'tolerance')
+        t.ok(summary.layers.some(({ stoppedAt }) => stoppedAt !== null && stoppedAt < 1000));
+      t.strictSame(await redis.client.keys('critmap:*'), [], 'nothing is left in the server');
+    }
+  });
+
+  t.test(
+    'a coordinator that was stopped goes on from its journal, also with what came meanwhile',
+    async (t) => {
+      const dir = t.testdir({ redis: {} });
+      const redis = await startRedis(t, join(dir, 'redis'));
+      await alone(join(dir, 'one'), { layers });
+      const stop = new AbortController();
+      const out = join(dir, 'many');
+      const first = through(redis, out, { layers, signal: stop.signal, onProgress: () => stop.abort() });
+      const workers = startWorkers(t, redis, { layers });
+      await t.rejects(first, { name: 'AbortError' });
+      await sleep(1500);
+      const [offered] = await redis.client.smembers(OFFERED);
+      t.ok((await redis.client.xlen(keysOf(offered!).results)) > 0, 'results wait for it');
+      const [status] = await queueStatus(redis.server);
+      t.match(status, { name: 'resnet', layers: 4, images: 1000, parked: [] });
+      t.equal(status!.workers.length, 1);
+      await through(redis, out, { layers });
+      await workers.end();
+      t.strictSame(bytesOf(out), bytesOf(join(dir, 'one')));
+    },
+  );
+
+  t.test('what fails again and again is parked, and the rest is finished', async (t) => {
+    const dir = t.testdir({ redis: {} });
+    const redis = await startRedis(t, join(dir, 'redis'));
+    await alone(join(dir, 'one'), { layers });
+    let poisoned = true;
+    const wrap = (runner: PartRunner): PartRunner => ({
+      ...runner,
+      run: (part, take, signal) => {
+        if (poisoned && part.from === 0 && part.targets.some(({ layer }) => layer === 'fc')) {
+          throw new Error('it is poison');
+        }
+        return runner.run(part, take, signal);
+      },
+    });
+    const workers = startWorkers(t, redis, { layers }, { wrap });
+    const messages: string[] = [];
+    const out = join(dir, 'many');
+    await t.rejects(through(redis, out, { layers }, messages), {
+      code: 'ERR_QUEUE',
+      message: /1 parts? failed 3 times.*it is poison.*Repeat the command/,
+    });
+    t.match(messages.join('\n'), /fc.*is parked: it is poison/);
+    t.match(workers.messages.join('\n'), /failed: it is poison/);
+    poisoned = false;
+    await through(redis, out, { layers });
+    t.strictSame(bytesOf(out), bytesOf(join(dir, 'one')));
+  });
+
+  t.test('results that are damaged, foreign or come twice change nothing', async (t) => {
+    const dir = t.testdir({ redis: {} });
+    const redis = await startRedis(t, join(dir, 'redis'));
+    await alone(join(dir, 'one'), { layers });
+    const out = join(dir, 'many');
+    const messages: string[] = [];
+    const ended = through(redis, out, { layers }, messages);
+    let offered: string | undefined;
+    while (!offered) [offered] = await redis.client.smembers(OFFERED);
+    const { results } = keysOf(offered);
+    const add = (value: unknown) =>
+      redis.client.xadd(results, '*', 'result', typeof value === 'string' ? value : JSON.stringify(value));
+    const good = { job: 'part-0-1-0-1', worker: 'w', graph: 'runtime', warnings: [] };
+    await add('no JSON');
+    await add({ ...good, lines: 'none' });
+    await add({ ...good, lines: ['{"type":"target","layer":"fc","reset":"random","chunk":0,"draws":[]}'] });
+    const own = readFileSync(join(dir, 'one', 'cells.ndjson'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    const wrong = own.map((line) => line.replace(/\d/, (digit) => `${(Number(digit) + 1) % 10}`));
+    await add({ ...good, lines: [...wrong, own[0], own[0]] });
+    startWorkers(t, redis, { layers });
+    await ended;
+    t.strictSame(bytesOf(out), bytesOf(join(dir, 'one')));
+    t.match(messages.join('\n'), /a result that is none/);
+    t.match(messages.join('\n'), /a damaged line came from w/);
+  });
+
+  t.test('a job that takes longer than its lock is not taken from a busy worker', async (t) => {
+    const dir = t.testdir({ redis: {} });
+    const redis = await startRedis(t, join(dir, 'redis'));
+    const runs: string[] = [];
+    const wrap = (runner: PartRunner): PartRunner => ({
+      ...runner,
+      async run(part, take, signal) {
+        runs.push(`${part.from}-${part.targets[0]?.layer}`);
+        // The engine's own work, over and over for three times the lock.
+        const until = Date.now() + 3000;
+        while (Date.now() < until) await runner.run(part, () => {}, signal);
+        await runner.run(part, take, signal);
+      },
+    });
+    const options = { layers: ['fc'] };
+    const few = startWorkers(t, redis, options, { count: 2, lockMs: 1000, wrap });
+    await through(redis, join(dir, 'many'), options);
+    await few.end();
+    t.equal(runs.length, new Set(runs).size, 'every part was computed once');
+    t.notMatch(few.messages.join('\n'), /stalled|failed/);
+  });
+
+  t.test('a worker that has another model leaves the sweep to others, in one line', async (t) => {
+    const dir = t.testdir({ redis: {} });
+    const redis = await startRedis(t, join(dir, 'redis'));
+    const other = startWorkers(t, redis, { layers, seed: 1 });
+    const right = startWorkers(t, redis, { layers });
+    await through(redis, join(dir, 'many'), { layers });
+    t.match(
+      other.messages.join('\n'),
+      /left to other workers: here it would be another one \(seed 0, now 1\)/,
+    );
+    await right.end();
+  });
+});

@@ -1,0 +1,82 @@
+/** Shards of a sweep: put together in any order they are one run, byte for byte. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { openImages } from '../../src/images/index.js';
+import { modelInput } from '../../src/model/input.js';
+import { loadModel } from '../../src/model/load.js';
+import { readRun } from '../../src/run/read-run.js';
+import { IncompleteRuns, mergeRuns } from '../../src/sweep/merge.js';
+import type { SweepOptions } from '../../src/sweep/settings.js';
+import { sweep } from '../../src/sweep/sweep.js';
+import { fixture } from '../fixtures.js';
+
+const model = await loadModel(fixture('bottleneck.onnx'));
+const results = ['summary.json', 'results.csv', 'draws.csv', 'summary.csv', 'images.csv'];
+const bytesOf = (directory: string) =>
+  results.map((name) => readFileSync(join(directory, name), 'utf8')).join('\n');
+
+/** Two chunks of 256 and 44 images. */
+async function run(out: string, options: SweepOptions = {}) {
+  const images = await openImages('synthetic:300', { ...modelInput(model), images: 300 });
+  try {
+    return await sweep(model, images, { out, ...options });
+  } finally {
+    await images.close();
+  }
+}
+
+for (const [design, options] of Object.entries({
+  slices: {},
+  'crossed draws': { trials: 2 },
+  'a tolerance': { tolerance: 20 },
+} satisfies Record<string, SweepOptions>)) {
+  t.test(`1, 2, 3 and 7 shards give the bytes of one run, with ${design}`, async (t) => {
+    const dir = t.testdir({});
+    await run(join(dir, 'one'), options);
+    const expected = bytesOf(join(dir, 'one'));
+    const all: string[] = [];
+    for (const of of [1, 2, 3, 7]) {
+      const shards = Array.from({ length: of }, (_, i) => join(dir, `${of}-${i + 1}`));
+      for (const [i, out] of shards.entries()) await run(out, { ...options, shard: { index: i + 1, of } });
+      await mergeRuns([...shards].reverse(), join(dir, `merged-${of}`));
+      t.equal(bytesOf(join(dir, `merged-${of}`)), expected, `${of} shards`);
+      all.push(...shards);
+    }
+    await mergeRuns(all, join(dir, 'overlapping'));
+    t.equal(bytesOf(join(dir, 'overlapping')), expected, 'shards that overlap');
+    await t.rejects(readRun(join(dir, '3-1')), { code: 'ERR_RUN', message: /is shard 1 of 3/ });
+  });
+}
+
+t.test('a shard that is missing is named with its command, and completes the run', async (t) => {
+  const dir = t.testdir({});
+  await run(join(dir, 'one'));
+  const shard = (index: number) => {
+    const out = join(dir, `part-0${index}`);
+    const command = ['sweep', 'm.onnx', '--out', `part-0${index}`, '--shard', `${index}/3`];
+    return run(out, { shard: { index, of: 3 }, command });
+  };
+  const place = (index: number) => join(dir, `part-0${index}`);
+  await shard(1);
+  await shard(3);
+  const failure = await mergeRuns([place(3), place(1)], join(dir, 'merged')).catch((error) => error);
+  t.ok(failure instanceof IncompleteRuns);
+  t.strictSame(failure.commands, [
+    'critmap sweep m.onnx --out part-02 --shard 2/3',
+    'sbatch --array=2 SCRIPT',
+  ]);
+  await shard(2);
+  await mergeRuns([place(2), place(3), place(1)], join(dir, 'merged'));
+  t.equal(bytesOf(join(dir, 'merged')), bytesOf(join(dir, 'one')));
+});
+
+t.test('runs of different sweeps are not put together', async (t) => {
+  const dir = t.testdir({});
+  await run(join(dir, 'a'), { shard: { index: 1, of: 2 } });
+  await run(join(dir, 'b'), { shard: { index: 2, of: 2 }, seed: 1 });
+  await t.rejects(mergeRuns([join(dir, 'a'), join(dir, 'b')], join(dir, 'out')), {
+    code: 'ERR_RUN',
+    message: /seed 0, now 1/,
+  });
+});
