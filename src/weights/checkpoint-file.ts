@@ -7,6 +7,8 @@ export interface Table {
   /** Keys of the dicts around it, outermost first: `['state_dict']`. */
   readonly path: readonly string[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The names in the file, of those that were given others since. */
+  readonly original?: ReadonlyMap<string, string>;
 }
 
 export interface Contents {
