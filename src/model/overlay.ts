@@ -156,7 +156,7 @@ function judge(
   const paths = files.map(({ path }) => path).join(', ');
   const namesOf = (list: readonly Unexpected[]) => some(list.map((one) => nameInFile(found, one)));
   const problems = [
-    missing.length > 0 && `missing ${some(missing)}`,
+    missing.length > 0 && `missing ${some(missing)}${hiddenText(files)}`,
     misfit.length > 0 && `misshapen ${some(misfit.map(({ text }) => text))}`,
     (allowPartial || refused.length > 0) &&
       unexpected.length > 0 &&
@@ -178,6 +178,14 @@ function judge(
     text,
     matches.length > 0 ? `${remedy}, or load just what fits with --allow-partial` : remedy,
   );
+}
+
+/** What may be missing only because it cannot be reached. */
+function hiddenText(files: readonly Checkpoint[]): string {
+  const names = [...new Set(files.flatMap(({ hidden = [] }) => hidden.map(({ name }) => quoted(name))))];
+  return names.length === 0
+    ? ''
+    : ` (tensors are inside of ${some(names)}, which only its own code could read; nothing was executed)`;
 }
 
 const nameInFile = ({ scopes }: Matched, { file, key }: { file: number; key: string }) =>

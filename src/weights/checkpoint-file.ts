@@ -15,6 +15,15 @@ export interface Contents {
   /** `safetensors`, `PyTorch zip`, ... */
   readonly format: string;
   readonly tables: readonly Table[];
+  /** Tensors that cannot be reached: they are inside of objects that only their own code could read. */
+  readonly hidden?: readonly Hidden[];
+}
+
+export interface Hidden {
+  /** Keys of the dicts around it, as a {@link Table}'s. */
+  readonly path: readonly string[];
+  /** The class or function of Python, `module.name`. */
+  readonly name: string;
 }
 
 /** Reads what a file holds, but none of the tensors' values. */
