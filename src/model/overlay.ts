@@ -4,6 +4,7 @@ import { CritmapError, quoted, some } from '../errors.js';
 import { type OnnxFile, replaceTensors } from '../onnx/file.js';
 import { transpose } from '../onnx/tensors.js';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.js';
+import { unknownParametrisations } from '../weights/parametrisations.js';
 import { readFloats } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
@@ -182,6 +183,10 @@ function judge(
 
 /** What may be missing only because it cannot be reached. */
 function hiddenText(files: readonly Checkpoint[]): string {
+  const unknown = files.flatMap(({ tables }) => tables.flatMap(unknownParametrisations));
+  if (unknown.length > 0) {
+    return ` (${some(unknown, 3)} is parametrised in a way that critmap does not know; torch.nn.utils.parametrize.remove_parametrizations makes plain weights)`;
+  }
   const names = [...new Set(files.flatMap(({ hidden = [] }) => hidden.map(({ name }) => quoted(name))))];
   return names.length === 0
     ? ''
@@ -250,7 +255,7 @@ function mappingOf(found: Matched, { parameter, file, key, tensor }: Match, file
     shape: parameter.shape,
     file: filesBefore + file,
     key: nameInFile(found, { file, key }),
-    type: tensor.type.name,
+    type: tensor.made === undefined ? tensor.type.name : `${tensor.type.name}, ${tensor.made}`,
     transposed: parameter.transposed,
   };
 }
