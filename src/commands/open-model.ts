@@ -16,6 +16,8 @@ export interface ModelChoice extends EndChoice {
   /** Checkpoints to take the weights from. */
   weights?: readonly string[] | undefined;
   allowPartial?: boolean | undefined;
+  /** Other names for their tensors, each `REGEX=REPLACEMENT`. */
+  rename?: readonly string[] | undefined;
 }
 
 /**
@@ -23,13 +25,18 @@ export interface ModelChoice extends EndChoice {
  *   a file cannot be read or does not fit
  */
 export async function openModel(choice: ModelChoice): Promise<Model> {
-  const { weights, allowPartial = false, name } = choice;
-  if (allowPartial && !weights?.length) {
-    throw new CritmapError('ERR_OPTION', '--allow-partial goes with --weights FILE');
+  const { weights, allowPartial = false, rename, name } = choice;
+  const idle = allowPartial ? 'allow-partial' : rename?.length ? 'rename' : undefined;
+  if (idle !== undefined && !weights?.length) {
+    throw new CritmapError('ERR_OPTION', `--${idle} goes with --weights FILE`);
   }
   const model = await openGraph(choice);
   if (!weights?.length) return model;
-  return withWeights(model, weights, { allowPartial, ...(name === undefined ? {} : { name }) });
+  return withWeights(model, weights, {
+    allowPartial,
+    ...(rename === undefined ? {} : { rename }),
+    ...(name === undefined ? {} : { name }),
+  });
 }
 
 async function openGraph(choice: ModelChoice): Promise<Model> {

@@ -5,7 +5,7 @@ import { buildModel } from '../architectures/build.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { loadModel, withWeights } from '../model/load.js';
-import type { Model } from '../model/model.js';
+import type { LoadedWeights, Model } from '../model/model.js';
 import { loadFresh } from '../resets/fresh.js';
 import { parseResets } from '../resets/parse.js';
 import { files, type RunInfo, readInfo } from '../run/run.js';
@@ -75,8 +75,10 @@ async function modelOf({ environment, options }: RunInfo, path: string | undefin
   const model = architecture
     ? await buildModel(architecture)
     : await loadModel(path ?? recorded, { input, output } as object);
-  const weights = (environment.weights as { path: string }[] | undefined)?.map(({ path }) => path) ?? [];
-  return weights.length > 0 ? withWeights(model, weights, { allowPartial: true }) : model;
+  const files = (environment.weights as LoadedWeights['files'] | undefined) ?? [];
+  if (files.length === 0) return model;
+  const weights = files.map(({ path, chosen }) => (chosen === undefined ? path : `${path}#${chosen}`));
+  return withWeights(model, weights, { allowPartial: true, rename: files[0]?.renames ?? [] });
 }
 
 /** As the run recorded it, so that no default decides. */

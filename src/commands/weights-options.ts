@@ -14,11 +14,19 @@ export const weightsOptions = {
       return given;
     },
     describe:
-      "Put a checkpoint's weights (safetensors or PyTorch) in place of the model's; repeat it for a second file",
+      "Put a checkpoint's weights (safetensors or PyTorch) in place of the model's; FILE#model_ema chooses among several; repeat it for a second file",
+  },
+  rename: {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    requiresArg: true,
+    describe:
+      "Rename the tensors of --weights: 'REGEX=REPLACEMENT', where $1 is the first group; repeat it for more",
   },
   'allow-partial': {
     type: 'boolean',
-    describe: 'Load what fits of --weights; without it every parameter must be there, and nothing else',
+    describe: 'Load what fits of --weights; without it every parameter must be there',
   },
 } as const satisfies Record<string, Options>;
 
@@ -35,8 +43,8 @@ export function weightsText({ files, mapping, missing, unexpected, misfit }: Loa
     files.length > 1 ? `${file + 1}: ${key}` : key;
   return [
     ...files.map(
-      ({ path, format, place }, i) =>
-        `weights ${files.length > 1 ? `${i + 1}: ` : ''}${path}: ${format}, in ${place}`,
+      ({ path, format, place, renames }, i) =>
+        `weights ${files.length > 1 ? `${i + 1}: ` : ''}${path}: ${format}, in ${place}${renames ? `, renamed by ${renames.join(' and ')}` : ''}`,
     ),
     ...rows.map((row) =>
       `        ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),

@@ -9,10 +9,15 @@ import { tryOut } from './trial.js';
 
 export interface ModelOptions extends EndChoice, SizeChoice {
   name?: string;
-  /** Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts. */
+  /**
+   * Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts.
+   * `FILE#PLACE` takes those in the dict, or behind the prefix, of that name: `r50.pth#model_ema`.
+   */
   weights?: readonly string[];
-  /** Load what fits of them, where otherwise every parameter must be there and nothing else. */
+  /** Load what fits of them, where otherwise every parameter must be there. */
   allowPartial?: boolean;
+  /** Other names for their tensors, each `REGEX=REPLACEMENT`, one after the other. */
+  rename?: readonly string[];
 }
 
 /**
@@ -39,11 +44,11 @@ export async function loadModel(path: string, options: ModelOptions = {}): Promi
 export async function withWeights(
   model: Model,
   paths: readonly string[],
-  options: Pick<ModelOptions, 'allowPartial' | 'name'> = {},
+  options: Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> = {},
 ): Promise<Model> {
   const { file, weights, sha256, warnings } = await overlay(model, paths, options);
   const isNamed = model.weights !== null || model.name !== defaultName(model);
-  const name = options.name ?? (isNamed ? model.name : baseName(paths[0]!));
+  const name = options.name ?? (isNamed ? model.name : baseName(weights.files.at(-paths.length)!.path));
   const loaded = new Set(weights.mapping.map(({ tensor }) => tensor));
   const builtIn = model.builtIn && { ...model.builtIn, random: without(model.builtIn.random, loaded) };
   const made = { ...modelOf(file, name), sha256, weights, builtIn };

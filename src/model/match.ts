@@ -3,15 +3,21 @@
  * earlier one's, so that a linear head can follow its backbone.
  */
 
-import { some } from '../errors.js';
+import { quoted, some } from '../errors.js';
 import type { Contents } from '../weights/checkpoint-file.js';
 import { isSame, type StoredTensor } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
 import type { ModelParameter } from './parameters.js';
-import { byNames, findScopes, fits, rivalOf, type Scope } from './scope.js';
+import { nameOfPlace, scopesAt } from './place.js';
+import { fileName } from './rename.js';
+import { byNames, findScopes, fits, rivalsOf, type Scope } from './scope.js';
 
 /** A checkpoint as far as it matters here. */
-type Named = Contents & { readonly path: string };
+type Named = Contents & {
+  readonly path: string;
+  /** Where in it the weights are to be taken from. */
+  readonly place?: string;
+};
 
 export interface Match {
   readonly parameter: ModelParameter;
@@ -70,17 +76,14 @@ export function match(
     misfit.delete(one.parameter);
   };
   for (const [file, checkpoint] of files.entries()) {
-    const found = findScopes(checkpoint.tables, parameters);
+    const everywhere = findScopes(checkpoint.tables, parameters);
+    const found = chosen(checkpoint, everywhere);
     const heads = headOf(checkpoint, parameters, head, found[0]);
-    const best = found[0]?.fitting ? found[0] : (heads?.scope ?? found[0]);
-    if (!best) throw nothingFits(checkpoint, parameters);
+    const best = found[0]?.fitting ? found[0] : (heads ?? found[0]);
+    if (!best)
+      throw checkpoint.place ? notThere(checkpoint, everywhere) : nothingFits(checkpoint, parameters);
     scopes.push(best);
-    const rival = rivalOf(best, found);
-    if (rival) {
-      warnings.push(
-        `${checkpoint.path} holds the model more than once: ${placeText(best)} is taken, not ${placeText(rival)}`,
-      );
-    }
+    if (checkpoint.place === undefined) warnings.push(...choiceWarning(checkpoint.path, best, found));
     const byName = byNames(parameters, best.modelPrefix);
     for (const [key, tensor] of best.table.tensors) {
       const parameter = key.startsWith(best.prefix) ? byName.get(key.slice(best.prefix.length)) : undefined;
@@ -88,7 +91,8 @@ export function match(
       if (fits(parameter, tensor)) take({ parameter, file, key, tensor });
       else {
         const where = files.length > 1 ? checkpoint.path : 'the file';
-        misfit.set(parameter, { parameter, tensor, text: misfitText(where, key, tensor, parameter) });
+        const text = misfitText(where, fileName(best.table, key), tensor, parameter);
+        misfit.set(parameter, { parameter, tensor, text });
       }
     }
     for (const one of heads?.tensors ?? []) take({ ...one, file });
@@ -104,6 +108,30 @@ export function match(
     misfit: [...misfit.values()],
     warnings,
   };
+}
+
+/** The places that the file's `#` means, or all. */
+const chosen = ({ place }: Named, scopes: readonly Scope[]) =>
+  place === undefined ? scopes : scopesAt(scopes, place);
+
+function notThere({ path, place = '' }: Named, scopes: readonly Scope[]) {
+  const places = [...new Set(scopes.filter(({ fitting }) => fitting > 0).map(nameOfPlace))];
+  return weightsError(
+    path,
+    `has no weights of the model at ${quoted(place)}`,
+    places.length > 0 ? `it has some at ${some(places)}` : 'give a checkpoint of this architecture',
+  );
+}
+
+/** Which of several sets was taken, and how to take another. */
+function choiceWarning(path: string, best: Scope, scopes: readonly Scope[]): string[] {
+  const rivals = rivalsOf(best, scopes);
+  const [first] = rivals;
+  if (!first) return [];
+  const others = some(rivals.map(placeText));
+  return [
+    `${path} holds the model more than once: ${placeText(best)} is taken, not ${others}; --weights ${path}#${nameOfPlace(first)} takes another`,
+  ];
 }
 
 /** `state_dict`, `state_dict, module.`, or the file itself. */
@@ -130,7 +158,7 @@ function unexpectedIn(
 
 /** A head that is published under another name: the one weight of a classifier's name that has the head's shape. */
 function headOf(
-  { tables }: Named,
+  { tables, place }: Named,
   parameters: readonly ModelParameter[],
   head: { weight: string; bias: string | null } | undefined,
   best: Scope | undefined,
@@ -150,7 +178,7 @@ function headOf(
       const scope: Scope = { table, prefix, modelPrefix: '', fitting: 1, named: 1 };
       return [
         {
-          scope,
+          ...scope,
           tensors: [
             { parameter: weight, key, tensor },
             ...(bias && shift ? [{ parameter: bias, key: `${module}.bias`, tensor: shift }] : []),
@@ -165,7 +193,8 @@ function headOf(
       const tensor = best.table.tensors.get(best.prefix + name);
       return parameter === weight && tensor && fits(weight, tensor);
     });
-  return found.length === 1 && !exact ? found[0] : undefined;
+  const meant = place === undefined || best?.fitting ? found : scopesAt(found, place);
+  return meant.length === 1 && !exact ? meant[0] : undefined;
 }
 
 function misfitText(

@@ -108,6 +108,10 @@ export interface LoadedWeights {
     sha256: string;
     /** The dict and the prefix in it, in words. */
     place: string;
+    /** The place that was asked for, behind the file's `#`. */
+    chosen?: string;
+    /** What its tensors were renamed by, each `REGEX=REPLACEMENT`. */
+    renames?: readonly string[];
   }[];
   /** In the model's order. */
   mapping: {

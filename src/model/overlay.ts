@@ -1,14 +1,18 @@
 /** A model with the weights of checkpoints in place of its own. Its graph stays, and no file is written to. */
 import { createHash } from 'node:crypto';
-import { some } from '../errors.js';
+import { CritmapError, quoted, some } from '../errors.js';
 import { type OnnxFile, replaceTensors } from '../onnx/file.js';
 import { transpose } from '../onnx/tensors.js';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.js';
+import { unknownParametrisations } from '../weights/parametrisations.js';
 import { readFloats } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
 import type { LoadedWeights, Model } from './model.js';
 import { type ModelParameter, parametersOf } from './parameters.js';
+import { addressOf } from './place.js';
+import { fileName, parseRename, type Rename, renamed } from './rename.js';
+import { maybeFolded, ofDeeperNetwork } from './superfluous.js';
 
 type Mapping = LoadedWeights['mapping'][number];
 
@@ -20,25 +24,44 @@ export interface Overlaid {
   warnings: string[];
 }
 
+/** A checkpoint with the place in it that was asked for. */
+type Given = Checkpoint & { readonly place?: string };
+
+export interface OverlayOptions {
+  /** Loads what fits and leaves the model's own values elsewhere. */
+  allowPartial?: boolean;
+  /** Other names for the checkpoints' tensors, each `REGEX=REPLACEMENT`. */
+  rename?: readonly string[];
+}
+
 /**
  * Reads checkpoints and puts their tensors where the model has parameters of these names.
  *
- * @param paths safetensors or torch.save files; of a parameter that several have, the last counts
- * @param options `allowPartial` loads what fits and leaves the model's own values elsewhere
- * @throws CritmapError (ERR_WEIGHTS) when a file cannot be read or its tensors are not the model's parameters
+ * @param paths safetensors or torch.save files, each with `#PLACE` where it holds several sets of weights; of a
+ *   parameter that several have, the last counts
+ * @throws CritmapError: ERR_WEIGHTS when a file cannot be read or lacks some of the model's parameters; ERR_OPTION for a
+ *   rename that is none, or changes nothing
  */
 export async function overlay(
   model: Model,
   paths: readonly string[],
-  options: { allowPartial?: boolean } = {},
+  options: OverlayOptions = {},
 ): Promise<Overlaid> {
-  const files: Checkpoint[] = [];
+  const renames = (options.rename ?? []).map(parseRename);
+  const files: Given[] = [];
   try {
-    for (const path of paths) files.push(await openCheckpoint(path));
+    for (const text of paths) {
+      const { path, ...place } = await addressOf(text);
+      files.push({ ...(await openCheckpoint(path)), ...place });
+    }
+    renameAll(files, renames);
     const parameters = parametersOf(model);
     const matched = match(files, parameters, headOf(model));
     refuseFolded(model, files, matched);
-    const warnings = [...matched.warnings, ...judge(model, files, matched, options.allowPartial ?? false)];
+    const warnings = [
+      ...matched.warnings,
+      ...judge(model, files, parameters, matched, options.allowPartial ?? false),
+    ];
     const values = new Map<string, Float32Array>();
     for (const { parameter, tensor } of matched.matches) {
       const read = await readFloats(tensor);
@@ -50,9 +73,9 @@ export async function overlay(
     for (const file of files) hashes.push(await file.sha256());
     return {
       file: { ...model.file, graph, proto: { ...model.file.proto, graph } },
-      weights: describe(model.weights, parameters, files, hashes, matched),
+      weights: describe(model.weights, parameters, files, hashes, matched, renames),
       sha256: createHash('sha256')
-        .update([model.sha256, ...hashes].join())
+        .update([model.sha256, ...hashes, ...choices(files, renames)].join())
         .digest('hex'),
       warnings,
     };
@@ -60,6 +83,30 @@ export async function overlay(
     await Promise.all(files.map((file) => file.close()));
   }
 }
+
+/** @throws CritmapError (ERR_OPTION) for a rename that changes no name of any file */
+function renameAll(files: Given[], renames: readonly Rename[]): void {
+  if (renames.length === 0) return;
+  const all = new Set<Rename>();
+  for (const [i, file] of files.entries()) {
+    const { tables, used } = renamed(file.path, file.tables, renames);
+    for (const one of used) all.add(one);
+    files[i] = { ...file, tables };
+  }
+  const idle = renames.find((one) => !all.has(one));
+  if (!idle) return;
+  const names = files.flatMap(({ tables }) => tables.flatMap(({ tensors }) => [...tensors.keys()]));
+  throw new CritmapError(
+    'ERR_OPTION',
+    `--rename ${quoted(idle.text)} changes no name in ${files.map(({ path }) => path).join(', ')}, which has ${some(names, 3)}`,
+  );
+}
+
+/** What besides the files decides which weights are taken. */
+const choices = (files: readonly Given[], renames: readonly Rename[]) => [
+  ...files.flatMap(({ place }, i) => (place === undefined ? [] : [`${i}#${place}`])),
+  ...renames.map(({ text }) => JSON.stringify(text)),
+];
 
 /** The layer that makes the logits: the last one, if it has as many outputs as there are classes. */
 function headOf({ layers, io, file }: Model): { weight: string; bias: string | null } | undefined {
@@ -96,20 +143,37 @@ function refuseFolded(model: Model, files: readonly Checkpoint[], found: Matched
   );
 }
 
-/** @returns warnings about what is only in part there, when that is allowed */
-function judge(model: Model, files: readonly Checkpoint[], found: Matched, allowPartial: boolean): string[] {
+/** @returns warnings about what is left out, and about what is only in part there when that is allowed */
+function judge(
+  model: Model,
+  files: readonly Checkpoint[],
+  parameters: readonly ModelParameter[],
+  found: Matched,
+  allowPartial: boolean,
+): string[] {
   const { missing, misfit, unexpected, matches } = found;
-  const problems = [
-    missing.length > 0 && `missing ${some(missing)}`,
-    misfit.length > 0 && `misshapen ${some(misfit.map(({ text }) => text))}`,
-    unexpected.length > 0 && `unexpected ${some(unexpected.map(({ key }) => key))}`,
-  ].filter((problem) => problem !== false);
-  if (problems.length === 0) return [];
+  const deeper = ofDeeperNetwork(found);
+  const refused = deeper.length > 0 ? deeper : maybeFolded(model, parameters, found);
   const paths = files.map(({ path }) => path).join(', ');
+  const namesOf = (list: readonly Unexpected[]) => some(list.map((one) => nameInFile(found, one)));
+  const problems = [
+    missing.length > 0 && `missing ${some(missing)}${hiddenText(files)}`,
+    misfit.length > 0 && `misshapen ${some(misfit.map(({ text }) => text))}`,
+    (allowPartial || refused.length > 0) &&
+      unexpected.length > 0 &&
+      `unexpected ${namesOf(refused.length > 0 ? refused : unexpected)}`,
+  ].filter((problem) => problem !== false);
+  if (missing.length + misfit.length + refused.length === 0) {
+    if (unexpected.length === 0) return [];
+    const one = unexpected.length === 1;
+    return [
+      `${paths}: ${unexpected.length} ${one ? 'tensor' : 'tensors'} that ${model.file.path} has no place for ${one ? 'is' : 'are'} left out: ${namesOf(unexpected)}`,
+    ];
+  }
   const all = matches.length + missing.length + misfit.length;
   const text = `has ${matches.length} of the ${all} parameters of ${model.file.path}: ${problems.join('; ')}`;
   if (allowPartial && matches.length > 0) return [`${paths}: ${text}`];
-  const remedy = remedyFor(model, misfit);
+  const remedy = remedyFor(model, misfit, deeper.length > 0);
   throw weightsError(
     paths,
     text,
@@ -117,8 +181,24 @@ function judge(model: Model, files: readonly Checkpoint[], found: Matched, allow
   );
 }
 
+/** What may be missing only because it cannot be reached. */
+function hiddenText(files: readonly Checkpoint[]): string {
+  const unknown = files.flatMap(({ tables }) => tables.flatMap(unknownParametrisations));
+  if (unknown.length > 0) {
+    return ` (${some(unknown, 3)} is parametrised in a way that critmap does not know; torch.nn.utils.parametrize.remove_parametrizations makes plain weights)`;
+  }
+  const names = [...new Set(files.flatMap(({ hidden = [] }) => hidden.map(({ name }) => quoted(name))))];
+  return names.length === 0
+    ? ''
+    : ` (tensors are inside of ${some(names)}, which only its own code could read; nothing was executed)`;
+}
+
+const nameInFile = ({ scopes }: Matched, { file, key }: { file: number; key: string }) =>
+  fileName(scopes[file]!.table, key);
+
 /** A built-in network has the number of classes that it is asked for. */
-function remedyFor(model: Model, misfit: Matched['misfit']): string {
+function remedyFor(model: Model, misfit: Matched['misfit'], isDeeper: boolean): string {
+  if (isDeeper && misfit.length === 0) return 'it is of a deeper network: give a checkpoint of this one';
   if (!model.builtIn) return 'give the checkpoint of this model, or export it without constant folding';
   const head = misfit.find(({ parameter }) => parameter.tensor === headOf(model)?.weight);
   const [classes, ...rest] = head?.tensor.shape ?? [];
@@ -132,47 +212,50 @@ function remedyFor(model: Model, misfit: Matched['misfit']): string {
 function describe(
   earlier: LoadedWeights | null,
   parameters: readonly ModelParameter[],
-  files: readonly Checkpoint[],
+  files: readonly Given[],
   hashes: readonly string[],
   found: Matched,
+  renames: readonly Rename[],
 ): LoadedWeights {
   const before = earlier?.files.length ?? 0;
   const mapping: Mapping[] = [];
   for (const parameter of parameters) {
     const match = found.matches.find((one) => one.parameter === parameter);
     const kept = earlier?.mapping.find(({ tensor }) => tensor === parameter.tensor);
-    if (match) mapping.push(mappingOf(match, before));
+    if (match) mapping.push(mappingOf(found, match, before));
     else if (kept) mapping.push(kept);
   }
   const loaded = new Set(mapping.map(({ parameter }) => parameter));
   return {
     files: [
       ...(earlier?.files ?? []),
-      ...files.map(({ path, format }, i) => ({
+      ...files.map(({ path, format, place }, i) => ({
         path,
         format,
         sha256: hashes[i] ?? '',
         place: placeText(found.scopes[i]!),
+        ...(place === undefined ? {} : { chosen: place }),
+        ...(renames.length === 0 ? {} : { renames: renames.map(({ text }) => text) }),
       })),
     ],
     mapping,
     missing: found.missing.filter((name) => !loaded.has(name)),
     unexpected: [
       ...(earlier?.unexpected ?? []),
-      ...found.unexpected.map(({ file, key }) => ({ file: before + file, key })),
+      ...found.unexpected.map((one) => ({ file: before + one.file, key: nameInFile(found, one) })),
     ],
     misfit: [...(earlier?.misfit ?? []), ...found.misfit.map(({ text }) => text)],
   };
 }
 
-function mappingOf({ parameter, file, key, tensor }: Match, filesBefore: number): Mapping {
+function mappingOf(found: Matched, { parameter, file, key, tensor }: Match, filesBefore: number): Mapping {
   return {
     parameter: parameter.names[0] ?? parameter.tensor,
     tensor: parameter.tensor,
     shape: parameter.shape,
     file: filesBefore + file,
-    key,
-    type: tensor.type.name,
+    key: nameInFile(found, { file, key }),
+    type: tensor.made === undefined ? tensor.type.name : `${tensor.type.name}, ${tensor.made}`,
     transposed: parameter.transposed,
   };
 }

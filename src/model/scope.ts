@@ -53,17 +53,26 @@ export function findScopes(tables: readonly Table[], parameters: readonly ModelP
   );
 }
 
-/** Another place with as many fitting parameters, which are other tensors: the choice was not forced. */
-export function rivalOf(best: Scope, scopes: readonly Scope[]): Scope | undefined {
-  return scopes.find((other) => {
-    if (other === best || other.fitting < best.fitting) return false;
-    return [...best.table.tensors].some(([name, tensor]) => {
+/** The part of the best place's parameters from which on another one is a set of weights too; its head may be missing. */
+const COMPLETE = 0.9;
+
+/** Other places that have the model too, as other tensors: the choice was not forced. One of each name. */
+export function rivalsOf(best: Scope, scopes: readonly Scope[]): Scope[] {
+  const rivals: Scope[] = [];
+  for (const other of scopes) {
+    if (other.fitting < COMPLETE * best.fitting || [best, ...rivals].some((one) => isPlace(one, other)))
+      continue;
+    const differs = [...best.table.tensors].some(([name, tensor]) => {
       if (!name.startsWith(best.prefix)) return false;
       const twin = other.table.tensors.get(other.prefix + name.slice(best.prefix.length));
-      return twin !== undefined && !isSame(tensor, twin);
+      return twin?.type.floating && !isSame(tensor, twin);
     });
-  });
+    if (differs) rivals.push(other);
+  }
+  return rivals;
 }
+
+const isPlace = (a: Scope, b: Scope) => a.table === b.table && a.prefix === b.prefix;
 
 /** By the names that a checkpoint has after its own prefix. */
 export function byNames(

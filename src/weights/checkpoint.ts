@@ -4,6 +4,7 @@
  */
 import { ByteFile, type ByteSource } from './byte-file.js';
 import type { Contents, FormatReader } from './checkpoint-file.js';
+import { withWeightsOf } from './parametrisations.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
 import { LEGACY_MAGIC, readTorchLegacy } from './torch-legacy.js';
 import { readTorchZip } from './torch-zip.js';
@@ -53,7 +54,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 
 /** What a checkpoint's bytes hold. */
 export async function readContents(file: ByteSource): Promise<Contents> {
-  return (await readerOf(file))(file);
+  const contents = await (await readerOf(file))(file);
+  return { ...contents, tables: contents.tables.map(withWeightsOf) };
 }
 
 /** What is wrong with a file, and what to do. */

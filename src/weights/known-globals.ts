@@ -5,8 +5,9 @@
  * - names that rebuild tensors and containers have a builder, which makes the value from its arguments;
  * - classes that real checkpoints hold beside their tensors (arguments, NumPy numbers, settings, schedules) become
  *   records: a name with its content, never an object. They are here because they are known to be plain data;
- * - every other name is refused: a file that names one is not a checkpoint of tensors, and may have been made to
- *   attack whoever opens it.
+ * - every other name becomes a record too, an inert one: weights are not looked for in it;
+ * - names that start programs or reach for the system are refused: no checkpoint needs them, and a file that has one was
+ *   made to attack whoever opens it in Python.
  */
 
 import { quoted } from '../errors.js';
@@ -16,6 +17,7 @@ import {
   PickledTensor,
   PickleError,
   PickleGlobal,
+  PickleRecord,
   type PickleValue,
   TypedStorage,
 } from './pickle-values.js';
@@ -162,6 +164,9 @@ const known: ReadonlyMap<string, PickleGlobal> = new Map(
   ].map((one) => [one.name, one]),
 );
 
+/** Of an unknown name, what is kept. */
+const LONGEST_NAME = 200;
+
 /** Modules that were renamed. */
 const renamed: ReadonlyMap<string, string> = new Map([
   ['__builtin__', 'builtins'],
@@ -170,22 +175,22 @@ const renamed: ReadonlyMap<string, string> = new Map([
   ['numpy._core.numeric', 'numpy.core.numeric'],
 ]);
 
-/** @throws PickleError for a name that is not on the list */
+/** Modules and functions of Python that files made to attack name; what the pickle of plain data never does. */
+const attacks =
+  /^((os|posix|nt|subprocess|commands|popen2|pty|runpy|code|codeop|pdb|bdb|socket|shutil|ctypes|_ctypes|importlib|imp|webbrowser|pip|signal|multiprocessing)(\..*)?|builtins\.(eval|exec|execfile|compile|open|file|input|breakpoint|__import__)|(.*\.)?(eval|exec|system|popen|Popen|spawn\w*|check_output|check_call))$/;
+
+/** @throws PickleError for a name that only an attack has a use for */
 export function knownGlobal(module: string, name: string): PickleGlobal {
-  const found = known.get(`${renamed.get(module) ?? module}.${name}`);
+  const full = `${renamed.get(module) ?? module}.${name}`;
+  const found = known.get(full);
   if (found) return found;
-  const full = quoted(`${module}.${name}`);
-  const model = /^(torch\.nn|torch\.fx|torchvision|timm|transformers|__torch__|models?|resnet|networks?)\b/;
-  if (model.test(module)) {
+  if (attacks.test(full)) {
     throw new PickleError(
-      `it holds a model as an object of the class ${full}, which only its own code could read; nothing was executed`,
-      'load it in Python and save model.state_dict()',
+      `it names ${quoted(`${module}.${name}`)}, which no checkpoint needs and an attack does; nothing was executed`,
+      'do not open it in Python, and get the checkpoint from somewhere else',
     );
   }
-  throw new PickleError(
-    `it names ${full}, which is not one of the names that checkpoints of tensors need; nothing was executed`,
-    'do not open it in Python unless you trust where it is from; if you do, save just model.state_dict() there',
-  );
+  return new PickleGlobal(full.slice(0, LONGEST_NAME), undefined, false);
 }
 
 /** Element type of a storage's class; null for bytes without one. */
@@ -223,6 +228,8 @@ function first([value]: readonly PickleValue[]): PickleValue {
 
 /** A tensor of a subclass or with attributes: (function, type, arguments of the function, attributes). */
 function rebuildFromType([make, , args]: readonly PickleValue[]): PickleValue {
+  if (make instanceof PickleGlobal && !make.isKnown)
+    return new PickleRecord(make.name, [args ?? null], false);
   const build = make instanceof PickleGlobal && make.name.startsWith('torch._utils._rebuild_') && make.build;
   if (!build || !Array.isArray(args)) throw damaged('a tensor is made by what does not make tensors');
   return build(args);

@@ -11,7 +11,7 @@ import {
 } from './pickle-values.js';
 
 export interface PickleHost {
-  /** @throws PickleError for a name that is not on the list */
+  /** @throws PickleError for a name that only an attack has a use for */
   global(module: string, name: string): PickleGlobal;
   /** What a persistent id stands for. */
   persistent(id: PickleValue): TypedStorage;
@@ -190,9 +190,7 @@ export class Machine {
   }
 
   popGlobal(): PickleGlobal {
-    const value = this.#pop();
-    if (!(value instanceof PickleGlobal)) throw damaged('it calls what is not a name');
-    return value;
+    return callable(this.#pop());
   }
 
   popMany(count: number): PickleValue[] {
@@ -243,10 +241,10 @@ export class Machine {
     this.push(this.host.persistent(id));
   }
 
-  call({ name, build }: PickleGlobal, args: readonly PickleValue[]): void {
+  call({ name, build, isKnown }: PickleGlobal, args: readonly PickleValue[]): void {
     // A container of the arguments' elements costs as much as they did; records and tensors cost less than a dict.
     this.spend(MAP_BYTES + VALUE_BYTES * (Array.isArray(args[0]) ? args[0].length : 0));
-    const made = build ? build(args) : new PickleRecord(name, args);
+    const made = build ? build(args) : new PickleRecord(name, args, isKnown);
     if (made instanceof PickledTensor) this.spend(DIMENSION_BYTES * made.tensor.shape.length);
     this.push(made);
   }
@@ -275,6 +273,13 @@ export class Machine {
       throw damaged('it gives attributes to what has none');
     }
   }
+}
+
+/** A name, or what an unknown one gave: Python would call it, here it is one more inert value. */
+export function callable(value: PickleValue | undefined): PickleGlobal {
+  if (value instanceof PickleGlobal) return value;
+  if (value instanceof PickleRecord && !value.isKnown) return new PickleGlobal(value.name, undefined, false);
+  throw damaged('it calls what is not a name');
 }
 
 function addEntries(entries: Map<PickleValue, PickleValue>, items: readonly PickleValue[]): void {

@@ -4,8 +4,8 @@
  */
 
 import { quoted } from '../errors.js';
-import type { Machine } from './pickle-machine.js';
-import { damaged, PickleError, PickleGlobal, type PickleValue, plain } from './pickle-values.js';
+import { callable, type Machine } from './pickle-machine.js';
+import { damaged, PickleError, type PickleValue, plain } from './pickle-values.js';
 
 /** Protocol 0's integers: `12`, `12L`, and `00` and `01` for the two truth values. */
 function decimal(line: string): PickleValue {
@@ -149,9 +149,8 @@ export const operations: Readonly<Record<number, (machine: Machine) => void>> = 
     m.call(known, m.popMarked());
   },
   111: (m) => {
-    const [known, ...args] = m.popMarked();
-    if (!(known instanceof PickleGlobal)) throw damaged('it calls what is not a name');
-    m.call(known, args);
+    const [called, ...args] = m.popMarked();
+    m.call(callable(called), args);
   },
   // BUILD
   98: (m) => m.build(),

@@ -26,10 +26,15 @@ export class PickleGlobal {
     readonly name: string,
     /** What calling it makes; without it, a record. */
     readonly build?: (args: readonly PickleValue[]) => PickleValue,
+    /** Whether it is on the list of names whose meaning is known. */
+    readonly isKnown = true,
   ) {}
 }
 
-/** An object of a class that is known to hold plain data: its name and what it was pickled with. */
+/**
+ * An object that is no tensor or container: its name and what it was pickled with. Of a class that is known to hold plain
+ * data, or of any other, which is inert: nothing is made of it, and no weights are looked for in it.
+ */
 export class PickleRecord {
   state: PickleValue = null;
   #items: PickleValue[] | undefined;
@@ -38,7 +43,16 @@ export class PickleRecord {
   constructor(
     readonly name: string,
     readonly args: readonly PickleValue[],
+    readonly isKnown = true,
   ) {}
+
+  /** Everything that it was pickled with. */
+  *parts(): Iterable<PickleValue> {
+    yield* this.args;
+    yield this.state;
+    if (this.#items) yield this.#items;
+    if (this.#entries) yield this.#entries;
+  }
 
   /** What it holds as a list, for a subclass of list. */
   get items(): PickleValue[] {

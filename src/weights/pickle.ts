@@ -1,8 +1,8 @@
 /**
  * Python's pickle format, protocols 0 to 5, read as data. The format is a program for a stack machine; this one only
  * builds values. Where Python would import a name, a list decides (known-globals.ts): a few names build a tensor or a
- * container here, some stand for records, and every other one is refused before anything is made of it. No code of
- * the file, nor any code that it names, can run. Reference: CPython's Lib/pickletools.py.
+ * container here, every other one stands for an inert record, and what only an attack has a use for is refused. No code
+ * of the file, nor any code that it names, can run. Reference: CPython's Lib/pickletools.py.
  *
  * Time is linear in the bytes, and what the values may take in memory is bounded.
  */

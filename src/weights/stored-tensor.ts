@@ -22,6 +22,8 @@ export interface StoredTensor {
   /** Where the first element lies in the storage, in elements. */
   readonly offset: number;
   readonly storage: Storage;
+  /** What computes it, where it is stored as something else: `weight_norm`. */
+  readonly made?: string;
 }
 
 /** PyTorch has no more. */

@@ -46,8 +46,9 @@ export async function readTorchLegacy(file: ByteSource): Promise<Contents> {
       });
       const read = pickles(await file.read(0, length), host, length < window);
       if (!read) continue;
+      const found = findTables(read.value);
       await place(file, read.keys, read.end, storages);
-      return { format: 'PyTorch legacy', tables: findTables(read.value) };
+      return { format: 'PyTorch legacy', ...found };
     }
   } catch (thrown) {
     throw named(file, thrown);

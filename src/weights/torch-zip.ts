@@ -77,7 +77,7 @@ export async function readTorchZip(file: ByteSource): Promise<Contents> {
   });
   try {
     const { value } = readPickle(await readEntry(file, pickle), 0, host);
-    return { format: 'PyTorch zip', tables: findTables(value) };
+    return { format: 'PyTorch zip', ...findTables(value) };
   } catch (thrown) {
     throw named(file, thrown);
   }

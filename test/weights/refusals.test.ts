@@ -124,6 +124,98 @@ for (const [title, program, name] of malicious) {
   });
 }
 
+/** Names of functions and classes that critmap does not know, called with a command, as values beside the weights. */
+const inert: [title: string, program: Uint8Array][] = [
+  ...malicious
+    .filter(([, , name]) => !/os|posix|eval|exec|subprocess|runpy/.test(name))
+    .map(([title, program]) => [title, program] as [string, Uint8Array]),
+  [
+    'a class of the authors',
+    Buffer.concat([call('train.config', 'Config'), dict({ lr: op.int(1) }), op.build]),
+  ],
+  ['what an unknown function gave, called', Buffer.concat([call('builtins', 'getattr'), args, op.reduce])],
+  [
+    'a class made by dill, and an object of it',
+    Buffer.concat([call('dill._dill', '_create_type'), op.emptyTuple, op.newObject]),
+  ],
+  [
+    'an unknown list and dict',
+    Buffer.concat([
+      call('mine', 'L'),
+      op.mark,
+      op.int(1),
+      op.appends,
+      op.mark,
+      op.text('a'),
+      op.int(1),
+      op.setItems,
+    ]),
+  ],
+];
+for (const [title, program] of inert) {
+  t.test(`${title}: inert beside the weights, and nothing runs`, async (t) => {
+    const whole = dict({ args: program, state_dict: dict({ weight: tensor() }) });
+    for (const bytes of [torchZip(pickle(whole)), torchLegacy(pickle(whole))]) {
+      const path = join(t.testdir(), 'file.pth');
+      writeFileSync(path, bytes);
+      const checkpoint = await openCheckpoint(path);
+      t.strictSame(
+        checkpoint.tables.map((table) => [table.path, [...table.tensors.keys()]]),
+        [[['state_dict'], ['weight']]],
+      );
+      t.equal(checkpoint.hidden, undefined);
+      await checkpoint.close();
+    }
+    t.notOk(existsSync(marker));
+  });
+}
+
+t.test('weights that pass through an unknown name are refused by it, others are read', async (t) => {
+  const wrapped = Buffer.concat([op.global('mine', 'wrap'), op.mark, tensor(), op.tuple, op.reduce]);
+  const attributes = Buffer.concat([
+    call('mine', 'Net'),
+    dict({ _parameters: dict({ weight: tensor() }) }),
+    op.build,
+  ]);
+  for (const [program, name] of [
+    [wrapped, 'mine.wrap'],
+    [attributes, 'mine.Net'],
+  ] as const) {
+    const message = await refusal(t, torchZip(pickle(dict({ state_dict: dict({ weight: program }) }))));
+    t.match(
+      message,
+      new RegExp(`inside of "${name}", which only its own code could read; nothing was executed`),
+    );
+    const path = join(t.testdir(), 'beside.pth');
+    writeFileSync(path, torchZip(pickle(dict({ ema: program, model: dict({ weight: tensor() }) }))));
+    const checkpoint = await openCheckpoint(path);
+    t.strictSame(checkpoint.hidden, [{ path: ['ema'], name }]);
+    t.equal(checkpoint.tables.length, 1);
+    await checkpoint.close();
+  }
+  const loaded = Buffer.concat([
+    op.global('torch._utils', '_rebuild_parameter'),
+    op.mark,
+    wrapped,
+    op.tuple,
+    op.reduce,
+  ]);
+  t.match(await refusal(t, torchZip(pickle(dict({ weight: loaded })))), '"mine.wrap"');
+});
+
+t.test('unknown names nested without end are passed over', async (t) => {
+  const nested = Buffer.concat([
+    ...Array.from({ length: 20_000 }, () => Buffer.concat([op.global('a', 'B'), op.mark])),
+    tensor(),
+    ...Array.from({ length: 20_000 }, () => Buffer.concat([op.tuple, op.reduce])),
+  ]);
+  const path = join(t.testdir(), 'deep.pth');
+  writeFileSync(path, torchZip(pickle(dict({ args: nested, model: dict({ weight: tensor() }) }))));
+  const checkpoint = await openCheckpoint(path);
+  t.strictSame(checkpoint.hidden, [{ path: ['args'], name: 'a.B' }]);
+  await checkpoint.close();
+});
+
 t.test('code in the pickles before the object of a legacy file is refused', async (t) => {
   const whole = torchLegacy(pickle(op.none));
   const at = whole.indexOf(pickle(op.emptyDict));
