@@ -28,7 +28,10 @@ export async function compareRuns(
   sources: readonly string[],
   options: CompareRunsOptions = {},
 ): Promise<ModelComparison> {
-  const read = (await Promise.all(sources.map(readSource))).flat();
+  // Taken out first: nothing may be read yet when a strange list throws.
+  const paths = [...sources];
+  if (!paths.every((path) => typeof path === 'string')) throw new TypeError('sources must be paths');
+  const read = (await Promise.all(paths.map(readSource))).flat();
   const { exclude = [], categories, accuracies, attributes } = options;
   const models = read.filter(({ id }) => !exclude.includes(id));
   const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) !== i);

@@ -198,6 +198,7 @@ const good = {
   parseResets: [['zero', 'random'], model, { input: 'x', output: 'y' }],
   loadFresh: ['fresh-*.safetensors', model],
   readRun: ['run'],
+  compareRuns: [['run', 'results.csv'], { baseline: 'a', confidence: 0.9, exclude: ['b'] }],
   reportHtml: [[summary], { title: 't' }],
   defaultCacheDirectory: [],
   architectures: [],
