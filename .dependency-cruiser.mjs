@@ -13,7 +13,7 @@ const floors = [
   ['design', 'architectures'],
   ['plan', 'run'],
   ['engines', 'report'],
-  ['sweep'],
+  ['sweep', 'compare'],
   ['queue'],
   ['commands', 'index'],
   ['cli'],

@@ -10,6 +10,8 @@
  */
 export { type BuildOptions, buildModel } from './architectures/build.js';
 export { type Architecture, architectures } from './architectures/registry.js';
+export type { ModelComparison } from './compare/compare.js';
+export { type CompareRunsOptions, compareRuns } from './compare/compare-runs.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
 export {
   defaultCacheDirectory,

@@ -16,11 +16,11 @@ export function offeredWords(words: SweepWords): Record<string, unknown> {
   const { model, weights, data, imageChoices, sweepChoices, resets, initFrom, ...rest } = words;
   const { cache: _, cacheSize: __, labels, ...images } = imageChoices;
   const { threads: ___, ...choices } = sweepChoices;
-  const { arch, input, output, name, allowPartial } = rest as SweepWords & { name?: string };
+  const { arch, input, output, name, allowPartial, rename, classes, channels, size } = rest;
   const offered = {
-    ...{ arch, input, output, name, allowPartial },
+    ...{ arch, input, output, name, allowPartial, rename, classes, channels, size },
     ...(model !== undefined && { model: resolve(model) }),
-    ...(weights && { weights: weights.map((path) => resolve(path)) }),
+    ...(weights && { weights: weights.map((words) => onPlace(words, (path) => resolve(path))) }),
     data: data.startsWith('synthetic:') ? data : resolve(data),
     imageChoices: {
       ...images,
@@ -41,7 +41,7 @@ export function localWords(words: SweepWords, { models, data }: Folders): SweepW
   return {
     ...words,
     ...(words.model !== undefined && { model: model(words.model) }),
-    ...(words.weights && { weights: words.weights.map(model) }),
+    ...(words.weights && { weights: words.weights.map((words) => onPlace(words, model)) }),
     ...(words.resets && { resets: words.resets.map((reset) => onFile(reset, model)) }),
     ...(words.initFrom && { initFrom: words.initFrom.map(model) }),
     data: words.data.startsWith('synthetic:') ? words.data : below(data, words.data),
@@ -62,6 +62,12 @@ function below(folder: string, path: string): string {
   }
   const last = steps.at(-1) ?? '';
   return basename(resolve(folder)) === last ? folder : join(folder, last);
+}
+
+/** `FILE#PLACE` is one of a file's sets of weights. */
+function onPlace(words: string, map: (path: string) => string): string {
+  const at = existsSync(words) ? -1 : words.lastIndexOf('#');
+  return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
 }
 
 /** `donor=FILE` and `interpolate=FILE@ALPHA` have one. */

@@ -22,7 +22,14 @@ const texts = z.array(z.string());
 /** What came through the queue is taken for no more than words. */
 const wordsSchema = z.object({
   ...{ arch: z.string(), model: z.string(), name: z.string(), input: z.string(), output: z.string() },
-  ...{ weights: texts, resets: texts, initFrom: texts, allowPartial: z.boolean(), data: z.string() },
+  ...{
+    weights: texts,
+    rename: texts,
+    resets: texts,
+    initFrom: texts,
+    allowPartial: z.boolean(),
+    data: z.string(),
+  },
   ...{ classes: z.number(), channels: z.number(), size: z.number() },
   imageChoices: z.object(imageOptions).partial(),
   sweepChoices: z.object(sweepOptions).partial(),

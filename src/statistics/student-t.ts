@@ -21,6 +21,18 @@ export function tQuantile(probability: number, freedom: number): number {
   return (low + high) / 2;
 }
 
+/**
+ * P(|T| >= |t|), the two-sided p-value, with its small values as exact as its large ones; 0 for an infinite t.
+ * @param freedom degrees of freedom, any positive number
+ */
+export function tTwoSided(t: number, freedom: number): number {
+  const square = t * t;
+  if (square === Number.POSITIVE_INFINITY) return 0;
+  // Of small t the other tail's argument is too near to 1 to be told from it.
+  if (square < 1) return 1 - incompleteBeta(0.5, freedom / 2, square / (freedom + square));
+  return incompleteBeta(freedom / 2, 0.5, freedom / (freedom + square));
+}
+
 /** P(T <= t) for t >= 0. */
 function tDistribution(t: number, freedom: number): number {
   return 1 - 0.5 * incompleteBeta(freedom / 2, 0.5, freedom / (freedom + t * t));

@@ -33,6 +33,9 @@ export async function predictCost(
   images: ImageSet,
   options: SweepOptions = {},
 ): Promise<SweepCost> {
+  if (!model?.layers || !images?.shape) {
+    throw new TypeError('predictCost takes a model (loadModel), images (openImages) and options');
+  }
   const settings = withDefaults(options, images);
   const { engine, threads, design, resets } = settings;
   const layers = selectLayers(model.layers, settings.layers, settings.exclude);

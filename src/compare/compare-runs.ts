@@ -1,0 +1,70 @@
+/** Runs and published tables compared: what they are read from, and what is said of their models besides. */
+import { stat } from 'node:fs/promises';
+import { CritmapError } from '../errors.js';
+import { fileProblem } from '../files/problems.js';
+import { readAccuracies, readAttributes, readCategories } from './attributes.js';
+import { type CompareOptions, compareModels, type ModelComparison } from './compare.js';
+import { fromCsv } from './from-csv.js';
+import { fromRun } from './from-run.js';
+import type { ModelNumbers } from './numbers.js';
+
+export interface CompareRunsOptions extends CompareOptions {
+  /** A JSON file: `{"MODEL": "CATEGORY"}` or `{"CATEGORY": ["MODEL", ...]}`. */
+  categories?: string | undefined;
+  /** A JSON file: `{"MODEL": NUMBER}`, in percent or as shares; becomes the attribute `accuracy`. */
+  accuracies?: string | undefined;
+  /** A CSV file with a row per model: its name, perhaps `category`, and numbers. */
+  attributes?: string | undefined;
+  /** Models that are left out. */
+  exclude?: readonly string[] | undefined;
+}
+
+/**
+ * Compares run directories and `results.csv` files.
+ * @throws CritmapError (ERR_RUN) for what is none; (ERR_OPTION) for fewer than two models, an unknown baseline, files of
+ *   attributes that are wrong, models of one name, or nothing in common
+ */
+export async function compareRuns(
+  sources: readonly string[],
+  options: CompareRunsOptions = {},
+): Promise<ModelComparison> {
+  // Taken out first: nothing may be read yet when a strange list throws.
+  const paths = [...sources];
+  if (!paths.every((path) => typeof path === 'string')) throw new TypeError('sources must be paths');
+  const read = (await Promise.all(paths.map(readSource))).flat();
+  const { exclude = [], categories, accuracies, attributes } = options;
+  const models = read.filter(({ id }) => !exclude.includes(id));
+  const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) !== i);
+  if (twice) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `two models are called ${twice.id}; sweep one of them with another --name`,
+    );
+  }
+  const categoryOf = categories === undefined ? null : await readCategories(categories);
+  const accuracyOf = accuracies === undefined ? null : await readAccuracies(accuracies);
+  const rowOf = attributes === undefined ? null : await readAttributes(attributes);
+  return compareModels(
+    models.map((model) => {
+      const accuracy = accuracyOf?.get(model.id);
+      const row = rowOf?.get(model.id);
+      return {
+        ...model,
+        category: categoryOf?.get(model.id) ?? row?.category ?? model.category,
+        attributes: {
+          ...model.attributes,
+          ...(accuracy === undefined ? {} : { accuracy }),
+          ...row?.attributes,
+        },
+      };
+    }),
+    options,
+  );
+}
+
+async function readSource(path: string): Promise<ModelNumbers[]> {
+  const found = await stat(path).catch((error) => {
+    throw new CritmapError('ERR_RUN', `${path} ${fileProblem(error).join('; ')}`, { cause: error });
+  });
+  return found.isDirectory() ? [await fromRun(path)] : fromCsv(path);
+}

@@ -1,0 +1,183 @@
+/**
+ * Models compared: per layer and reset the difference of criticality to a baseline model, with p-values that are adjusted
+ * over all of them; criticality against numbers that models have; categories. Pure.
+ */
+import { CritmapError, some } from '../errors.js';
+import { benjaminiHochberg, holm } from '../statistics/multiple-testing.js';
+import {
+  type CategoryRow,
+  type ComparedModel,
+  type CorrelationRow,
+  categoryRows,
+  correlationRows,
+} from './across-models.js';
+import { type LayerDifference, layerDifference } from './differences.js';
+import { keyOf, type ModelNumbers } from './numbers.js';
+
+export interface CompareOptions {
+  /** The model that others are compared with; default the one model of the category `baseline`, else the first. */
+  baseline?: string | undefined;
+  /** Of the intervals; default 0.95. */
+  confidence?: number | undefined;
+}
+
+/** One difference, with p-values adjusted over all differences that have one. */
+export interface ComparedLayer extends LayerDifference {
+  pHolm: number | null;
+  pBh: number | null;
+}
+
+export interface ModelComparison {
+  baseline: string;
+  confidence: number;
+  models: ComparedModel[];
+  /** The most different first. */
+  differences: ComparedLayer[];
+  correlations: CorrelationRow[];
+  categories: CategoryRow[];
+  /** What of the comparison a reader must know: layers left out, images that differ, ... */
+  notes: string[];
+}
+
+/** @throws CritmapError (ERR_OPTION) for fewer than two models, an unknown baseline, or nothing in common */
+export function compareModels(
+  models: readonly ModelNumbers[],
+  { baseline: wanted, confidence = 0.95 }: CompareOptions = {},
+): ModelComparison {
+  if (models.length < 2) {
+    const only = models[0] ? `there is only ${models[0].id} (${models[0].source})` : 'there is none';
+    throw new CritmapError('ERR_OPTION', `a comparison needs at least two models, ${only}; give another run`);
+  }
+  const baseline = baselineOf(models, wanted);
+  const { common, notes } = commonLayers(models, baseline);
+  const kept = models.map((model) => {
+    const rows = new Map(model.layers.map((layer) => [keyOf(layer), layer]));
+    return { ...model, layers: common.map((key) => rows.get(key)!) };
+  });
+  const base = kept.find(({ id }) => id === baseline.id)!;
+  const found = kept
+    .filter((model) => model !== base)
+    .flatMap((model) =>
+      model.layers.map((layer, i) => layerDifference(model, layer, base, base.layers[i]!, confidence)),
+    );
+  const compared = kept.map(({ id, source, category, attributes, layers }) => ({
+    model: id,
+    source,
+    category,
+    attributes,
+    criticality: meansByReset(layers),
+  }));
+  return {
+    baseline: baseline.id,
+    confidence,
+    models: compared,
+    differences: adjusted(found).sort(mostDifferentFirst),
+    correlations: correlationRows(compared),
+    categories: categoryRows(compared),
+    notes: [...notes, ...notesOf(models, baseline, found)],
+  };
+}
+
+function baselineOf(models: readonly ModelNumbers[], wanted: string | undefined): ModelNumbers {
+  if (wanted === undefined) {
+    const named = models.filter(({ category }) => category === 'baseline');
+    return named.length === 1 ? named[0]! : models[0]!;
+  }
+  const found = models.find(({ id }) => id === wanted);
+  if (found) return found;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `--baseline ${JSON.stringify(wanted)} is none of the models: ${some(
+      models.map(({ id }) => id),
+      10,
+    )}`,
+  );
+}
+
+/** What is compared is what all models have, in the baseline's order. */
+function commonLayers(models: readonly ModelNumbers[], baseline: ModelNumbers) {
+  const sets = models.map(({ layers }) => new Set(layers.map(keyOf)));
+  const common = baseline.layers.map(keyOf).filter((key) => sets.every((set) => set.has(key)));
+  if (common.length === 0) {
+    const stranger = models.find((_, i) => !baseline.layers.some((layer) => sets[i]!.has(keyOf(layer))));
+    const nameOf = ({ layers }: ModelNumbers) =>
+      layers[0] && `${layers[0].layer} with reset ${layers[0].reset}`;
+    throw new CritmapError(
+      'ERR_OPTION',
+      stranger
+        ? `${stranger.id} (${nameOf(stranger)}, ...) has no layer and reset in common with the baseline ${baseline.id} (${nameOf(baseline)}, ...); compare models of one architecture, swept with the same --reset`
+        : `no layer and reset is in all ${models.length} models; compare fewer of them`,
+    );
+  }
+  const isCommon = new Set(common);
+  const left = new Set(
+    models.flatMap(({ layers }) =>
+      layers.filter((layer) => !isCommon.has(keyOf(layer))).map(({ layer, reset }) => `${layer} (${reset})`),
+    ),
+  );
+  const notes =
+    left.size > 0
+      ? [`left out, since not all models have them: ${some([...left], 8)}; ${common.length} are compared`]
+      : [];
+  return { common, notes };
+}
+
+function meansByReset(layers: ModelNumbers['layers']): Record<string, number | null> {
+  const resets = [...new Set(layers.map(({ reset }) => reset))];
+  return Object.fromEntries(
+    resets.map((reset) => {
+      const values = layers
+        .filter((layer) => layer.reset === reset)
+        .map(({ mean, isDestroyed }) => (isDestroyed ? 100 : mean))
+        .filter((value) => value !== null);
+      return [
+        reset,
+        values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null,
+      ];
+    }),
+  );
+}
+
+function adjusted(found: readonly LayerDifference[]): ComparedLayer[] {
+  const tested = found.flatMap(({ p }, i) => (p === null ? [] : [{ i, p }]));
+  const p = tested.map((one) => one.p);
+  const [byHolm, byBh] = [holm(p), benjaminiHochberg(p)];
+  const rank = new Map(tested.map(({ i }, at) => [i, at]));
+  return found.map((one, i) => {
+    const at = rank.get(i);
+    return { ...one, pHolm: at === undefined ? null : byHolm[at]!, pBh: at === undefined ? null : byBh[at]! };
+  });
+}
+
+const mostDifferentFirst = (a: LayerDifference, b: LayerDifference) =>
+  Math.abs(b.difference ?? 0) - Math.abs(a.difference ?? 0);
+
+function notesOf(
+  models: readonly ModelNumbers[],
+  baseline: ModelNumbers,
+  found: readonly LayerDifference[],
+): string[] {
+  const others = models.filter((model) => model !== baseline);
+  const differing = (what: 'images' | 'design') =>
+    others.filter(({ shared }) => shared[what] !== baseline.shared[what]).map(({ id }) => id);
+  const untested = found.filter(({ p }) => p === null).length;
+  const [images, design] = [differing('images'), differing('design')];
+  return [
+    ...(images.length > 0
+      ? [
+          `measured on other images than the baseline, so that a difference is of model and images together: ${some(images)}`,
+        ]
+      : []),
+    ...(design.length > 0
+      ? [
+          `measured with another --images-per-draw than the baseline, so that slices are no pairs: ${some(design)}`,
+        ]
+      : []),
+    ...(untested > 0
+      ? [
+          `${untested} of ${found.length} differences have no p-value: one of the two has a single draw, or nothing valid was measured`,
+        ]
+      : []),
+    ...models.flatMap(({ id, notes }) => notes.map((note) => `${id}: ${note}`)),
+  ];
+}
