@@ -1,6 +1,7 @@
 /** `critmap devices`: what can compute here, and why the rest cannot. */
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
+import { usableThreads } from '../machine.js';
 import { type CudaInventory, native } from '../native/addon.js';
 import { onnxruntimeVersion } from '../version.js';
 import { json, print, shown } from './terminal.js';
@@ -26,7 +27,7 @@ export function devices(): Device[] {
       id: 'cpu',
       available: true,
       name: cpus()[0]?.model.trim() || process.arch,
-      detail: `${availableParallelism()} threads, ${path} code path, ONNX Runtime ${onnxruntimeVersion()}`,
+      detail: `${usableThreads()} threads, ${path} code path, ONNX Runtime ${onnxruntimeVersion()}`,
     },
     ...cards(native().cuda()),
   ];

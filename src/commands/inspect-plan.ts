@@ -1,6 +1,7 @@
 /** What `inspect` says of the fast engine's plan for a model: one random trial of every layer. */
-import { availableParallelism } from 'node:os';
+
 import { planCells } from '../design/cells.js';
+import { usableThreads } from '../machine.js';
 import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
@@ -17,7 +18,7 @@ export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
 export async function summarisePlan(model: Model) {
   const size = modelInput(model).shape;
   const batch = model.io.batch ?? defaultBatch(size);
-  const threads = availableParallelism();
+  const threads = usableThreads();
   const cells = planCells(model.layers, [{ kind: 'random', label: 'random' }], 1);
   try {
     const plan = await planSweep(model, {

@@ -1,8 +1,9 @@
 /** A verification as a command does it: the run's own model and images are opened again, differences are printed. */
-import { availableParallelism } from 'node:os';
+
 import { join } from 'node:path';
 import { buildModel } from '../architectures/build.js';
 import { openImages } from '../images/index.js';
+import { usableThreads } from '../machine.js';
 import { modelInput } from '../model/input.js';
 import { loadModel, withWeights } from '../model/load.js';
 import type { LoadedWeights, Model } from '../model/model.js';
@@ -58,7 +59,7 @@ export async function verify({
     });
     try {
       const recorded = { info, journal: join(run, files.journal) };
-      const options = { cells, seed, threads: threads ?? availableParallelism(), initFrom, signal };
+      const options = { cells, seed, threads: threads ?? usableThreads(), initFrom, signal };
       return await verifyRun(recorded, model, images, resets, options);
     } finally {
       await images.close();

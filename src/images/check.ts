@@ -2,15 +2,16 @@
  * The one pass over all of a sample before anything is computed from it: every image is read, hashed and decoded, so
  * that a bad one is known before hours are spent, and all bad ones together.
  */
-import { availableParallelism } from 'node:os';
+
 import { forEachBounded } from '../concurrency.js';
 import { CritmapError } from '../errors.js';
 import { isTheMachines } from '../files/problems.js';
+import { usableThreads } from '../machine.js';
 import type { Crops } from './crops.js';
 import { ImageError } from './input-error.js';
 
 /** Enough to keep libuv's threads busy with decoding while others wait for the disk. */
-export const IN_FLIGHT = Math.min(Math.max(4, availableParallelism()), 16);
+export const IN_FLIGHT = Math.min(Math.max(4, usableThreads()), 16);
 
 const MOST_NAMED = 50;
 

@@ -1,8 +1,9 @@
 /** What a sweep is asked for, and the defaults that depend on its images and the machine. */
-import { availableParallelism } from 'node:os';
+
 import { isCrossed, type SliceDesign } from '../design/slices.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
+import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues } from '../options.js';
@@ -69,7 +70,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     initFrom: options.initFrom,
     // A batch is computed whole: beyond a chunk there is nothing to fill it with.
     batch: cards ? batch : Math.min(batch, chunk),
-    threads: choices.threads ?? availableParallelism(),
+    threads: choices.threads ?? usableThreads(),
     cards,
     precision,
     /** How cuDNN chooses its algorithms; only of the fast engine on cards. */
