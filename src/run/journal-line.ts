@@ -8,28 +8,13 @@ import { z } from 'zod';
 import { type Sums, sumNames } from '../native/columns.js';
 import type { DrawSums, JournalLine, SliceSums } from './finished.js';
 
-const whole = z.int().min(0);
 const crossed = z.object({
-  images: whole,
+  images: z.int().min(0),
   drawSums: z.array(z.number()),
   sumSquares: z.number(),
   imageSquares: z.number(),
 });
-
-/** Null where there are no labels, and for a change that is not defined. */
-const numbers = z.array(z.number().nullable());
-
-const stored = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('original'), chunk: whole, slices: z.array(numbers) }),
-  z.object({
-    type: z.literal('target'),
-    layer: z.string(),
-    reset: z.string(),
-    chunk: whole,
-    draws: z.array(numbers),
-    crossed: z.object({ cosine: crossed, agreement: crossed }).optional(),
-  }),
-]);
+const crossedPair = z.object({ cosine: crossed, agreement: crossed });
 
 /** Eight digits between these end a line. */
 const CHECK = { before: ',"check":"', after: '"}' };
@@ -61,41 +46,74 @@ export function readLine(bytes: Buffer, seal: number | null): JournalLine | unde
     const end = Math.max(0, bytes.length - CHECK_BYTES);
     if (bytes.toString('latin1', end) !== checkOf(bytes.subarray(0, end), seal)) return undefined;
   }
-  const parsed = stored.safeParse(parseJson(bytes.toString('utf8')));
-  if (!parsed.success) return undefined;
-  const line = parsed.data;
-  if (line.type === 'original') {
-    const slices = line.slices.map(([slice, ...rest]) => withNumbers({ slice }, rest));
-    return slices.every(isSound) ? { ...line, slices: slices as SliceSums[] } : undefined;
+  return lineOf(parseJson(bytes.toString('utf8')));
+}
+
+/** By hand, not by a schema: a resumed run reads a hundred thousand of them before it goes on. */
+function lineOf(value: unknown): JournalLine | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { type, layer, reset, chunk, slices, draws, crossed } = value as Record<string, unknown>;
+  if (!isWhole(chunk)) return undefined;
+  if (type === 'original') {
+    const sums = sumsOf<SliceSums>(slices, (slice) => ({ slice }), 1);
+    return sums && { type, chunk, slices: sums };
   }
-  const draws = line.draws.map(([slice, trial, change, ...rest]) =>
-    withNumbers({ slice, trial, change: change ?? null }, rest),
-  );
-  if (!draws.every(isSound)) return undefined;
-  const { crossed, ...rest } = line;
-  return { ...rest, draws: draws as DrawSums[], ...(crossed && { crossed }) };
+  if (type !== 'target' || typeof layer !== 'string' || typeof reset !== 'string') return undefined;
+  const sums = sumsOf<DrawSums>(draws, (slice, trial, change) => ({ slice, trial, change }), 3);
+  if (!sums) return undefined;
+  if (crossed === undefined) return { type, layer, reset, chunk, draws: sums };
+  const pair = crossedPair.safeParse(crossed);
+  return pair.success ? { type, layer, reset, chunk, draws: sums, crossed: pair.data } : undefined;
+}
+
+/** @param heads - how many numbers come before the sums */
+function sumsOf<S extends SliceSums>(
+  rows: unknown,
+  headOf: (...head: unknown[]) => object,
+  heads: number,
+): S[] | undefined {
+  if (!Array.isArray(rows)) return undefined;
+  const found: S[] = [];
+  for (const row of rows as unknown[]) {
+    if (!Array.isArray(row) || row.length !== heads + sumNames.length) return undefined;
+    const [first, second, third] = row as unknown[];
+    const sums = headOf(first, second, third ?? null) as Record<string, unknown>;
+    for (let i = 0; i < sumNames.length; i++) {
+      const { name, labelled } = sumNames[i]!;
+      const value: unknown = row[heads + i];
+      if (typeof value === 'number') sums[name] = value;
+      // Null where there are no labels.
+      else if (value !== null || !labelled) return undefined;
+    }
+    if (!isSound(sums)) return undefined;
+    found.push(sums as unknown as S);
+  }
+  return found;
 }
 
 const toNumbers = (sums: Sums) => sumNames.map(({ name }) => sums[name] ?? null);
 
-/** @param head - gets the numbers too */
-function withNumbers(head: Record<string, unknown>, values: readonly (number | null)[]) {
-  if (values.length !== sumNames.length) return undefined;
-  for (const [i, { name, labelled }] of sumNames.entries()) {
-    const value = values[i] ?? null;
-    if (value !== null) head[name] = value;
-    else if (!labelled) return undefined;
-  }
-  return head as unknown as SliceSums | DrawSums;
+/** Counts that no comparison gives are damage too; a change is not defined where the weights were 0. */
+function isSound({
+  slice,
+  trial = 0,
+  change = null,
+  images,
+  invalid,
+  agreement,
+}: Record<string, unknown>): boolean {
+  return (
+    isWhole(slice) &&
+    isWhole(trial) &&
+    (change === null || typeof change === 'number') &&
+    isWhole(images) &&
+    isWhole(invalid) &&
+    isWhole(agreement) &&
+    invalid + agreement <= images
+  );
 }
 
-/** Counts that no comparison gives are damage too. */
-function isSound(sums: SliceSums | DrawSums | undefined): boolean {
-  if (!sums) return false;
-  const { slice, images, invalid, agreement } = sums;
-  const counts = [slice, images, invalid, agreement, 'trial' in sums ? sums.trial : 0];
-  return counts.every((count) => Number.isSafeInteger(count) && count >= 0) && invalid + agreement <= images;
-}
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function parseJson(text: string): unknown {
   try {
