@@ -74,6 +74,7 @@ export function infoOf(
     cells,
     environment: {
       model: model.file.path,
+      ...(model.builtIn && { asked: model.builtIn.asked }),
       ...(model.weights && { weights: model.weights.files }),
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
