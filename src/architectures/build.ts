@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../errors.js';
+import type { Preprocess } from '../model/input.js';
 import { type Model, modelOf, randomWarning } from '../model/model.js';
 import { parametersOf } from '../model/parameters.js';
 import { encodedParts } from '../onnx/encode.js';
@@ -22,6 +23,8 @@ export interface BuildOptions {
   seed?: number;
   /** What results call the model; default the architecture's name. */
   name?: string;
+  /** How its images are prepared, where the weights want it otherwise than the architecture's usual ones. */
+  preprocess?: Preprocess;
 }
 
 /** Bytes of weights that protobuf, and so ONNX Runtime, still takes, with room for the graph. */
@@ -51,7 +54,8 @@ export async function buildModel(name: string, options: BuildOptions = {}): Prom
       .filter(({ required }) => required)
       .map(({ tensor }) => tensor),
   );
-  const built = { ...model, builtIn: { architecture, seed: options.seed ?? 0, random } };
+  const { name: _, ...asked } = options;
+  const built = { ...model, builtIn: { architecture, seed: options.seed ?? 0, random, asked } };
   return { ...built, warnings: [...randomWarning(built), ...model.warnings] };
 }
 
@@ -63,7 +67,7 @@ export async function buildFile(name: string, options: BuildOptions = {}): Promi
   await setImmediate();
   const drawn = await drawWeights(network);
   await setImmediate();
-  const metadata = metadataOf(blueprint, options.channels ?? 3);
+  const metadata = metadataOf(blueprint, options);
   const metadataProps = Object.entries(metadata).map(([key, value]) => create(EntrySchema, { key, value }));
   const proto: Proto = { ...drawn, metadataProps };
   if (!proto.graph) throw new RangeError(`${blueprint.name} has no graph`);
@@ -89,6 +93,7 @@ const known: readonly string[] = [
   'size',
   'seed',
   'name',
+  'preprocess',
 ] satisfies (keyof BuildOptions)[];
 
 function describe(blueprint: Blueprint, options: BuildOptions): Network {
@@ -128,7 +133,14 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
 }
 
 /** How images are normalised; the means are those of colour images. */
-function metadataOf({ mean, std }: Blueprint, channels: number): Record<string, string> {
+function metadataOf(
+  { mean, std }: Blueprint,
+  { channels = 3, preprocess = {} }: BuildOptions,
+): Record<string, string> {
+  if (Object.keys(preprocess).length > 0) {
+    const usual = channels === mean.length ? { mean, std } : {};
+    return { 'critmap.preprocess': JSON.stringify({ ...usual, ...preprocess }) };
+  }
   if (channels !== mean.length) return {};
   return { 'critmap.mean': JSON.stringify(mean), 'critmap.std': JSON.stringify(std) };
 }

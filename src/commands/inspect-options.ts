@@ -48,7 +48,10 @@ export type InspectArguments = InferredOptionTypes<typeof ownOptions & typeof mo
 
 export function withInspectOptions(yargs: Argv<object>) {
   yargs
-    .positional('model', { type: 'string', describe: 'An ONNX file' })
+    .positional('model', {
+      type: 'string',
+      describe: 'An ONNX file, or a folder with config.json and weights',
+    })
     .options(modelOptions)
     .group(Object.keys(modelOptions), 'Model:')
     .options(ownOptions);

@@ -1,12 +1,13 @@
 /** The model that a command's options name. */
 import { buildModel } from '../architectures/build.js';
+import { isFolder, readHubFolder, weightsIn } from '../architectures/hub-folder.js';
 import { CritmapError } from '../errors.js';
 import { loadModel, withWeights } from '../model/load.js';
 import type { Model } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 
 export interface ModelChoice extends EndChoice {
-  /** An ONNX file. */
+  /** An ONNX file, or a folder as the Hugging Face hub lays it out. */
   model?: string | undefined;
   arch?: string | undefined;
   classes?: number | undefined;
@@ -30,12 +31,33 @@ export async function openModel(choice: ModelChoice): Promise<Model> {
   if (idle !== undefined && !weights?.length) {
     throw new CritmapError('ERR_OPTION', `--${idle} goes with --weights FILE`);
   }
-  const model = await openGraph(choice);
-  if (!weights?.length) return model;
-  return withWeights(model, weights, {
+  const folder = choice.model !== undefined && (await isFolder(choice.model)) ? choice.model : undefined;
+  const model = folder === undefined ? await openGraph(choice) : await openHubFolder(folder, choice);
+  const places = weights?.length ? weights : folder === undefined ? [] : [folder];
+  if (places.length === 0) return model;
+  const files = await Promise.all(
+    places.map(async (place) => ((await isFolder(place)) ? weightsIn(place) : place)),
+  );
+  return withWeights(model, files, {
     allowPartial,
     ...(rename === undefined ? {} : { rename }),
-    ...(name === undefined ? {} : { name }),
+    // The folder's, where its weights are called as all are.
+    ...(name !== undefined ? { name } : folder !== undefined ? { name: model.name } : {}),
+  });
+}
+
+/** The network of a folder as the hub lays it out, without its weights. */
+async function openHubFolder(folder: string, choice: ModelChoice): Promise<Model> {
+  const { name, size, ...others } = choice;
+  for (const option of ['arch', 'classes', 'channels', 'input', 'output'] as const) {
+    if (others[option] === undefined) continue;
+    throw new CritmapError('ERR_OPTION', `--${option} does not go with ${folder}, whose config.json says it`);
+  }
+  const { architecture, options } = await readHubFolder(folder);
+  return buildModel(architecture, {
+    ...options,
+    ...(name !== undefined && { name }),
+    ...(size !== undefined && { size }),
   });
 }
 

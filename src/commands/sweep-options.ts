@@ -87,7 +87,10 @@ const imageTable = {
 
 export function withSweepOptions(yargs: Argv<object>) {
   yargs
-    .positional('model', { type: 'string', describe: 'An ONNX file' })
+    .positional('model', {
+      type: 'string',
+      describe: 'An ONNX file, or a folder with config.json and weights',
+    })
     .options(modelOptions)
     .group(Object.keys(modelOptions), 'Model:')
     .options(dataOption);

@@ -74,7 +74,7 @@ async function modelOf({ environment, options }: RunInfo, path: string | undefin
   const { input, output } = options as { input?: string; output?: string };
   const [, architecture] = /^built-in (.+)$/.exec(recorded) ?? [];
   const model = architecture
-    ? await buildModel(architecture)
+    ? await buildModel(architecture, environment.asked as object | undefined)
     : await loadModel(path ?? recorded, { input, output } as object);
   const files = (environment.weights as LoadedWeights['files'] | undefined) ?? [];
   if (files.length === 0) return model;

@@ -36,6 +36,8 @@ const preprocessSchema = z
   })
   .partial();
 
+export type Preprocess = z.infer<typeof preprocessSchema>;
+
 /**
  * Shape, normalisation and resizing of a model's images. The shape is the graph's; an open height or width is
  * taken from `size`. The rest is in the metadata entry `critmap.preprocess`, a JSON object with any of `mean` and

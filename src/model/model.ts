@@ -20,7 +20,13 @@ export interface Model {
   /** Where its weights are from, when not from its file. */
   weights: LoadedWeights | null;
   /** For a built-in architecture, its name and the parameters (stored tensors) that are still random draws. */
-  builtIn: { architecture: string; seed: number; random: ReadonlySet<string> } | null;
+  builtIn: {
+    architecture: string;
+    seed: number;
+    random: ReadonlySet<string>;
+    /** The options that it was built with: classes, channels, size, preparation of its images. */
+    asked: object;
+  } | null;
   io: ModelIo;
   /** In graph order. */
   layers: readonly Layer[];

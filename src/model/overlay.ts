@@ -7,6 +7,7 @@ import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.js';
 import { unknownParametrisations } from '../weights/parametrisations.js';
 import { readFloats } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
+import { dialects } from './dialects.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
 import type { LoadedWeights, Model } from './model.js';
 import { type ModelParameter, parametersOf } from './parameters.js';
@@ -56,7 +57,7 @@ export async function overlay(
     }
     renameAll(files, renames);
     const parameters = parametersOf(model);
-    const matched = match(files, parameters, headOf(model));
+    const matched = matchInDialects(files, parameters, headOf(model));
     refuseFolded(model, files, matched);
     const warnings = [
       ...matched.warnings,
@@ -81,6 +82,51 @@ export async function overlay(
     };
   } finally {
     await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/**
+ * By the files' own names, or by those of a known dialect where these alone give every parameter, and then says so.
+ * @throws CritmapError (ERR_WEIGHTS) for a file of which nothing fits
+ */
+function matchInDialects(
+  files: readonly Given[],
+  parameters: readonly ModelParameter[],
+  head: ReturnType<typeof headOf>,
+): Matched {
+  const attempt = (tried: readonly Given[]) => {
+    try {
+      const found = match(tried, parameters, head);
+      return { found, isWhole: found.missing.length + found.misfit.length === 0 };
+    } catch (thrown) {
+      return { thrown, isWhole: false };
+    }
+  };
+  const plain = attempt(files);
+  if (!plain.isWhole) {
+    for (const { name, renames } of dialects) {
+      const tried = files.map((file) => ({ ...file, ...namesIn(file, renames) }));
+      if (tried.every(({ tables }, i) => tables === files[i]!.tables)) continue;
+      const { found, isWhole } = attempt(tried);
+      if (!found || !isWhole) continue;
+      const paths = files.map(({ path }) => path).join(', ');
+      return {
+        ...found,
+        warnings: [`${paths}: its names are taken for those of ${name}`, ...found.warnings],
+      };
+    }
+  }
+  if (!plain.found) throw plain.thrown;
+  return plain.found;
+}
+
+/** The file's tables in a dialect, or as they are where it changes nothing or two names would become one. */
+function namesIn({ path, tables }: Given, renames: readonly Rename[]): Pick<Given, 'tables'> {
+  try {
+    const made = renamed(path, tables, renames);
+    return { tables: made.used.size > 0 ? made.tables : tables };
+  } catch {
+    return { tables };
   }
 }
 

@@ -74,6 +74,7 @@ export function infoOf(
     cells,
     environment: {
       model: model.file.path,
+      ...(model.builtIn && { asked: model.builtIn.asked }),
       ...(model.weights && { weights: model.weights.files }),
       ...(settings.initFrom && { initFrom: settings.initFrom.map(({ file }) => file.path) }),
       node: process.version,

@@ -28,10 +28,11 @@ const cases: [what: string, files: string[], warnings: RegExp[], rename?: string
   ['auxiliary BatchNorm', ['auxiliary.pth'], [/12 tensors .* left out: .*aux_bn/]],
   ['objects of unknown classes', ['unknown.pth'], []],
   ["TensorFlow's names, with one --rename", ['tensorflow.pth'], [], tensorflow],
+  ["SimCLRv2's names", ['simclr.pth'], [/simclr\.pth: its names are taken for those of SimCLRv2$/]],
   ['weight_norm and spectral_norm as hooks', ['norm-hooks.pth'], []],
   ['weight_norm and spectral_norm as parametrisations', ['norm-parametrisations.pth'], []],
 ];
-const bottlenecks = /^(auxiliary|norm-.*)\.pth$/;
+const bottlenecks = /^(auxiliary|simclr|norm-.*)\.pth$/;
 
 for (const [what, files, warnings, rename] of cases) {
   t.test(`${what}: logits are PyTorch's`, async (t) => {

@@ -76,6 +76,17 @@ def main():
                          "optimizer": functools.partial(torch.optim.SGD, lr=0.1)})
     save("tensorflow.pth", {"resnet": renamed(small, {"fc1.weight": "net.1.dense.weight", "fc1.bias": "net.1.dense.bias",
                                                       "fc2.weight": "net.2.dense.weight", "fc2.bias": "net.2.dense.bias"})})
+    def simclr(key):
+        for block in range(2):
+            key = key.replace(f"layer1.{block}.", f"net.1.blocks.{block}.")
+        if not key.startswith("net.1"):
+            return key.replace("conv1.", "net.0.0.").replace("bn1.", "net.0.1.0.")
+        for i in (1, 2, 3):
+            key = key.replace(f".conv{i}.", f".net.{2 * i - 2}.").replace(f".bn{i}.", f".net.{2 * i - 1}.0.")
+        return key.replace("downsample.0.", "projection.shortcut.").replace("downsample.1.", "projection.bn.0.")
+
+    save("simclr.pth", {"resnet": {simclr(key): value for key, value in net.items()},
+                        "head": {"layers.0.weight": torch.ones(4, 4)}})
     half = {key: value.half() for key, value in small.items()}
     save("half.pth", {"state_dict": half})
     rounded = trained("mlp")
