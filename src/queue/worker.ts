@@ -152,6 +152,11 @@ async function openOffer(
     const { graph } = keysOf(sweep);
     await client.set(graph, runner.graph, 'NX');
     const wanted = await client.get(graph);
+    // The others were quicker.
+    if ((await client.exists(keysOf(sweep).offer)) === 0) {
+      await client.del(graph);
+      throw new Error('it is done already');
+    }
     if (wanted !== runner.graph)
       throw new Error(`others compute its ${wanted} graph, here it would be the ${runner.graph} one`);
     return runner;
