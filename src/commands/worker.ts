@@ -30,7 +30,7 @@ export const workerCommand: CommandModule<object, WorkerArguments> = {
       .option('threads', {
         ...count('threads', 1),
         group,
-        describe: 'How many threads compute (default: one for each core)',
+        describe: 'How many threads compute (default: as many as may run at once)',
       })
       .option('idle', {
         ...count('idle', 1),
