@@ -101,13 +101,11 @@ export const sweepOptions = {
     group: computing,
   }),
   /** Default: all cores. */
-  threads: whole(1)
-    .optional()
-    .meta({
-      description:
-        'How many threads compute (default: as many as the job, its control group and its cores allow)',
-      group: computing,
-    }),
+  threads: whole(1).optional().meta({
+    description:
+      'How many threads compute (default: as many as the job, its control group and its cores allow)',
+    group: computing,
+  }),
 };
 
 /** What is done to layers, in words; from a program it is `resets`, which hold their donors. */
