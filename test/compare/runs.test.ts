@@ -1,0 +1,65 @@
+/** Real runs compared: the numbers are those that their draws' table gives by the textbook. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { compareRuns } from '../../src/compare/compare-runs.js';
+import { openImages } from '../../src/images/index.js';
+import { modelInput } from '../../src/model/input.js';
+import { loadModel } from '../../src/model/load.js';
+import type { SweepOptions } from '../../src/sweep/settings.js';
+import { sweep } from '../../src/sweep/sweep.js';
+import { example } from '../fixtures.js';
+
+const layers = ['conv1', 'layer3.2.conv2', 'fc'];
+
+async function run(file: string, out: string, options: SweepOptions = {}) {
+  const model = await loadModel(example(file));
+  const images = await openImages(example('images.npz'), { ...modelInput(model), images: 160 });
+  await sweep(model, images, { layers, out, threads: 2, ...options });
+  await images.close();
+}
+
+/** Criticality of a layer's draws, in percent; each has eight images. */
+function drawsOf(out: string, layer: string): number[] {
+  const [head, ...rows] = readFileSync(join(out, 'draws.csv'), 'utf8').trim().split('\n');
+  const [layerAt, cosineAt] = ['layer', 'cosine'].map((name) => head!.split(',').indexOf(name));
+  return rows
+    .map((row) => row.split(','))
+    .filter((row) => row[layerAt!] === layer)
+    .map((row) => 100 * (1 - Number(row[cosineAt!])));
+}
+
+t.test('models with the same images and draws are compared slice by slice', async (t) => {
+  const dir = t.testdir({});
+  const [trained, fresh] = [join(dir, 'trained'), join(dir, 'fresh')];
+  await run('resnet.onnx', trained);
+  await run('resnet-init.onnx', fresh);
+  const { differences, baseline } = await compareRuns([trained, fresh], { baseline: 'resnet' });
+  t.equal(baseline, 'resnet');
+  t.equal(differences.length, 3);
+  for (const { layer, difference, statistic, test, freedom, sameDraws, p, pHolm, low, high } of differences) {
+    const [before, after] = [drawsOf(trained, layer), drawsOf(fresh, layer)];
+    const each = after.map((value, i) => value - before[i]!);
+    const mean = each.reduce((sum, value) => sum + value, 0) / each.length;
+    const variance = each.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (each.length - 1);
+    t.match({ test, freedom, sameDraws }, { test: 'paired', freedom: 19, sameDraws: true });
+    t.ok(Math.abs(difference! - mean) < 1e-6, layer);
+    t.ok(Math.abs(statistic! / (mean / Math.sqrt(variance / each.length)) - 1) < 1e-6, layer);
+    t.ok(low! < difference! && difference! < high! && p! <= pHolm!);
+  }
+  const sizes = differences.map(({ difference }) => Math.abs(difference!));
+  t.strictSame(
+    sizes,
+    sizes.toSorted((a, b) => b - a),
+    'the most different first',
+  );
+});
+
+t.test('what cannot be compared is one error that names it', async (t) => {
+  const dir = t.testdir({});
+  await run('resnet.onnx', join(dir, 'a'));
+  const refused = (sources: string[], baseline: string | undefined, message: RegExp) =>
+    t.rejects(compareRuns(sources, { ...(baseline && { baseline }) }), { name: 'CritmapError', message });
+  await refused([join(dir, 'a')], undefined, /one model|two|another/i);
+  await refused([join(dir, 'none'), join(dir, 'a')], undefined, /none/);
+});
