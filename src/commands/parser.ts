@@ -6,6 +6,7 @@ import yargs from 'yargs';
 import { messageOf } from '../errors.js';
 import { version } from '../version.js';
 import { architecturesCommand } from './architectures.js';
+import { compareCommand } from './compare.js';
 import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { inspectCommand } from './inspect.js';
@@ -34,6 +35,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(inspectCommand)
     .command(mergeCommand)
     .command(reportCommand)
+    .command(compareCommand)
     .command(queueCommand)
     .command(workerCommand)
     .command(verifyCommand)
