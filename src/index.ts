@@ -38,7 +38,6 @@ export type { Reset } from './resets/reset.js';
 export { type Run, readRun, type TrialMetric } from './run/read-run.js';
 export type { DrawRow } from './run/summarise.js';
 export type { Estimate, LayerSummary, Summary } from './run/summary.js';
-export { predictCost, type SweepCost } from './sweep/cost.js';
 export { IncompleteRuns, type MergeOptions, mergeRuns } from './sweep/merge.js';
 export type { Progress } from './sweep/progress.js';
 export type { SweepOptions } from './sweep/settings.js';

@@ -227,6 +227,8 @@ async function work(
 /** BullMQ keeps a few keys of a queue for as long as it has workers, also when the queue is gone. */
 async function sweepUp({ sweep, client }: Serving): Promise<void> {
   if ((await client.exists(keysOf(sweep).offer)) > 0) return;
+  // A part that ended late has put its results there.
+  await client.del(...Object.values(keysOf(sweep)));
   for await (const keys of client.scanStream({ match: `${PREFIX}:${queueOf(sweep)}:*`, count: 1000 })) {
     if (keys.length > 0) await client.del(...(keys as string[]));
   }

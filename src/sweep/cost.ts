@@ -1,9 +1,10 @@
 /** What a sweep will cost, told without running it: from the plan's multiply-accumulates and a first batch. */
 import { planCells, selectLayers } from '../design/cells.js';
 import { openFastEngine } from '../engines/fast.js';
+import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
-import { planSweep } from '../plan/plan-sweep.js';
+import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { readImages } from './chunks-ahead.js';
 import type { Settings, SweepOptions } from './settings.js';
 import { withDefaults } from './settings.js';
@@ -43,7 +44,11 @@ export async function predictCost(
   const last = planCells(layers.slice(-1), resets.slice(0, 1), 1);
   const macsOf = async (some: typeof cells) => {
     const batch = model.io.batch ?? settings.batch;
-    const { macs } = await planSweep(model, { cells: some, context: settings, size: images.shape, batch });
+    const options = { cells: some, context: settings, size: images.shape, batch };
+    const { macs } = await planSweep(model, options).catch((error) => {
+      const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
+      throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });
+    });
     return macs;
   };
   const whole = await macsOf(cells);

@@ -43,7 +43,12 @@ export async function mergeRuns(
   out: string,
   { force, onWarning }: MergeOptions = {},
 ): Promise<Results> {
-  const sources = await sourcesOf(directories);
+  // Taken out first: nothing may be read yet when a strange list throws.
+  const paths = [...directories];
+  if (typeof out !== 'string' || !paths.every((path) => typeof path === 'string')) {
+    throw new TypeError('mergeRuns takes a list of directories and a directory to write');
+  }
+  const sources = await sourcesOf(paths);
   const [first] = sources as [Source, ...Source[]];
   const whole = new WholeSweep(first.info, first.info.plan!);
   const warnings: string[] = [];

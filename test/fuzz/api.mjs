@@ -198,19 +198,19 @@ const good = {
   parseResets: [['zero', 'random'], model, { input: 'x', output: 'y' }],
   loadFresh: ['fresh-*.safetensors', model],
   readRun: ['run'],
+  mergeRuns: [['run', 'run'], 'merged', { force: false, onWarning() {} }],
   compareRuns: [['run', 'results.csv'], { baseline: 'a', confidence: 0.9, exclude: ['b'] }],
   reportHtml: [[summary], { title: 't' }],
   defaultCacheDirectory: [],
   architectures: [],
   sweep: [model, images, sweepOptions],
-  predictCost: [model, images, { trials: 1, layers: ['fc1'], threads: 1 }],
 };
 const missing = Object.keys(critmap).filter(
   (name) => /^[a-z]/.test(name) && typeof critmap[name] === 'function' && !good[name],
 );
 if (missing.length > 0) strange.push(`not called: ${missing}`);
 const names = Object.keys(good).filter((name) => critmap[name]);
-const dear = ['sweep', 'predictCost', 'buildModel', 'reportHtml'];
+const dear = ['sweep', 'buildModel', 'reportHtml'];
 const cheap = names.filter((name) => !dear.includes(name));
 
 const isExpected = (error) =>
