@@ -70,6 +70,8 @@ export function match(
   const matches = new Map<ModelParameter, Match>();
   const misfit = new Map<ModelParameter, Misfit>();
   const scopes: Scope[] = [];
+  /** By file: where the head's own neighbours are, when it lies outside of the scope. */
+  const besides: (string | undefined)[] = [];
   const warnings: string[] = [];
   const take = (one: Match) => {
     matches.set(one.parameter, one);
@@ -96,6 +98,7 @@ export function match(
       }
     }
     for (const one of heads?.tensors ?? []) take({ ...one, file });
+    besides.push(heads?.beside);
   }
   const used = [...matches.values()];
   return {
@@ -104,7 +107,7 @@ export function match(
     missing: parameters
       .filter((parameter) => parameter.required && !matches.has(parameter) && !misfit.has(parameter))
       .map(({ names, tensor }) => names[0] ?? tensor),
-    unexpected: scopes.flatMap((scope, file) => unexpectedIn(scope, file, used, parameters)),
+    unexpected: scopes.flatMap((scope, file) => unexpectedIn(scope, file, used, parameters, besides[file])),
     misfit: [...misfit.values()],
     warnings,
   };
@@ -139,17 +142,24 @@ export function placeText({ table, prefix }: Scope): string {
   return [table.path.join('.'), prefix && `${prefix}*`].filter(Boolean).join(': ') || 'its top level';
 }
 
-/** Floating-point tensors of a scope that became nothing, and are not another name of one that did. */
+/**
+ * Floating-point tensors of a scope that became nothing, and are not another name of one that did.
+ *
+ * @param beside - what the names of the head's neighbours begin with: a norm in front of it is a part of that network
+ */
 function unexpectedIn(
   { table, prefix, modelPrefix }: Scope,
   file: number,
   used: readonly Match[],
   parameters: readonly ModelParameter[],
+  beside: string | undefined,
 ): Unexpected[] {
   const byName = byNames(parameters, modelPrefix);
   const taken = new Set(used.filter((one) => one.file === file).map(({ key }) => key));
   return [...table.tensors].flatMap(([key, tensor]) => {
-    if (!key.startsWith(prefix) || taken.has(key) || byName.has(key.slice(prefix.length))) return [];
+    const isInside = key.startsWith(prefix);
+    if (!isInside && !(beside !== undefined && key.startsWith(beside))) return [];
+    if (taken.has(key) || (isInside && byName.has(key.slice(prefix.length)))) return [];
     const counts = tensor.type.floating && !key.endsWith('num_batches_tracked');
     const tied = used.some((one) => isSame(one.tensor, tensor));
     return counts && !tied ? [{ file, key }] : [];
@@ -179,6 +189,8 @@ function headOf(
       return [
         {
           ...scope,
+          // `head.` of `head.2`: the last of several.
+          beside: /\.\d+$/.test(module) ? module.replace(/\d+$/, '') : undefined,
           tensors: [
             { parameter: weight, key, tensor },
             ...(bias && shift ? [{ parameter: bias, key: `${module}.bias`, tensor: shift }] : []),
