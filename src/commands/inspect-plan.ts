@@ -6,11 +6,9 @@ import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
+import { heldBytes } from '../plan/memory.js';
 import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { defaultBatch } from '../sweep/settings.js';
-
-/** What ONNX Runtime, Node.js and the code take, measured on a sweep of ResNet-50. */
-const RUNTIME_BYTES = 150 * 2 ** 20;
 
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
 
@@ -30,7 +28,7 @@ export async function summarisePlan(model: Model) {
     const bytesOf = (name: string) => 4 * elementCount(plan.shapes.get(name)?.dims ?? []);
     const { forward, suffixes } = plan.macs;
     const whole = forward * model.layers.length;
-    const weightBytes = model.file.graph.initializer.reduce((sum, one) => sum + one.rawData.byteLength, 0);
+    const { fixed, perThread } = heldBytes(model.file, plan.workerBytes);
     return {
       batch,
       threads,
@@ -44,8 +42,7 @@ export async function summarisePlan(model: Model) {
       })),
       macs: { forward, whole, planned: forward + suffixes, speedUp: whole / (forward + suffixes) },
       workerBytes: plan.workerBytes,
-      // The file as read, the runtime's weights, activations, and as much again for what lives inside a node.
-      memoryBytes: RUNTIME_BYTES + 2 * weightBytes + 2 * threads * plan.workerBytes,
+      memoryBytes: fixed + threads * perThread,
       error: null,
     };
   } catch (error) {

@@ -15,6 +15,7 @@ import { nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
+import { fittingThreads, heldBytes } from '../plan/memory.js';
 import { planProblem, planSweep, type SweepPlan } from '../plan/plan-sweep.js';
 import type { Chunk } from './chunk.js';
 import { imagesOf, slicesIn } from './chunk.js';
@@ -41,7 +42,10 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
   const { context, design = CROSSED } = options;
   const keysIn = (slice: number) =>
     keysOf(keyed, context.seed, ({ reset, trial }) => drawOf(design, reset, slice, trial));
-  const threads = fittingThreads(model, plan, options.threads);
+  // A card's memory is its own.
+  const threads = cards
+    ? options.threads
+    : fittingThreads(heldBytes(model.file, plan.workerBytes), usableMemory(), options.threads);
   const engine = openNative({ ...options, threads });
   const close = () => void engine.close();
   signal?.addEventListener('abort', close, { once: true });
@@ -110,17 +114,6 @@ const CELLS_A_TURN = 16;
 /** What the runtime or a card said, as the failure of this model. */
 function failure(model: Model, error: unknown): CritmapError {
   return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
-}
-
-/** What ONNX Runtime, Node.js and the code take, measured on a sweep of ResNet-50. */
-const RUNTIME_BYTES = 150 * 2 ** 20;
-
-/** Fewer where the memory that may be used has no room for the tensors of more: a job of a cluster would be ended. */
-function fittingThreads({ file }: Model, { workerBytes }: SweepPlan, threads: number): number {
-  const weights = file.graph.initializer.reduce((sum, { rawData }) => sum + rawData.byteLength, 0);
-  // The file as read and the runtime's weights; activations, and as much again for what lives inside a node.
-  const room = usableMemory() - RUNTIME_BYTES - 2 * weights;
-  return Math.max(1, Math.min(threads, Math.floor(room / (2 * workerBytes))));
 }
 
 /** @throws CritmapError (ERR_NATIVE) when a card or its ONNX Runtime cannot compute */
