@@ -12,11 +12,12 @@ import { type Target, targetsOf } from '../design/cells.js';
 import { CritmapError } from '../errors.js';
 import { sealOf } from '../run/identity.js';
 import { readLine } from '../run/journal-line.js';
-import type { Lacking } from '../sweep/compute.js';
-import { lackingChunks } from '../sweep/compute.js';
+import { type Lacking, lackingChunks, unitsOf } from '../sweep/compute.js';
+import { targetKey } from '../sweep/part.js';
 import { ProgressCount } from '../sweep/progress.js';
 import type { Subject, SweepRecord } from '../sweep/record.js';
 import type { SweepOptions } from '../sweep/settings.js';
+import { costsOf } from '../sweep/shard-costs.js';
 import type { Computer } from '../sweep/sweep.js';
 import { version } from '../version.js';
 import { type Costs, jobsOf, type LackingChunk } from './jobs.js';
@@ -28,6 +29,7 @@ import {
   type PartJob,
   partResult,
   queueOf,
+  readMessage,
 } from './messages.js';
 import { checkServer, connect, PREFIX, type Server } from './redis.js';
 
@@ -55,9 +57,9 @@ export function throughQueue(queueOptions: QueueOptions): Computer {
     const { server, onMessage } = queueOptions;
     const hooks = { onConnection: onMessage };
     // Taking results blocks a connection; everything else has another.
-    const client = await connect(server, hooks);
-    const taking = client.duplicate();
-    taking.on('error', () => {});
+    const connection = await connect(server, hooks);
+    const { client } = connection;
+    const taking = connection.duplicate();
     const sweep = idOf(record, options.out ?? '.');
     const queue = new Queue(queueOf(sweep), {
       connection: client,
@@ -65,13 +67,19 @@ export function throughQueue(queueOptions: QueueOptions): Computer {
       streams: { events: { maxLen: EVENTS } },
     });
     queue.on('error', () => {});
+    const { signal } = options;
+    signal?.addEventListener('abort', connection.leave, { once: true });
     try {
       for (const warning of await checkServer(client, server)) onMessage(`warning: ${warning}`);
       await new Coordinator(sweep, queue, client, taking, subject, record, queueOptions).run(options);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
     } finally {
-      await queue.close().catch(() => {});
-      taking.disconnect();
-      client.disconnect();
+      signal?.removeEventListener('abort', connection.leave);
+      const closed = queue.close().catch(() => {});
+      if (!signal?.aborted) await closed;
+      connection.leave();
     }
   };
 }
@@ -91,6 +99,7 @@ class Coordinator {
   readonly #told = new Set<number>();
   readonly #parked = new Map<string, string>();
   #graphTold = false;
+  #costs: Costs | null = null;
 
   constructor(
     private readonly sweep: string,
@@ -116,7 +125,7 @@ class Coordinator {
       record.stopping?.expectation,
     );
     const lacking = this.#lacking();
-    progress.begin(lacking.reduce((sum, chunk) => sum + unitsOf(chunk), 0));
+    progress.begin(unitsOf(lacking));
     await this.#offer();
     await this.#removeParked();
     await this.#addJobs(lacking);
@@ -168,7 +177,8 @@ class Coordinator {
       images,
       targets: targets.map((target) => this.#numbers.get(keyOf(target))!),
     }));
-    const jobs = jobsOf(chunks, this.#costs(), record.stopping !== null);
+    this.#costs ??= await this.#costsOfTargets();
+    const jobs = jobsOf(chunks, this.#costs, record.stopping !== null);
     const kept = { removeOnComplete: true, removeOnFail: false, attempts: ATTEMPTS, backoff: BACKOFF };
     await this.queue.addBulk(
       jobs
@@ -178,12 +188,14 @@ class Coordinator {
     );
   }
 
-  #costs(): Costs {
-    const { plan } = this.subject;
-    const macs = new Map(plan.layers.map((layer) => [layer.name, layer.macs]));
+  /** Of the targets, in their order. */
+  async #costsOfTargets(): Promise<Costs> {
+    const { model, images, settings } = this.subject;
+    const layers = [...new Set(this.#targets.map(({ layer }) => layer))];
+    const { forward, layers: macs } = await costsOf(model, images, settings, layers);
     return {
-      forward: plan.forward,
-      targets: this.#targets.map(({ layer, cells }) => (macs.get(layer.name) ?? 0) * cells.length),
+      forward,
+      targets: this.#targets.map(({ layer, cells }) => macs[layers.indexOf(layer)]! * cells.length),
     };
   }
 
@@ -195,9 +207,9 @@ class Coordinator {
     const entries = (read as [string, [string, string[]][]][] | null)?.[0]?.[1] ?? [];
     const adding: Promise<void>[] = [];
     for (const [, [, text]] of entries) {
-      const result = partResult.safeParse(parseJson(text ?? ''));
-      if (result.success) {
-        const { graph, lines, warnings, worker } = result.data;
+      const result = readMessage(partResult, text);
+      if (result) {
+        const { graph, lines, warnings, worker } = result;
         if (!this.#graphTold) await record.computes(graph);
         this.#graphTold = true;
         record.tell(warnings);
@@ -224,7 +236,7 @@ class Coordinator {
         continue;
       }
       if (line.type === 'original') {
-        adding.push(record.add(line));
+        if (!record.finished.original.has(line.chunk)) adding.push(record.add(line));
         continue;
       }
       if (record.finished.chunksOf(line.layer, line.reset).has(line.chunk)) continue;
@@ -249,7 +261,7 @@ class Coordinator {
   async #tellProgress(): Promise<void> {
     const { subject } = this;
     const all = subject.cells.length * subject.images.count;
-    const lacking = this.#lacking().reduce((sum, chunk) => sum + unitsOf(chunk), 0);
+    const lacking = unitsOf(this.#lacking());
     await this.client.hset(this.#keys.progress, { done: all - lacking, total: all });
   }
 
@@ -269,7 +281,7 @@ class Coordinator {
     await this.#addJobs(lacking);
   }
 
-  /** How many jobs what is lacking comes to, without those that are parked. */
+  /** How many layers and chunks are lacking that no parked job has. */
   #othersIn(lacking: readonly Lacking[]): number {
     const covered = (chunk: number, target: number) =>
       [...this.#parked.keys()].some((name) => {
@@ -292,7 +304,7 @@ class Coordinator {
     const others = this.#parked.size > 1 ? ` and ${this.#parked.size - 1} more` : '';
     return new CritmapError(
       'ERR_QUEUE',
-      `${this.#parked.size} parts failed ${ATTEMPTS} times each (${name}: ${why}${others}); all others are in ${this.record.place}. Repeat the command to try them again`,
+      `${this.#parked.size} ${this.#parked.size === 1 ? 'part' : 'parts'} failed ${ATTEMPTS} times (${name}: ${why}${others}); all others are in ${this.record.place}. Repeat the command to try them again`,
     );
   }
 
@@ -311,15 +323,4 @@ class Coordinator {
   }
 }
 
-const keyOf = ({ layer, reset }: Target) => JSON.stringify([layer.name, reset.label]);
-
-const unitsOf = ({ images, targets }: Lacking) =>
-  images * targets.reduce((sum, { cells }) => sum + cells.length, 0);
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const keyOf = ({ layer, reset }: Target) => targetKey(layer.name, reset.label);

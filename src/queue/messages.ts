@@ -32,6 +32,15 @@ export const partResult = z.object({
 });
 export type PartResult = z.infer<typeof partResult>;
 
+/** What came out of the queue, if it is what it should be. */
+export function readMessage<T>(schema: z.ZodType<T>, text: string | null | undefined): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text ?? 'null')).data;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The same part has the same name whenever it is added. */
 export const nameOfJob = ({ first, last, from, to }: PartJob) => `part-${from}-${to}-${first}-${last}`;
 

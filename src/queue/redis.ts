@@ -46,7 +46,6 @@ export function serverOf(url: string, env: NodeJS.ProcessEnv = process.env): Ser
       ...(protocol === 'rediss:' && { tls: { servername: host } }),
       // Blocking commands wait for a server that is away instead of failing.
       maxRetriesPerRequest: null,
-      retryStrategy: (attempt) => Math.min(2000, 50 * attempt),
     },
   };
 }
@@ -56,12 +55,26 @@ export interface Hooks {
   onConnection: (message: string) => void;
 }
 
+/** Connections to one server, which are made again whenever they are lost. */
+export interface Connection {
+  client: Redis;
+  /** One more, for commands that block. */
+  duplicate(): Redis;
+  /** Ends all of them. What waits for a server that is away is rejected soon. */
+  leave(): void;
+}
+
+const LONGEST_PAUSE_MS = 2000;
+
 /**
- * One connection, which is made again whenever it is lost.
  * @throws CritmapError (ERR_QUEUE) where nobody answers at first, or the server does not let us in
  */
-export async function connect({ options, place }: Server, { onConnection }: Hooks): Promise<Redis> {
-  const client = new Redis({ ...options, lazyConnect: true });
+export async function connect({ options, place }: Server, { onConnection }: Hooks): Promise<Connection> {
+  let isLeaving = false;
+  // Between two attempts ioredis keeps what waits, whatever it is told: only here it lets go.
+  const retryStrategy = (attempt: number) => (isLeaving ? null : Math.min(LONGEST_PAUSE_MS, 50 * attempt));
+  const client = new Redis({ ...options, retryStrategy, lazyConnect: true });
+  const all = [client];
   let isLost = false;
   let why = '';
   client.on('error', (error: Error) => {
@@ -86,7 +99,19 @@ export async function connect({ options, place }: Server, { onConnection }: Hook
     if (isLost) onConnection(`Redis at ${place} is back`);
     isLost = false;
   });
-  return client;
+  return {
+    client,
+    duplicate() {
+      const other = client.duplicate();
+      other.on('error', () => {});
+      all.push(other);
+      return other;
+    },
+    leave() {
+      isLeaving = true;
+      for (const one of all) if (one.status === 'ready') one.disconnect();
+    },
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a queue is doing: its sweeps, how far they are, who computes, and what is parked. */
 import { Queue } from 'bullmq';
-import { keysOf, nameOfJob, OFFERED, offeredSweep, type PartJob, queueOf } from './messages.js';
+import { keysOf, nameOfJob, OFFERED, offeredSweep, type PartJob, queueOf, readMessage } from './messages.js';
 import { connect, PREFIX, type Server } from './redis.js';
 
 export interface SweepStatus {
@@ -19,14 +19,14 @@ export interface SweepStatus {
 
 /** @throws CritmapError (ERR_QUEUE) */
 export async function queueStatus(server: Server): Promise<SweepStatus[]> {
-  const client = await connect(server, { onConnection() {} });
+  const { client, leave } = await connect(server, { onConnection() {} });
   try {
     const found: SweepStatus[] = [];
     for (const sweep of (await client.smembers(OFFERED)).sort()) {
       const keys = keysOf(sweep);
-      const offer = offeredSweep.safeParse(JSON.parse((await client.get(keys.offer)) ?? 'null'));
-      if (!offer.success) continue;
-      const { identity, name, targets } = offer.data;
+      const offer = readMessage(offeredSweep, await client.get(keys.offer));
+      if (!offer) continue;
+      const { identity, name, targets } = offer;
       const { done = '0', total = '0' } = await client.hgetall(keys.progress);
       const queue = new Queue<PartJob>(queueOf(sweep), { connection: client, prefix: PREFIX });
       queue.on('error', () => {});
@@ -48,6 +48,6 @@ export async function queueStatus(server: Server): Promise<SweepStatus[]> {
     }
     return found;
   } finally {
-    client.disconnect();
+    leave();
   }
 }

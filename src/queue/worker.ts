@@ -21,8 +21,9 @@ import {
   type PartResult,
   partJob,
   queueOf,
+  readMessage,
 } from './messages.js';
-import { checkServer, connect, PREFIX, type Server } from './redis.js';
+import { type Connection, checkServer, connect, PREFIX, type Server } from './redis.js';
 
 export interface WorkerOptions {
   server: Server;
@@ -44,14 +45,19 @@ const MOST_STALLS = 5;
 const LOOK_MS = 500;
 /** Results that wait for the coordinator; more would fill the server's memory. */
 const MOST_RESULTS = 256;
+/** What parts that are under way may take to go back to the queue, from a server that may be away. */
+const GIVE_BACK_MS = 5000;
 
 /** @throws CritmapError (ERR_QUEUE) when the server cannot be used; the signal's reason */
 export async function serveQueue(options: WorkerOptions): Promise<void> {
   const { server, onMessage, signal, idleMs } = options;
-  const client = await connect(server, { onConnection: onMessage });
+  const connection = await connect(server, { onConnection: onMessage });
+  const { client } = connection;
   const name = `${hostname()}-${process.pid}`;
   /** Sweeps that cannot be computed here, each with the offer that was refused. */
   const refused = new Map<string, string>();
+  const leaveLater = () => setTimeout(() => connection.leave(), GIVE_BACK_MS).unref();
+  signal.addEventListener('abort', leaveLater, { once: true });
   try {
     await checkServer(client, server);
     onMessage(`worker ${name} at ${server.place}`);
@@ -60,7 +66,7 @@ export async function serveQueue(options: WorkerOptions): Promise<void> {
       signal.throwIfAborted();
       const found = await nextSweep(client, refused);
       if (found) {
-        await serveSweep(found, client, name, options, refused);
+        await serveSweep(found, connection, name, options, refused);
         lastWork = Date.now();
       } else if (idleMs !== undefined && Date.now() - lastWork > idleMs) {
         return;
@@ -68,8 +74,12 @@ export async function serveQueue(options: WorkerOptions): Promise<void> {
         await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
       }
     }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
-    client.disconnect();
+    signal.removeEventListener('abort', leaveLater);
+    connection.leave();
   }
 }
 
@@ -106,27 +116,30 @@ async function isNeededElsewhere(
   return (await nextSweep(client, refused, true)) !== null;
 }
 
-/** One sweep from its opening until it is not offered any more, or has had nothing to do for a while. */
+/** One sweep from its opening until it is not offered any more, or another one has more to do. */
 async function serveSweep(
   { sweep, text }: Found,
-  client: Redis,
+  connection: Connection,
   name: string,
   options: WorkerOptions,
   refused: Map<string, string>,
 ): Promise<void> {
   const { onMessage, signal } = options;
+  const { client } = connection;
   let runner: PartRunner;
   try {
     runner = await openOffer(sweep, text, client, options);
   } catch (error) {
     signal.throwIfAborted();
+    // One that is over is not refused: it may be offered anew.
+    if ((await client.exists(keysOf(sweep).offer)) === 0) return;
     refused.set(sweep, text);
     onMessage(`warning: a sweep is left to other workers: ${messageOf(error)}`);
     return;
   }
   try {
     onMessage(`computing ${runner.identity.model.name}`);
-    await work({ sweep, text, client, name, runner }, options, refused);
+    await work({ sweep, text, connection, client, name, runner }, options, refused);
     onMessage(`${runner.identity.model.name} has nothing more to do`);
   } finally {
     await runner.close();
@@ -139,11 +152,11 @@ async function openOffer(
   client: Redis,
   { open, signal }: WorkerOptions,
 ): Promise<PartRunner> {
-  const offer = offeredSweep.safeParse(JSON.parse(text));
-  if (!offer.success) throw new Error(`it is none, or of another version of critmap than ${version}`);
-  const { critmap, identity, targets } = offer.data;
+  const offer = readMessage(offeredSweep, text);
+  if (!offer) throw new Error(`it is none, or of another version of critmap than ${version}`);
+  const { critmap, identity, targets } = offer;
   if (critmap !== version) throw new Error(`it is of critmap ${critmap}, this is ${version}`);
-  const runner = await open(offer.data, signal);
+  const runner = await open(offer, signal);
   try {
     const differences = differencesOf(identity, runner.identity);
     if (differences.length > 0) throw new Error(`here it would be another one (${differences.join('; ')})`);
@@ -167,6 +180,7 @@ async function openOffer(
 }
 
 interface Serving extends Found {
+  connection: Connection;
   client: Redis;
   name: string;
   runner: PartRunner;
@@ -178,13 +192,13 @@ async function work(
   options: WorkerOptions,
   refused: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const { sweep, text, client } = serving;
+  const { sweep, text, client, connection } = serving;
   const { signal, lockMs = LOCK_MS, onMessage } = options;
   const stop = new AbortController();
   /** Jobs under way here. */
   let own = 0;
-  const connection = client.duplicate();
-  connection.on('error', () => {});
+  const taking = connection.duplicate();
+  const isLeft = new Promise<void>((resolve) => client.once('end', resolve));
   const worker = new Worker<PartJob>(
     queueOf(sweep),
     async (job, token) => {
@@ -192,7 +206,7 @@ async function work(
       await compute(job, token, serving, AbortSignal.any([signal, stop.signal])).finally(() => own--);
     },
     {
-      connection,
+      connection: taking,
       prefix: PREFIX,
       name: serving.name,
       concurrency: AT_ONCE,
@@ -217,8 +231,8 @@ async function work(
   } finally {
     // Parts that are under way go back to the queue, with what they have found.
     stop.abort(new Error('stopped'));
-    await worker.close();
-    connection.disconnect();
+    await Promise.race([worker.close().catch(() => {}), isLeft]);
+    taking.disconnect();
     await sweepUp(serving).catch(() => {});
   }
   signal.throwIfAborted();
@@ -234,6 +248,7 @@ async function sweepUp({ sweep, client }: Serving): Promise<void> {
   }
 }
 
+/** Sends what a part comes to; one that was stopped goes back to the queue, and what it has found is sent all the same. */
 async function compute(
   job: Job<PartJob>,
   token: string | undefined,

@@ -1,10 +1,10 @@
 /** A real server on loopback for a test, on a port of its own; it ends with the test. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Server, serverOf } from '../../src/queue/redis.js';
+import { freePort } from '../free-port.js';
 
 /** Why there is none, or false. */
 export const lacksRedis =
@@ -49,14 +49,4 @@ export async function startRedis(
   });
   await start();
   return { url, server: serverOf(url, {}), client, kill, start };
-}
-
-function freePort(): Promise<number> {
-  const listener = createServer();
-  return new Promise((resolve) => {
-    listener.listen(0, '127.0.0.1', () => {
-      const { port } = listener.address() as { port: number };
-      listener.close(() => resolve(port));
-    });
-  });
 }

@@ -44,8 +44,8 @@ t.test(
       t.match(error, { code: 'ERR_QUEUE', message: /cannot use Redis at 127\.0\.0\.1:\d+: / });
       t.notMatch(error?.message, /wrongsecret/);
     }
-    const client = await connect(serverOf(url.replace('//', '//:right@'), {}), hooks);
-    client.disconnect();
+    const { leave } = await connect(serverOf(url.replace('//', '//:right@'), {}), hooks);
+    leave();
   },
 );
 
