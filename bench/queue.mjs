@@ -18,7 +18,7 @@ import { serverOf } from '../dist/queue/redis.js';
 import { serveQueue } from '../dist/queue/worker.js';
 import { openPartRunner } from '../dist/sweep/part-runner.js';
 import { withDefaults } from '../dist/sweep/settings.js';
-import { planOf } from '../dist/sweep/shard-costs.js';
+import { costsOf } from '../dist/sweep/shard-costs.js';
 import { sweepWith } from '../dist/sweep/sweep.js';
 import { temporaryFolder, writePixels } from './material.mjs';
 import { fashion } from './sweep.mjs';
@@ -114,9 +114,14 @@ async function simulateStudy(folder, overhead) {
   await writeFile(graph, resnet());
   const model = await loadModel(graph);
   const shape = modelInput(model).shape;
-  const plan = await planOf(model, { shape }, withDefaults({ trials }, { shape }), model.layers);
-  const costs = { forward: plan.forward, targets: plan.layers.map(({ macs }) => trials * macs) };
-  const targets = plan.layers.map((_, i) => i);
+  const { forward, layers } = await costsOf(
+    model,
+    { shape },
+    withDefaults({ trials }, { shape }),
+    model.layers,
+  );
+  const costs = { forward, targets: layers.map((macs) => trials * macs) };
+  const targets = layers.map((_, i) => i);
   const lacking = Array.from({ length: Math.ceil(images / chunk) }, (_, index) => ({
     ...{ index, targets },
     images: Math.min(chunk, images - index * chunk),

@@ -18,7 +18,8 @@ export interface GraphPlan {
   /** Multiply-accumulates of one image: of one plain forward pass, and of one cell of every layer. */
   macs: {
     forward: number;
-    suffixes: number /** One cell of each layer, in their order. */;
+    suffixes: number;
+    /** One cell of each layer, in their order. */
     layers: readonly number[];
   };
 }

@@ -8,7 +8,7 @@ export const shardPlan = z.object({
   chunk: z.int().min(1),
   /** Of the model; null where the graph does not say. */
   classes: z.int().nullable(),
-  /** Multiply-accumulates of the untouched model for one image. */
+  /** Multiply-accumulates of the untouched model for one image; made up, as those of layers, where nothing is divided. */
   forward: z.number(),
   /** Those that are reset, in graph order. */
   layers: z.array(

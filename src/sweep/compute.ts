@@ -41,6 +41,10 @@ export function lackingChunks({ cells, images, settings, parts }: Subject, finis
   return todo;
 }
 
+/** Cells times images. */
+export const unitsOf = (lacking: readonly Lacking[]) =>
+  lacking.reduce((sum, { targets, images }) => sum + cellsOf(targets).length * images, 0);
+
 /** What there is to compute, with what, and where it goes. */
 export interface Work {
   subject: Pick<Subject, 'model' | 'images' | 'settings'>;
@@ -59,10 +63,7 @@ export interface Work {
 /** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
 export async function computeChunks(work: Work, abort?: AbortSignal): Promise<void> {
   const { subject, record, todo, ahead, atOnce, progress } = work;
-  progress.begin(
-    todo.reduce((sum, { targets, images }) => sum + cellsOf(targets).length * images, 0),
-    work.units,
-  );
+  progress.begin(unitsOf(todo), work.units);
   // One that fails ends the others at once; all must have ended before the journal may be closed.
   const stop = new AbortController();
   const signal = abort ? AbortSignal.any([abort, stop.signal]) : stop.signal;

@@ -50,7 +50,9 @@ export async function mergeRuns(
   }
   const sources = await sourcesOf(paths);
   const [first] = sources as [Source, ...Source[]];
-  const whole = new WholeSweep(first.info, first.info.plan!);
+  // Only shards know what layers cost, by which they are divided.
+  const { info } = sources.find(({ info }) => info.shard !== null) ?? first;
+  const whole = new WholeSweep(first.info, info.plan!);
   const warnings: string[] = [];
   const collected = new Collected();
   for (const { directory, info } of sources) {

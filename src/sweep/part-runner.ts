@@ -12,7 +12,7 @@ import type { RunIdentity } from '../run/identity.js';
 import { ChunksAhead, readChunk } from './chunks-ahead.js';
 import { computeChunks } from './compute.js';
 import { identityOf } from './identity.js';
-import type { Part } from './part.js';
+import { type Part, targetKey } from './part.js';
 import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
@@ -67,8 +67,8 @@ export async function openPartRunner(
     warnings,
     targets: targets.map(({ layer, reset }) => ({ layer: layer.name, reset: reset.label })),
     async run(part, take, signal) {
-      const names = new Set(part.targets.map(({ layer, reset }) => keyOf(layer, reset)));
-      const wanted = targets.filter(({ layer, reset }) => names.has(keyOf(layer.name, reset.label)));
+      const names = new Set(part.targets.map(({ layer, reset }) => targetKey(layer, reset)));
+      const wanted = targets.filter(({ layer, reset }) => names.has(targetKey(layer.name, reset.label)));
       const todo = Array.from({ length: part.to - part.from }, (_, i) => {
         const index = part.from + i;
         return { index, images: Math.min(chunk, images.count - index * chunk), targets: wanted };
@@ -94,5 +94,3 @@ export async function openPartRunner(
     close: () => engine.close(),
   };
 }
-
-const keyOf = (layer: string, reset: string) => JSON.stringify([layer, reset]);

@@ -21,15 +21,16 @@ export function wholeOf(cells: readonly Cell[], chunks: number): Part {
   return { targets, from: 0, to: chunks };
 }
 
-const keyOf = (layer: string, reset: string) => JSON.stringify([layer, reset]);
+/** Of a layer under a reset, whatever their names are. */
+export const targetKey = (layer: string, reset: string) => JSON.stringify([layer, reset]);
 
 /** The cells that parts need, numbered anew: what is not computed here needs no engine. */
 export function cellsOfParts(cells: readonly Cell[], parts: readonly Part[]): Cell[] {
   const wanted = new Set(
-    parts.flatMap(({ targets }) => targets.map(({ layer, reset }) => keyOf(layer, reset))),
+    parts.flatMap(({ targets }) => targets.map(({ layer, reset }) => targetKey(layer, reset))),
   );
   return cells
-    .filter(({ layer, reset }) => wanted.has(keyOf(layer.name, reset.label)))
+    .filter(({ layer, reset }) => wanted.has(targetKey(layer.name, reset.label)))
     .map((cell, index) => ({ ...cell, index }));
 }
 
@@ -40,10 +41,10 @@ export function coverage(
   const ranges = new Map<string, { from: number; to: number }[]>();
   for (const { targets, from, to } of parts) {
     for (const { layer, reset } of targets) {
-      const key = keyOf(layer, reset);
+      const key = targetKey(layer, reset);
       ranges.set(key, [...(ranges.get(key) ?? []), { from, to }]);
     }
   }
   return ({ layer, reset }, chunk) =>
-    ranges.get(keyOf(layer, reset))?.some(({ from, to }) => from <= chunk && chunk < to) ?? false;
+    ranges.get(targetKey(layer, reset))?.some(({ from, to }) => from <= chunk && chunk < to) ?? false;
 }

@@ -8,19 +8,28 @@ import { drawnWords } from '../resets/drawn.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { Settings } from './settings.js';
 
-type Costs = { forward: number; layers: readonly number[] };
+/** Multiply-accumulates of one image: of the untouched model, and of each layer's cell. */
+export type LayerCosts = { forward: number; layers: readonly number[] };
 
-/** @param layers - those that are reset, in graph order */
-export async function planOf(
+/** Where nothing is divided, no layer needs to be told from another. */
+export const allAlike = (layers: readonly Layer[]): LayerCosts => ({
+  forward: 1,
+  layers: layers.map(() => 1),
+});
+
+/**
+ * @param layers - those that are reset, in graph order
+ * @param costs - of {@link costsOf}, which takes seconds where shapes cannot be inferred
+ */
+export function planOf(
   model: Model,
-  { shape }: Pick<ImageSet, 'shape'>,
   settings: Settings,
   layers: readonly Layer[],
-): Promise<ShardPlan> {
+  costs: LayerCosts,
+): ShardPlan {
   const positions = new Map(model.layers.map(({ name }, i) => [name, i]));
   const words = drawnWords(model, settings);
   const random = settings.resets.some(({ kind }) => kind === 'random');
-  const costs = await costsOf(model, shape, settings, layers);
   return {
     chunk: settings.chunk,
     classes: model.io.classes,
@@ -39,12 +48,12 @@ export async function planOf(
 }
 
 /** From a layer's first step to the logits, were the graph cut everywhere; all alike where the graph cannot be planned. */
-async function costsOf(
+export async function costsOf(
   model: Model,
-  shape: ImageSet['shape'],
+  { shape }: Pick<ImageSet, 'shape'>,
   { norm, engine }: Settings,
   layers: readonly Layer[],
-): Promise<Costs> {
+): Promise<LayerCosts> {
   try {
     const { macs } = await planGraph(ownGraph(model, norm), {
       size: shape,
@@ -56,6 +65,6 @@ async function costsOf(
     // The reference engine computes every cell from the images on.
     return engine === 'reference' ? { ...macs, layers: layers.map(() => macs.forward) } : macs;
   } catch {
-    return { forward: 1, layers: layers.map(() => 1) };
+    return allAlike(layers);
   }
 }

@@ -2,8 +2,9 @@
  * The parts that N shards take, by what they are predicted to cost. Every shard finds the same parts from the same plan,
  * and one that is put together later finds them again. Pure.
  */
+import { isRandomLabel } from '../resets/reset.js';
 import type { ShardPlan } from '../run/shard-plan.js';
-import type { Part } from './part.js';
+import { chunkCount, type Part } from './part.js';
 
 export interface ShardProblem {
   plan: ShardPlan;
@@ -13,6 +14,18 @@ export interface ShardProblem {
   chunks: number;
   /** With a tolerance a range that does not begin with the first image cannot stop: there are as few as can be. */
   stops: boolean;
+}
+
+/** @param labels - of the sweep's resets; one without randomness has one draw */
+export function shardProblem(
+  plan: ShardPlan,
+  labels: readonly string[],
+  trials: number,
+  images: number,
+  stops: boolean,
+): ShardProblem {
+  const resets = labels.map((label) => ({ label, trials: isRandomLabel(label) ? trials : 1 }));
+  return { plan, resets, chunks: chunkCount(images, plan.chunk), stops };
 }
 
 /** Fewer ranges are taken where they cost less than this much more: each has all layers' sessions to open. */

@@ -12,20 +12,20 @@ import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { drawnWarnings } from '../resets/drawn.js';
-import { isRandom, type Reset } from '../resets/reset.js';
+import type { Reset } from '../resets/reset.js';
 import { Finished } from '../run/finished.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { ChunksAhead } from './chunks-ahead.js';
-import { computeChunks, lackingChunks } from './compute.js';
-import { cellsOfParts, chunkCount, type Part } from './part.js';
+import { computeChunks, lackingChunks, unitsOf } from './compute.js';
+import { cellsOfParts, type Part } from './part.js';
 import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { type Subject, SweepRecord } from './record.js';
 import { chunksAtOnce, type Settings, type Shard, type SweepOptions, withDefaults } from './settings.js';
-import { planOf } from './shard-costs.js';
-import { shardsOf } from './shards.js';
+import { allAlike, costsOf, planOf } from './shard-costs.js';
+import { shardProblem, shardsOf } from './shards.js';
 
 export interface SweepResult {
   summary: Summary;
@@ -66,7 +66,8 @@ export async function sweepWith(
   const layers = selectLayers(model.layers, settings.layers, settings.exclude);
   refuseLabels(model, images);
   const all = planCells(layers, settings.resets, settings.design.trials);
-  const plan = await planOf(model, images, settings, layers);
+  const costs = options.shard ? await costsOf(model, images, settings, layers) : allAlike(layers);
+  const plan = planOf(model, settings, layers, costs);
   const parts = options.shard && partsOf(options.shard, plan, settings, images.count);
   const cells = await proveCells(model, parts ? cellsOfParts(all, parts) : all, settings, signal);
 
@@ -107,20 +108,11 @@ export async function sweepWith(
 function partsOf(
   { index, of }: Shard,
   plan: ShardPlan,
-  { resets, design, chunk, tolerance }: Settings,
+  { resets, design, tolerance }: Settings,
   images: number,
 ): Part[] {
-  const trialsOf = resets.map((reset) => ({
-    label: reset.label,
-    trials: isRandom(reset) ? design.trials : 1,
-  }));
-  const problem = {
-    plan,
-    resets: trialsOf,
-    chunks: chunkCount(images, chunk),
-    stops: tolerance !== undefined,
-  };
-  return shardsOf(problem, of)[index - 1]!;
+  const labels = resets.map(({ label }) => label);
+  return shardsOf(shardProblem(plan, labels, design.trials, images, tolerance !== undefined), of)[index - 1]!;
 }
 
 /** Whatever the record lacks, through the engine. */
@@ -156,10 +148,7 @@ export async function computeHere(
     try {
       await record.computes(engine.graph);
       record.tell(await checkOptimised(model, engine, await ahead.first(), settings, signal));
-      const units = lackingChunks(subject, new Finished()).reduce(
-        (sum, { targets, images }) => sum + targets.reduce((n, { cells }) => n + cells.length, 0) * images,
-        0,
-      );
+      const units = unitsOf(lackingChunks(subject, new Finished()));
       const progress = new ProgressCount(cells, images.count, onProgress, record.stopping?.expectation);
       await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress, units }, signal);
     } finally {

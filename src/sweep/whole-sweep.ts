@@ -10,7 +10,7 @@ import type { RunIdentity } from '../run/identity.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import { type Results, type SummaryTarget, summarise } from '../run/summarise.js';
 import { chunkCount, type Part } from './part.js';
-import { type ShardProblem, shardsOf } from './shards.js';
+import { shardProblem, shardsOf } from './shards.js';
 import { Stopping } from './stopping.js';
 
 const optionsSchema = z.object({
@@ -55,12 +55,8 @@ export class WholeSweep {
   /** The parts of each of N shards. */
   shards(of: number): Part[][] {
     const { reset, trials, tolerance } = this.#options;
-    const problem: ShardProblem = {
-      plan: this.plan,
-      resets: reset.map((label) => ({ label, trials: isRandomLabel(label) ? trials : 1 })),
-      chunks: this.chunks,
-      stops: tolerance !== undefined,
-    };
+    const { images } = this.identity.data;
+    const problem = shardProblem(this.plan, reset, trials, images, tolerance !== undefined);
     return shardsOf(problem, of);
   }
 

@@ -26,17 +26,17 @@ async function run(out: string, options: SweepOptions = {}) {
   }
 }
 
-for (const [design, options] of Object.entries({
-  slices: {},
-  'crossed draws': { trials: 2 },
-  'a tolerance': { tolerance: 20 },
-} satisfies Record<string, SweepOptions>)) {
-  t.test(`1, 2, 3 and 7 shards give the bytes of one run, with ${design}`, async (t) => {
+for (const [design, counts, options] of [
+  ['slices', [1, 2, 3, 7], {}],
+  ['crossed draws', [3], { trials: 2 }],
+  ['a tolerance', [1, 2, 3, 7], { tolerance: 20 }],
+] as [string, number[], SweepOptions][]) {
+  t.test(`${counts.join(', ')} shards give the bytes of one run, with ${design}`, async (t) => {
     const dir = t.testdir({});
     await run(join(dir, 'one'), options);
     const expected = bytesOf(join(dir, 'one'));
     const all: string[] = [];
-    for (const of of [1, 2, 3, 7]) {
+    for (const of of counts) {
       const shards = Array.from({ length: of }, (_, i) => join(dir, `${of}-${i + 1}`));
       for (const [i, out] of shards.entries()) await run(out, { ...options, shard: { index: i + 1, of } });
       await mergeRuns([...shards].reverse(), join(dir, `merged-${of}`));
