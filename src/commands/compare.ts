@@ -16,7 +16,8 @@ export const compareCommand: CommandModule<object, CompareArguments> = {
       })
       .option('baseline', {
         ...text('baseline'),
-        describe: 'The model that the others are compared with (default: the first)',
+        describe:
+          'The model that the others are compared with (default: the one of the category baseline, or the first)',
       })
       .option('categories', { ...text('categories'), describe: 'JSON file: the category of each model' })
       .option('accuracies', { ...text('accuracies'), describe: 'JSON file: the accuracy of each model' })
