@@ -186,6 +186,13 @@ interface Serving extends Found {
   runner: PartRunner;
 }
 
+class PartWorker extends Worker<PartJob> {
+  /** Renewing locks ends with `close` only, which waits for a server that may never come back. */
+  letGo(): Promise<void> {
+    return this.lockManager.close();
+  }
+}
+
 /** Parts until the sweep is withdrawn, or another one has more to do. */
 async function work(
   serving: Serving,
@@ -199,7 +206,7 @@ async function work(
   let own = 0;
   const taking = connection.duplicate();
   const isLeft = new Promise<void>((resolve) => client.once('end', resolve));
-  const worker = new Worker<PartJob>(
+  const worker = new PartWorker(
     queueOf(sweep),
     async (job, token) => {
       own++;
@@ -232,6 +239,7 @@ async function work(
     // Parts that are under way go back to the queue, with what they have found.
     stop.abort(new Error('stopped'));
     await Promise.race([worker.close().catch(() => {}), isLeft]);
+    await worker.letGo();
     taking.disconnect();
     await sweepUp(serving).catch(() => {});
   }
