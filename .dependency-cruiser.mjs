@@ -14,7 +14,8 @@ const floors = [
   ['plan', 'run'],
   ['engines', 'report'],
   ['sweep', 'compare'],
-  ['queue'],
+  ['queue', 'request'],
+  ['study'],
   ['commands', 'index'],
   ['cli'],
 ];

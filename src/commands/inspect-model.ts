@@ -4,8 +4,8 @@ import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
+import { type ModelChoice, openModel } from '../request/open-model.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
-import { type ModelChoice, openModel } from './open-model.js';
 import { json, print, shown } from './terminal.js';
 import { weightsText } from './weights-options.js';
 

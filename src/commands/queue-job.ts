@@ -1,7 +1,7 @@
 /** A sweep through a queue as a command does it, and the queue's state for people. */
 import { throughQueue } from '../queue/coordinator.js';
 import { queueStatus, type SweepStatus } from '../queue/status.js';
-import { offeredWords } from './local-words.js';
+import { offeredWords } from '../request/local-words.js';
 import { serverIn } from './queue-options.js';
 import { runSweep } from './sweep-job.js';
 import { sweepJobOf } from './sweep-options.js';

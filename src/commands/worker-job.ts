@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { imageOptions } from '../images/options.js';
 import type { OfferedSweep } from '../queue/messages.js';
 import { serveQueue } from '../queue/worker.js';
+import { type Folders, localWords } from '../request/local-words.js';
+import { openSweep, type SweepWords } from '../request/open-sweep.js';
 import { sweepOptions } from '../sweep/options.js';
 import { openPartRunner, type PartRunner } from '../sweep/part-runner.js';
 import { Interrupted, interruptible } from './interrupt.js';
-import { type Folders, localWords } from './local-words.js';
-import { openSweep, type SweepWords } from './open-sweep.js';
 import { serverIn } from './queue-options.js';
 import { shown } from './terminal.js';
 
