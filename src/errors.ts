@@ -15,6 +15,8 @@ export type CritmapErrorCode =
   | 'ERR_RESET'
   /** A run directory cannot be written, read or continued. */
   | 'ERR_RUN'
+  /** A study's file is missing, damaged or wrong, or some of its sweeps failed. */
+  | 'ERR_STUDY'
   /** A queue's server cannot be used, or parts of a sweep failed again and again. */
   | 'ERR_QUEUE'
   /** The native addon or ONNX Runtime could not be loaded or failed. */

@@ -1,10 +1,9 @@
 /** What `critmap sweep` takes: a model, images, and the options of both tables; and the job that they ask for. */
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
-import { CritmapError } from '../errors.js';
-import { DEFAULT_IMAGES, imageOptions } from '../images/options.js';
+import { imageOptions } from '../images/options.js';
 import { metaOf, withoutDefault } from '../options.js';
+import { sampleOf } from '../request/sample-size.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
-import { PUBLISHED_IMAGES } from '../sweep/settings.js';
 import { modelOptions } from './model-options.js';
 import { shardValue, text } from './option-values.js';
 import type { SweepJob } from './sweep-job.js';
@@ -130,23 +129,4 @@ export function sweepJobOf(argv: Record<string, unknown>): SweepJob {
     resets: own.reset,
     initFrom: own['init-from'],
   };
-}
-
-/**
- * How many images: what is asked for, else what the design takes.
- * @throws CritmapError (ERR_OPTION) for --max-images without --tolerance
- */
-function sampleOf({ images, maxImages, tolerance, published }: Record<string, unknown>): number | 'all' {
-  const most = maxImages as number | 'all' | undefined;
-  if (most !== undefined && tolerance === undefined) {
-    throw new CritmapError(
-      'ERR_OPTION',
-      '--max-images goes with --tolerance; for a number of images give --images',
-    );
-  }
-  const asked = images as number | 'all' | undefined;
-  if (asked !== undefined && most !== undefined) {
-    throw new CritmapError('ERR_OPTION', 'both --images and --max-images are given; give one of them');
-  }
-  return asked ?? most ?? (tolerance !== undefined ? 'all' : published ? PUBLISHED_IMAGES : DEFAULT_IMAGES);
 }

@@ -1,0 +1,48 @@
+/** Every path in the words of a sweep. */
+import { existsSync } from 'node:fs';
+import { sep } from 'node:path';
+import type { SweepWords } from './open-sweep.js';
+
+export interface PathMaps {
+  /** Of models, checkpoints, donors and fresh models. */
+  model: (path: string) => string;
+  /** Of images and labels. */
+  data: (path: string) => string;
+  /** Whether labels are a file's; default where they have a separator. */
+  isLabelFile?: (words: string) => boolean;
+}
+
+/** The same words with other paths. */
+export function withPaths(
+  words: SweepWords,
+  { model, data, isLabelFile = hasSeparator }: PathMaps,
+): SweepWords {
+  const { labels } = words.imageChoices;
+  return {
+    ...words,
+    ...(words.model !== undefined && { model: model(words.model) }),
+    ...(words.weights && { weights: words.weights.map((words) => onPlace(words, model)) }),
+    // Their words are their labels in the results.
+    ...(words.resets && { resets: words.resets.map((reset) => onFile(reset, model)) }),
+    ...(words.initFrom && { initFrom: words.initFrom.map(model) }),
+    data: words.data.startsWith('synthetic:') ? words.data : data(words.data),
+    imageChoices: {
+      ...words.imageChoices,
+      ...(labels !== undefined && { labels: isLabelFile(labels) ? data(labels) : labels }),
+    },
+  };
+}
+
+const hasSeparator = (words: string) => words.includes(sep);
+
+/** `FILE#PLACE` is one of a file's sets of weights. */
+function onPlace(words: string, map: (path: string) => string): string {
+  const at = existsSync(words) ? -1 : words.lastIndexOf('#');
+  return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
+}
+
+/** `donor=FILE` and `interpolate=FILE@ALPHA` have one. */
+function onFile(reset: string, map: (path: string) => string): string {
+  const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
+  return kind === undefined || path === undefined ? reset : `${kind}=${map(path)}${alpha}`;
+}

@@ -1,0 +1,114 @@
+/** A study's file read: YAML or JSON, checked, with paths, globs and environment variables resolved. */
+import { dirname, isAbsolute, join } from 'node:path';
+import { type Document, isScalar, LineCounter, parseDocument, type Scalar, visit } from 'yaml';
+import { CritmapError, some } from '../errors.js';
+import { fileProblem } from '../files/problems.js';
+import { readRegular } from '../files/regular-file.js';
+import { entriesOf } from './entries.js';
+import { describeIssues, placeOf, where } from './problems-in-yaml.js';
+import { choiceTable, modelEntry, sourceTable, studyFile } from './schema.js';
+import type { Study } from './study.js';
+
+/** Aliases of a file that is not an attack. */
+const MOST_ALIASES = 1000;
+const SHOWN = 5;
+
+export interface ReadStudyOptions {
+  /** Stands in for `${NAME}` and `${NAME:-default}`; default `process.env`. */
+  env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads `study.yaml`. Paths in it are relative to its folder.
+ * @throws CritmapError (ERR_STUDY) with line and column of everything that is wrong
+ */
+export async function readStudy(path: string, { env = process.env }: ReadStudyOptions = {}): Promise<Study> {
+  if (typeof path !== 'string' || path === '') throw new TypeError('the study must be a path');
+  let text: string;
+  try {
+    text = (await readRegular(path)).toString('utf8');
+  } catch (error) {
+    throw new CritmapError('ERR_STUDY', `${path} ${fileProblem(error).join('; ')}`, { cause: error });
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  refuse(
+    path,
+    document.errors.map(({ message, pos: [at] }) => {
+      const { line, col } = lines.linePos(at);
+      return `${line}:${col}: ${message}`;
+    }),
+  );
+  refuse(path, withEnvironment(document, env, lines));
+  const checked = studyFile.safeParse(contentsOf(path, document));
+  if (!checked.success) {
+    throw problem(path, describeIssues(checked.error.issues, document, lines, namesAt));
+  }
+  const isFree = (relative: string) => isAbsolute(relative) || /^(hf|https?|synthetic):/.test(relative);
+  const { study, problems } = await entriesOf(checked.data, path, (relative) =>
+    isFree(relative) ? relative : join(dirname(path), relative),
+  );
+  refuse(
+    path,
+    problems.map(
+      ({ at, message, alone }) => `${placeOf(document, at, lines)}${alone ? '' : `${where(at)} `}${message}`,
+    ),
+  );
+  return study;
+}
+
+function refuse(path: string, problems: readonly string[]): void {
+  if (problems.length > 0) throw problem(path, problems);
+}
+
+/** All that is wrong, since a file is written by hand. */
+function problem(path: string, problems: readonly string[]): CritmapError {
+  const [first = '', ...more] = problems.map((text) =>
+    /^\d/.test(text) ? `${path}:${text}` : `${path}: ${text}`,
+  );
+  const others = more.length > 0 ? `; ${some(more, SHOWN)}` : '';
+  return new CritmapError('ERR_STUDY', `${first}${others}`);
+}
+
+function contentsOf(path: string, document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MOST_ALIASES });
+  } catch (error) {
+    throw new CritmapError('ERR_STUDY', `${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Puts the environment's values in; what is not set is a problem. */
+function withEnvironment(
+  document: Document,
+  env: NonNullable<ReadStudyOptions['env']>,
+  lines: LineCounter,
+): string[] {
+  const problems: string[] = [];
+  const replace = (node: Scalar<string>) =>
+    node.value.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (words, name: string, preset?: string) => {
+      const value = env[name] || preset;
+      if (value !== undefined) return value;
+      const { line, col } = lines.linePos(node.range?.[0] ?? 0);
+      problems.push(`${line}:${col}: the environment variable ${name} is not set`);
+      return words;
+    });
+  visit(document, {
+    Scalar(key, node) {
+      if (key !== 'key' && isScalar(node) && typeof node.value === 'string') {
+        node.value = replace(node as Scalar<string>);
+      }
+    },
+  });
+  return problems;
+}
+
+/** The names that an object at this place may have. */
+function namesAt(path: readonly PropertyKey[]): string[] {
+  const [first] = path;
+  if (first === undefined) return Object.keys(studyFile.shape);
+  if (first === 'models') return Object.keys(modelEntry.shape);
+  if (first === 'data') return ['path', 'name', ...Object.keys(choiceTable)];
+  if (first === 'categories') return ['name', 'color'];
+  return [...Object.keys(sourceTable), ...Object.keys(choiceTable)];
+}

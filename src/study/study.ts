@@ -1,0 +1,46 @@
+/** A study: models on sets of images, with the options that each sweep gets. */
+import type { SweepWords } from '../request/open-sweep.js';
+
+/** What else is known of a model: numbers, or words that tell models apart. */
+export type Attributes = Readonly<Record<string, number | string | boolean | null>>;
+
+export interface StudyModel {
+  id: string;
+  /** For people. */
+  name: string;
+  category: string | null;
+  /** Top-1, percent; null where the file does not say. */
+  accuracy: number | null;
+  attributes: Attributes;
+}
+
+export interface StudyImages {
+  id: string;
+  name: string;
+}
+
+export interface StudySweep {
+  model: StudyModel;
+  images: StudyImages;
+  /** Relative to the study's directory. */
+  place: string;
+  words: SweepWords;
+}
+
+export interface Category {
+  name: string;
+  color: string | null;
+}
+
+export interface Study {
+  name: string;
+  /** The file. */
+  path: string;
+  /** Id of the model that others are compared with. */
+  baseline: string;
+  categories: readonly Category[];
+  models: readonly StudyModel[];
+  images: readonly StudyImages[];
+  /** Model by model, each on every set of images. */
+  sweeps: readonly StudySweep[];
+}
