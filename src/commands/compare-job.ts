@@ -13,6 +13,7 @@ export interface CompareArguments {
   categories: string | undefined;
   accuracies: string | undefined;
   attributes: string | undefined;
+  imageSet: string | undefined;
   exclude: string[] | undefined;
   confidence: number;
   out: string | undefined;
@@ -29,8 +30,8 @@ export async function compare(argv: CompareArguments): Promise<void> {
   if (!(Number.isInteger(limit) && limit >= 0)) {
     throw new CritmapError('ERR_OPTION', `--limit ${limit} is not a whole number from 0`);
   }
-  const { baseline, categories, accuracies, attributes, exclude } = argv;
-  const options = { baseline, categories, accuracies, attributes, exclude, confidence };
+  const { baseline, categories, accuracies, attributes, exclude, imageSet } = argv;
+  const options = { baseline, categories, accuracies, attributes, exclude, imageSet, confidence };
   const comparison = await compareRuns(sources, options);
   if (out !== undefined) await writeOutput(out, csvOf(comparison));
   print(argv.json ? json(comparison, 1) : `${shown(textOf(comparison, limit)).join('\n')}\n`);

@@ -12,7 +12,7 @@ export const compareCommand: CommandModule<object, CompareArguments> = {
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'Run directories, results.csv files',
+        describe: 'Run directories, the directory of a study, results.csv files',
       })
       .option('baseline', {
         ...text('baseline'),
@@ -24,6 +24,10 @@ export const compareCommand: CommandModule<object, CompareArguments> = {
       .option('attributes', {
         ...text('attributes'),
         describe: 'CSV file with a row per model: its name and numbers to correlate with',
+      })
+      .option('image-set', {
+        ...text('image-set'),
+        describe: 'Of a study: which of its sets of images (default: the first)',
       })
       .option('exclude', {
         type: 'string',

@@ -1,8 +1,11 @@
 /** A merge as a command does it: what lacks is told with the commands that compute it. */
 import { join } from 'node:path';
+import { isStudy } from '../compare/from-study.js';
 import { files } from '../run/run.js';
+import { mergeStudies } from '../study/merge-study.js';
 import { IncompleteRuns, mergeRuns } from '../sweep/merge.js';
 import { writeReport } from './report.js';
+import { printResults } from './study-job.js';
 import { printResult } from './sweep-job.js';
 import { print, shown } from './terminal.js';
 
@@ -14,14 +17,19 @@ export interface MergeJob {
 }
 
 /** @throws CritmapError for runs that are not of one sweep, or lack a part of it */
-export async function merge({ runs, out, force, json }: MergeJob): Promise<void> {
+export async function merge({ runs, out, force, json: asJson }: MergeJob): Promise<void> {
+  const options = {
+    force,
+    onWarning: (message: string) => void process.stderr.write(`warning: ${shown(message)}\n`),
+  };
   try {
-    const { summary } = await mergeRuns(runs, out, {
-      force,
-      onWarning: (message) => process.stderr.write(`warning: ${shown(message)}\n`),
-    });
+    if (runs.some(isStudy)) {
+      printResults(await mergeStudies(runs, out, options), out, asJson);
+      return;
+    }
+    const { summary } = await mergeRuns(runs, out, options);
     await writeReport([summary], join(out, files.report));
-    printResult({ summary }, { json, out });
+    printResult({ summary }, { json: asJson, out });
   } catch (error) {
     if (error instanceof IncompleteRuns) {
       print(`to compute what is missing:\n${error.commands.map((line) => `  ${shown(line)}\n`).join('')}`);

@@ -11,16 +11,16 @@ interface MergeArguments {
 
 export const mergeCommand: CommandModule<object, MergeArguments> = {
   command: 'merge <runs..>',
-  describe: 'Put shards of a sweep together into one run',
+  describe: 'Put shards of a sweep or of a study together',
   builder: (yargs) =>
     yargs
       .positional('runs', {
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'Directories that sweep --shard has written, in any order',
+        describe: 'Directories that sweep --shard or study --shard has written, in any order',
       })
-      .option('out', { ...text('out'), demandOption: true, describe: 'Directory for the whole run' })
+      .option('out', { ...text('out'), demandOption: true, describe: 'Directory for the whole run or study' })
       .option('force', {
         type: 'boolean',
         default: false,

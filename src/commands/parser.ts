@@ -13,6 +13,7 @@ import { inspectCommand } from './inspect.js';
 import { mergeCommand } from './merge.js';
 import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
+import { studyCommand } from './study.js';
 import { sweepCommand } from './sweep.js';
 import { verifyCommand } from './verify.js';
 import { workerCommand } from './worker.js';
@@ -34,6 +35,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(sweepCommand)
     .command(inspectCommand)
     .command(mergeCommand)
+    .command(studyCommand)
     .command(reportCommand)
     .command(compareCommand)
     .command(queueCommand)

@@ -6,6 +6,7 @@ import { readAccuracies, readAttributes, readCategories } from './attributes.js'
 import { type CompareOptions, compareModels, type ModelComparison } from './compare.js';
 import { fromCsv } from './from-csv.js';
 import { fromRun } from './from-run.js';
+import { fromStudy, isStudy } from './from-study.js';
 import type { ModelNumbers } from './numbers.js';
 
 export interface CompareRunsOptions extends CompareOptions {
@@ -15,12 +16,14 @@ export interface CompareRunsOptions extends CompareOptions {
   accuracies?: string | undefined;
   /** A CSV file with a row per model: its name, perhaps `category`, and numbers. */
   attributes?: string | undefined;
+  /** Of studies: which of their sets of images; default the first. */
+  imageSet?: string | undefined;
   /** Models that are left out. */
   exclude?: readonly string[] | undefined;
 }
 
 /**
- * Compares run directories and `results.csv` files.
+ * Compares run directories, directories of studies and `results.csv` files.
  * @throws CritmapError (ERR_RUN) for what is none; (ERR_OPTION) for fewer than two models, an unknown baseline, files of
  *   attributes that are wrong, models of one name, or nothing in common
  */
@@ -31,8 +34,12 @@ export async function compareRuns(
   // Taken out first: nothing may be read yet when a strange list throws.
   const paths = [...sources];
   if (!paths.every((path) => typeof path === 'string')) throw new TypeError('sources must be paths');
-  const read = (await Promise.all(paths.map(readSource))).flat();
-  const { exclude = [], categories, accuracies, attributes } = options;
+  const { exclude = [], categories, accuracies, attributes, imageSet } = options;
+  const sourcesRead = await Promise.all(paths.map((path) => readSource(path, imageSet)));
+  if (imageSet !== undefined && sourcesRead.every(({ baseline }) => baseline === undefined)) {
+    throw new CritmapError('ERR_OPTION', `--image-set ${imageSet} goes with the directory of a study`);
+  }
+  const read = sourcesRead.flatMap((source) => source.models);
   const models = read.filter(({ id }) => !exclude.includes(id));
   const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) !== i);
   if (twice) {
@@ -58,13 +65,22 @@ export async function compareRuns(
         },
       };
     }),
-    options,
+    { ...options, baseline: options.baseline ?? sourcesRead.find(({ baseline }) => baseline)?.baseline },
   );
 }
 
-async function readSource(path: string): Promise<ModelNumbers[]> {
+interface Read {
+  models: ModelNumbers[];
+  /** What a study says. */
+  baseline?: string;
+}
+
+async function readSource(path: string, imageSet: string | undefined): Promise<Read> {
   const found = await stat(path).catch((error) => {
     throw new CritmapError('ERR_RUN', `${path} ${fileProblem(error).join('; ')}`, { cause: error });
   });
-  return found.isDirectory() ? [await fromRun(path)] : fromCsv(path);
+  if (!found.isDirectory()) return { models: await fromCsv(path) };
+  if (!isStudy(path)) return { models: [await fromRun(path)] };
+  const { plan, models } = await fromStudy(path, imageSet);
+  return { models, baseline: plan.baseline };
 }

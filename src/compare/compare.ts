@@ -138,7 +138,10 @@ function meansByReset(layers: ModelNumbers['layers']): Record<string, number | n
   );
 }
 
-function adjusted(found: readonly LayerDifference[]): ComparedLayer[] {
+/** p-values adjusted over all of the differences. */
+export function adjusted<T extends LayerDifference>(
+  found: readonly T[],
+): (T & { pHolm: number | null; pBh: number | null })[] {
   const tested = found.flatMap(({ p }, i) => (p === null ? [] : [{ i, p }]));
   const p = tested.map((one) => one.p);
   const [byHolm, byBh] = [holm(p), benjaminiHochberg(p)];

@@ -31,20 +31,27 @@ export interface OpenSweep {
   options: SweepOptions;
 }
 
+/** Where models and images are from, for those who open many. */
+export interface Openers {
+  model: (choice: ModelChoice) => Promise<Model>;
+  images: typeof openImages;
+}
+
 /** @throws CritmapError for everything that is wrong with the input; the signal's reason */
 export async function openSweep(
   words: SweepWords,
   signal: AbortSignal,
   onProgress: (done: number, total: number) => void,
+  open: Openers = { model: openModel, images: openImages },
 ): Promise<OpenSweep> {
   const { cache = 'auto', cacheSize, ...choices } = words.imageChoices;
   const cacheBytes = cacheSize === undefined ? undefined : parseCacheSize(cacheSize);
-  const model = await openModel(words);
+  const model = await open.model(words);
   // Patterns that fit no layer are met before images are decoded.
   initialsOf(model, words.sweepChoices.init ?? 'auto');
   const resets = await parseResets(words.resets ?? ['random'], model, words);
   const initFrom = words.initFrom && (await loadFresh(words.initFrom, model, words));
-  const images = await openImages(words.data, {
+  const images = await open.images(words.data, {
     ...modelInput(model, choices.crop),
     ...given({ ...choices, cacheBytes }),
     // On unless it is off: all images are decoded before the first is used, and then need not be a second time.

@@ -45,7 +45,7 @@ function commonest(numbers: readonly number[]): number | undefined {
 }
 
 /** The words of one shard's command for another: its number, and a directory named after it. */
-function ofShard(words: readonly string[], from: number, to: number, of: number): string[] {
+export function ofShard(words: readonly string[], from: number, to: number, of: number): string[] {
   const replaced = withOption(words, 'shard', () => `${to}/${of}`);
   return withOption(replaced, 'out', (out) => {
     const numbered = new RegExp(`^(.*?)(0*)${from}(\\D*)$`).exec(out);
@@ -62,7 +62,7 @@ function withOption(words: readonly string[], name: string, change: (value: stri
   });
 }
 
-function shellWords(words: readonly string[]): string {
+export function shellWords(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');

@@ -51,7 +51,7 @@ export function planOf(
 export async function costsOf(
   model: Model,
   { shape }: Pick<ImageSet, 'shape'>,
-  { norm, engine }: Settings,
+  { norm, engine }: Pick<Settings, 'norm' | 'engine'>,
   layers: readonly Layer[],
 ): Promise<LayerCosts> {
   try {

@@ -1,0 +1,99 @@
+/** A study's results in a terminal: a row for each model, categories, and what differs most. */
+import type { StudyResults } from '../study/results.js';
+
+const fixed = (value: number | null | undefined) => (value == null ? '–' : value.toFixed(1));
+const signed = (value: number) => `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(1)}`;
+
+const MOST_DIFFERENCES = 5;
+
+export function studyText(results: StudyResults): string[] {
+  const { models, imageSets, baseline, notes } = results;
+  const resets = [...new Set(results.rows.map(({ reset }) => reset))];
+  const [reset = 'random'] = resets;
+  const sets = imageSets.map(({ id }) => id);
+  const head = [
+    ...['model', 'category', 'accuracy'],
+    ...sets.flatMap((id) => [id, `differ from ${baseline}`]),
+  ];
+  const rows = models.map(({ id, category, accuracy, runs }) => [
+    id,
+    category ?? '',
+    fixed(accuracy),
+    ...sets.flatMap((set) => [
+      fixed(runs[set]?.criticality[reset]),
+      id === baseline ? '–' : differing(results, id, set),
+    ]),
+  ]);
+  return [
+    `mean criticality over layers, percent${resets.length > 1 ? ` (reset ${reset})` : ''}; layers that differ after Benjamini-Hochberg, 5 %`,
+    '',
+    ...table(head, rows),
+    ...categoryLines(results, reset),
+    ...mostDifferent(results),
+    ...(notes.length > 0 ? ['', ...notes.map((note) => `note: ${note}`)] : []),
+  ];
+}
+
+function differing({ differences }: StudyResults, model: string, set: string): string {
+  const of = differences.filter((row) => row.model === model && row.imageSet === set);
+  const found = of.filter(({ pBh }) => pBh !== null && pBh < 0.05).length;
+  return of.length === 0 ? '–' : `${found} of ${of.length}`;
+}
+
+function categoryLines({ categoryMeans, imageSets }: StudyResults, reset: string): string[] {
+  const rows = categoryMeans.filter((row) => row.reset === reset);
+  const categories = [...new Set(rows.map(({ category }) => category))];
+  if (categories.length === 0) return [];
+  const cell = (category: string, set: string) => {
+    const row = rows.find((one) => one.category === category && one.imageSet === set);
+    return row ? `${fixed(row.mean)}${row.sd === null ? '' : ` ± ${row.sd.toFixed(1)}`}` : '–';
+  };
+  const head = ['category', 'models', ...imageSets.map(({ id }) => id)];
+  const lines = categories.map((category) => [
+    category,
+    String(rows.find((row) => row.category === category)!.models),
+    ...imageSets.map(({ id }) => cell(category, id)),
+  ]);
+  return ['', ...table(head, lines)];
+}
+
+function mostDifferent({ differences, imageSetDifferences, baseline }: StudyResults): string[] {
+  const lineOf = (row: { low: number | null; high: number | null; difference: number | null }) =>
+    row.difference === null
+      ? '–'
+      : `${signed(row.difference)}${row.low === null || row.high === null ? '' : ` (${signed(row.low)} to ${signed(row.high)})`}`;
+  const top = <T extends { difference: number | null; pBh: number | null }>(rows: readonly T[]) =>
+    rows
+      .filter(({ pBh }) => pBh !== null && pBh < 0.05)
+      .sort((a, b) => Math.abs(b.difference ?? 0) - Math.abs(a.difference ?? 0))
+      .slice(0, MOST_DIFFERENCES);
+  const toBaseline = top(differences).map((row) => [row.model, row.layer, row.imageSet, lineOf(row)]);
+  const between = top(imageSetDifferences).map((row) => [
+    row.model,
+    row.layer,
+    `${row.imageSet} − ${row.otherSet}`,
+    lineOf(row),
+  ]);
+  return [
+    ...(toBaseline.length > 0
+      ? [
+          '',
+          `farthest from ${baseline}, percentage points (95 %)`,
+          ...table(['', '', '', ''], toBaseline).slice(1),
+        ]
+      : []),
+    ...(between.length > 0
+      ? ['', 'farthest between sets of images', ...table(['', '', '', ''], between).slice(1)]
+      : []),
+  ];
+}
+
+function table(head: string[], rows: string[][]): string[] {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,52 @@
+/** The numbers of a study's runs on one of its sets of images. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CritmapError, some } from '../errors.js';
+import { files } from '../run/run.js';
+import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
+import { fromRun } from './from-run.js';
+import type { ModelNumbers } from './numbers.js';
+
+export const isStudy = (directory: string) => existsSync(join(directory, studyFiles.plan));
+
+/**
+ * Models whose runs are finished; what the file says of them counts more than what their runs say.
+ * @param images - id of the set of images; default the study's first
+ * @throws CritmapError (ERR_STUDY) for a damaged plan, (ERR_OPTION) for an unknown set of images, (ERR_RUN) for a run
+ *   that is damaged
+ */
+export async function fromStudy(
+  directory: string,
+  images?: string,
+): Promise<{ plan: StudyPlan; models: ModelNumbers[] }> {
+  const plan = await readPlan(directory);
+  const ids = plan.images.map(({ id }) => id);
+  const wanted = images ?? ids[0]!;
+  if (!ids.includes(wanted)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${directory} has no set of images called ${JSON.stringify(wanted)}; it has ${some(ids)}`,
+    );
+  }
+  const models: ModelNumbers[] = [];
+  for (const { id, category, accuracy, attributes } of plan.models) {
+    const place = join(directory, id, wanted);
+    if (!existsSync(join(place, files.summary))) continue;
+    const found = await fromRun(place);
+    const numbers = Object.entries(attributes).flatMap(([name, value]) =>
+      typeof value === 'number' ? [[name, value] as const] : [],
+    );
+    const known = accuracy ?? found.attributes.top1;
+    models.push({
+      ...found,
+      id,
+      category,
+      attributes: {
+        ...(known === undefined ? {} : { accuracy: known }),
+        ...found.attributes,
+        ...Object.fromEntries(numbers),
+      },
+    });
+  }
+  return { plan, models };
+}

@@ -1,0 +1,88 @@
+/** What a study's sweeps are predicted to cost, from networks alone: no checkpoint and no image is read. */
+import { selectLayers } from '../design/cells.js';
+import { modelInput } from '../model/input.js';
+import { type ModelChoice, openModel } from '../request/open-model.js';
+import { isRandomLabel } from '../resets/reset.js';
+import { designOf } from '../sweep/settings.js';
+import { costsOf } from '../sweep/shard-costs.js';
+import type { StudySweep } from './study.js';
+
+export interface SweepCost {
+  /** Layers that are reset. */
+  layers: number;
+  /** At most; null where all are taken. */
+  images: number | null;
+  /** Passes of one image from a reset layer to the logits, at most; null where all images are taken. */
+  passes: number | null;
+  /** Multiply-accumulates of one image with all its resets. */
+  macsPerImage: number;
+}
+
+/** Stands for a sample of all images, where sweeps are held against each other. */
+const MANY_IMAGES = 10_000;
+
+export const macsOf = ({ images, macsPerImage }: SweepCost) => macsPerImage * (images ?? MANY_IMAGES);
+
+/**
+ * @param images - how many there are in a set of images, where that is known
+ * @returns the cost of each sweep; null where its network cannot be opened
+ */
+export async function costsOfSweeps(
+  sweeps: readonly StudySweep[],
+  images: ReadonlyMap<string, number> = new Map(),
+): Promise<(SweepCost | null)[]> {
+  // Most models of a study are of one architecture.
+  const known = new Map<string, Promise<SweepCost | null>>();
+  const costs: (SweepCost | null)[] = [];
+  for (const sweep of sweeps) {
+    const key = keyOf(sweep);
+    let cost = known.get(key);
+    if (!cost) {
+      cost = costOf(sweep, images.get(sweep.images.id)).catch(() => null);
+      known.set(key, cost);
+    }
+    costs.push(await cost);
+  }
+  return costs;
+}
+
+/** A sweep's model with whatever weights the network has by itself. */
+export const openNetwork = (sweep: StudySweep) => openModel(networkOf(sweep));
+
+/** The network without its checkpoints. */
+function networkOf({ words }: StudySweep): ModelChoice {
+  const { weights: _, allowPartial: __, rename: ___, name: ____, ...network } = words;
+  return network;
+}
+
+function keyOf(sweep: StudySweep): string {
+  const { model, arch, classes, channels, size } = networkOf(sweep);
+  const { sweepChoices, imageChoices, resets } = sweep.words;
+  return JSON.stringify([
+    ...[model, arch, classes, channels, size, sweep.images.id],
+    ...[sweepChoices, imageChoices, resets],
+  ]);
+}
+
+async function costOf(sweep: StudySweep, available: number | undefined): Promise<SweepCost> {
+  const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
+  const model = await openNetwork(sweep);
+  const { layers: included = [], exclude = [], norm = 'keep', engine = 'fast' } = sweepChoices;
+  const layers = selectLayers(model.layers, included, exclude);
+  const { forward, layers: macs } = await costsOf(
+    model,
+    modelInput(model, imageChoices.crop),
+    { norm, engine },
+    layers,
+  );
+  const { trials } = designOf(sweepChoices);
+  const draws = resets.reduce((sum, reset) => sum + (isRandomLabel(reset) ? trials : 1), 0);
+  const asked = typeof imageChoices.images === 'number' ? imageChoices.images : null;
+  const images = available === undefined ? asked : Math.min(available, asked ?? available);
+  return {
+    layers: layers.length,
+    images,
+    passes: images === null ? null : layers.length * draws * images,
+    macsPerImage: forward + draws * macs.reduce((sum, one) => sum + one, 0),
+  };
+}

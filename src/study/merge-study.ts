@@ -1,0 +1,113 @@
+/** Shards of a study put together: each sweep from the runs and parts of runs that they have of it. */
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CritmapError, some } from '../errors.js';
+import { makeDirectory } from '../files/make-directory.js';
+import { cannotWrite } from '../files/problems.js';
+import { replaceFile } from '../files/replace.js';
+import { files } from '../run/run.js';
+import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
+import { IncompleteRuns, type MergeOptions, mergeRuns } from '../sweep/merge.js';
+import { ofShard, shellWords } from '../sweep/missing-commands.js';
+import { planText } from './plan-text.js';
+import type { StudyResults } from './results.js';
+import { writeStudyResults } from './write-results.js';
+
+interface Source {
+  directory: string;
+  plan: StudyPlan;
+}
+
+/**
+ * @param directories - of shards of one study, in any order, which may overlap
+ * @param out - directory for the whole study; sweeps that are whole are put there even if others lack parts
+ * @throws IncompleteRuns when parts lack, with what computes them; CritmapError (ERR_STUDY) for directories of different
+ *   studies, (ERR_RUN) for runs that do not fit together or cannot be read
+ */
+export async function mergeStudies(
+  directories: readonly string[],
+  out: string,
+  options: MergeOptions = {},
+): Promise<StudyResults> {
+  const sources = await sourcesOf(directories);
+  const { plan } = sources[0]!;
+  try {
+    await makeDirectory(out);
+  } catch (error) {
+    throw cannotWrite(out, error);
+  }
+  const places = plan.models.flatMap(({ id }) => plan.images.map((images) => join(id, images.id)));
+  const whole: StudyPlan = { ...plan, shard: null, tasks: places, command: null };
+  await replaceFile(join(out, studyFiles.plan), planText(whole));
+  const missing: string[] = [];
+  for (const place of places) {
+    const runs = (await Promise.all(sources.map(({ directory }) => runsIn(join(directory, place))))).flat();
+    const isWhole = runs.length > 0 && (await isMerged(runs, join(out, place), options));
+    if (!isWhole) missing.push(place);
+  }
+  if (missing.length > 0) {
+    throw new IncompleteRuns(
+      `together the shards lack ${missing.length} of ${places.length} sweeps: ${some(missing, 5)}`,
+      [],
+      commandsFor(sources, missing),
+    );
+  }
+  return writeStudyResults(out);
+}
+
+async function isMerged(runs: readonly string[], out: string, options: MergeOptions): Promise<boolean> {
+  try {
+    await mergeRuns(runs, out, options);
+    return true;
+  } catch (error) {
+    if (error instanceof IncompleteRuns) return false;
+    throw error;
+  }
+}
+
+async function sourcesOf(directories: readonly string[]): Promise<Source[]> {
+  const sources = await Promise.all(
+    [...new Set(directories)].map(async (directory) => ({ directory, plan: await readPlan(directory) })),
+  );
+  sources.sort((a, b) => (a.plan.shard?.index ?? 0) - (b.plan.shard?.index ?? 0));
+  const [first] = sources;
+  if (!first) throw new CritmapError('ERR_STUDY', 'there are no studies to merge');
+  const sameOf = ({ shard: _, tasks: __, command: ___, ...same }: StudyPlan) => JSON.stringify(same);
+  const other = sources.find(({ plan }) => sameOf(plan) !== sameOf(first.plan));
+  if (other) {
+    throw new CritmapError(
+      'ERR_STUDY',
+      `${other.directory} is of another study than ${first.directory}, or of another version of its file`,
+    );
+  }
+  return sources;
+}
+
+/** A sweep's run, or the parts of it. */
+async function runsIn(place: string): Promise<string[]> {
+  if (existsSync(join(place, files.info))) return [place];
+  const names = await readdir(place).catch(() => []);
+  return names
+    .filter((name) => /^part-\d+-of-\d+$/.test(name) && existsSync(join(place, name, files.info)))
+    .map((name) => join(place, name));
+}
+
+/** Shards that were not given, and those that were not finished. */
+function commandsFor(sources: readonly Source[], missing: readonly string[]): string[] {
+  const like = sources.find(({ plan }) => plan.shard && plan.command);
+  if (!like?.plan.shard || !like.plan.command) return ['repeat the command of the study'];
+  const { of, index: own } = like.plan.shard;
+  const isOf = (place: string) => missing.some((one) => place === one || place.startsWith(`${one}/`));
+  const given = new Map(
+    sources.flatMap(({ plan }) => (plan.shard?.of === of ? [[plan.shard.index, plan] as const] : [])),
+  );
+  const lacking = Array.from({ length: of }, (_, i) => i + 1).filter(
+    (index) => given.get(index)?.tasks.some(isOf) ?? true,
+  );
+  const commands = lacking.map((index) => {
+    const words = given.get(index)?.command ?? ofShard(like.plan.command!, own, index, of);
+    return shellWords(['critmap', ...words]);
+  });
+  return [...commands, `sbatch --array=${lacking.join(',')} SCRIPT`];
+}

@@ -1,0 +1,26 @@
+/** What a study's directory says of the study. */
+import type { StudyPlan } from '../run/study-plan.js';
+import type { Shard } from '../sweep/settings.js';
+import { version } from '../version.js';
+import type { Study } from './study.js';
+import type { Task } from './tasks.js';
+
+export interface Asked {
+  shard: Shard | null;
+  tasks: readonly Task[];
+  command: readonly string[] | null;
+}
+
+export function planOfStudy(study: Study, { shard, tasks, command }: Asked): StudyPlan {
+  const { name, baseline, categories, models, images } = study;
+  return {
+    ...{ version: 1, critmap: version, name, baseline, shard },
+    categories: [...categories],
+    models: models.map(({ attributes, ...model }) => ({ ...model, attributes: { ...attributes } })),
+    images: [...images],
+    tasks: tasks.map(({ place }) => place),
+    command: command && [...command],
+  };
+}
+
+export const planText = (plan: StudyPlan) => `${JSON.stringify(plan, null, 1)}\n`;

@@ -1,0 +1,265 @@
+/**
+ * What a study's runs come to together: every number in a row of its own, differences to the baseline and between sets of
+ * images, correlations and categories. It holds no times and no paths outside the study: equal inputs give equal bytes.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CategoryRow, CorrelationRow } from '../compare/across-models.js';
+import { adjusted, type ComparedLayer, compareModels } from '../compare/compare.js';
+import { fromStudy } from '../compare/from-study.js';
+import type { ModelNumbers } from '../compare/numbers.js';
+import { messageOf } from '../errors.js';
+import { measures } from '../native/columns.js';
+import { readRunSummary } from '../run/read-run.js';
+import { files } from '../run/run.js';
+import { readPlan, type StudyPlan } from '../run/study-plan.js';
+import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
+
+/** One number of one layer. */
+export interface StudyRow {
+  model: string;
+  category: string | null;
+  imageSet: string;
+  layer: string;
+  /** 0 for the first layer, 1 for the last. */
+  depth: number;
+  op: string;
+  parameters: number;
+  reset: string;
+  /** `criticality` and `agreement` in percent, with intervals; the others as in `summary.json`. */
+  metric: string;
+  mean: number | null;
+  low: number | null;
+  high: number | null;
+  /** What the interval covers; see `summary.json`. */
+  interval: Estimate['interval'];
+  images: number;
+  draws: number;
+}
+
+export interface StudyModelResults {
+  id: string;
+  name: string;
+  category: string | null;
+  /** As the study's file says, else as measured on the first set of images that has labels; percent. */
+  accuracy: number | null;
+  attributes: StudyPlan['models'][number]['attributes'];
+  /** By set of images: of the untouched model, and its mean criticality over layers by reset. Null where it is lacking. */
+  runs: Record<
+    string,
+    { directory: string; top1: number | null; criticality: Record<string, number | null> } | null
+  >;
+}
+
+/** To the baseline, on one set of images. */
+export type StudyDifference = Omit<ComparedLayer, 'category'> & { imageSet: string };
+/** Of one model: a set of images against the study's first. */
+export type ImageSetDifference = Omit<ComparedLayer, 'category' | 'baselineMean'> & {
+  imageSet: string;
+  otherSet: string;
+  otherMean: number | null;
+};
+
+export interface StudyResults {
+  version: 1;
+  name: string;
+  baseline: string;
+  categories: (StudyPlan['categories'][number] & { models: string[] })[];
+  imageSets: (StudyPlan['images'][number] & { source: string; images: number; fingerprint: string })[];
+  models: StudyModelResults[];
+  rows: StudyRow[];
+  differences: StudyDifference[];
+  imageSetDifferences: ImageSetDifference[];
+  correlations: (CorrelationRow & { imageSet: string })[];
+  categoryMeans: (CategoryRow & { imageSet: string })[];
+  notes: string[];
+}
+
+const ESTIMATES = ['criticality', 'agreement'] as const;
+
+/**
+ * Reads a study's runs and puts them together.
+ * @throws CritmapError (ERR_STUDY) for a damaged plan, (ERR_RUN) for a damaged run
+ */
+export async function collectResults(directory: string): Promise<StudyResults> {
+  const plan = await readPlan(directory);
+  const summaries = await summariesOf(directory, plan);
+  const numbers = new Map<string, ModelNumbers[]>();
+  for (const { id } of plan.images) {
+    const { models } = await fromStudy(directory, id);
+    // The same bytes wherever the study is.
+    numbers.set(
+      id,
+      models.map((model) => ({ ...model, source: join(model.id, id) })),
+    );
+  }
+  const notes: string[] = lackingNotes(plan, summaries);
+  const compared = plan.images.flatMap(({ id }) => {
+    const models = numbers.get(id)!;
+    if (models.length < 2) return [];
+    try {
+      const isThere = models.some((model) => model.id === plan.baseline);
+      if (!isThere)
+        notes.push(`${id}: the baseline ${plan.baseline} is lacking; nothing is compared with it`);
+      const found = compareModels(models, { baseline: isThere ? plan.baseline : undefined });
+      notes.push(...found.notes.map((note) => `${id}: ${note}`));
+      return [{ imageSet: id, isThere, ...found }];
+    } catch (error) {
+      notes.push(`${id}: ${messageOf(error)}`);
+      return [];
+    }
+  });
+  const categoryOrder = plan.categories.map(({ name }) => name);
+  const rank = ({ category }: { category: string }) => categoryOrder.indexOf(category);
+  return {
+    version: 1,
+    name: plan.name,
+    baseline: plan.baseline,
+    categories: plan.categories.map((category) => ({
+      ...category,
+      models: plan.models.filter((model) => model.category === category.name).map(({ id }) => id),
+    })),
+    imageSets: imageSetsOf(plan, summaries),
+    models: modelsOf(plan, summaries, numbers),
+    rows: [...summaries].flatMap(([, { model, imageSet, summary }]) => rowsOf(model, imageSet, summary)),
+    differences: compared.flatMap(({ imageSet, isThere, differences }) =>
+      isThere ? differences.map(({ category: _, ...row }) => ({ imageSet, ...row })) : [],
+    ),
+    imageSetDifferences: imageSetDifferences(plan, numbers, notes),
+    correlations: compared.flatMap(({ imageSet, correlations }) =>
+      correlations.map((row) => ({ imageSet, ...row })),
+    ),
+    categoryMeans: compared.flatMap(({ imageSet, categories }) =>
+      [...categories].sort((a, b) => rank(a) - rank(b)).map((row) => ({ imageSet, ...row })),
+    ),
+    notes,
+  };
+}
+
+interface OneRun {
+  model: StudyPlan['models'][number];
+  imageSet: string;
+  summary: Summary;
+}
+
+async function summariesOf(directory: string, plan: StudyPlan): Promise<Map<string, OneRun>> {
+  const found = new Map<string, OneRun>();
+  for (const model of plan.models) {
+    for (const { id: imageSet } of plan.images) {
+      const place = join(directory, model.id, imageSet);
+      if (!existsSync(join(place, files.summary))) continue;
+      found.set(keyOf(model.id, imageSet), { model, imageSet, summary: await readRunSummary(place) });
+    }
+  }
+  return found;
+}
+
+const keyOf = (model: string, imageSet: string) => `${model}/${imageSet}`;
+
+function lackingNotes(plan: StudyPlan, summaries: ReadonlyMap<string, OneRun>): string[] {
+  return plan.models.flatMap(({ id }) =>
+    plan.images.flatMap((images) =>
+      summaries.has(keyOf(id, images.id)) ? [] : [`${keyOf(id, images.id)} is lacking`],
+    ),
+  );
+}
+
+function imageSetsOf(plan: StudyPlan, summaries: ReadonlyMap<string, OneRun>): StudyResults['imageSets'] {
+  return plan.images.flatMap((images) => {
+    const [first] = [...summaries.values()].filter(({ imageSet }) => imageSet === images.id);
+    if (!first) return [];
+    const { source, images: count, fingerprint } = first.summary.data;
+    return [{ ...images, source, images: count, fingerprint }];
+  });
+}
+
+function modelsOf(
+  plan: StudyPlan,
+  summaries: ReadonlyMap<string, OneRun>,
+  numbers: ReadonlyMap<string, readonly ModelNumbers[]>,
+): StudyModelResults[] {
+  return plan.models.map(({ id, name, category, accuracy, attributes }) => {
+    const runs = plan.images.map((images) => {
+      const run = summaries.get(keyOf(id, images.id));
+      const found = numbers.get(images.id)?.find((model) => model.id === id);
+      if (!run || !found) return [images.id, null] as const;
+      const top1 = run.summary.baseline?.top1 ?? null;
+      return [
+        images.id,
+        { directory: keyOf(id, images.id), top1, criticality: meansOf(found.layers) },
+      ] as const;
+    });
+    const measured = runs.find(([, run]) => run?.top1 != null)?.[1]?.top1 ?? null;
+    return {
+      ...{ id, name, category, accuracy: accuracy ?? measured, attributes },
+      runs: Object.fromEntries(runs),
+    };
+  });
+}
+
+/** Over a model's layers, by reset; a destroyed layer counts as 100. */
+function meansOf(layers: ModelNumbers['layers']): Record<string, number | null> {
+  const resets = [...new Set(layers.map(({ reset }) => reset))];
+  return Object.fromEntries(
+    resets.map((reset) => {
+      const values = layers
+        .filter((layer) => layer.reset === reset)
+        .flatMap(({ mean, isDestroyed }) => (isDestroyed ? 100 : (mean ?? [])));
+      const sum = values.reduce((total, value) => total + value, 0);
+      return [reset, values.length > 0 ? sum / values.length : null];
+    }),
+  );
+}
+
+function rowsOf({ id, category }: OneRun['model'], imageSet: string, { layers }: Summary): StudyRow[] {
+  return layers.flatMap((layer) => {
+    const { images, draws, depth, op, parameters, reset } = layer;
+    const head = { model: id, category, imageSet, layer: layer.layer, depth, op, parameters, reset };
+    const estimates = ESTIMATES.map((metric) => {
+      const { mean, low, high, interval } = layer[metric];
+      return { ...head, metric, mean, low, high, interval, images, draws };
+    });
+    const others = [...measures.map(({ name }) => name), 'recovered', 'change'].flatMap((metric) => {
+      const mean = layer[metric as keyof LayerSummary] as number | null;
+      const bare = { low: null, high: null, interval: null, images, draws };
+      return mean === null || mean === undefined ? [] : [{ ...head, metric, mean, ...bare }];
+    });
+    return [...estimates, ...others];
+  });
+}
+
+/** Of every model that has more than one: paired by slice, since its draws are the same on all of them. */
+function imageSetDifferences(
+  { models, images: [first, ...others] }: StudyPlan,
+  numbers: ReadonlyMap<string, readonly ModelNumbers[]>,
+  notes: string[],
+): ImageSetDifference[] {
+  const found = models.flatMap(({ id }) =>
+    others.flatMap((other) => {
+      const of = (set: string) => numbers.get(set)?.find((model) => model.id === id);
+      const [base, changed] = [of(first!.id), of(other.id)];
+      if (!base || !changed) return [];
+      try {
+        const { differences } = compareModels([
+          { ...base, id: first!.id },
+          { ...changed, id: other.id },
+        ]);
+        return differences.map(({ category: _, baselineMean, ...row }) => ({
+          ...row,
+          model: id,
+          category: null,
+          baselineMean,
+          imageSet: other.id,
+          otherSet: first!.id,
+        }));
+      } catch (error) {
+        notes.push(`${id}: ${messageOf(error)}`);
+        return [];
+      }
+    }),
+  );
+  return adjusted(found).map(({ category: _, baselineMean, ...row }) => ({
+    ...row,
+    otherMean: baselineMean,
+  }));
+}

@@ -1,0 +1,220 @@
+/**
+ * A study computed: one sweep after the other, or several at a time through a queue. What is finished is skipped, the next
+ * model and its images are opened while one is swept, and a sweep that fails keeps no other from its turn.
+ */
+import { join, resolve } from 'node:path';
+import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
+import { makeDirectory } from '../files/make-directory.js';
+import { cannotWrite } from '../files/problems.js';
+import { replaceFile } from '../files/replace.js';
+import { type OpenSweep, openSweep } from '../request/open-sweep.js';
+import { studyFiles } from '../run/study-plan.js';
+import type { Progress } from '../sweep/progress.js';
+import type { Shard } from '../sweep/settings.js';
+import { type Computer, computeHere, sweepWith } from '../sweep/sweep.js';
+import { costsOfSweeps, macsOf } from './costs.js';
+import { planOfStudy, planText } from './plan-text.js';
+import { Pools } from './pools.js';
+import { Stamps } from './stamps.js';
+import type { Study } from './study.js';
+import { partName, shardTasks, type Task, wholeTasks } from './tasks.js';
+
+/** What happens to one sweep of a study. */
+export type StudyEvent = { task: Task } & (
+  | { type: 'skipped' | 'opening' | 'started' | 'done' }
+  | { type: 'checking'; done: number; total: number }
+  | { type: 'progress'; progress: Progress }
+  | { type: 'warning'; message: string }
+  | { type: 'failed'; failure: StudyFailure }
+);
+
+export interface StudyFailure {
+  place: string;
+  code: CritmapErrorCode | null;
+  message: string;
+}
+
+export interface RunStudyOptions {
+  /** The study's directory: each sweep has its run in it, `MODEL/IMAGES`. */
+  out: string;
+  /** A part of the study: the `index`-th of `of`, from 1. */
+  shard?: Shard | undefined;
+  /** Start over: runs that are there are kept under other names. */
+  force?: boolean | undefined;
+  /** What computes a sweep; default this process. */
+  computerOf?: ((task: Task) => Computer) | undefined;
+  /** How many sweeps are under way at a time; default 1. */
+  atOnce?: number | undefined;
+  /** The words that began the study, for `run.json`. */
+  command?: readonly string[] | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: ((event: StudyEvent) => void) | undefined;
+}
+
+/**
+ * Computes what a study's directory lacks.
+ * @returns the sweeps that failed
+ * @throws CritmapError (ERR_STUDY) when the directory is of another study, (ERR_RUN) when it cannot be written; the
+ *   signal's reason after an abort, with everything that is finished kept
+ */
+export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyFailure[]> {
+  const { out, shard, signal = new AbortController().signal } = options;
+  const tasks = await tasksOf(study, shard);
+  try {
+    await makeDirectory(resolve(out));
+  } catch (error) {
+    throw cannotWrite(out, error);
+  }
+  const plan = planOfStudy(study, { shard: shard ?? null, tasks, command: options.command ?? null });
+  await replaceFile(join(out, studyFiles.plan), planText(plan));
+  const running = new Running(tasks, await Stamps.open(out), { ...options, signal });
+  try {
+    await running.all();
+  } finally {
+    await running.close();
+  }
+  return running.failures;
+}
+
+async function tasksOf(study: Study, shard: Shard | undefined): Promise<Task[]> {
+  if (!shard) return wholeTasks(study.sweeps);
+  const { index, of } = shard;
+  if (![index, of].every(Number.isSafeInteger) || index < 1 || index > of) {
+    throw new CritmapError('ERR_OPTION', `the shard must be I/N with I from 1 to N, got ${index}/${of}`);
+  }
+  return shardTasks(study.sweeps, await weightsOf(study), of)[index - 1]!;
+}
+
+/** Of the sweeps; where nothing is known of one it is like the others. */
+export async function weightsOf(study: Study): Promise<number[]> {
+  const costs = (await costsOfSweeps(study.sweeps)).map((cost) => cost && macsOf(cost));
+  const known = costs.filter((cost) => cost !== null);
+  const usual = known.length > 0 ? known.reduce((sum, cost) => sum + cost, 0) / known.length : 1;
+  return costs.map((cost) => cost ?? usual);
+}
+
+const nameOf = (part: Shard | null) => (part ? partName(part) : '');
+
+type Opened = { sweep: OpenSweep } | { error: unknown };
+
+class Running {
+  readonly failures: StudyFailure[] = [];
+  /** What is not finished. */
+  readonly #tasks: Task[] = [];
+  readonly #pools = new Pools();
+  readonly #opened = new Map<number, Promise<Opened>>();
+  #next = 0;
+
+  constructor(
+    private readonly wanted: readonly Task[],
+    private readonly stamps: Stamps,
+    private readonly options: RunStudyOptions & { signal: AbortSignal },
+  ) {}
+
+  async all(): Promise<void> {
+    const { atOnce = 1, force = false } = this.options;
+    for (const task of this.wanted) {
+      const { place, sweep, part } = task;
+      const isDone = !force && (await this.stamps.isFinished(place, sweep.words, nameOf(part)));
+      if (isDone) this.#tell({ task, type: 'skipped' });
+      else this.#tasks.push(task);
+    }
+    const ended = await Promise.allSettled(Array.from({ length: atOnce }, () => this.#someOfThem()));
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
+    this.failures.sort((a, b) => (a.place < b.place ? -1 : 1));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#opened.values());
+    await this.#pools.close();
+  }
+
+  async #someOfThem(): Promise<void> {
+    while (this.#next < this.#tasks.length) {
+      const at = this.#next++;
+      this.options.signal.throwIfAborted();
+      await this.#one(at);
+    }
+  }
+
+  async #one(at: number): Promise<void> {
+    const { signal } = this.options;
+    const task = this.#tasks[at]!;
+    try {
+      await this.#compute(task, await this.#open(at));
+      await this.stamps.finish(task.place, task.sweep.words, nameOf(task.part));
+      this.#tell({ task, type: 'done' });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#fail(task, error);
+    } finally {
+      this.#opened.delete(at);
+      this.#pools.keepModels(this.#tasks.slice(at + 1, at + 3).map(({ sweep }) => sweep.words));
+    }
+  }
+
+  async #compute(task: Task, opened: Opened): Promise<void> {
+    if ('error' in opened) throw opened.error;
+    const { model, images, options } = opened.sweep;
+    const { out, force, command, computerOf = () => computeHere } = this.options;
+    try {
+      this.#tell({ task, type: 'started' });
+      // While this one is computed.
+      this.#open(this.#next);
+      await sweepWith(computerOf(task), model, images, {
+        ...options,
+        out: join(out, task.place),
+        ...(task.part && { shard: task.part }),
+        ...(force !== undefined && { force }),
+        ...(command && { command }),
+        onProgress: (progress) => this.#tell({ task, type: 'progress', progress }),
+        onWarning: (message) => this.#tell({ task, type: 'warning', message }),
+      });
+    } finally {
+      await this.#pools.release(images);
+    }
+  }
+
+  /** A task's model and images, opened once; what is wrong with them is told when its turn has come. */
+  async #open(at: number): Promise<Opened> {
+    const task = this.#tasks[at];
+    if (!task) return { error: null };
+    const known = this.#opened.get(at);
+    if (known) return known;
+    const { signal } = this.options;
+    const opened = (async (): Promise<Opened> => {
+      try {
+        this.#tell({ task, type: 'opening' });
+        const checking = (done: number, total: number) => this.#tell({ task, type: 'checking', done, total });
+        return { sweep: await openSweep(task.sweep.words, signal, checking, this.#pools.openers) };
+      } catch (error) {
+        return { error };
+      }
+    })();
+    this.#opened.set(at, opened);
+    return opened;
+  }
+
+  #fail(task: Task, error: unknown): void {
+    const failure = {
+      place: task.place,
+      code: error instanceof CritmapError ? error.code : null,
+      message: messageOf(error),
+    };
+    this.failures.push(failure);
+    this.#tell({ task, type: 'failed', failure });
+  }
+
+  #tell(event: StudyEvent): void {
+    this.options.onEvent?.(event);
+  }
+}
+
+/** What a study that is not whole says at its end. */
+export function failedError(failures: readonly StudyFailure[], all: number): CritmapError {
+  const words = failures.map(({ place, message }) => `${place}: ${message}`);
+  return new CritmapError(
+    'ERR_STUDY',
+    `${failures.length} of ${all} sweeps failed: ${some(words, 3)}. Repeat the command to try them again`,
+  );
+}
