@@ -6,7 +6,7 @@ import { CritmapError, some } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
-import { files } from '../run/run.js';
+import { files, readInfo } from '../run/run.js';
 import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
 import { IncompleteRuns, type MergeOptions, mergeRuns } from '../sweep/merge.js';
 import { ofShard, shellWords } from '../sweep/missing-commands.js';
@@ -30,7 +30,12 @@ export async function mergeStudies(
   out: string,
   options: MergeOptions = {},
 ): Promise<StudyResults> {
-  const sources = await sourcesOf(directories);
+  // Taken out first: nothing may be read yet when a strange list throws.
+  const paths = [...directories];
+  if (typeof out !== 'string' || !paths.every((path) => typeof path === 'string')) {
+    throw new TypeError('mergeStudies takes a list of directories and a directory to write');
+  }
+  const sources = await sourcesOf(paths);
   const { plan } = sources[0]!;
   try {
     await makeDirectory(out);
@@ -50,7 +55,7 @@ export async function mergeStudies(
     throw new IncompleteRuns(
       `together the shards lack ${missing.length} of ${places.length} sweeps: ${some(missing, 5)}`,
       [],
-      commandsFor(sources, missing),
+      await commandsFor(sources),
     );
   }
   return writeStudyResults(out);
@@ -94,20 +99,30 @@ async function runsIn(place: string): Promise<string[]> {
 }
 
 /** Shards that were not given, and those that were not finished. */
-function commandsFor(sources: readonly Source[], missing: readonly string[]): string[] {
+async function commandsFor(sources: readonly Source[]): Promise<string[]> {
   const like = sources.find(({ plan }) => plan.shard && plan.command);
   if (!like?.plan.shard || !like.plan.command) return ['repeat the command of the study'];
   const { of, index: own } = like.plan.shard;
-  const isOf = (place: string) => missing.some((one) => place === one || place.startsWith(`${one}/`));
   const given = new Map(
-    sources.flatMap(({ plan }) => (plan.shard?.of === of ? [[plan.shard.index, plan] as const] : [])),
+    sources.flatMap((source) =>
+      source.plan.shard?.of === of ? [[source.plan.shard.index, source] as const] : [],
+    ),
   );
-  const lacking = Array.from({ length: of }, (_, i) => i + 1).filter(
-    (index) => given.get(index)?.tasks.some(isOf) ?? true,
-  );
+  const lacking: number[] = [];
+  for (let index = 1; index <= of; index++) {
+    const source = given.get(index);
+    if (!source || !(await isFinished(source))) lacking.push(index);
+  }
   const commands = lacking.map((index) => {
-    const words = given.get(index)?.command ?? ofShard(like.plan.command!, own, index, of);
+    const words = given.get(index)?.plan.command ?? ofShard(like.plan.command!, own, index, of);
     return shellWords(['critmap', ...words]);
   });
   return [...commands, `sbatch --array=${lacking.join(',')} SCRIPT`];
+}
+
+async function isFinished({ directory, plan }: Source): Promise<boolean> {
+  const infos = await Promise.all(
+    plan.tasks.map((place) => readInfo(join(directory, place)).catch(() => null)),
+  );
+  return infos.every((info) => info?.status === 'done');
 }

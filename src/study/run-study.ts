@@ -58,6 +58,7 @@ export interface RunStudyOptions {
  *   signal's reason after an abort, with everything that is finished kept
  */
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyFailure[]> {
+  refuseMisuse(study, options);
   const { out, shard, signal = new AbortController().signal } = options;
   const tasks = await tasksOf(study, shard);
   try {
@@ -74,6 +75,24 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
     await running.close();
   }
   return running.failures;
+}
+
+/** What TypeScript would have refused. */
+function refuseMisuse(study: Study, options: RunStudyOptions): void {
+  const { out, atOnce = 1, command = [], onEvent, computerOf } = options ?? {};
+  const areSweeps =
+    Array.isArray(study?.sweeps) &&
+    study.sweeps.every(({ place, words }) => typeof place === 'string' && typeof words?.data === 'string');
+  if (!areSweeps || typeof out !== 'string' || out === '') {
+    throw new TypeError('runStudy takes a study (readStudy) and options with the directory out');
+  }
+  if (!Number.isSafeInteger(atOnce) || atOnce < 1 || atOnce > MOST_AT_ONCE) {
+    throw new RangeError(`atOnce must be a whole number from 1 to ${MOST_AT_ONCE}, got ${String(atOnce)}`);
+  }
+  const areFunctions = [onEvent, computerOf].every((one) => one === undefined || typeof one === 'function');
+  if (!areFunctions || !Array.isArray(command) || !command.every((word) => typeof word === 'string')) {
+    throw new TypeError('onEvent and computerOf must be functions, command a list of words');
+  }
 }
 
 async function tasksOf(study: Study, shard: Shard | undefined): Promise<Task[]> {
@@ -94,6 +113,9 @@ export async function weightsOf(study: Study): Promise<number[]> {
 }
 
 const nameOf = (part: Shard | null) => (part ? partName(part) : '');
+
+/** Each has a model in memory. */
+const MOST_AT_ONCE = 64;
 
 type Opened = { sweep: OpenSweep } | { error: unknown };
 

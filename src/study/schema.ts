@@ -127,3 +127,7 @@ export const studyFile = z
 
 export type StudyFile = z.infer<typeof studyFile>;
 export type ModelEntry = z.infer<typeof modelEntry>;
+
+/** As editors take it. */
+export const studySchemaText = () =>
+  `${JSON.stringify(z.toJSONSchema(studyFile, { io: 'input' }), null, 1)}\n`;

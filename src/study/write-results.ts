@@ -17,6 +17,7 @@ interface Column {
 
 /** @throws CritmapError (ERR_RUN) when a file cannot be written; what {@link collectResults} throws */
 export async function writeStudyResults(directory: string): Promise<StudyResults> {
+  if (typeof directory !== 'string') throw new TypeError('the directory must be a path');
   const results = await collectResults(directory);
   const columns = columnsOf(results);
   await replaceFile(join(directory, studyFiles.results), `${JSON.stringify(results, null, 1)}\n`);

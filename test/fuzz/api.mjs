@@ -169,6 +169,24 @@ const sweepOptions = {
   },
   ...{ onProgress: () => {}, onWarning: () => {}, signal: new AbortController().signal, imagesPerDraw: 4 },
 };
+const plan = { id: 'a', name: 'a', category: null, accuracy: null, attributes: {} };
+const studyWords = {
+  model: modelPath,
+  data: 'synthetic:4',
+  imageChoices: {},
+  sweepChoices: { layers: ['fc1'] },
+};
+const study = {
+  ...{
+    name: 's',
+    path: 'study.yaml',
+    baseline: 'a',
+    categories: [],
+    models: [plan],
+    images: [{ id: 'i', name: 'i' }],
+  },
+  sweeps: [{ model: plan, images: { id: 'i', name: 'i' }, place: 'a/i', words: studyWords }],
+};
 const good = {
   loadModel: [modelPath, { name: 'm', weights: ['none.pth'], allowPartial: false, input: 'x', output: 'y' }],
   withWeights: [model, ['none.pth'], { allowPartial: true, name: 'm' }],
@@ -200,6 +218,11 @@ const good = {
   readRun: ['run'],
   mergeRuns: [['run', 'run'], 'merged', { force: false, onWarning() {} }],
   compareRuns: [['run', 'results.csv'], { baseline: 'a', confidence: 0.9, exclude: ['b'] }],
+  readStudy: ['study.yaml', { env: {} }],
+  runStudy: [study, { out: 'study', force: false, atOnce: 1, command: ['study'], onEvent() {} }],
+  mergeStudies: [['study', 'study'], 'merged-study', { force: false, onWarning() {} }],
+  writeStudyResults: ['study'],
+  readStudyResults: ['study'],
   reportHtml: [[summary], { title: 't' }],
   defaultCacheDirectory: [],
   architectures: [],
@@ -210,7 +233,7 @@ const missing = Object.keys(critmap).filter(
 );
 if (missing.length > 0) strange.push(`not called: ${missing}`);
 const names = Object.keys(good).filter((name) => critmap[name]);
-const dear = ['sweep', 'buildModel', 'reportHtml'];
+const dear = ['sweep', 'buildModel', 'reportHtml', 'runStudy'];
 const cheap = names.filter((name) => !dear.includes(name));
 
 const isExpected = (error) =>
