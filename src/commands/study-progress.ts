@@ -11,7 +11,7 @@ const HEAD = 2;
 const BAR = 10;
 
 interface State {
-  state: 'waiting' | 'skipped' | 'opening' | 'checking' | 'started' | 'done' | 'failed';
+  state: 'waiting' | 'skipped' | 'opening' | 'opened' | 'checking' | 'started' | 'done' | 'failed';
   share: number;
   /** Computed in this run. */
   began: number | null;
@@ -47,6 +47,8 @@ export class StudyProgress {
     }
     if (event.type === 'progress') {
       const { done, total, expected } = event.progress;
+      // Images are checked while a sweep is under way.
+      state.state = 'started';
       const all = done >= total ? total : (expected ?? total);
       state.share = all > 0 ? done / all : 1;
       state.words = event.progress.layer || state.words;
@@ -141,6 +143,7 @@ export class StudyProgress {
     if (state === 'waiting') return '·';
     if (state === 'skipped') return 'there already';
     if (state === 'opening') return 'opening';
+    if (state === 'opened') return 'next';
     if (state === 'checking') return `checking ${percent(share)}`;
     if (state === 'started') return `${bar(share)} ${percent(share)} ${words}`.trimEnd();
     return state;

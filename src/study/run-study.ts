@@ -21,7 +21,7 @@ import { partName, shardTasks, type Task, wholeTasks } from './tasks.js';
 
 /** What happens to one sweep of a study. */
 export type StudyEvent = { task: Task } & (
-  | { type: 'skipped' | 'opening' | 'started' | 'done' }
+  | { type: 'skipped' | 'opening' | 'opened' | 'started' | 'done' }
   | { type: 'checking'; done: number; total: number }
   | { type: 'progress'; progress: Progress }
   | { type: 'warning'; message: string }
@@ -208,7 +208,9 @@ class Running {
       try {
         this.#tell({ task, type: 'opening' });
         const checking = (done: number, total: number) => this.#tell({ task, type: 'checking', done, total });
-        return { sweep: await openSweep(task.sweep.words, signal, checking, this.#pools.openers) };
+        const sweep = await openSweep(task.sweep.words, signal, checking, this.#pools.openers);
+        this.#tell({ task, type: 'opened' });
+        return { sweep };
       } catch (error) {
         return { error };
       }

@@ -1,5 +1,5 @@
 /** A study's file: what it may say, and where it is told to be wrong. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -133,6 +133,18 @@ t.test('everything that is wrong is named, with line and column', async (t) => {
 t.test('the schema that is shipped is that of the code', async (t) => {
   const shipped = fileURLToPath(new URL('../../docs/study.schema.json', import.meta.url));
   t.equal(readFileSync(shipped, 'utf8'), studySchemaText(), 'node scripts/study-schema.mjs');
+});
+
+t.test('the published study is there as a file', async (t) => {
+  const path = fileURLToPath(new URL('../../examples/published-study/study.yaml', import.meta.url));
+  const study = await readStudy(path, { env: {} });
+  t.equal(study.models.length, 50);
+  const counts = study.categories.map(({ name }) => study.models.filter((m) => m.category === name).length);
+  t.strictSame(counts, [1, 10, 18, 15, 6]);
+  const reference = new URL('../../../shared/reference/accuracies.json', import.meta.url);
+  if (!existsSync(reference)) return t.pass('the reference is not here', { skip: true });
+  const accuracies = JSON.parse(readFileSync(reference, 'utf8'));
+  t.strictSame(Object.fromEntries(study.models.map(({ id, accuracy }) => [id, accuracy])), accuracies);
 });
 
 t.test('shards take all tasks once, and evenly', async (t) => {
