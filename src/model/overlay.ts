@@ -7,7 +7,7 @@ import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.js';
 import { unknownParametrisations } from '../weights/parametrisations.js';
 import { readFloats } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
-import { dialects } from './dialects.js';
+import { type Dialect, dialects, translated } from './dialects.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
 import type { LoadedWeights, Model } from './model.js';
 import { type ModelParameter, parametersOf } from './parameters.js';
@@ -85,6 +85,9 @@ export async function overlay(
   }
 }
 
+/** With whose names the files' were taken for, where not for the model's. */
+type InDialect = Matched & { readonly dialect?: string };
+
 /**
  * By the files' own names, or by those of a known dialect where these alone give every parameter, and then says so.
  * @throws CritmapError (ERR_WEIGHTS) for a file of which nothing fits
@@ -93,7 +96,7 @@ function matchInDialects(
   files: readonly Given[],
   parameters: readonly ModelParameter[],
   head: ReturnType<typeof headOf>,
-): Matched {
+): InDialect {
   const attempt = (tried: readonly Given[]) => {
     try {
       const found = match(tried, parameters, head);
@@ -104,15 +107,16 @@ function matchInDialects(
   };
   const plain = attempt(files);
   if (!plain.isWhole) {
-    for (const { name, renames } of dialects) {
-      const tried = files.map((file) => ({ ...file, ...namesIn(file, renames) }));
+    for (const dialect of dialects) {
+      const tried = files.map((file) => ({ ...file, ...namesIn(file, dialect) }));
       if (tried.every(({ tables }, i) => tables === files[i]!.tables)) continue;
       const { found, isWhole } = attempt(tried);
       if (!found || !isWhole) continue;
       const paths = files.map(({ path }) => path).join(', ');
       return {
         ...found,
-        warnings: [`${paths}: its names are taken for those of ${name}`, ...found.warnings],
+        dialect: dialect.name,
+        warnings: [`${paths}: its names are taken for those of ${dialect.name}`, ...found.warnings],
       };
     }
   }
@@ -121,10 +125,9 @@ function matchInDialects(
 }
 
 /** The file's tables in a dialect, or as they are where it changes nothing or two names would become one. */
-function namesIn({ path, tables }: Given, renames: readonly Rename[]): Pick<Given, 'tables'> {
+function namesIn({ path, tables }: Given, dialect: Dialect): Pick<Given, 'tables'> {
   try {
-    const made = renamed(path, tables, renames);
-    return { tables: made.used.size > 0 ? made.tables : tables };
+    return { tables: translated(path, tables, dialect) ?? tables };
   } catch {
     return { tables };
   }
@@ -260,7 +263,7 @@ function describe(
   parameters: readonly ModelParameter[],
   files: readonly Given[],
   hashes: readonly string[],
-  found: Matched,
+  found: InDialect,
   renames: readonly Rename[],
 ): LoadedWeights {
   const before = earlier?.files.length ?? 0;
@@ -282,6 +285,7 @@ function describe(
         place: placeText(found.scopes[i]!),
         ...(place === undefined ? {} : { chosen: place }),
         ...(renames.length === 0 ? {} : { renames: renames.map(({ text }) => text) }),
+        ...(found.dialect === undefined ? {} : { names: found.dialect }),
       })),
     ],
     mapping,
