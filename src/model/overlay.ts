@@ -33,6 +33,8 @@ export interface OverlayOptions {
   allowPartial?: boolean;
   /** Other names for the checkpoints' tensors, each `REGEX=REPLACEMENT`. */
   rename?: readonly string[];
+  /** Of these those that change no name are passed over, where otherwise they are refused. */
+  idleRenames?: boolean;
 }
 
 /**
@@ -48,14 +50,14 @@ export async function overlay(
   paths: readonly string[],
   options: OverlayOptions = {},
 ): Promise<Overlaid> {
-  const renames = (options.rename ?? []).map(parseRename);
+  const asked = (options.rename ?? []).map(parseRename);
   const files: Given[] = [];
   try {
     for (const text of paths) {
       const { path, ...place } = await addressOf(text);
       files.push({ ...(await openCheckpoint(path)), ...place });
     }
-    renameAll(files, renames);
+    const renames = renameAll(files, asked, options.idleRenames ?? false);
     const parameters = parametersOf(model);
     const matched = matchInDialects(files, parameters, headOf(model));
     refuseFolded(model, files, matched);
@@ -133,9 +135,12 @@ function namesIn({ path, tables }: Given, dialect: Dialect): Pick<Given, 'tables
   }
 }
 
-/** @throws CritmapError (ERR_OPTION) for a rename that changes no name of any file */
-function renameAll(files: Given[], renames: readonly Rename[]): void {
-  if (renames.length === 0) return;
+/**
+ * @returns the renames that changed a name
+ * @throws CritmapError (ERR_OPTION) for one that changes no name of any file, unless such are passed over
+ */
+function renameAll(files: Given[], renames: readonly Rename[], passesOver: boolean): readonly Rename[] {
+  if (renames.length === 0) return [];
   const all = new Set<Rename>();
   for (const [i, file] of files.entries()) {
     const { tables, used } = renamed(file.path, file.tables, renames);
@@ -143,7 +148,7 @@ function renameAll(files: Given[], renames: readonly Rename[]): void {
     files[i] = { ...file, tables };
   }
   const idle = renames.find((one) => !all.has(one));
-  if (!idle) return;
+  if (!idle || passesOver) return renames.filter((one) => all.has(one));
   const names = files.flatMap(({ tables }) => tables.flatMap(({ tensors }) => [...tensors.keys()]));
   throw new CritmapError(
     'ERR_OPTION',
