@@ -218,10 +218,13 @@ function judge(
       `unexpected ${namesOf(refused.length > 0 ? refused : unexpected)}`,
   ].filter((problem) => problem !== false);
   if (missing.length + misfit.length + refused.length === 0) {
-    if (unexpected.length === 0) return [];
-    const one = unexpected.length === 1;
+    const outside = found.outside.flat();
+    const count = outside.reduce((sum, { tensors }) => sum + tensors, unexpected.length);
+    if (count === 0) return [];
+    const elsewhere = some(outside.map(({ place, tensors }) => `${place} (${tensors})`));
+    const names = [namesOf(unexpected), elsewhere].filter(Boolean).join('; elsewhere ');
     return [
-      `${paths}: ${unexpected.length} ${one ? 'tensor' : 'tensors'} that ${model.file.path} has no place for ${one ? 'is' : 'are'} left out: ${namesOf(unexpected)}`,
+      `${paths}: ${count} ${count === 1 ? 'tensor' : 'tensors'} that ${model.file.path} has no place for ${count === 1 ? 'is' : 'are'} left out: ${names}`,
     ];
   }
   const all = matches.length + missing.length + misfit.length;
