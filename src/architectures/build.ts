@@ -126,7 +126,7 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
   if (epsilon !== undefined && plan.family !== 'vit' && plan.family !== 'convnext') {
     throw refuse('epsilon goes with vision transformers and ConvNeXts; leave it out');
   }
-  if (epsilon !== undefined && !(Math.fround(epsilon) > 0 && epsilon < 1)) {
+  if (epsilon !== undefined && !(typeof epsilon === 'number' && Math.fround(epsilon) > 0 && epsilon < 1)) {
     throw refuse(`epsilon must be a number above 0 and below 1, got ${epsilon}`);
   }
   if (singleHead !== undefined && typeof singleHead !== 'boolean') {
