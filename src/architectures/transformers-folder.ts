@@ -19,13 +19,15 @@ export interface TransformersModel extends Preparation {
 }
 
 const whole = z.int().min(1);
+/** What images may have. */
+const MOST_CHANNELS = 65536;
 const list = z.array(whole).min(1);
 const epsilon = z.number().positive().default(1e-12);
 const side = z.union([whole, z.tuple([whole, whole])]);
 
 const common = {
   architectures: z.tuple([z.string()], z.unknown()),
-  num_channels: whole.default(3),
+  num_channels: whole.max(MOST_CHANNELS).default(3),
   id2label: z.record(z.string(), z.unknown()).nullish(),
   num_labels: whole.nullish(),
 };
@@ -144,13 +146,18 @@ function fitting(path: string, numbers: Numbers, of: Described['of']): Blueprint
   const [nearest] = tried.sort((a, b) => a.others.length - b.others.length);
   if (nearest?.others.length === 0) return nearest.blueprint;
   const text = (nearest?.others ?? []).map(
-    ([key, value]) => `${key} ${JSON.stringify(value)}, here ${JSON.stringify(numbers[key])}`,
+    ([key, value]) => `${key} ${JSON.stringify(value)}, here ${brief(numbers[key])}`,
   );
   throw refuse(
     path,
     `no built-in architecture is that network; the nearest, ${nearest?.blueprint.name}, has ${text.join('; ')}`,
   );
 }
+
+const brief = (value: unknown) => {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+};
 
 const doublings = (width: number) => [width, 2 * width, 4 * width, 8 * width];
 
