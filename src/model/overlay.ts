@@ -87,7 +87,7 @@ export async function overlay(
   }
 }
 
-/** With whose names the files' were taken for, where not for the model's. */
+/** For whose names the files' were taken, where not for the model's; those of some files may be the model's. */
 type InDialect = Matched & { readonly dialect?: string };
 
 /**
@@ -114,7 +114,8 @@ function matchInDialects(
       if (tried.every(({ tables }, i) => tables === files[i]!.tables)) continue;
       const { found, isWhole } = attempt(tried);
       if (!found || !isWhole) continue;
-      const paths = files.map(({ path }) => path).join(', ');
+      const changed = files.filter(({ tables }, i) => tables !== tried[i]!.tables);
+      const paths = changed.map(({ path }) => path).join(', ');
       return {
         ...found,
         dialect: dialect.name,
@@ -286,14 +287,16 @@ function describe(
   return {
     files: [
       ...(earlier?.files ?? []),
-      ...files.map(({ path, format, place }, i) => ({
+      ...files.map(({ path, format, place, tables }, i) => ({
         path,
         format,
         sha256: hashes[i] ?? '',
         place: placeText(found.scopes[i]!),
         ...(place === undefined ? {} : { chosen: place }),
         ...(renames.length === 0 ? {} : { renames: renames.map(({ text }) => text) }),
-        ...(found.dialect === undefined ? {} : { names: found.dialect }),
+        ...(found.dialect === undefined || tables.includes(found.scopes[i]!.table)
+          ? {}
+          : { names: found.dialect }),
       })),
     ],
     mapping,

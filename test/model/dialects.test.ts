@@ -58,6 +58,25 @@ for (const [network, file, names] of cases) {
   });
 }
 
+t.test('of two files just that with other names is said to have them', async (t) => {
+  const path = graph(t, 'vit');
+  const head = join(t.testdirName, 'head.safetensors');
+  const values = Buffer.alloc(4 * 13 * classes, 0);
+  const shapes = { 'head.weight': [classes, 12], 'head.bias': [classes] };
+  const offsets = { 'head.weight': [0, 240], 'head.bias': [240, 260] };
+  const header = Object.entries(shapes).map(([name, shape]) => [
+    name,
+    { dtype: 'F32', shape, data_offsets: offsets[name as keyof typeof offsets] },
+  ]);
+  writeFileSync(head, safetensors(Object.fromEntries(header), values));
+  const model = await loadModel(path, { weights: [checkpoint('vit.safetensors'), head] });
+  t.equal(model.weights?.files[1]?.names, undefined);
+  t.match(model.warnings, [
+    /^[^,]*vit\.safetensors: its names are taken for those of transformers' ViT or DeiT$/,
+  ]);
+  t.ok(model.values('head.weight').every((value) => value === 0));
+});
+
 t.test('a dialect is not taken where a part of what is joined has another name or shape', async (t) => {
   const model = await loadModel(graph(t, 'vit'));
   const file = readFileSync(checkpoint('vit.safetensors'));
