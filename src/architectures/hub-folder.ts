@@ -33,7 +33,7 @@ const evaluation = z.object({
   std: z.array(z.number().positive()).optional(),
   crop_pct: share.nullish(),
   test_crop_pct: share.nullish(),
-  crop_mode: z.literal('center').nullish(),
+  crop_mode: z.enum(['center', 'squash']).nullish(),
   interpolation: z.enum(RESAMPLE_FILTERS).nullish(),
   num_classes: z.int().min(1).optional(),
 });
@@ -91,7 +91,7 @@ export async function readHubFolder(folder: string): Promise<HubFolder> {
   if (height !== width) throw refuse(path, `images of ${height} x ${width} are not square`);
   const classes = config.num_classes ?? said.num_classes;
   const crop = said.test_crop_pct ?? said.crop_pct;
-  const { mean, std, interpolation } = said;
+  const { mean, std, interpolation, crop_mode: mode } = said;
   return {
     architecture: known,
     options: {
@@ -103,6 +103,7 @@ export async function readHubFolder(folder: string): Promise<HubFolder> {
         ...(mean && std && { mean, std }),
         ...(crop && { crop_pct: crop }),
         ...(interpolation && { interpolation }),
+        ...(mode === 'squash' && { squash: true }),
       },
     },
     warnings: [],

@@ -86,13 +86,10 @@ export function preparationOf(path: string, value: unknown, wanted: Wanted): Pre
       std: normalizes ? each(said.image_std, 0.5) : each(1, 1),
       // A share, where there is one, holds for every size.
       ...(share === undefined ? { resize } : { crop_pct: share }),
+      ...(isSquashed && { squash: true }),
       interpolation: FILTERS[said.resample ?? (kind === 'ViT' ? 2 : 3)]!,
     },
-    warnings: isSquashed
-      ? [
-          `${path}: transformers makes pictures ${resize} x ${resize} whatever their shape; here they keep it and the centre is taken, which is the same for square ones only`,
-        ]
-      : [],
+    warnings: [],
   };
 }
 

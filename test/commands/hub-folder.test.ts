@@ -120,7 +120,7 @@ const refusals: [title: string, changes: object, message: RegExp, code?: number]
     { pretrained_cfg: { ...cfg, interpolation: 'magic' } },
     /interpolation: Invalid option/,
   ],
-  ['another kind of crop', { pretrained_cfg: { ...cfg, crop_mode: 'squash' } }, /crop_mode: Invalid input/],
+  ['another kind of crop', { pretrained_cfg: { ...cfg, crop_mode: 'border' } }, /crop_mode: Invalid option/],
   [
     "transformers' configuration of another model",
     { architecture: undefined, model_type: 'swin', architectures: ['SwinForImageClassification'] },
