@@ -4,7 +4,7 @@ import { readOnnx } from '../onnx/file.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import type { SizeChoice } from '../onnx/passes/sizes.js';
 import { defaultName, type Model, modelOf, randomWarning } from './model.js';
-import { overlay } from './overlay.js';
+import { type OverlayOptions, overlay } from './overlay.js';
 import { tryOut } from './trial.js';
 
 export interface ModelOptions extends EndChoice, SizeChoice {
@@ -44,7 +44,7 @@ export async function loadModel(path: string, options: ModelOptions = {}): Promi
 export async function withWeights(
   model: Model,
   paths: readonly string[],
-  options: Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> = {},
+  options: Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> & Pick<OverlayOptions, 'idleRenames'> = {},
 ): Promise<Model> {
   const { file, weights, sha256, warnings } = await overlay(model, paths, options);
   const isNamed = model.weights !== null || model.name !== defaultName(model);

@@ -53,12 +53,13 @@ async function openHubFolder(folder: string, choice: ModelChoice): Promise<Model
     if (others[option] === undefined) continue;
     throw new CritmapError('ERR_OPTION', `--${option} does not go with ${folder}, whose config.json says it`);
   }
-  const { architecture, options } = await readHubFolder(folder);
-  return buildModel(architecture, {
+  const { architecture, options, warnings } = await readHubFolder(folder);
+  const model = await buildModel(architecture, {
     ...options,
     ...(name !== undefined && { name }),
     ...(size !== undefined && { size }),
   });
+  return { ...model, warnings: [...model.warnings, ...warnings] };
 }
 
 async function openGraph(choice: ModelChoice): Promise<Model> {

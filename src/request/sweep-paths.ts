@@ -41,8 +41,8 @@ function onPlace(words: string, map: (path: string) => string): string {
   return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
 }
 
-/** `donor=FILE` and `interpolate=FILE@ALPHA` have one. */
+/** `donor=FILE` and `interpolate=FILE@ALPHA` have one, which may be `FILE#PLACE`. */
 function onFile(reset: string, map: (path: string) => string): string {
   const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
-  return kind === undefined || path === undefined ? reset : `${kind}=${map(path)}${alpha}`;
+  return kind === undefined || path === undefined ? reset : `${kind}=${onPlace(path, map)}${alpha}`;
 }

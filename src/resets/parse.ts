@@ -2,6 +2,7 @@
 import { CritmapError } from '../errors.js';
 import { loadModel, withWeights } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
+import { addressOf } from '../model/place.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { type Reset, resetForms } from './reset.js';
@@ -25,8 +26,9 @@ export function parseReset(text: string): Promise<Reset> {
 }
 
 /**
- * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, which say nothing of layers:
- * they become the model's own graph with the checkpoint's weights.
+ * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, `FILE#PLACE` too, which say
+ * nothing of layers: they become the model's own graph with the checkpoint's weights. They are renamed as the model's
+ * own checkpoints were.
  *
  * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
@@ -83,16 +85,29 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
   }
 }
 
-/** A donor from its file; one from a checkpoint lacks the layers that the checkpoint has not. */
-export async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
-  if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
+/** A donor from `FILE` or `FILE#PLACE`; one from a checkpoint lacks the layers that the checkpoint has not. */
+export async function loadDonor(text: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
+  const { path, place } = await addressOf(text);
+  const isModel = /\.onnx$/i.test(path) || !(await isCheckpoint(path));
+  if (isModel && place !== undefined) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${text}: ${path} is an ONNX model, which has one set of weights; leave out #${place}`,
+    );
+  }
+  if (isModel) return loadModel(path, ends);
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',
       `${path} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
     );
   }
-  const donor = await withWeights(model, [path], { allowPartial: true });
+  const renames = new Set(model.weights?.files.flatMap((file) => file.renames ?? []));
+  const donor = await withWeights(model, [text], {
+    allowPartial: true,
+    rename: [...renames],
+    idleRenames: true,
+  });
   // What the model has from checkpoints of its own comes first.
   const own = model.weights?.files.length ?? 0;
   const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));
