@@ -1,9 +1,9 @@
 /**
- * A sweep's events on stdout, for programs (sweep/events.ts). Who reads slowly gets the newest progress only: all else
- * is kept until it is read, and there is no more of it than layers and warnings.
+ * Events on stdout, for programs. Who reads slowly gets the newest progress only: all else is kept until it is read, and
+ * there is no more of it than layers and warnings.
  */
 import type { Writable } from 'node:stream';
-import type { EventOf, SweepEvent } from '../sweep/events.js';
+import type { SweepEvent } from '../sweep/events.js';
 import type { Progress } from '../sweep/progress.js';
 import { forecast, MEASURED_MS } from './progress.js';
 import { json } from './terminal.js';
@@ -11,14 +11,12 @@ import { json } from './terminal.js';
 /** Between two events of progress. */
 const EVERY_MS = 100;
 /** One of them comes last. */
-const ends: readonly SweepEvent['event'][] = ['done', 'failed', 'interrupted'];
+const ends: readonly string[] = ['done', 'failed', 'interrupted'];
 
-export class EventStream {
+export class EventWriter<Event extends { event: string }> {
   /** Progress that has not been written yet. */
-  #newest: EventOf<'progress' | 'checking'> | null = null;
+  #newest: Event | null = null;
   #writtenMs = Number.NEGATIVE_INFINITY;
-  /** That was finished last: most progress is of none. */
-  #layer: string | null = null;
   #isClosed = false;
 
   constructor(
@@ -26,7 +24,7 @@ export class EventStream {
     private readonly stream: Writable = process.stdout,
     private readonly everyMs = EVERY_MS,
   ) {
-    // A pipe that somebody closed: the sweep goes on.
+    // A pipe that somebody closed: the work goes on.
     stream.on('error', () => {
       this.#isClosed = true;
       this.#newest = null;
@@ -34,38 +32,13 @@ export class EventStream {
     stream.on('drain', () => this.#writeNewest());
   }
 
-  send(event: SweepEvent): void {
+  send(event: Event): void {
     this.#writeNewest(ends.includes(event.event));
     this.#write(event);
   }
 
-  update(progress: Progress): void {
-    const { done, total, expected, resumed, elapsedMs, layer } = progress;
-    if (layer) this.#layer = layer;
-    const isMeasured = elapsedMs >= MEASURED_MS && done > resumed && expected !== null;
-    const secondsLeft = done >= total ? 0 : isMeasured ? forecast(progress).left : null;
-    this.#tell({
-      event: 'progress',
-      ...{ done, total, expected: expected === null ? null : Math.round(expected) },
-      ...{ seconds: elapsedMs / 1000, secondsLeft, layer: this.#layer },
-    });
-  }
-
-  checked(done: number, total: number): void {
-    this.#tell({ event: 'checking', done, total });
-  }
-
-  warn(message: string): void {
-    this.send({ event: 'warning', message });
-  }
-
-  note(message: string): void {
-    this.send({ event: 'note', message });
-  }
-
-  clear(): void {}
-
-  #tell(event: EventOf<'progress' | 'checking'>): void {
+  /** How far the work is: left out where a newer one comes soon, and of --quiet. */
+  tell(event: Event): void {
     if (this.quiet || this.#isClosed) return;
     this.#newest = event;
     if (performance.now() - this.#writtenMs >= this.everyMs) this.#writeNewest();
@@ -80,7 +53,43 @@ export class EventStream {
     this.#write(event);
   }
 
-  #write(event: SweepEvent): void {
+  #write(event: Event): void {
     if (!this.#isClosed) this.stream.write(json(event));
   }
+}
+
+/** Progress of one sweep in the words of events; `layer` is the one that was finished last. */
+export function progressWords(progress: Progress, layer: string | null) {
+  const { done, total, expected, resumed, elapsedMs } = progress;
+  const isMeasured = elapsedMs >= MEASURED_MS && done > resumed && expected !== null;
+  const secondsLeft = done >= total ? 0 : isMeasured ? forecast(progress).left : null;
+  return {
+    ...{ done, total, expected: expected === null ? null : Math.round(expected) },
+    ...{ seconds: elapsedMs / 1000, secondsLeft, layer },
+  };
+}
+
+/** One sweep's (sweep/events.ts). */
+export class EventStream extends EventWriter<SweepEvent> {
+  /** That was finished last: most progress is of none. */
+  #layer: string | null = null;
+
+  update(progress: Progress): void {
+    if (progress.layer) this.#layer = progress.layer;
+    this.tell({ event: 'progress', ...progressWords(progress, this.#layer) });
+  }
+
+  checked(done: number, total: number): void {
+    this.tell({ event: 'checking', done, total });
+  }
+
+  warn(message: string): void {
+    this.send({ event: 'warning', message });
+  }
+
+  note(message: string): void {
+    this.send({ event: 'note', message });
+  }
+
+  clear(): void {}
 }

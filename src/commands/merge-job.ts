@@ -24,7 +24,9 @@ export async function merge({ runs, out, force, json: asJson }: MergeJob): Promi
   };
   try {
     if (runs.some(isStudy)) {
-      printResults(await mergeStudies(runs, out, options), out, asJson);
+      const results = await mergeStudies(runs, out, options);
+      if (asJson) print(json(results));
+      else printResults(results, out);
       return;
     }
     const { summary } = await mergeRuns(runs, out, options);

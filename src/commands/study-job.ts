@@ -7,9 +7,10 @@ import { throughQueue } from '../queue/coordinator.js';
 import { offeredWords } from '../request/local-words.js';
 import type { SweepWords } from '../request/open-sweep.js';
 import { studyFiles } from '../run/study-plan.js';
+import type { StudyLine } from '../study/events.js';
 import { readStudy } from '../study/read-study.js';
 import type { StudyResults } from '../study/results.js';
-import { failedError, type RunStudyOptions, runStudy } from '../study/run-study.js';
+import { failedWords, type RunStudyOptions, runStudy, type StudyFailure } from '../study/run-study.js';
 import type { Study } from '../study/study.js';
 import { writeStudyResults } from '../study/write-results.js';
 import { Interrupted, interruptible } from './interrupt.js';
@@ -17,9 +18,11 @@ import { serverIn } from './queue-options.js';
 import { checkText } from './study-check.js';
 import { machineTable } from './study-options.js';
 import { StudyProgress } from './study-progress.js';
+import { StudyStream } from './study-stream.js';
 import { studyText } from './study-text.js';
+import { endOf } from './sweep-observer.js';
 import { givenOf } from './table-options.js';
-import { json, print, shown } from './terminal.js';
+import { print, shown } from './terminal.js';
 
 type Machine = OptionValues<typeof machineTable>;
 
@@ -50,38 +53,70 @@ export async function study(argv: StudyArguments): Promise<void> {
   if (out === undefined) {
     throw new CritmapError('ERR_OPTION', '--out is missing; give the directory for the study');
   }
-  for (const { words } of asked.sweeps) computingOn(words.sweepChoices);
-  const progress = new StudyProgress(asked, argv.quiet);
-  const failures = await interruptible((signal) =>
+  const stream = argv.json ? new StudyStream(argv.quiet) : null;
+  try {
+    for (const { words } of asked.sweeps) computingOn(words.sweepChoices);
+    const sweeps = asked.sweeps.map(({ place }) => place);
+    stream?.send({ event: 'started', name: asked.name, out, sweeps });
+    const failures = await compute(asked, out, argv, stream ?? new StudyProgress(asked, argv.quiet));
+    if (!shard) {
+      const results = await writeStudyResults(out);
+      if (!stream) printResults(results, out);
+    } else if (!stream) {
+      print(`shard ${shard.index} of ${shard.of} is done: ${shown(out)}\n`);
+      print('critmap merge SHARD... --out DIR puts shards together\n');
+    }
+    stream?.send({
+      event: 'done',
+      out,
+      results: shard ? null : join(out, studyFiles.results),
+      failures: failures.map(({ place, ...failure }) => ({ sweep: place, ...failure })),
+    });
+    // The stream has ended: nothing is sent of it any more.
+    if (failures.length > 0) throw new Failed(failures, asked.sweeps.length);
+  } catch (error) {
+    if (!(error instanceof Failed)) stream?.send(endOf(error) as StudyLine);
+    throw error;
+  }
+}
+
+/** Sweeps failed, of a study that came to its end. */
+class Failed extends CritmapError {
+  constructor(failures: readonly StudyFailure[], all: number) {
+    super('ERR_STUDY', failedWords(failures, all));
+  }
+}
+
+/** Whoever is told how a study goes. */
+type Listener = Pick<StudyProgress, 'told' | 'note' | 'finish'>;
+
+function compute(
+  asked: Study,
+  out: string,
+  argv: StudyArguments,
+  listener: Listener,
+): Promise<StudyFailure[]> {
+  const { shard, command, force } = argv;
+  return interruptible((signal) =>
     runStudy(asked, {
-      ...{ out, shard, signal, command: argv.command, force: argv.force },
-      ...(argv.queue && queued(argv, progress)),
-      onEvent: (event) => progress.tell(event),
+      ...{ out, shard, signal, command, force },
+      ...(argv.queue && queued(argv, listener)),
+      onEvent: (event) => listener.told(event),
     })
       .catch((error) => {
         if (!signal.aborted || error !== signal.reason) throw error;
         throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
       })
-      .finally(() => progress.end()),
+      .finally(() => listener.finish()),
   );
-  if (shard) {
-    print(`shard ${shard.index} of ${shard.of} is done: ${shown(out)}\n`);
-    print('critmap merge SHARD... --out DIR puts shards together\n');
-  } else {
-    printResults(await writeStudyResults(out), out, argv.json);
-  }
-  if (failures.length > 0) throw failedError(failures, progress.count);
 }
 
-export function printResults(results: StudyResults, out: string, asJson: boolean): void {
-  if (asJson) print(json(results));
-  else {
-    print(`${shown(studyText(results)).join('\n')}\n\n`);
-    print(`results  ${shown(join(out, studyFiles.results))}, ${studyFiles.table}, ${studyFiles.parquet}\n`);
-  }
+export function printResults(results: StudyResults, out: string): void {
+  print(`${shown(studyText(results)).join('\n')}\n\n`);
+  print(`results  ${shown(join(out, studyFiles.results))}, ${studyFiles.table}, ${studyFiles.parquet}\n`);
 }
 
-function queued(argv: StudyArguments, progress: StudyProgress): Partial<RunStudyOptions> {
+function queued(argv: StudyArguments, listener: Listener): Partial<RunStudyOptions> {
   const server = serverIn(argv);
   return {
     atOnce: QUEUED_AT_ONCE,
@@ -89,7 +124,7 @@ function queued(argv: StudyArguments, progress: StudyProgress): Partial<RunStudy
       throughQueue({
         server,
         job: offeredWords(sweep.words),
-        onMessage: (message) => progress.note(message),
+        onMessage: (message) => listener.note(message),
       }),
   };
 }

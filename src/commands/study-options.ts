@@ -52,7 +52,11 @@ export function withStudyOptions(yargs: Argv<object>) {
       describe: 'Let the workers of a queue compute (critmap worker)',
     })
     .options(redisOption)
-    .option('json', { type: 'boolean', default: false, describe: 'Print study.json instead of a table' })
+    .option('json', {
+      type: 'boolean',
+      default: false,
+      describe: 'Print events as JSON, one a line, instead of progress and the table (docs/events.md)',
+    })
     .option('quiet', { type: 'boolean', default: false, describe: 'Show no progress' });
   return withTable(yargs, machineTable)
     .example('$0 study study.yaml --check', 'what is there, and what it will cost')

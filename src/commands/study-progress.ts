@@ -16,6 +16,8 @@ interface State {
   /** Computed in this run. */
   began: number | null;
   words: string;
+  /** Layers that are known well enough. */
+  stopped: number;
 }
 
 export class StudyProgress {
@@ -33,19 +35,16 @@ export class StudyProgress {
     this.#places = study.sweeps.map(({ place }) => place);
   }
 
-  /** Sweeps that something was told of. */
-  get count(): number {
-    return this.#states.size;
-  }
-
-  tell(event: StudyEvent): void {
+  told(event: StudyEvent): void {
     const { task } = event;
     const state = this.#stateOf(task);
     if (event.type === 'warning') {
       this.note(`${task.place}: warning: ${event.message}`);
       return;
     }
-    if (event.type === 'progress') {
+    if (event.type === 'stopped') {
+      state.stopped++;
+    } else if (event.type === 'progress') {
       const { done, total, expected } = event.progress;
       // Images are checked while a sweep is under way.
       state.state = 'started';
@@ -69,7 +68,7 @@ export class StudyProgress {
     this.#draw(true);
   }
 
-  end(): void {
+  finish(): void {
     this.#draw(true);
     this.#lines = 0;
   }
@@ -77,7 +76,7 @@ export class StudyProgress {
   #stateOf({ place }: Task): State {
     const known = this.#states.get(place);
     if (known) return known;
-    const state: State = { state: 'waiting', share: 0, began: null, words: '' };
+    const state: State = { state: 'waiting', share: 0, began: null, words: '', stopped: 0 };
     this.#states.set(place, state);
     return state;
   }
@@ -134,19 +133,19 @@ export class StudyProgress {
   /** A sweep that is computed in parts has one cell. */
   #merged(place: string): State {
     const parts = [...this.#states].filter(([key]) => key === place || key.startsWith(`${place}/`));
-    if (parts.length === 0) return { state: 'waiting', share: 0, began: null, words: '' };
+    if (parts.length === 0) return { state: 'waiting', share: 0, began: null, words: '', stopped: 0 };
     return parts.find(([, { state }]) => !isOver(state))?.[1] ?? parts[0]![1];
   }
 
   #cell(place: string): string {
-    const { state, share, words } = this.#merged(place);
+    const { state, share, words, stopped } = this.#merged(place);
     if (state === 'waiting') return '·';
     if (state === 'skipped') return 'there already';
     if (state === 'opening') return 'opening';
     if (state === 'opened') return 'next';
     if (state === 'checking') return `checking ${percent(share)}`;
     if (state === 'started') return `${bar(share)} ${percent(share)} ${words}`.trimEnd();
-    return state;
+    return state === 'done' && stopped > 0 ? `done, ${stopped} stopped` : state;
   }
 
   #overall(): string {

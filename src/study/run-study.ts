@@ -9,8 +9,9 @@ import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
 import { type OpenSweep, openSweep } from '../request/open-sweep.js';
 import { studyFiles } from '../run/study-plan.js';
+import type { StoppedLayer } from '../sweep/observer.js';
 import type { Progress } from '../sweep/progress.js';
-import type { Shard } from '../sweep/settings.js';
+import type { Shard, SweepOptions } from '../sweep/settings.js';
 import { type Computer, computeHere, sweepWith } from '../sweep/sweep.js';
 import { costsOfSweeps, macsOf } from './costs.js';
 import { planOfStudy, planText } from './plan-text.js';
@@ -24,6 +25,7 @@ export type StudyEvent = { task: Task } & (
   | { type: 'skipped' | 'opening' | 'opened' | 'started' | 'done' }
   | { type: 'checking'; done: number; total: number }
   | { type: 'progress'; progress: Progress }
+  | { type: 'stopped'; stopped: StoppedLayer }
   | { type: 'warning'; message: string }
   | { type: 'failed'; failure: StudyFailure }
 );
@@ -183,7 +185,7 @@ class Running {
       this.#tell({ task, type: 'started' });
       // While this one is computed.
       this.#open(this.#next);
-      await sweepWith(computerOf(task), model, images, {
+      const all: SweepOptions = {
         ...options,
         out: join(out, task.place),
         ...(task.part && { shard: task.part }),
@@ -191,6 +193,9 @@ class Running {
         ...(command && { command }),
         onProgress: (progress) => this.#tell({ task, type: 'progress', progress }),
         onWarning: (message) => this.#tell({ task, type: 'warning', message }),
+      };
+      await sweepWith(computerOf(task), model, images, all, {
+        stopped: (stopped) => this.#tell({ task, type: 'stopped', stopped }),
       });
     } finally {
       await this.#pools.release(images);
@@ -235,10 +240,7 @@ class Running {
 }
 
 /** What a study that is not whole says at its end. */
-export function failedError(failures: readonly StudyFailure[], all: number): CritmapError {
+export function failedWords(failures: readonly StudyFailure[], all: number): string {
   const words = failures.map(({ place, message }) => `${place}: ${message}`);
-  return new CritmapError(
-    'ERR_STUDY',
-    `${failures.length} of ${all} sweeps failed: ${some(words, 3)}. Repeat the command to try them again`,
-  );
+  return `${failures.length} of ${all} sweeps failed: ${some(words, 3)}. Repeat the command to try them again`;
 }

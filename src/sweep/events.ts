@@ -11,6 +11,23 @@ const number = z.number();
 const count = z.int().min(0);
 const shard = z.object({ index: z.int().min(1), of: z.int().min(1) }).nullable();
 
+/** Passes, seconds since computing began, and the layer that was finished last. */
+export const progressFields = {
+  done: count,
+  total: count,
+  expected: count.nullable(),
+  seconds: number,
+  secondsLeft: number.nullable(),
+  layer: text.nullable(),
+};
+
+export const stoppedFields = {
+  layer: text,
+  reset: text,
+  images: count,
+  interval: z.object({ low: number, high: number }),
+};
+
 const event = <Name extends string, Shape extends z.ZodRawShape>(name: Name, shape: Shape) =>
   z.object({ event: z.literal(name), ...shape });
 
@@ -26,20 +43,8 @@ export const sweepEventSchema = z.discriminatedUnion('event', [
   }),
   event('checking', { done: count, total: count }),
   event('planned', { cells: count, chunks: count, passes: count, resumed: count }),
-  event('progress', {
-    done: count,
-    total: count,
-    expected: count.nullable(),
-    seconds: number,
-    secondsLeft: number.nullable(),
-    layer: text.nullable(),
-  }),
-  event('stopped', {
-    layer: text,
-    reset: text,
-    images: count,
-    interval: z.object({ low: number, high: number }),
-  }),
+  event('progress', progressFields),
+  event('stopped', stoppedFields),
   event('warning', { message: text }),
   event('note', { message: text }),
   event('done', { out: text, shard, summary: summarySchema.nullable() }),

@@ -7,6 +7,7 @@ import { parquetReadObjects } from 'hyparquet';
 import Papa from 'papaparse';
 import t, { type Test } from 'tap';
 import { compareRuns } from '../../src/compare/compare-runs.js';
+import { type StudyLine, studyEventSchema } from '../../src/study/events.js';
 import { mergeStudies } from '../../src/study/merge-study.js';
 import { readStudyResults } from '../../src/study/read-results.js';
 import { readStudy } from '../../src/study/read-study.js';
@@ -118,6 +119,41 @@ t.test('shards, in any order, one missing at first', async (t) => {
     for (const name of [...names, 'm1/clean/summary.json', 'trained/clean/draws.csv']) {
       t.equal(hashOf(join(merged, name)), hashOf(join(one, name)), name);
     }
+  });
+});
+
+t.test('as events, one a line', async (t) => {
+  const out = join(dir, 'events');
+  const few = join(dir, 'study', 'events.yaml');
+  const two = FILE.replace(/ {2}noisy.*\n/, '').replace(/ {2}- \{ id: m[2-5].*\n/g, '');
+  writeFileSync(few, two.replace('imagesPerDraw: 8', 'tolerance: 50').replace('m1.onnx', 'none.onnx'));
+  const { code, stdout, stderr } = await critmap('study', few, '--out', out, '--json');
+  t.equal(code, 1);
+  t.match(stderr, /^critmap: 1 of 2 sweeps failed: m1\/clean: .*\n$/);
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => studyEventSchema.parse(JSON.parse(line)));
+  const of = <Name extends StudyLine['event']>(name: Name) =>
+    lines.filter((line) => line.event === name) as Extract<StudyLine, { event: Name }>[];
+  t.match(lines[0], { event: 'started', sweeps: ['trained/clean', 'm1/clean'] });
+  t.strictSame(
+    of('sweep')
+      .filter(({ sweep }) => sweep === 'trained/clean')
+      .map(({ state }) => state),
+    ['opening', 'opened', 'started', 'done'],
+  );
+  t.strictSame(
+    of('stopped')
+      .map(({ layer }) => layer)
+      .sort(),
+    ['conv1', 'fc', 'layer3.0.conv1'],
+  );
+  t.match(of('failure'), [{ sweep: 'm1/clean', code: 'ERR_MODEL' }]);
+  t.match(lines.at(-1), {
+    event: 'done',
+    results: join(out, 'study.json'),
+    failures: [{ sweep: 'm1/clean' }],
   });
 });
 
