@@ -39,7 +39,7 @@ export async function compareRuns(
   if (imageSet !== undefined && sourcesRead.every(({ baseline }) => baseline === undefined)) {
     throw new CritmapError('ERR_OPTION', `--image-set ${imageSet} goes with the directory of a study`);
   }
-  const read = sourcesRead.flatMap((source) => source.models);
+  const read = apart(sourcesRead.flatMap((source) => source.models));
   const models = read.filter(({ id }) => !exclude.includes(id));
   const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) !== i);
   if (twice) {
@@ -66,6 +66,14 @@ export async function compareRuns(
       };
     }),
     { ...options, baseline: options.baseline ?? sourcesRead.find(({ baseline }) => baseline)?.baseline },
+  );
+}
+
+/** Runs of one model, on other images say, go by the names of their folders. */
+function apart(models: readonly (ModelNumbers & { folder?: string })[]): ModelNumbers[] {
+  const isTwice = ({ id }: ModelNumbers) => models.filter((other) => other.id === id).length > 1;
+  return models.map(({ folder, ...model }) =>
+    folder !== undefined && isTwice(model) ? { ...model, id: folder } : model,
   );
 }
 

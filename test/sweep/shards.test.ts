@@ -10,6 +10,7 @@ import { IncompleteRuns, mergeRuns } from '../../src/sweep/merge.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
 import { fixture } from '../fixtures.js';
+import { preActivation } from '../networks.js';
 
 const model = await loadModel(fixture('bottleneck.onnx'));
 const results = ['summary.json', 'results.csv', 'draws.csv', 'summary.csv', 'images.csv'];
@@ -17,10 +18,10 @@ const bytesOf = (directory: string) =>
   results.map((name) => readFileSync(join(directory, name), 'utf8')).join('\n');
 
 /** Two chunks of 256 and 44 images. */
-async function run(out: string, options: SweepOptions = {}) {
-  const images = await openImages('synthetic:300', { ...modelInput(model), images: 300 });
+async function run(out: string, options: SweepOptions = {}, of = model) {
+  const images = await openImages('synthetic:300', { ...modelInput(of), images: 300 });
   try {
-    return await sweep(model, images, { out, ...options });
+    return await sweep(of, images, { out, ...options });
   } finally {
     await images.close();
   }
@@ -48,6 +49,18 @@ for (const [design, counts, options] of [
     await t.rejects(readRun(join(dir, '3-1')), { code: 'ERR_RUN', message: /is shard 1 of 3/ });
   });
 }
+
+t.test('shards of a model whose own graph is cut, for it has what the optimised one has not', async (t) => {
+  const dir = t.testdir({ 'pre.onnx': Buffer.from(preActivation()) as unknown as string });
+  const own = await loadModel(join(dir, 'pre.onnx'));
+  await run(join(dir, 'one'), {}, own);
+  const shards = [1, 2, 3].map((index) => join(dir, `shard-${index}`));
+  for (const [i, out] of shards.entries()) await run(out, { shard: { index: i + 1, of: 3 } }, own);
+  const graphs = shards.map((out) => JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')).graph);
+  t.strictSame(graphs, ['model', 'model', 'model']);
+  await mergeRuns(shards, join(dir, 'merged'));
+  t.equal(bytesOf(join(dir, 'merged')), bytesOf(join(dir, 'one')));
+});
 
 t.test('a shard that is missing is named with its command, and completes the run', async (t) => {
   const dir = t.testdir({});
