@@ -2,7 +2,7 @@
  * A folder as the Hugging Face hub lays out timm's models: `config.json`, which says the architecture, its classes and
  * what its images are like, and the weights beside it.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
@@ -13,7 +13,7 @@ import { blueprintOf } from './registry.js';
 
 export interface HubFolder {
   architecture: string;
-  /** What {@link buildModel} is to be asked for; the name is the folder's. */
+  /** What {@link buildModel} is to be asked for; the name is the folder's unless another is given. */
   options: BuildOptions & { name: string };
 }
 
@@ -43,23 +43,14 @@ const configSchema = evaluation.extend({
 });
 
 const CONFIG = 'config.json';
-/** The hub's names, the preferred first. */
-const WEIGHTS = ['model.safetensors', 'pytorch_model.bin'];
 const MOST_BYTES = 2 ** 20;
-
-export async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-}
 
 /**
  * What the folder's `config.json` says.
  * @throws CritmapError: ERR_MODEL when it is missing, damaged or asks for what critmap has not; ERR_OPTION for an
  *   architecture that is not built in
  */
-export async function readHubFolder(folder: string): Promise<HubFolder> {
+export async function readHubFolder(folder: string, name = basename(resolve(folder))): Promise<HubFolder> {
   const path = join(folder, CONFIG);
   const config = parsed(path, await contentOf(folder, path));
   const { architecture, global_pool: pool, model_args: own } = config;
@@ -77,7 +68,7 @@ export async function readHubFolder(folder: string): Promise<HubFolder> {
   return {
     architecture: known,
     options: {
-      name: basename(resolve(folder)),
+      name,
       ...(classes !== undefined && { classes }),
       ...(channels !== undefined && { channels }),
       ...(height !== undefined && { size: height }),
@@ -88,27 +79,6 @@ export async function readHubFolder(folder: string): Promise<HubFolder> {
       },
     },
   };
-}
-
-/**
- * The file of weights in a folder.
- * @throws CritmapError (ERR_WEIGHTS) when there is none, or several that could be meant
- */
-export async function weightsIn(folder: string): Promise<string> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    const [what, remedy] = fileProblem(cause);
-    throw new CritmapError('ERR_WEIGHTS', `${folder}: ${what}; ${remedy}`, { cause });
-  });
-  const usual = WEIGHTS.find((name) => names.includes(name));
-  const others = names.filter((name) => /\.(safetensors|pth|pt|ckpt|bin|tar)$/i.test(name));
-  const found = usual ?? (others.length === 1 ? others[0] : undefined);
-  if (found !== undefined) return join(folder, found);
-  throw new CritmapError(
-    'ERR_WEIGHTS',
-    others.length > 0
-      ? `${folder}: has several files of weights (${some(others)}); name one of them`
-      : `${folder}: is a folder without ${WEIGHTS.join(' or ')}; give the checkpoint file`,
-  );
 }
 
 const refuse = (path: string, why: string, cause?: unknown) =>

@@ -57,7 +57,13 @@ async function compute(
   signal: AbortSignal,
   computer: Computer,
 ): Promise<SweepResult> {
-  const { model, images, options } = await openSweep(job, signal, (done, total) => line.checked(done, total));
+  const { model, images, options } = await openSweep(
+    job,
+    signal,
+    (done, total) => line.checked(done, total),
+    undefined,
+    (progress) => line.fetched(progress),
+  );
   try {
     if (images.labelsUnderstood !== null) line.note(`labels: ${images.labelsUnderstood}`);
     return await sweepWith(computer, model, images, {

@@ -1,6 +1,7 @@
 /** Every path in the words of a sweep. */
 import { existsSync } from 'node:fs';
 import { sep } from 'node:path';
+import { isRemote } from '../fetch/words.js';
 import type { SweepWords } from './open-sweep.js';
 
 export interface PathMaps {
@@ -20,11 +21,11 @@ export function withPaths(
   const { labels } = words.imageChoices;
   return {
     ...words,
-    ...(words.model !== undefined && { model: model(words.model) }),
+    ...(words.model !== undefined && { model: onPath(words.model, model) }),
     ...(words.weights && { weights: words.weights.map((words) => onPlace(words, model)) }),
     // Their words are their labels in the results.
     ...(words.resets && { resets: words.resets.map((reset) => onFile(reset, model)) }),
-    ...(words.initFrom && { initFrom: words.initFrom.map(model) }),
+    ...(words.initFrom && { initFrom: words.initFrom.map((path) => onPath(path, model)) }),
     data: words.data.startsWith('synthetic:') ? words.data : data(words.data),
     imageChoices: {
       ...words.imageChoices,
@@ -35,14 +36,19 @@ export function withPaths(
 
 const hasSeparator = (words: string) => words.includes(sep);
 
+/** An address means the same everywhere. */
+export const onPath = (words: string, map: (path: string) => string): string =>
+  isRemote(words) ? words : map(words);
+
 /** `FILE#PLACE` is one of a file's sets of weights. */
-function onPlace(words: string, map: (path: string) => string): string {
+export function onPlace(words: string, map: (path: string) => string): string {
+  if (isRemote(words)) return words;
   const at = existsSync(words) ? -1 : words.lastIndexOf('#');
   return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
 }
 
 /** `donor=FILE` and `interpolate=FILE@ALPHA` have one. */
-function onFile(reset: string, map: (path: string) => string): string {
+export function onFile(reset: string, map: (path: string) => string): string {
   const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
-  return kind === undefined || path === undefined ? reset : `${kind}=${map(path)}${alpha}`;
+  return kind === undefined || path === undefined || isRemote(path) ? reset : `${kind}=${map(path)}${alpha}`;
 }

@@ -1,7 +1,9 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from '../errors.js';
-import { loadModel, withWeights } from '../model/load.js';
+import type { FetchOptions } from '../fetch/options.js';
+import { loadFile, withFiles } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
+import { addressesOf } from '../model/place.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { type Reset, resetForms } from './reset.js';
@@ -16,9 +18,11 @@ import { type Reset, resetForms } from './reset.js';
  * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
  * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
  *
+ * FILE may also be an address, as `loadModel` takes it.
+ *
  * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
  *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
- *   model that critmap reads
+ *   model that critmap reads; ERR_FETCH when it cannot be fetched
  */
 export function parseReset(text: string): Promise<Reset> {
   return parse(text);
@@ -34,14 +38,14 @@ export function parseReset(text: string): Promise<Reset> {
 export async function parseResets(
   texts: readonly string[],
   model: Model,
-  { input, output }: EndChoice = {},
+  { input, output, onFetch, signal }: EndChoice & FetchOptions = {},
 ): Promise<Reset[]> {
   // Of another list `map` may give anything: of a typed array numbers in the place of promises.
   if (!Array.isArray(texts)) throw new TypeError('parseResets takes a list of resets');
-  return Promise.all(texts.map((text) => parse(text, model, { input, output })));
+  return Promise.all(texts.map((text) => parse(text, model, { input, output, onFetch, signal })));
 }
 
-async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise<Reset> {
+async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions = {}): Promise<Reset> {
   if (typeof text !== 'string') throw new TypeError('a reset to be parsed must be a string');
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
@@ -83,23 +87,36 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
   }
 }
 
-/** A donor from its file; one from a checkpoint lacks the layers that the checkpoint has not. */
-export async function loadDonor(path: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
-  if (/\.onnx$/i.test(path) || !(await isCheckpoint(path))) return loadModel(path, ends);
+/** A donor by its words; one from a checkpoint lacks the layers that the checkpoint has not. */
+export async function loadDonor(
+  text: string,
+  model: Model | undefined,
+  { input, output, ...fetching }: EndChoice & FetchOptions,
+): Promise<Model> {
+  const { addresses, warnings } = await addressesOf([text], fetching);
+  const [first, second] = addresses;
+  const { path, place, source } = first!;
+  if (second === undefined && (/\.onnx$/i.test(path) || !(await isCheckpoint(path)))) {
+    return loadFile({ file: first!, ...(place !== undefined && { place }), warnings }, text, {
+      input,
+      output,
+    });
+  }
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',
-      `${path} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
+      `${text} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
     );
   }
-  const donor = await withWeights(model, [path], { allowPartial: true });
+  const donor = await withFiles(model, addresses, { allowPartial: true }, warnings);
   // What the model has from checkpoints of its own comes first.
   const own = model.weights?.files.length ?? 0;
   const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));
   const stale = new Set([...model.warnings, ...randomWarning(donor)]);
+  const { source: _, ...file } = donor.file;
   return {
     ...donor,
-    file: { ...donor.file, path },
+    file: { ...file, path: text, ...(second === undefined && source !== undefined && { source }) },
     // Only its own: the model's warnings have been given, and what the checkpoint lacks is not reset.
     warnings: donor.warnings.filter((warning) => !stale.has(warning)),
     layers: donor.layers.filter(

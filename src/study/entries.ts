@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { messageOf } from '../errors.js';
+import { isRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
 import { isLabelFile } from '../images/labels/option.js';
 import { imageOptions } from '../images/options.js';
@@ -108,7 +109,7 @@ const idOf = (path: string) =>
 
 /** The path itself where it is there or is no glob, else the files of its folder that match, sorted. */
 async function matchesOf(pattern: string, resolve: (path: string) => string): Promise<string[]> {
-  if (!/[*?[{]/.test(pattern) || existsSync(resolve(pattern))) return [pattern];
+  if (isRemote(pattern) || !/[*?[{]/.test(pattern) || existsSync(resolve(pattern))) return [pattern];
   const folder = dirname(pattern);
   const isMatch = fileGlob(basename(pattern));
   const names = await readdir(resolve(folder)).catch(() => []);
