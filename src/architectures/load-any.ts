@@ -24,6 +24,16 @@ export async function loadAnyModel(path: string, options: ModelOptions = {}): Pr
     : loadFile(found, path, options);
 }
 
+/**
+ * The same without the weights of a folder, which are not fetched then: for its layers and what they cost.
+ * @throws CritmapError as {@link loadAnyModel}
+ */
+export async function loadNetwork(path: string, options: ModelOptions = {}): Promise<Model> {
+  const found = await locate(path, options);
+  if (!found.folder) return loadFile(found, path, options);
+  return openFolder({ ...found.folder, weights: async () => [] }, path, found.warnings, options);
+}
+
 async function openFolder(
   folder: LocalFolder,
   text: string,
@@ -39,9 +49,9 @@ async function openFolder(
   const built = await buildModel(architecture, { ...own, name, ...(size !== undefined && { size }) });
   const model = { ...built, warnings: [...told, ...built.warnings] };
   const choices = { name, ...given({ allowPartial, rename }) };
-  return weights?.length
-    ? withWeights(model, weights, { ...choices, ...fetching })
-    : withFiles(model, await folder.weights(), choices);
+  if (weights?.length) return withWeights(model, weights, { ...choices, ...fetching });
+  const files = await folder.weights();
+  return files.length > 0 ? withFiles(model, files, choices) : model;
 }
 
 /** The entries that have a value. */

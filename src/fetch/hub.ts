@@ -69,10 +69,10 @@ export class Repository {
 
   async #resolve(): Promise<void> {
     const { repository: name, revision } = this.word;
-    if (isOffline()) {
+    if (isOffline(this.options)) {
       this.#away = fetchError(
         this.what,
-        `is not in ${this.#cache.root}, and HF_HUB_OFFLINE is set; fetch it once without`,
+        `is not in ${this.#cache.root}, and nothing is fetched now (HF_HUB_OFFLINE)`,
       );
     }
     if (isCommit(revision)) {
@@ -110,7 +110,9 @@ export class Repository {
     if (there !== undefined) return there;
     const what = `${this.what}/${name}`;
     if (this.#away) {
-      throw isOffline() ? fetchError(what, this.#away.message.slice(this.what.length + 2)) : this.#away;
+      throw isOffline(this.options)
+        ? fetchError(what, this.#away.message.slice(this.what.length + 2))
+        : this.#away;
     }
     const entry = await this.#entry(name);
     const { url: endpoint, token } = await this.#hub();

@@ -14,10 +14,12 @@ export interface FetchOptions {
   onFetch?: ((progress: FetchProgress) => void) | undefined;
   /** Stops it; what came in is kept and the next time goes on. */
   signal?: AbortSignal | undefined;
+  /** Nothing is asked of any network, what is there is taken; default what `HF_HUB_OFFLINE` says. */
+  offline?: boolean | undefined;
 }
 
-/** `HF_HUB_OFFLINE=1`: nothing is asked of any network, what is there is taken. */
-export function isOffline(): boolean {
+export function isOffline({ offline }: FetchOptions): boolean {
+  if (offline !== undefined) return offline;
   const said = process.env.HF_HUB_OFFLINE || process.env.TRANSFORMERS_OFFLINE || '';
   return ['1', 'ON', 'YES', 'TRUE'].includes(said.toUpperCase());
 }

@@ -47,9 +47,9 @@ export async function fetchUrl(word: UrlWord, options: FetchOptions): Promise<Fe
     const sha256 = await hashOf(path, options.signal);
     if (sha256 === pin) return { path, sha256, warnings: [] };
   }
-  if (isOffline()) {
+  if (isOffline(options)) {
     if (before && pin === undefined) return { path, sha256: before.sha256, warnings: [] };
-    throw fetchError(what, 'has not been fetched before, and HF_HUB_OFFLINE is set; fetch it once without');
+    throw fetchError(what, 'has not been fetched before, and nothing is fetched now (HF_HUB_OFFLINE)');
   }
   try {
     const done = await fetchNew(

@@ -1,6 +1,6 @@
 /** The model that a command's options name. */
 import { buildModel } from '../architectures/build.js';
-import { loadAnyModel } from '../architectures/load-any.js';
+import { loadAnyModel, loadNetwork } from '../architectures/load-any.js';
 import { CritmapError } from '../errors.js';
 import type { FetchOptions } from '../fetch/options.js';
 import { withWeights } from '../model/load.js';
@@ -26,7 +26,14 @@ export interface ModelChoice extends EndChoice {
  * @throws CritmapError: ERR_OPTION unless exactly one of MODEL and --arch is given, ERR_MODEL or ERR_WEIGHTS when
  *   a file cannot be read or does not fit, ERR_FETCH when an address cannot be fetched
  */
-export async function openModel(choice: ModelChoice, fetching: FetchOptions = {}): Promise<Model> {
+export const openModel = (choice: ModelChoice, fetching: FetchOptions = {}): Promise<Model> =>
+  open(choice, fetching, loadAnyModel);
+
+/** The same without weights that its folder has, for its layers and what they cost. */
+export const openNetwork = (choice: ModelChoice, fetching: FetchOptions = {}): Promise<Model> =>
+  open(choice, fetching, loadNetwork);
+
+async function open(choice: ModelChoice, fetching: FetchOptions, load: typeof loadAnyModel): Promise<Model> {
   const { model, arch, weights, allowPartial = false, rename, name, classes, channels, size } = choice;
   const { input, output } = choice;
   const idle = allowPartial ? 'allow-partial' : rename?.length ? 'rename' : undefined;
@@ -44,7 +51,7 @@ export async function openModel(choice: ModelChoice, fetching: FetchOptions = {}
       throw new CritmapError('ERR_OPTION', `--classes goes with --arch; the classes of ${model} are its own`);
     }
     const own = Object.fromEntries(given({ input, output, channels, size, weights }));
-    return loadAnyModel(model, { ...overlaid, ...own });
+    return load(model, { ...overlaid, ...own });
   }
   if (arch === undefined) {
     throw new CritmapError(

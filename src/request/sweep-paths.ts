@@ -34,6 +34,12 @@ export function withPaths(
   };
 }
 
+/** Those of its models, checkpoints, donors and fresh models that are named by their address. */
+export function addressesIn({ model, weights = [], resets = [], initFrom = [] }: SweepWords): string[] {
+  const donors = resets.map((reset) => reset.replace(/^(donor|interpolate)=/, ''));
+  return [...(model === undefined ? [] : [model]), ...weights, ...donors, ...initFrom].filter(isRemote);
+}
+
 const hasSeparator = (words: string) => words.includes(sep);
 
 /** An address means the same everywhere. */
