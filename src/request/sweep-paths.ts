@@ -36,7 +36,9 @@ export function withPaths(
 
 /** Those of its models, checkpoints, donors and fresh models that are named by their address. */
 export function addressesIn({ model, weights = [], resets = [], initFrom = [] }: SweepWords): string[] {
-  const donors = resets.map((reset) => reset.replace(/^(donor|interpolate)=/, ''));
+  const donors = resets.map((reset) =>
+    reset.replace(/^donor=/, '').replace(/^interpolate=(.*)@[^@]*$/, '$1'),
+  );
   return [...(model === undefined ? [] : [model]), ...weights, ...donors, ...initFrom].filter(isRemote);
 }
 

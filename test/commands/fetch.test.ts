@@ -10,10 +10,12 @@ import {
   parseResets,
   withWeights,
 } from '../../src/index.js';
+import { localWords, offeredWords } from '../../src/request/local-words.js';
+import { addressesIn } from '../../src/request/sweep-paths.js';
 import { sha256, startHub } from '../fetch/hub-server.js';
 import { example } from '../fixtures.js';
 import { critmap } from './critmap.js';
-import { config, weights } from './hub-model.js';
+import { config, weights, weightsInParts } from './hub-model.js';
 
 const commit = 'feed'.padEnd(40, '0');
 const hub = await startHub(t, {
@@ -25,6 +27,10 @@ const hub = await startHub(t, {
       'model.safetensors': weights,
       'pytorch_model.bin': Buffer.from('older'),
     },
+  },
+  'local/parts': {
+    commit,
+    files: { 'config.json': Buffer.from(JSON.stringify(config)), ...weightsInParts },
   },
 });
 hub.files['resnet.onnx'] = readFileSync(example('resnet.onnx'));
@@ -73,17 +79,8 @@ t.test('a sweep of hf:local/tiny needs nothing else, and no network the second t
 
 t.test('a file of a web address is a model; verify finds it again', async (t) => {
   const out = join(home, 'url');
-  const data = [
-    '--data',
-    example('images.npz'),
-    '--images',
-    '8',
-    '--layers',
-    'fc',
-    '--trials',
-    '1',
-    '--quiet',
-  ];
+  const sample = ['--data', example('images.npz'), '--images', '8'];
+  const data = [...sample, '--layers', 'fc', '--trials', '1', '--quiet'];
   const { code, stderr } = await critmap('sweep', url, ...data, '--reset', 'zero', '--out', out);
   t.equal(code, 0, stderr);
   t.equal(stderr, '', '--quiet shows no progress');
@@ -123,4 +120,34 @@ t.test('from a script, models, checkpoints, donors and fresh models may be addre
   t.strictSame(seen, [], 'it was there');
   const whole = await loadModel(`hf:local/tiny@${commit}`, { size: 32 });
   t.match(whole, { name: 'tiny', builtIn: { architecture: 'convnext_atto' }, io: { height: 32 } });
+  const parts = await loadModel('hf:local/parts', { size: 32 });
+  t.match(parts, { name: 'parts', weights: { missing: [], files: { length: 2 } } });
+  const { weight } = whole.layers[0]!;
+  t.strictSame(parts.values(weight.tensor), whole.values(weight.tensor));
+});
+
+t.test('for a worker an address is what it is, and a path is one of its own', (t) => {
+  const sha = `${url}${pin}`;
+  const resets = ['random', 'donor=hf:o/n@main', `interpolate=${url}@0.5`, 'donor=/there/d.pth'];
+  const rest = { data: 'synthetic:2', imageChoices: {}, sweepChoices: {} };
+  const words = {
+    model: 'hf:o/n@v1/m.onnx',
+    weights: [`${sha}#ema`, 'w.pth'],
+    initFrom: [url],
+    resets,
+    ...rest,
+  };
+  const offered = offeredWords(words) as unknown as typeof words;
+  t.match(offered, {
+    model: words.model,
+    weights: [`${sha}#ema`, join(process.cwd(), 'w.pth')],
+    initFrom: [url],
+  });
+  const local = localWords(offered, { models: '/mine', data: '/mine' });
+  t.equal(local.model, words.model);
+  t.strictSame(local.weights, [`${sha}#ema`, '/mine/w.pth']);
+  t.strictSame(local.resets, [...resets.slice(0, 3), 'donor=/mine/d.pth']);
+  t.strictSame(local.initFrom, [url]);
+  t.strictSame(addressesIn(local), [local.model, local.weights![0], 'hf:o/n@main', url, url]);
+  t.end();
 });

@@ -26,17 +26,34 @@ export const config = {
 
 /** Weights of another seed than the one that a network without weights has. */
 const source = await buildModel('convnext_atto', { classes: 5, size: 32, seed: 9 });
-let at = 0;
-const parts: Buffer[] = [];
-const header = Object.fromEntries(
-  parametersOf(source)
-    .filter(({ required }) => required)
+const parameters = parametersOf(source).filter(({ required }) => required);
+
+/** A file of some of them. */
+function file(isIn: (index: number) => boolean): Buffer {
+  let at = 0;
+  const bytes: Buffer[] = [];
+  const header = parameters
+    .filter((_, i) => isIn(i))
     .map(({ names, tensor, shape }) => {
       const from = at;
       const values = source.values(tensor);
-      parts.push(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
+      bytes.push(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
       at += values.byteLength;
       return [names[0], { dtype: 'F32', shape, data_offsets: [from, at] }];
+    });
+  return safetensors(Object.fromEntries(header), Buffer.concat(bytes));
+}
+
+export const weights = file(() => true);
+
+/** The same in two files, every other parameter in each, with the index that names them. */
+const names = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+export const weightsInParts: Record<string, Buffer> = {
+  [names[0]!]: file((i) => i % 2 === 0),
+  [names[1]!]: file((i) => i % 2 === 1),
+  'model.safetensors.index.json': Buffer.from(
+    JSON.stringify({
+      weight_map: Object.fromEntries(parameters.map(({ names: [name] }, i) => [name, names[i % 2]])),
     }),
-);
-export const weights = safetensors(header, Buffer.concat(parts));
+  ),
+};

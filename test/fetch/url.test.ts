@@ -142,6 +142,16 @@ t.test('a cut connection goes on, unless the file has changed meanwhile', async 
   );
 });
 
+t.test('a server that never sends more is given up, and what came is kept', async (t) => {
+  const { server, url } = await serverFor(t);
+  server.instead(/r50/, cutAfter(60_000, data, etag));
+  server.instead(/r50/, cutAfter(0, data, etag), 4);
+  await refusal(t, url, /the connection to 127\.0\.0\.1:\d+ was cut again and again .*what came in is kept/);
+  t.equal(server.asked.length, 5);
+  t.ok((await fetched(url)).content.equals(data));
+  t.equal(server.asked.at(-1)?.range, 'bytes=60000-');
+});
+
 t.test('stopped by a signal, it goes on the next time', async (t) => {
   const { server, url } = await serverFor(t);
   server.instead(/r50/, (_, res) => {
