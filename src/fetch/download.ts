@@ -179,9 +179,12 @@ class Transfer {
     const [, from, all] =
       /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? [];
     const goesOn = response.status === 206 && Number(from) === this.#offset;
+    if (response.status === 206 && !goesOn) return this.#strayed(response);
     const version = versionOf(response);
     if (!goesOn) await this.#restart(source.digest ? undefined : keyOf(validatorOf(version)));
-    const length = response.headers.get('content-length');
+    // A length counts what is sent, not what is unpacked of it.
+    const isPacked = !['', 'identity'].includes(response.headers.get('content-encoding') ?? '');
+    const length = isPacked ? null : response.headers.get('content-length');
     const said = goesOn ? Number(all) : length === null ? Number.NaN : Number(length);
     const total = Number.isFinite(said) ? said : source.size;
     if (source.size !== undefined && total !== source.size) {
@@ -214,6 +217,13 @@ class Transfer {
     }
     if (total !== undefined && this.#offset < total) return { cut: 'it ended too early' };
     return { total: this.#offset, ...version };
+  }
+
+  /** A part that nobody asked for. */
+  async #strayed(response: Response): Promise<{ cut: string }> {
+    await discard(response);
+    await this.#restart();
+    return { cut: 'it sends other parts than it is asked for' };
   }
 
   /** The next bytes, or why there are none. */

@@ -24,6 +24,10 @@ const entrySchema = z.object({
 });
 type Entry = z.infer<typeof entrySchema>;
 
+/** A name that is no path. */
+const PLAIN = /^(?!\.{1,2}$)[^\\/\p{Cc}]+$/u;
+const MOST_FILES = 100_000;
+
 interface Endpoint {
   url: string;
   token: { origin: string; value: string } | undefined;
@@ -190,9 +194,11 @@ export class Repository {
     const files = new Map<string, Entry>();
     const { repository: repo } = this.word;
     for await (const listed of listFiles({ ...common, repo, revision: this.#commit, recursive: false })) {
-      if (listed.type !== 'file') continue;
+      // Names become paths: no other may come from a server.
+      if (listed.type !== 'file' || !PLAIN.test(listed.path)) continue;
       const entry = entrySchema.parse(listed);
       files.set(entry.path, entry);
+      if (files.size > MOST_FILES) throw fetchError(this.what, `has more than ${MOST_FILES} files`);
     }
     return files;
   }

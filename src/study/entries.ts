@@ -103,9 +103,16 @@ async function expanded(
 
 /** A file's name as an id. */
 const idOf = (path: string) =>
-  basename(path, extname(path))
+  (isRemote(path) ? nameIn(path) : basename(path, extname(path)))
     .replace(/[^\p{L}\p{N}_.@+-]/gu, '_')
     .replace(/^[^\p{L}\p{N}_]/u, '_');
+
+/** An address without revision, hash and the ending of a file; a repository's name has dots. */
+const nameIn = (address: string) =>
+  basename(address.replace(/[#?].*$/, '').replace(/@[^/]*$/, '')).replace(
+    /(\.(onnx|pth|pt|ckpt|bin|tar|safetensors))+$/i,
+    '',
+  );
 
 /** The path itself where it is there or is no glob, else the files of its folder that match, sorted. */
 async function matchesOf(pattern: string, resolve: (path: string) => string): Promise<string[]> {

@@ -157,8 +157,18 @@ t.test('what is refused or missing is named, with what to do', async (t) => {
   await refusal(t, 'hf:a/net', /there is no repository a\/net with a revision main/);
   hub.instead(/revision/, (_, res) => res.end('<html>log in</html>'));
   await refusal(t, 'hf:a/net', /does not answer as the Hugging Face hub does; check HF_ENDPOINT/);
-  hub.instead(/resolve/, (_, res) => res.writeHead(302, { location: 'http://example.com/x?secret' }).end());
-  await refusal(t, 'hf:a/net', /redirects to an address that is not https:, which is refused/);
+  const evil = { type: 'file', path: '../../../evil.pth', size: 1, oid: gitName(config) };
+  const list = [{ ...evil, path: 'config.json', size: config.length }, evil];
+  hub.instead(/tree/, (_, res) => res.end(JSON.stringify(list)));
+  await t.rejects(weightsOf('hf:a/net'), { code: 'ERR_WEIGHTS' }, 'a name that leads elsewhere is none');
+  hub.instead(/tree/, (_, res) => res.end('[{"type": "file", "path": "config.json", "oid": "../x"}]'));
+  hub.repositories['a/odd'] = usual();
+  await refusal(t, 'hf:a/odd', /does not answer as the Hugging Face hub does/);
+  hub.repositories['a/far'] = usual();
+  hub.instead(/far\/resolve/, (_, res) =>
+    res.writeHead(302, { location: 'http://example.com/x?secret' }).end(),
+  );
+  await refusal(t, 'hf:a/far', /redirects to an address that is not https:, which is refused/);
   process.env.HF_ENDPOINT = 'http://example.com';
   await refusal(t, 'hf:a/net', /HF_ENDPOINT is no https: address/);
 });
