@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { checkText } from '../../src/commands/study-check.js';
 import {
   buildModel,
   type FetchProgress,
@@ -12,6 +13,8 @@ import {
 } from '../../src/index.js';
 import { localWords, offeredWords } from '../../src/request/local-words.js';
 import { addressesIn } from '../../src/request/sweep-paths.js';
+import { networkFor } from '../../src/study/costs.js';
+import { readStudy } from '../../src/study/read-study.js';
 import { sha256, startHub } from '../fetch/hub-server.js';
 import { example } from '../fixtures.js';
 import { critmap } from './critmap.js';
@@ -121,6 +124,31 @@ t.test('from a script, models, checkpoints, donors and fresh models may be addre
   t.match(parts, { name: 'parts', weights: { missing: [], files: { length: 2 } } });
   const { weight } = whole.layers[0]!;
   t.strictSame(parts.values(weight.tensor), whole.values(weight.tensor));
+});
+
+t.test('a study takes them too, and its check fetches nothing', async (t) => {
+  process.env.HF_HOME = t.testdir({
+    'study.yaml': [
+      'data: synthetic:2',
+      'defaults: {size: 32}',
+      'models:',
+      '  - hf:local/tiny@main',
+      `  - {id: b, arch: convnext_atto, classes: 5, weights: 'hf:local/tiny/model.safetensors'}`,
+    ].join('\n'),
+  });
+  const study = await readStudy(join(process.env.HF_HOME, 'study.yaml'));
+  t.match(study.sweeps, [
+    { model: { id: 'tiny' }, words: { model: 'hf:local/tiny@main' } },
+    { model: { id: 'b' }, words: { weights: ['hf:local/tiny/model.safetensors'] } },
+  ]);
+  const asked = hub.asked.length;
+  const text = (await checkText(study)).join('\n');
+  t.match(text, /^tiny .* \? .* to be fetched, unless it is there: hf:local\/tiny@main$/m);
+  t.match(text, /^b .* \d+ .* to be fetched, unless it is there: hf:local\/tiny\/model\.safetensors$/m);
+  t.equal(hub.asked.length, asked);
+  await networkFor(study.sweeps[0]!);
+  const files = hub.asked.slice(asked).flatMap(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)?.[1] ?? []);
+  t.strictSame(files, ['config.json'], 'what it costs is known without weights');
 });
 
 t.test('for a worker an address is what it is, and a path is one of its own', (t) => {
