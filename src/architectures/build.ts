@@ -25,6 +25,13 @@ export interface BuildOptions {
   name?: string;
   /** How its images are prepared, where the weights want it otherwise than the architecture's usual ones. */
   preprocess?: Preprocess;
+  /**
+   * What the LayerNorms of a vision transformer add to the variance, or the last one of a ConvNeXt, where the weights
+   * were trained with another number than timm's 1e-6.
+   */
+  epsilon?: number;
+  /** A distilled transformer without the second head: the class token's alone makes the logits. Default false. */
+  singleHead?: boolean;
 }
 
 /** Bytes of weights that protobuf, and so ONNX Runtime, still takes, with room for the graph. */
@@ -94,6 +101,8 @@ const known: readonly string[] = [
   'seed',
   'name',
   'preprocess',
+  'epsilon',
+  'singleHead',
 ] satisfies (keyof BuildOptions)[];
 
 function describe(blueprint: Blueprint, options: BuildOptions): Network {
@@ -102,7 +111,8 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
     throw new TypeError(`buildModel has no option ${JSON.stringify(mistyped)}; it has ${known.join(', ')}`);
   }
   const { size = blueprint.size, classes = 1000, channels = 3, seed = 0 } = options;
-  const { name, least, patch } = blueprint;
+  const { epsilon, singleHead } = options;
+  const { name, least, patch, plan } = blueprint;
   const refuse = (why: string) => new CritmapError('ERR_OPTION', `${name}: ${why}`);
   const whole = (option: string, value: number, from: number, to: number) => {
     if (!Number.isSafeInteger(value) || value < from || value > to) {
@@ -113,6 +123,18 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
   whole('classes', classes, 1, MAX_CLASSES);
   whole('channels', channels, 1, MAX_SIZE);
   whole('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  if (epsilon !== undefined && plan.family !== 'vit' && plan.family !== 'convnext') {
+    throw refuse('epsilon goes with vision transformers and ConvNeXts; leave it out');
+  }
+  if (epsilon !== undefined && !(typeof epsilon === 'number' && Math.fround(epsilon) > 0 && epsilon < 1)) {
+    throw refuse(`epsilon must be a number above 0 and below 1, got ${epsilon}`);
+  }
+  if (singleHead !== undefined && typeof singleHead !== 'boolean') {
+    throw new TypeError('singleHead must be true or false');
+  }
+  if (singleHead && !(plan.family === 'vit' && plan.own.distilled)) {
+    throw refuse('singleHead goes with distilled transformers; leave it out');
+  }
   if (size % patch !== 0) {
     const below = size - (size % patch);
     throw refuse(
@@ -122,7 +144,11 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
   if (channels * size * size > MAX_VALUES) {
     throw refuse(`images of ${channels} x ${size} x ${size} are beyond any model's input; ask for less`);
   }
-  const network = blueprint.describe({ size, classes, channels, seed });
+  const network = blueprint.describe({
+    ...{ size, classes, channels, seed },
+    ...(epsilon !== undefined && { epsilon }),
+    ...(singleHead !== undefined && { singleHead }),
+  });
   const bytes = network.draws.reduce((sum, draw) => sum + 4 * sizeOf(draw), 0);
   if (!(bytes <= MAX_BYTES)) {
     throw refuse(

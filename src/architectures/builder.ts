@@ -35,6 +35,17 @@ export interface NetworkOptions {
   init?: string;
 }
 
+/** In what networks of one architecture differ that were not made by timm. */
+export interface Variation {
+  /** What a vision transformer's LayerNorms add to the variance, or a ConvNeXt's last one; default 1e-6. */
+  epsilon?: number;
+  /** Of a distilled transformer: there is no head but the class token's. Default false. */
+  singleHead?: boolean;
+}
+
+/** What timm's LayerNorms add to the variance. */
+export const EPSILON = 1e-6;
+
 export interface ConvOptions {
   stride?: number;
   /** Default: what keeps the size at stride 1. */

@@ -3,10 +3,10 @@
  * names and initial weights. In the blocks of the larger ones the MLP is two Linears over channels that come last;
  * timm's small ones (atto to nano) have 1x1 convolutions there.
  */
-import { GraphBuilder, type NetworkOptions, type Value } from './builder.js';
+import { EPSILON, GraphBuilder, type NetworkOptions, type Value, type Variation } from './builder.js';
 import { bytesOf, type Network } from './network.js';
 
-export interface ConvNextOptions extends NetworkOptions {
+export interface ConvNextOptions extends NetworkOptions, Pick<Variation, 'epsilon'> {
   /** Blocks of each stage; default ConvNeXt-T's. */
   depths?: readonly number[];
   /** Channels of each stage; default ConvNeXt-T's. */
@@ -15,7 +15,6 @@ export interface ConvNextOptions extends NetworkOptions {
   convMlp?: boolean;
 }
 
-const EPSILON = 1e-6;
 /** What all convolutions and Linears start with; biases start at zero. */
 const INIT = 'trunc-normal';
 /** Initial scale of a block's branch. */
@@ -30,7 +29,7 @@ const CHANNELS_FIRST = [0, 3, 1, 2];
 /** A ConvNeXt over N x channels x size x size images. */
 export function convnextNetwork(options: ConvNextOptions = {}): Network {
   const { depths = [3, 3, 9, 3], dims = [96, 192, 384, 768], convMlp = false } = options;
-  const { size = 224, classes = 1000, channels = 3 } = options;
+  const { size = 224, classes = 1000, channels = 3, epsilon = EPSILON } = options;
   const builder = new GraphBuilder(options);
   const images = { name: 'images', channels };
   let x: Value = images;
@@ -52,7 +51,7 @@ export function convnextNetwork(options: ConvNextOptions = {}): Network {
     }
   }
   const pooled = builder.map('Flatten', 'head.flatten', builder.globalPool('head.global_pool', x));
-  builder.classifier('head.fc', builder.layerNorm('head.norm', pooled, EPSILON), classes, INIT);
+  builder.classifier('head.fc', builder.layerNorm('head.norm', pooled, epsilon), classes, INIT);
   return builder.network('convnext', images, size, classes);
 }
 

@@ -1,20 +1,22 @@
 /**
- * A folder as the Hugging Face hub lays out timm's models: `config.json`, which says the architecture, its classes and
- * what its images are like, and the weights beside it.
+ * A folder as the Hugging Face hub lays out timm's models and transformers': `config.json`, which says the architecture,
+ * its classes and, with transformers' `preprocessor_config.json`, what its images are like, and the weights beside it.
  */
-import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
-import { fileProblem } from '../files/problems.js';
 import { RESAMPLE_FILTERS } from '../native/addon.js';
 import type { BuildOptions } from './build.js';
+import { checked, readJson, refuse } from './hub-json.js';
 import { blueprintOf } from './registry.js';
+import { transformersModel } from './transformers-folder.js';
 
 export interface HubFolder {
   architecture: string;
   /** What {@link buildModel} is to be asked for; the name is the folder's unless another is given. */
   options: BuildOptions & { name: string };
+  /** What is not quite as the folder says. */
+  warnings: string[];
 }
 
 const inputSize = z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]);
@@ -29,7 +31,7 @@ const evaluation = z.object({
   std: z.array(z.number().positive()).optional(),
   crop_pct: share.nullish(),
   test_crop_pct: share.nullish(),
-  crop_mode: z.literal('center').nullish(),
+  crop_mode: z.enum(['center', 'squash']).nullish(),
   interpolation: z.enum(RESAMPLE_FILTERS).nullish(),
   num_classes: z.int().min(1).optional(),
 });
@@ -42,8 +44,10 @@ const configSchema = evaluation.extend({
   model_args: z.record(z.string(), z.unknown()).nullish(),
 });
 
+/** timm's files say the architecture. */
+const ofTransformers = z.object({ model_type: z.string(), architecture: z.undefined().optional() });
+
 const CONFIG = 'config.json';
-const MOST_BYTES = 2 ** 20;
 
 /**
  * What the folder's `config.json` says.
@@ -52,7 +56,18 @@ const MOST_BYTES = 2 ** 20;
  */
 export async function readHubFolder(folder: string, name = basename(resolve(folder))): Promise<HubFolder> {
   const path = join(folder, CONFIG);
-  const config = parsed(path, await contentOf(folder, path));
+  const value = await readJson(path);
+  if (value === undefined) {
+    throw new CritmapError(
+      'ERR_MODEL',
+      `${folder}: is a folder without ${CONFIG}; give an ONNX file, or a folder as the Hugging Face hub lays it out`,
+    );
+  }
+  if (ofTransformers.safeParse(value).success) {
+    const { architecture, warnings, ...options } = await transformersModel(path, value, folder);
+    return { architecture, options: { name, ...options }, warnings };
+  }
+  const config = checked(path, configSchema, value);
   const { architecture, global_pool: pool, model_args: own } = config;
   const { name: known } = blueprintOf(architecture);
   const usual = /^(vit|deit)/.test(known) ? 'token' : 'avg';
@@ -64,7 +79,7 @@ export async function readHubFolder(folder: string, name = basename(resolve(fold
   if (height !== width) throw refuse(path, `images of ${height} x ${width} are not square`);
   const classes = config.num_classes ?? said.num_classes;
   const crop = said.test_crop_pct ?? said.crop_pct;
-  const { mean, std, interpolation } = said;
+  const { mean, std, interpolation, crop_mode: mode } = said;
   return {
     architecture: known,
     options: {
@@ -76,46 +91,9 @@ export async function readHubFolder(folder: string, name = basename(resolve(fold
         ...(mean && std && { mean, std }),
         ...(crop && { crop_pct: crop }),
         ...(interpolation && { interpolation }),
+        ...(mode === 'squash' && { squash: true }),
       },
     },
+    warnings: [],
   };
-}
-
-const refuse = (path: string, why: string, cause?: unknown) =>
-  new CritmapError('ERR_MODEL', `${path}: ${why}; export the model to ONNX and give that file`, { cause });
-
-async function contentOf(folder: string, path: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size > MOST_BYTES) throw refuse(path, `is ${size} bytes long, no configuration of a model`);
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    if (cause instanceof CritmapError) throw cause;
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw refuse(path, fileProblem(cause)[0], cause);
-    throw new CritmapError(
-      'ERR_MODEL',
-      `${folder}: is a folder without ${CONFIG}; give an ONNX file, or a folder as the Hugging Face hub lays it out`,
-      { cause },
-    );
-  }
-}
-
-function parsed(path: string, text: string): z.infer<typeof configSchema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new CritmapError('ERR_MODEL', `${path}: is not JSON; download it again`, { cause });
-  }
-  const other = z.object({ model_type: z.string(), architecture: z.undefined().optional() }).safeParse(value);
-  if (other.success) {
-    throw refuse(
-      path,
-      `is of transformers (model_type ${JSON.stringify(other.data.model_type)}), not of timm`,
-    );
-  }
-  const checked = configSchema.safeParse(value);
-  if (checked.success) return checked.data;
-  const [issue] = checked.error.issues;
-  throw refuse(path, `${issue!.path.join('.') || 'the whole'}: ${issue!.message}`, checked.error);
 }

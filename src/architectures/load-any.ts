@@ -44,10 +44,10 @@ async function openFolder(
     if (options[option] === undefined) continue;
     throw new CritmapError('ERR_OPTION', `--${option} does not go with ${text}, whose config.json says it`);
   }
-  const { architecture, options: own } = await readHubFolder(folder.path, folder.name);
+  const { architecture, options: own, warnings } = await readHubFolder(folder.path, folder.name);
   const { name = own.name, size, ...fetching } = options;
   const built = await buildModel(architecture, { ...own, name, ...(size !== undefined && { size }) });
-  const model = { ...built, warnings: [...told, ...built.warnings] };
+  const model = { ...built, warnings: [...told, ...built.warnings, ...warnings] };
   const choices = { name, ...given({ allowPartial, rename }) };
   if (weights?.length) return withWeights(model, weights, { ...choices, ...fetching });
   const files = await folder.weights();

@@ -4,7 +4,7 @@
  */
 import { distance } from 'fastest-levenshtein';
 import { CritmapError } from '../errors.js';
-import type { NetworkOptions } from './builder.js';
+import type { NetworkOptions, Variation } from './builder.js';
 import { type ConvNextOptions, convnextNetwork } from './convnext.js';
 import { densenetNetwork } from './densenet.js';
 import type { Network } from './network.js';
@@ -30,9 +30,17 @@ export interface Architecture {
   interpolation: 'bicubic';
 }
 
+/** What decides its graph besides what it is asked for. */
+export type Plan =
+  | { family: 'resnet'; own: ResNetOptions }
+  | { family: 'densenet'; own: object }
+  | { family: 'vit'; own: VitOptions & { patch: number } }
+  | { family: 'convnext'; own: ConvNextOptions };
+
 /** With the way to its graph. */
 export interface Blueprint extends Architecture {
-  describe(options: NetworkOptions): Network;
+  plan: Plan;
+  describe(options: NetworkOptions & Variation): Network;
 }
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -42,18 +50,18 @@ const HALVES = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 type Describe = Blueprint['describe'];
 type Input = Pick<Architecture, 'least' | 'patch' | 'mean' | 'std' | 'cropPct'>;
 
-function blueprint(name: string, describe: Describe, input: Input): Blueprint {
-  return { name, size: 224, interpolation: 'bicubic', describe, ...input };
+function blueprint(name: string, plan: Plan, describe: Describe, input: Input): Blueprint {
+  return { name, size: 224, interpolation: 'bicubic', plan, describe, ...input };
 }
 
 function resnet(name: string, own: ResNetOptions, cropPct = 0.95): Blueprint {
   const describe: Describe = (options) => resnetNetwork({ ...options, ...own });
-  return blueprint(name, describe, { least: 1, patch: 1, cropPct, ...IMAGENET });
+  return blueprint(name, { family: 'resnet', own }, describe, { least: 1, patch: 1, cropPct, ...IMAGENET });
 }
 
 function vit(name: string, own: VitOptions & { patch: number }, normalization = HALVES): Blueprint {
   const describe: Describe = (options) => vitNetwork({ ...options, ...own });
-  return blueprint(name, describe, {
+  return blueprint(name, { family: 'vit', own }, describe, {
     least: own.patch,
     patch: own.patch,
     cropPct: 0.9,
@@ -63,7 +71,12 @@ function vit(name: string, own: VitOptions & { patch: number }, normalization = 
 
 function convnext(name: string, own: ConvNextOptions, cropPct: number): Blueprint {
   const describe: Describe = (options) => convnextNetwork({ ...options, ...own });
-  return blueprint(name, describe, { least: 32, patch: 1, cropPct, ...IMAGENET });
+  return blueprint(name, { family: 'convnext', own }, describe, {
+    least: 32,
+    patch: 1,
+    cropPct,
+    ...IMAGENET,
+  });
 }
 
 const deit = (name: string, own: VitOptions) => vit(name, { patch: 16, ...own }, IMAGENET);
@@ -86,7 +99,7 @@ export const blueprints: readonly Blueprint[] = [
   resnet('resnet152', { blocks: [3, 8, 36, 3] }),
   resnet('wide_resnet50_2', { blocks: [3, 4, 6, 3], groupWidth: 2 }, 0.875),
   resnet('resnext50_32x4d', { blocks: [3, 4, 6, 3], groups: 32, groupWidth: 4 / 64 }),
-  blueprint('densenet121', (options) => densenetNetwork(options), {
+  blueprint('densenet121', { family: 'densenet', own: {} }, (options) => densenetNetwork(options), {
     least: 29,
     patch: 1,
     cropPct: 0.875,
@@ -116,7 +129,7 @@ export const blueprints: readonly Blueprint[] = [
 
 /** The built-in architectures: ResNets, DenseNet, vision transformers, DeiTs, ConvNeXts. */
 export function architectures(): Architecture[] {
-  return blueprints.map(({ describe: _, ...known }) => known);
+  return blueprints.map(({ describe: _, plan: __, ...known }) => known);
 }
 
 const letters = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');

@@ -3,10 +3,10 @@
  * builds them and torch.onnx writes them: class token, learned positions, norms before attention and MLP, timm's
  * module names and initial weights.
  */
-import { GraphBuilder, type NetworkOptions, type Value } from './builder.js';
+import { EPSILON, GraphBuilder, type NetworkOptions, type Value, type Variation } from './builder.js';
 import { bytesOf, type Network } from './network.js';
 
-export interface VitOptions extends NetworkOptions {
+export interface VitOptions extends NetworkOptions, Variation {
   /** Edge of a patch in pixels; default 16. */
   patch?: number;
   /** Channels of a token; default 384, ViT-S's. */
@@ -24,7 +24,6 @@ export interface VitOptions extends NetworkOptions {
   distilled?: boolean;
 }
 
-const EPSILON = 1e-6;
 /** timm's Linears; its convolution keeps PyTorch's default. */
 const INIT = 'trunc-normal';
 const STD = 0.02;
@@ -36,7 +35,7 @@ const TOKEN_STD = 1e-6;
  */
 export function vitNetwork(options: VitOptions = {}): Network {
   const { patch = 16, dim = 384, depth = 12, heads = 6, hidden = 4 * dim, distilled = false } = options;
-  const { size = 224, classes = 1000, channels = 3 } = options;
+  const { size = 224, classes = 1000, channels = 3, epsilon = EPSILON, singleHead = false } = options;
   if (size % patch !== 0) throw new RangeError(`patches of ${patch} pixels do not fill ${size}`);
   if (dim % heads !== 0) throw new RangeError(`${heads} heads do not share ${dim} channels evenly`);
   const builder = new GraphBuilder(options);
@@ -44,19 +43,20 @@ export function vitNetwork(options: VitOptions = {}): Network {
   const special = distilled ? ['cls_token', 'dist_token'] : ['cls_token'];
   const patches = (size / patch) ** 2;
   const tokens = special.length + patches;
+  const norm = (module: string, from: Value) => builder.layerNorm(module, from, epsilon);
   let x = embed(builder, images, dim, patch, patches, special);
   for (let i = 0; i < depth; i++) {
     const name = `blocks.${i}`;
-    const attended = attention(builder, `${name}.attn`, norm(builder, `${name}.norm1`, x), heads, tokens);
+    const attended = attention(builder, `${name}.attn`, norm(`${name}.norm1`, x), heads, tokens);
     x = builder.add(name, x, attended);
-    x = builder.add(name, x, mlp(builder, `${name}.mlp`, norm(builder, `${name}.norm2`, x), hidden));
+    x = builder.add(name, x, mlp(builder, `${name}.mlp`, norm(`${name}.norm2`, x), hidden));
   }
-  x = norm(builder, 'norm', x);
+  x = norm('norm', x);
   const token = (at: number) => ({
     name: builder.node('Gather', 'token', [x.name, builder.integers(at)], { axis: 1 }),
     channels: dim,
   });
-  if (distilled) {
+  if (distilled && !singleHead) {
     const heads = ['head', 'head_dist'].map((head, at) => builder.gemm(head, token(at), classes, INIT).name);
     builder.logits('Mul', 'logits', [builder.node('Add', 'logits', heads), builder.scalar(0.5)]);
   } else {
@@ -68,10 +68,6 @@ export function vitNetwork(options: VitOptions = {}): Network {
 /** With random weights, as the bytes of an ONNX file. */
 export function vit(options?: VitOptions): Uint8Array<ArrayBuffer> {
   return bytesOf(vitNetwork(options));
-}
-
-function norm(builder: GraphBuilder, module: string, from: Value): Value {
-  return builder.layerNorm(module, from, EPSILON);
 }
 
 /** Patches as tokens, behind the special ones, plus their positions. */

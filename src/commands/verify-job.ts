@@ -92,8 +92,9 @@ const there = (path: string, source: unknown) =>
 
 /** As the run recorded it, so that no default decides. */
 function transformOf({ data: { transform } }: RunInfo) {
-  const { kind, resize, interpolation, mean, std } = transform as Record<string, unknown>;
+  const { kind, resize, interpolation, mean, std, squash } = transform as Record<string, unknown>;
   if (kind !== 'pixels') return {};
+  if (squash) return { mean, std, resizing: { resize, interpolation, squash } } as object;
   return { mean, std, ...(resize !== null && { resize, interpolation }) } as object;
 }
 

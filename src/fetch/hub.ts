@@ -24,6 +24,19 @@ const entrySchema = z.object({
 });
 type Entry = z.infer<typeof entrySchema>;
 
+/** Says how images are prepared. */
+const BESIDE = 'preprocessor_config.json';
+
+/** What is no JSON is refused by who reads it. */
+function isOfTransformers(config: string): boolean {
+  try {
+    const { model_type: type, architecture } = JSON.parse(config);
+    return type !== undefined && architecture === undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** A name that is no path. */
 const PLAIN = /^(?!\.{1,2}$)[^\\/\p{Cc}]+$/u;
 const MOST_FILES = 100_000;
@@ -135,6 +148,20 @@ export class Repository {
       if (error instanceof CritmapError || this.options.signal?.aborted) throw error;
       throw cannotKeep(what, this.#cache.root, error);
     }
+  }
+
+  /**
+   * `config.json`, and what stands beside it where that is transformers'.
+   * @throws CritmapError as {@link file}
+   */
+  async config(): Promise<void> {
+    const text = await readFile(await this.file('config.json'), 'utf8');
+    if (!isOfTransformers(text)) return;
+    const commit = this.#commit;
+    const known = (await this.#cache.path(commit, BESIDE)) ?? (await this.#cache.lacks(commit, BESIDE));
+    if (known || this.#away) return;
+    if ((await this.#list()).has(BESIDE)) await this.file(BESIDE);
+    else await this.#cache.setLacks(commit, BESIDE);
   }
 
   /**

@@ -37,8 +37,8 @@ export interface Located {
 const oneByOne = new Budget(1);
 
 /**
- * A path is itself; an address is fetched, unless it is there. Of a repository as a folder only `config.json` is, its
- * weights when they are asked for.
+ * A path is itself; an address is fetched, unless it is there. Of a repository as a folder only its
+ * configuration is, its weights when they are asked for.
  *
  * @param text a path, `hf:OWNER/NAME[@REVISION][/FILE]` or `https://...[#sha256=HEX]`
  * @throws CritmapError: ERR_OPTION for a bad address, ERR_FETCH when it cannot be fetched; the signal's reason
@@ -72,7 +72,7 @@ export async function locate(
     if (word.file !== undefined) {
       return { file: found(word.file, await repository.file(word.file)), ...place, warnings };
     }
-    if (config) await repository.file('config.json');
+    if (config) await repository.config();
     const weights = () =>
       oneByOne.run(1, async () =>
         (await repository.weights()).map(({ name: file, path }) => ({ ...found(file, path), name })),

@@ -18,6 +18,8 @@ export interface Resizing {
   /** Short side in pixels. */
   resize?: number;
   interpolation?: ResampleFilter;
+  /** Both sides become `resize`, whatever a picture's shape. */
+  squash?: boolean;
 }
 
 /** How to take images from a source. */

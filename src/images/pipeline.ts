@@ -11,9 +11,10 @@ import type { ImageTransform } from './transform.js';
 
 /** What makes an image of any size the model's size. */
 export function fitOf(transform: ImageTransform, { height, width }: InputShape): Fit {
-  const { resize, interpolation } =
-    transform.kind === 'pixels' ? transform : { resize: null, interpolation: null };
-  return { resize, interpolation: interpolation ?? 'bilinear', crop: { height, width } };
+  const crop = { height, width };
+  if (transform.kind === 'tensors') return { resize: null, interpolation: 'bilinear', crop };
+  const { resize, interpolation, squash } = transform;
+  return { resize, interpolation: interpolation ?? 'bilinear', crop, ...(squash && { squash }) };
 }
 
 const PROBE = { width: 97, height: 61, channels: 3 } as const;

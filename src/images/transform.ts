@@ -12,6 +12,8 @@ export type ImageTransform =
       readonly kind: 'pixels';
       /** Short side in pixels; null: not resized. */
       readonly resize: number | null;
+      /** Both sides become `resize` instead, whatever a picture's shape. */
+      readonly squash?: true;
       /** Pillow's filter of that name; null: not resized. */
       readonly interpolation: ResampleFilter | null;
       /** Centre crop, a smaller picture surrounded by black; null: taken whole. */
@@ -47,9 +49,11 @@ export function planTransform(source: ImageSource, name: string, options: ImageO
     );
   }
   const rgb = shape.channels === 3;
+  const squashes = resizing?.squash && resize !== null && options.resize === undefined;
   return {
     kind: 'pixels',
     resize,
+    ...(squashes && { squash: true }),
     interpolation: resize === null ? null : (options.interpolation ?? resizing?.interpolation ?? 'bilinear'),
     crop: whole ? null : { height, width },
     mean: [

@@ -33,6 +33,8 @@ const preprocessSchema = z
     /** The size of a model that takes any. */
     crop: side,
     interpolation: z.enum(RESAMPLE_FILTERS),
+    /** Both sides are resized to that, whatever a picture's shape. */
+    squash: z.boolean(),
   })
   .partial();
 
@@ -42,15 +44,15 @@ export type Preprocess = z.infer<typeof preprocessSchema>;
  * Shape, normalisation and resizing of a model's images. The shape is the graph's; an open height or width is
  * taken from `size`. The rest is in the metadata entry `critmap.preprocess`, a JSON object with any of `mean` and
  * `std` (one number per channel in units of pixel / 255), `resize` (the short side in pixels) or `crop_pct` (the
- * crop's share of it; timm's floor(crop / crop_pct)), `crop` (the size for a graph that takes any) and
- * `interpolation`. The older entries `critmap.mean` and `critmap.std`, JSON arrays, are read too.
+ * crop's share of it; timm's floor(crop / crop_pct)), `crop` (the size for a graph that takes any),
+ * `interpolation` and `squash` (both sides become the short one). The older entries `critmap.mean` and `critmap.std`, JSON arrays, are read too.
  *
  * @param size edge length in pixels for a graph that takes any; default the file's `crop`, else 224
  * @throws CritmapError (ERR_MODEL) when the metadata is not of that form
  */
 export function modelInput(model: Model, size?: number): ModelInput {
   const { channels, classes, height, width } = model.io;
-  const { mean, std, resize, crop_pct, crop, interpolation } = preprocess(model);
+  const { mean, std, resize, crop_pct, crop, interpolation, squash } = preprocess(model);
   const any = size ?? crop ?? 224;
   const takesPixels = model.file.ends?.pixels;
   const shape = { channels, height: height ?? any, width: width ?? any };
@@ -61,6 +63,7 @@ export function modelInput(model: Model, size?: number): ModelInput {
   const resizing = {
     ...(short === undefined ? {} : { resize: short }),
     ...(interpolation === undefined ? {} : { interpolation }),
+    ...(squash ? { squash } : {}),
   };
   return {
     shape,

@@ -7,7 +7,7 @@ import { readOnnx } from '../onnx/file.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import type { SizeChoice } from '../onnx/passes/sizes.js';
 import { defaultName, type Model, modelOf, randomWarning } from './model.js';
-import { overlay } from './overlay.js';
+import { type OverlayOptions, overlay } from './overlay.js';
 import { type Address, addressesOf } from './place.js';
 import { tryOut } from './trial.js';
 
@@ -43,7 +43,12 @@ export async function loadFile(
   text: string,
   options: ModelOptions,
 ): Promise<Model> {
-  if (place !== undefined) throw new CritmapError('ERR_OPTION', `${text}: #${place} goes with a checkpoint`);
+  if (place !== undefined) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${text}: ${found?.path} is an ONNX model, which has one set of weights; leave out #${place}`,
+    );
+  }
   const file = { ...(await readOnnx(found?.path ?? text, options)), ...sourceOf(found) };
   let model = modelOf(file, options.name);
   if (await tryOut(model)) model = modelOf(file, options.name);
@@ -53,6 +58,8 @@ export async function loadFile(
 
 const sourceOf = (file: { source?: string } | undefined) =>
   file?.source === undefined ? {} : { source: file.source };
+
+type Overlay = Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> & Pick<OverlayOptions, 'idleRenames'>;
 
 /**
  * The same graph with the weights of checkpoints. The model given keeps its own. Its warnings stay, so does its name if
@@ -65,7 +72,7 @@ const sourceOf = (file: { source?: string } | undefined) =>
 export async function withWeights(
   model: Model,
   paths: readonly string[],
-  options: Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> & FetchOptions = {},
+  options: Overlay & FetchOptions = {},
 ): Promise<Model> {
   const { addresses, warnings } = await addressesOf(paths, options);
   return withFiles(model, addresses, options, warnings);
@@ -75,7 +82,7 @@ export async function withWeights(
 export async function withFiles(
   model: Model,
   files: readonly Address[],
-  options: Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> = {},
+  options: Overlay = {},
   told: readonly string[] = [],
 ): Promise<Model> {
   const { file, weights, sha256, warnings } = await overlay(model, files, options);

@@ -7,6 +7,7 @@ import { quoted, some } from '../errors.js';
 import type { Contents } from '../weights/checkpoint-file.js';
 import { isSame, type StoredTensor } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
+import { type Outside, outsideOf } from './outside.js';
 import type { ModelParameter } from './parameters.js';
 import { nameOfPlace, scopesAt } from './place.js';
 import { fileName } from './rename.js';
@@ -37,6 +38,8 @@ export interface Matched {
   readonly missing: readonly string[];
   /** Tensors among a file's parameters that the model does not have: `key of file`. */
   readonly unexpected: readonly Unexpected[];
+  /** By file: tensors elsewhere in it that became nothing. */
+  readonly outside: readonly (readonly Outside[])[];
   /** Parameters whose tensor in the last file that has one is of another shape or type. */
   readonly misfit: readonly Misfit[];
   readonly warnings: readonly string[];
@@ -72,6 +75,8 @@ export function match(
   const scopes: Scope[] = [];
   /** By file: where the head's own neighbours are, when it lies outside of the scope. */
   const besides: (string | undefined)[] = [];
+  /** By file: other places that have the model. */
+  const rivals: Scope[][] = [];
   const warnings: string[] = [];
   const take = (one: Match) => {
     matches.set(one.parameter, one);
@@ -85,7 +90,9 @@ export function match(
     if (!best)
       throw checkpoint.place ? notThere(checkpoint, everywhere) : nothingFits(checkpoint, parameters);
     scopes.push(best);
-    if (checkpoint.place === undefined) warnings.push(...choiceWarning(checkpoint.path, best, found));
+    rivals.push(rivalsOf(best, everywhere));
+    if (checkpoint.place === undefined)
+      warnings.push(...choiceWarning(checkpoint.path, best, rivals.at(-1)!));
     const byName = byNames(parameters, best.modelPrefix);
     for (const [key, tensor] of best.table.tensors) {
       const parameter = key.startsWith(best.prefix) ? byName.get(key.slice(best.prefix.length)) : undefined;
@@ -101,13 +108,24 @@ export function match(
     besides.push(heads?.beside);
   }
   const used = [...matches.values()];
+  const unexpected = scopes.map((scope, file) => unexpectedIn(scope, file, used, parameters, besides[file]));
   return {
     matches: parameters.flatMap((parameter) => matches.get(parameter) ?? []),
     scopes,
     missing: parameters
       .filter((parameter) => parameter.required && !matches.has(parameter) && !misfit.has(parameter))
       .map(({ names, tensor }) => names[0] ?? tensor),
-    unexpected: scopes.flatMap((scope, file) => unexpectedIn(scope, file, used, parameters, besides[file])),
+    unexpected: unexpected.flat(),
+    outside: scopes.map((scope, file) => {
+      const told = new Set(unexpected[file]!.map(({ key }) => key));
+      return outsideOf(
+        files[file]!.tables,
+        scope,
+        rivals[file]!,
+        (table, key, tensor) =>
+          (table === scope.table && told.has(key)) || used.some((one) => isSame(one.tensor, tensor)),
+      );
+    }),
     misfit: [...misfit.values()],
     warnings,
   };
@@ -127,8 +145,7 @@ function notThere({ path, place = '' }: Named, scopes: readonly Scope[]) {
 }
 
 /** Which of several sets was taken, and how to take another. */
-function choiceWarning(path: string, best: Scope, scopes: readonly Scope[]): string[] {
-  const rivals = rivalsOf(best, scopes);
+function choiceWarning(path: string, best: Scope, rivals: readonly Scope[]): string[] {
   const [first] = rivals;
   if (!first) return [];
   const others = some(rivals.map(placeText));

@@ -120,6 +120,8 @@ export interface LoadedWeights {
     chosen?: string;
     /** What its tensors were renamed by, each `REGEX=REPLACEMENT`. */
     renames?: readonly string[];
+    /** Whose names its tensors have, where they are not the model's: `transformers' ResNet`. */
+    names?: string;
   }[];
   /** In the model's order. */
   mapping: {

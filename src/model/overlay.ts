@@ -7,7 +7,7 @@ import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.js';
 import { unknownParametrisations } from '../weights/parametrisations.js';
 import { readFloats } from '../weights/stored-tensor.js';
 import { weightsError } from '../weights/weights-error.js';
-import { dialects } from './dialects.js';
+import { type Dialect, dialects, translated } from './dialects.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
 import type { LoadedWeights, Model } from './model.js';
 import { type ModelParameter, parametersOf } from './parameters.js';
@@ -33,6 +33,8 @@ export interface OverlayOptions {
   allowPartial?: boolean;
   /** Other names for the checkpoints' tensors, each `REGEX=REPLACEMENT`. */
   rename?: readonly string[];
+  /** Of these those that change no name are passed over, where otherwise they are refused. */
+  idleRenames?: boolean;
 }
 
 /**
@@ -48,11 +50,11 @@ export async function overlay(
   addresses: readonly Address[],
   options: OverlayOptions = {},
 ): Promise<Overlaid> {
-  const renames = (options.rename ?? []).map(parseRename);
+  const asked = (options.rename ?? []).map(parseRename);
   const files: Given[] = [];
   try {
     for (const { path, ...said } of addresses) files.push({ ...(await openCheckpoint(path)), ...said });
-    renameAll(files, renames);
+    const renames = renameAll(files, asked, options.idleRenames ?? false);
     const parameters = parametersOf(model);
     const matched = matchInDialects(files, parameters, headOf(model));
     refuseFolded(model, files, matched);
@@ -82,6 +84,9 @@ export async function overlay(
   }
 }
 
+/** For whose names the files' were taken, where not for the model's; those of some files may be the model's. */
+type InDialect = Matched & { readonly dialect?: string };
+
 /**
  * By the files' own names, or by those of a known dialect where these alone give every parameter, and then says so.
  * @throws CritmapError (ERR_WEIGHTS) for a file of which nothing fits
@@ -90,7 +95,7 @@ function matchInDialects(
   files: readonly Given[],
   parameters: readonly ModelParameter[],
   head: ReturnType<typeof headOf>,
-): Matched {
+): InDialect {
   const attempt = (tried: readonly Given[]) => {
     try {
       const found = match(tried, parameters, head);
@@ -101,15 +106,17 @@ function matchInDialects(
   };
   const plain = attempt(files);
   if (!plain.isWhole) {
-    for (const { name, renames } of dialects) {
-      const tried = files.map((file) => ({ ...file, ...namesIn(file, renames) }));
+    for (const dialect of dialects) {
+      const tried = files.map((file) => ({ ...file, ...namesIn(file, dialect) }));
       if (tried.every(({ tables }, i) => tables === files[i]!.tables)) continue;
       const { found, isWhole } = attempt(tried);
       if (!found || !isWhole) continue;
-      const paths = files.map(({ path }) => path).join(', ');
+      const changed = files.filter(({ tables }, i) => tables !== tried[i]!.tables);
+      const paths = changed.map(({ path }) => path).join(', ');
       return {
         ...found,
-        warnings: [`${paths}: its names are taken for those of ${name}`, ...found.warnings],
+        dialect: dialect.name,
+        warnings: [`${paths}: its names are taken for those of ${dialect.name}`, ...found.warnings],
       };
     }
   }
@@ -118,18 +125,20 @@ function matchInDialects(
 }
 
 /** The file's tables in a dialect, or as they are where it changes nothing or two names would become one. */
-function namesIn({ path, tables }: Given, renames: readonly Rename[]): Pick<Given, 'tables'> {
+function namesIn({ path, tables }: Given, dialect: Dialect): Pick<Given, 'tables'> {
   try {
-    const made = renamed(path, tables, renames);
-    return { tables: made.used.size > 0 ? made.tables : tables };
+    return { tables: translated(path, tables, dialect) ?? tables };
   } catch {
     return { tables };
   }
 }
 
-/** @throws CritmapError (ERR_OPTION) for a rename that changes no name of any file */
-function renameAll(files: Given[], renames: readonly Rename[]): void {
-  if (renames.length === 0) return;
+/**
+ * @returns the renames that changed a name
+ * @throws CritmapError (ERR_OPTION) for one that changes no name of any file, unless such are passed over
+ */
+function renameAll(files: Given[], renames: readonly Rename[], passesOver: boolean): readonly Rename[] {
+  if (renames.length === 0) return [];
   const all = new Set<Rename>();
   for (const [i, file] of files.entries()) {
     const { tables, used } = renamed(file.path, file.tables, renames);
@@ -137,7 +146,7 @@ function renameAll(files: Given[], renames: readonly Rename[]): void {
     files[i] = { ...file, tables };
   }
   const idle = renames.find((one) => !all.has(one));
-  if (!idle) return;
+  if (!idle || passesOver) return renames.filter((one) => all.has(one));
   const names = files.flatMap(({ tables }) => tables.flatMap(({ tensors }) => [...tensors.keys()]));
   throw new CritmapError(
     'ERR_OPTION',
@@ -207,10 +216,13 @@ function judge(
       `unexpected ${namesOf(refused.length > 0 ? refused : unexpected)}`,
   ].filter((problem) => problem !== false);
   if (missing.length + misfit.length + refused.length === 0) {
-    if (unexpected.length === 0) return [];
-    const one = unexpected.length === 1;
+    const outside = found.outside.flat();
+    const count = outside.reduce((sum, { tensors }) => sum + tensors, unexpected.length);
+    if (count === 0) return [];
+    const elsewhere = some(outside.map(({ place, tensors }) => `${place} (${tensors})`));
+    const names = [namesOf(unexpected), elsewhere].filter(Boolean).join('; elsewhere ');
     return [
-      `${paths}: ${unexpected.length} ${one ? 'tensor' : 'tensors'} that ${model.file.path} has no place for ${one ? 'is' : 'are'} left out: ${namesOf(unexpected)}`,
+      `${paths}: ${count} ${count === 1 ? 'tensor' : 'tensors'} that ${model.file.path} has no place for ${count === 1 ? 'is' : 'are'} left out: ${names}`,
     ];
   }
   const all = matches.length + missing.length + misfit.length;
@@ -257,7 +269,7 @@ function describe(
   parameters: readonly ModelParameter[],
   files: readonly Given[],
   hashes: readonly string[],
-  found: Matched,
+  found: InDialect,
   renames: readonly Rename[],
 ): LoadedWeights {
   const before = earlier?.files.length ?? 0;
@@ -272,7 +284,7 @@ function describe(
   return {
     files: [
       ...(earlier?.files ?? []),
-      ...files.map(({ path, source, format, place }, i) => ({
+      ...files.map(({ path, source, format, place, tables }, i) => ({
         path,
         ...(source === undefined ? {} : { source }),
         format,
@@ -280,6 +292,9 @@ function describe(
         place: placeText(found.scopes[i]!),
         ...(place === undefined ? {} : { chosen: place }),
         ...(renames.length === 0 ? {} : { renames: renames.map(({ text }) => text) }),
+        ...(found.dialect === undefined || tables.includes(found.scopes[i]!.table)
+          ? {}
+          : { names: found.dialect }),
       })),
     ],
     mapping,

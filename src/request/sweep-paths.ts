@@ -55,8 +55,10 @@ export function onPlace(words: string, map: (path: string) => string): string {
   return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
 }
 
-/** `donor=FILE` and `interpolate=FILE@ALPHA` have one. */
+/** `donor=FILE` and `interpolate=FILE@ALPHA` have one, which may be `FILE#PLACE`. */
 export function onFile(reset: string, map: (path: string) => string): string {
   const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
-  return kind === undefined || path === undefined || isRemote(path) ? reset : `${kind}=${map(path)}${alpha}`;
+  // The revision of an address is behind an @ too.
+  if (kind === undefined || path === undefined || isRemote(path)) return reset;
+  return `${kind}=${onPlace(path, map)}${alpha}`;
 }

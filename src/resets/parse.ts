@@ -29,8 +29,9 @@ export function parseReset(text: string): Promise<Reset> {
 }
 
 /**
- * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, which say nothing of layers:
- * they become the model's own graph with the checkpoint's weights.
+ * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, `FILE#PLACE` too, which say
+ * nothing of layers: they become the model's own graph with the checkpoint's weights. They are renamed as the model's
+ * own checkpoints were.
  *
  * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
@@ -87,7 +88,10 @@ async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions
   }
 }
 
-/** A donor by its words; one from a checkpoint lacks the layers that the checkpoint has not. */
+/**
+ * A donor from `FILE` or `FILE#PLACE`, a folder or an address; one from a checkpoint lacks the layers that the
+ * checkpoint has not.
+ */
 export async function loadDonor(
   text: string,
   model: Model | undefined,
@@ -97,10 +101,8 @@ export async function loadDonor(
   const [first, second] = addresses;
   const { path, place, source } = first!;
   if (second === undefined && (/\.onnx$/i.test(path) || !(await isCheckpoint(path)))) {
-    return loadFile({ file: first!, ...(place !== undefined && { place }), warnings }, text, {
-      input,
-      output,
-    });
+    const found = { file: first!, ...(place !== undefined && { place }), warnings };
+    return loadFile(found, text, { input, output });
   }
   if (!model) {
     throw new CritmapError(
@@ -108,7 +110,9 @@ export async function loadDonor(
       `${text} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
     );
   }
-  const donor = await withFiles(model, addresses, { allowPartial: true }, warnings);
+  const renames = new Set(model.weights?.files.flatMap((file) => file.renames ?? []));
+  const choices = { allowPartial: true, rename: [...renames], idleRenames: true };
+  const donor = await withFiles(model, addresses, choices, warnings);
   // What the model has from checkpoints of its own comes first.
   const own = model.weights?.files.length ?? 0;
   const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));

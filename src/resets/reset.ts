@@ -15,7 +15,7 @@ import { transpose } from '../onnx/tensors.js';
 
 /** What `--reset` takes. */
 export const resetForms =
-  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE, interpolate=FILE@ALPHA';
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA';
 
 /** A reset as asked for, with its donor loaded. */
 export type Reset =

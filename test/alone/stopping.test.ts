@@ -41,7 +41,7 @@ function journalOf(out: string): unknown[] {
     .map((line) => JSON.parse(line));
 }
 
-for (const delayMs of [0, 300, 1000]) {
+for (const delayMs of [0, 700]) {
   t.test(`an abort ${delayMs} ms into a ResNet-50 sweep, in its set-up, ends it`, async (t) => {
     const out = join(directory, `set-up-${delayMs}`);
     const controller = new AbortController();

@@ -119,6 +119,10 @@ t.test('a name that is none names the nearest; impossible options are refused', 
   await refused('resnet18', { classes: 1e9 }, /weights are 2052\.0 GB; .* 2 GB/);
   await refused('vit_tiny_patch16_224', { size: 16384 }, /beyond any model's input/);
   await refused('resnet18', { channels: 65536, size: 65536 }, /beyond any model's input/);
+  await refused('resnet18', { epsilon: 1e-12 }, /epsilon goes with vision transformers and ConvNeXts/);
+  await refused('convnext_atto', { epsilon: 1e-60 }, /epsilon must be a number above 0 and below 1/);
+  await refused('vit_tiny_patch16_224', { epsilon: '1e-12' }, /epsilon must be a number/);
+  await refused('deit_tiny_patch16_224', { singleHead: true }, /singleHead goes with distilled/);
   await t.rejects(buildModel('resnet18', { clases: 7 } as object), {
     name: 'TypeError',
     message: /"clases"/,

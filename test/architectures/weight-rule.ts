@@ -22,7 +22,7 @@ function uniform(name: string, count: number, use: (u: number, i: number) => num
 /** A parameter's values, by its PyTorch name and shape. */
 export function parameterByRule(name: string, shape: readonly number[]): Float32Array {
   const count = elementCount(shape);
-  if (name.endsWith('.weight') && shape.length > 1) {
+  if (/[._]weight$/.test(name) && shape.length > 1) {
     const bound = Math.sqrt(6 / elementCount(shape.slice(1)));
     return uniform(name, count, (u) => (2 * u - 1) * bound);
   }

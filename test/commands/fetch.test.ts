@@ -110,7 +110,10 @@ t.test('from a script, models, checkpoints, donors and fresh models may be addre
     code: 'ERR_FETCH',
     message: /there is no such file/,
   });
-  await t.rejects(loadModel(`${url}#ema`), { code: 'ERR_OPTION', message: /#ema goes with a checkpoint/ });
+  await t.rejects(loadModel(`${url}#ema`), {
+    code: 'ERR_OPTION',
+    message: /is an ONNX model, which has one set of weights; leave out #ema/,
+  });
 
   const network = await buildModel('convnext_atto', { classes: 5, size: 32 });
   const seen: number[] = [];

@@ -80,11 +80,11 @@ const refusals: [title: string, changes: object, message: RegExp, code?: number]
     { pretrained_cfg: { ...cfg, interpolation: 'magic' } },
     /interpolation: Invalid option/,
   ],
-  ['another kind of crop', { pretrained_cfg: { ...cfg, crop_mode: 'squash' } }, /crop_mode: Invalid input/],
+  ['another kind of crop', { pretrained_cfg: { ...cfg, crop_mode: 'border' } }, /crop_mode: Invalid option/],
   [
-    "transformers' configuration",
-    { architecture: undefined, model_type: 'resnet' },
-    /is of transformers \(model_type "resnet"\), not of timm; export the model to ONNX/,
+    "transformers' configuration of another model",
+    { architecture: undefined, model_type: 'swin', architectures: ['SwinForImageClassification'] },
+    /is of transformers, .*"SwinForImageClassification" is not known; export the model to ONNX/,
   ],
 ];
 for (const [title, changes, message, exit = 1] of refusals) {

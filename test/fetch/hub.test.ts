@@ -123,6 +123,22 @@ t.test('weights in parts come by their index, and older names where there is no 
   await t.rejects(weightsOf('hf:a/bad'), /index of weights \(weight_map\.a: is no plain file name\)/);
 });
 
+t.test("transformers' folders come with what prepares their images", async (t) => {
+  const ofTransformers = Buffer.from('{"model_type": "resnet"}');
+  const beside = Buffer.from('{"size": 224}');
+  const { hub, home } = await hubFor(t, {
+    'a/with': repository({ 'config.json': ofTransformers, 'preprocessor_config.json': beside }),
+    'a/without': repository({ 'config.json': ofTransformers }),
+  });
+  const { folder } = await locate('hf:a/with');
+  t.strictSame(readdirSync(folder!.path).sort(), ['config.json', 'preprocessor_config.json']);
+  await locate('hf:a/without');
+  t.ok(existsSync(join(home, 'hub', 'models--a--without', '.no_exist', commit, 'preprocessor_config.json')));
+  const since = hub.asked.length;
+  for (const name of ['with', 'without']) await locate(`hf:a/${name}@${commit}`);
+  t.equal(hub.asked.length, since);
+});
+
 t.test('one file, also of a folder in a repository and of a revision', async (t) => {
   const { hub } = await hubFor(t, { 'a/net': repository({ 'sub/best model.pth': weights }) });
   const { file, place } = await locate(`hf:a/net@${commit}/sub/best model.pth#ema`);

@@ -28,11 +28,22 @@ const cases: [what: string, files: string[], warnings: RegExp[], rename?: string
     ['prototypes.pth', 'head.pth'],
     [/3 tensors .* left out: .*projection_head/],
   ],
-  ["an attacker's copy and normalisers", ['attacker.pth'], [/module\.model\.\* is taken, not .*attacker/]],
+  [
+    "an attacker's copy and normalisers",
+    ['attacker.pth'],
+    [
+      /module\.model\.\* is taken, not .*attacker/,
+      /3 tensors .* left out: model\.module\.normalizer\.\* \(2\), model\.module\.attacker\.\* \(1\)$/,
+    ],
+  ],
   ['auxiliary BatchNorm', ['auxiliary.pth'], [/12 tensors .* left out: .*aux_bn/]],
   ['objects of unknown classes', ['unknown.pth'], []],
   ["TensorFlow's names, with one --rename", ['tensorflow.pth'], [], tensorflow],
-  ["SimCLRv2's names", ['simclr.pth'], [/simclr\.pth: its names are taken for those of SimCLRv2$/]],
+  [
+    "SimCLRv2's names",
+    ['simclr.pth'],
+    [/simclr\.pth: its names are taken for those of SimCLRv2$/, /1 tensor .* is left out: head\.\* \(1\)$/],
+  ],
   ['weight_norm and spectral_norm as hooks', ['norm-hooks.pth'], []],
   ['weight_norm and spectral_norm as parametrisations', ['norm-parametrisations.pth'], []],
 ];

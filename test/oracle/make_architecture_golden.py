@@ -50,7 +50,7 @@ def value_hash(name: str, count: int) -> numpy.ndarray:
 def by_rule(name: str, shape: tuple) -> torch.Tensor:
     count = math.prod(shape)
     u = value_hash(name, count)
-    if name.endswith(".weight") and len(shape) > 1:
+    if name.endswith((".weight", "_weight")) and len(shape) > 1:
         values = (2 * u - 1) * math.sqrt(6 / math.prod(shape[1:]))
     elif name.endswith((".weight", ".gamma", ".running_var")):
         values = 0.5 + u

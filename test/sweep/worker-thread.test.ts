@@ -45,8 +45,8 @@ t.test('a worker thread sweeps a ResNet-50 to its end', async (t) => {
 });
 
 for (const [stage, delays] of [
-  ['set-up', [50, 500, 1500]],
-  ['inference', [0, 300]],
+  ['set-up', [50, 1000]],
+  ['inference', [300]],
 ] as const) {
   for (const delayMs of delays) {
     t.test(`a thread that is terminated ${delayMs} ms into ${stage} does not hurt`, async (t) => {

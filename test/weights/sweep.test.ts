@@ -121,6 +121,45 @@ t.test('a checkpoint donor needs the model, and one whose BatchNorm is not folde
   });
 });
 
+t.test('a donor may be one of the sets of weights in a checkpoint', async (t) => {
+  const model = await loadModel(fixture('mlp.onnx'));
+  const file = fixture('shapes/attacker.pth');
+  for (const place of ['module.model', 'attacker.model']) {
+    const whole = await loadModel(fixture('mlp.onnx'), { weights: [`${file}#${place}`] });
+    const given = await reset(t, model, `donor=${file}#${place}`);
+    t.strictSame(given['fc1.weight'], [...whole.values('fc1.weight')], place);
+    const between = await reset(t, model, `interpolate=${file}#${place}@0.25`);
+    const [own, theirs] = [model.values('fc1.weight')[0]!, whole.values('fc1.weight')[0]!];
+    t.ok(Math.abs(between['fc1.weight']![0]! - (0.75 * theirs + 0.25 * own)) < 1e-6);
+  }
+  await t.rejects(parseResets([`donor=${file}#encoder_q`], model), {
+    code: 'ERR_WEIGHTS',
+    message: /has no weights of the model at "encoder_q"; it has some at .*module\.model/,
+  });
+  await t.rejects(parseResets([`donor=${fixture('mlp.onnx')}#ema`], model), {
+    code: 'ERR_OPTION',
+    message: /is an ONNX model, which has one set of weights; leave out #ema/,
+  });
+});
+
+t.test("donors are renamed as the model's own checkpoints, and known by the same dialects", async (t) => {
+  const options = { rename: ['^net\\.(\\d)\\.dense=fc$1'] };
+  const [renamed, plain] = [fixture('shapes/tensorflow.pth'), weights('mlp.float16.safetensors')];
+  const model = await loadModel(fixture('mlp.onnx'), { weights: [renamed, plain], ...options });
+  const given = await reset(t, model, `donor=${renamed}`);
+  const same = await loadModel(fixture('mlp.onnx'), { weights: [fixture('shapes/nested.pth')] });
+  t.strictSame(given['fc1.weight'], [...same.values('fc1.weight')]);
+  // Its names are the model's: the rename, which changes none of them, is no reason to refuse it.
+  const other = await loadModel(fixture('mlp.onnx'), { weights: [renamed], ...options });
+  const back = await reset(t, other, `donor=${plain}`);
+  t.strictSame(back['fc1.weight'], [...model.values('fc1.weight')]);
+
+  const net = await loadModel(fixture('bottleneck.onnx'));
+  const simclr = await reset(t, net, `donor=${fixture('shapes/simclr.pth')}`);
+  const whole = await loadModel(fixture('bottleneck.onnx'), { weights: [fixture('shapes/simclr.pth')] });
+  t.strictSame(simclr['conv1.weight'], [...whole.values('conv1.weight')]);
+});
+
 t.test('the file of a donor is read, not written', async (t) => {
   const before = readFileSync(weights('mlp.pth.tar'));
   await reset(t, await loadModel(fixture('mlp.onnx')), `donor=${weights('mlp.pth.tar')}`);

@@ -3,10 +3,19 @@
  * with the bits that torchvision's `Resize` and `CenterCrop` give on Pillow images. Only what the crop needs is
  * resampled, off the main thread.
  */
-import { type Fit, native, type Placement, type Resampling, type Size } from '../../native/addon.js';
+import {
+  type Fit as KeptShape,
+  native,
+  type Placement,
+  type Resampling,
+  type Size,
+} from '../../native/addon.js';
 import type { Pixels } from './pixels.js';
 
-export type { Fit } from '../../native/addon.js';
+export interface Fit extends KeptShape {
+  /** A picture becomes a square of `resize` first, whatever its shape. */
+  readonly squash?: boolean;
+}
 
 /**
  * Resizes and crops.
@@ -15,7 +24,7 @@ export type { Fit } from '../../native/addon.js';
  */
 export async function fitPixels(pixels: Pixels, fit: Fit): Promise<Pixels> {
   const { data, channels } = pixels;
-  const place = native().placement(pixels, fit);
+  const place = placement(pixels, fit);
   const { to, window } = place;
   const sameSize = to.height === pixels.height && to.width === pixels.width;
   if (sameSize && window.height === to.height && window.width === to.width) {
@@ -33,9 +42,15 @@ export async function fitPixels(pixels: Pixels, fit: Fit): Promise<Pixels> {
  * @throws Error with the reason when the file is damaged
  */
 export async function fitJpeg(file: Uint8Array, size: Size, channels: 1 | 3, fit: Fit): Promise<Pixels> {
-  const place = native().placement(size, fit);
+  const place = placement(size, fit);
   const part = await native().resampleJpeg(file, resampling(size, channels, place, fit));
   return inCrop(part, channels, place, fit.crop);
+}
+
+/** Of a square there is one way to resize it, so where its pixels go is where a squashed picture's do. */
+function placement(size: Size, { squash, ...fit }: Fit): Placement {
+  const { resize } = fit;
+  return native().placement(squash && resize !== null ? { height: resize, width: resize } : size, fit);
 }
 
 function resampling(

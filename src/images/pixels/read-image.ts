@@ -46,7 +46,7 @@ export async function readPlainJpeg(
   digest: Uint8Array | null,
 ): Promise<boolean> {
   const maybe = typeof file === 'string' ? /\.jpe?g$/i.test(file) : isJpeg(file);
-  return maybe && hasJpeg() && native().fitJpeg(file, channels, fit, MAX_PIXELS, out, digest);
+  return maybe && !fit.squash && hasJpeg() && native().fitJpeg(file, channels, fit, MAX_PIXELS, out, digest);
 }
 
 function hasJpeg(): boolean {

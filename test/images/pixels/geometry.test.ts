@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
+import sharp from 'sharp';
 import t from 'tap';
 import { type Fit, fitPixels } from '../../../src/images/pixels/fit.js';
+import { readImage, readPlainJpeg } from '../../../src/images/pixels/read-image.js';
 import { native } from '../../../src/native/addon.js';
 import { pattern } from '../build-files.js';
 
@@ -86,4 +89,22 @@ t.test('a long strip is resampled only where it is cropped, and refused beyond a
     fitPixels(strip(300_000), fit(256, 224, 224)),
     /1x300000 pixels resize to 256x76800000, too large/,
   );
+});
+
+t.test('a squashed picture is what Pillow makes of it, by every way', async (t) => {
+  const [height, width] = [61, 97];
+  const data = Uint8Array.from({ length: height * width * 3 }, (_, at) => (at * 37 + (at >> 5) * 11) & 255);
+  const squashed: Fit = { ...fit(36, 32, 32), interpolation: 'bicubic', squash: true };
+  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+  const fitted = await fitPixels({ data, height, width, channels: 3 }, squashed);
+  // Pillow 12.3: fromarray(data).resize((36, 36), BICUBIC).crop((2, 2, 34, 34))
+  t.equal(sha256(fitted.data), '1a8faf5388f9f9dcf4e3dd5e81d97cbdea5d902e0f3ef68ddbaf7b5f04b0d92f');
+
+  const raw = sharp(data, { raw: { height, width, channels: 3 } });
+  const jpeg = await raw.clone().jpeg({ quality: 90 }).toBuffer();
+  const decoded = await readImage(jpeg, 3, { ...fit(null, height, width) });
+  const expected = await fitPixels({ ...decoded, channels: 3 }, squashed);
+  t.strictSame((await readImage(jpeg, 3, squashed)).data, expected.data);
+  const room = new Uint8Array(32 * 32 * 3);
+  t.equal(await readPlainJpeg(jpeg, 3, squashed, room, null), false, 'the one step knows short sides only');
 });
