@@ -54,8 +54,8 @@ export async function waiting({ graph, data, out }) {
     const directory = join(out, `waiting-${cache}`);
     await sweep(model, images, { ...ASKED, out: directory });
     await images.close();
-    const { seconds, waitedSeconds } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8'));
-    results.push({ cache, seconds, waitedSeconds, checkSeconds });
+    const { seconds, stageSeconds } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8'));
+    results.push({ cache, seconds, waitedSeconds: stageSeconds.waiting, checkSeconds });
   }
   return results;
 }

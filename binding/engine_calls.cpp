@@ -257,6 +257,13 @@ Napi::Value engine_stats(const Napi::CallbackInfo& info) {
   result.Set("queued", double(stats.queued));
   result.Set("running", double(stats.running));
   result.Set("computed", double(stats.computed));
+  const Napi::Object seconds = Napi::Object::New(info.Env());
+  const auto seconds_of = [&](Stage stage) { return stats.stage_seconds[size_t(stage)]; };
+  seconds.Set("upload", seconds_of(Stage::upload));
+  seconds.Set("reset", seconds_of(Stage::reset));
+  seconds.Set("inference", seconds_of(Stage::inference));
+  seconds.Set("metrics", seconds_of(Stage::metrics));
+  result.Set("seconds", seconds);
   result.Set("closed", stats.closed);
   return result;
 }

@@ -47,6 +47,7 @@ export type { StudyResults, StudyRow } from './study/results.js';
 export { type RunStudyOptions, runStudy, type StudyEvent, type StudyFailure } from './study/run-study.js';
 export type { Study, StudyModel, StudySweep } from './study/study.js';
 export { writeStudyResults } from './study/write-results.js';
+export { parseSweepEvent, type SweepEvent } from './sweep/events.js';
 export { IncompleteRuns, type MergeOptions, mergeRuns } from './sweep/merge.js';
 export type { Progress } from './sweep/progress.js';
 export type { SweepOptions } from './sweep/settings.js';

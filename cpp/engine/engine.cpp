@@ -188,7 +188,7 @@ bool Engine::begin(Worker& worker, std::unique_ptr<Machine>& machine, std::uniqu
   lock.unlock();
   try {
     if (!machine)
-      machine = std::make_unique<Machine>(library_, *devices_[worker.device], worker.device, computed_);
+      machine = std::make_unique<Machine>(library_, *devices_[worker.device], worker.device, counters_);
     lock.lock();
     // Jobs cancelled before this are seen by their flag.
     worker.run_options = machine->run_options();
@@ -246,8 +246,9 @@ void Engine::close() {
 
 EngineStats Engine::stats() const {
   const std::lock_guard lock(mutex_);
-  EngineStats stats{most_workers(), 0, 0,         program_ ? program_->slot_bytes() : 0,
-                    queue_.size(),  0, computed_, closed_};
+  EngineStats stats{most_workers(),     0,  0,      program_ ? program_->slot_bytes() : 0, queue_.size(), 0,
+                    counters_.computed, {}, closed_};
+  for (size_t i = 0; i < stages.size(); i++) stats.stage_seconds[i] = double(counters_.nanoseconds[i]) / 1e9;
   for (const auto& session : sessions_) stats.sessions += session != nullptr;
   for (const auto& constant : constants_) stats.constant_bytes += constant->values.size() * sizeof(float);
   for (const auto& worker : workers_) stats.running += worker->jobs.size();

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/counters.h"
 #include "engine/job.h"
 #include "engine/workspace.h"
 
@@ -20,9 +21,10 @@ struct EngineStats {
   // Of one worker.
   size_t slot_bytes;
   size_t queued, running;
-  // Images of cells that have got their logits since the engine was opened; on a card, that will without more
-  // ado.
+  // Since the engine was opened; see Counters.
   uint64_t computed;
+  // By stage, of all workers together.
+  std::array<double, stages.size()> stage_seconds;
   bool closed;
 };
 
@@ -95,7 +97,7 @@ class Engine {
   std::deque<std::unique_ptr<Job>> queue_;
   std::vector<std::unique_ptr<Worker>> workers_;
   size_t threads_;
-  std::atomic<uint64_t> computed_ = 0;
+  Counters counters_;
   bool closed_ = false;
 };
 

@@ -14,6 +14,18 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 struct Cancelled {};
 
+Stage stage_of(StepKind kind) {
+  switch (kind) {
+    case StepKind::reset:
+      return Stage::reset;
+    case StepKind::compare:
+      return Stage::metrics;
+    case StepKind::run:
+      break;
+  }
+  return Stage::inference;
+}
+
 bool is_active(const Step& step, const Job& job) {
   return step.cells.empty() ||
          std::any_of(step.cells.begin(), step.cells.end(), [&](size_t cell) { return job.active[cell]; });
@@ -21,11 +33,11 @@ bool is_active(const Step& step, const Job& job) {
 
 }  // namespace
 
-Machine::Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed)
+Machine::Machine(const ort::Library& library, Device& device, size_t index, Counters& counters)
     : library_(library),
       memory_(device.memory()),
       device_(index),
-      computed_(computed),
+      counters_(counters),
       run_options_(ort::make_run_options(library, device.provider())),
       workspace_(device.make_workspace()) {}
 
@@ -73,8 +85,10 @@ bool Machine::begin(Job& job) {
 }
 
 void Machine::finish(Job& job) {
+  Laps laps(counters_);
   try {
     workspace_->finish(job);
+    laps.end(Stage::inference);
     job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::rows;
   } catch (const std::exception& error) {
     fail(job, error.what());
@@ -90,16 +104,21 @@ void Machine::fail(Job& job, const char* why) {
 
 void Machine::run_program(Job& job) {
   job.rows.assign((program_->cells.size() + 1) * job.count * columns, nan);
+  Laps laps(counters_);
   workspace_->load_images(job);
+  laps.end(Stage::upload);
   original_compared_ = false;
   for (size_t i = 0; i < program_->steps.size(); i++) {
     const Step& step = program_->steps[i];
     if (job.cancelled) throw Cancelled();
-    if (is_active(step, job)) run_step(job, step, i);
+    if (!is_active(step, job)) continue;
+    run_step(job, step, i);
+    laps.end(stage_of(step.kind));
   }
   if (!original_compared_) workspace_->compare(job, 0, program_->logits);
   if (job.wants_logits) workspace_->read_logits(job);
   workspace_->send_rows(job);
+  laps.end(Stage::metrics);
 }
 
 void Machine::run_step(Job& job, const Step& step, size_t index) {
@@ -111,7 +130,7 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
         throw ort::Error(describe(step) + ": " + error.what(), error.code);
       }
       for (const size_t cell : step.completes)
-        if (job.active[cell]) computed_ += job.count;
+        if (job.active[cell]) counters_.computed += job.count;
       break;
     case StepKind::reset:
       workspace_->reset(job, step);

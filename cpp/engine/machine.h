@@ -6,14 +6,15 @@
 #include <memory>
 #include <vector>
 
+#include "engine/counters.h"
 #include "engine/workspace.h"
 
 namespace critmap {
 
 class Machine {
  public:
-  // `index`: of the device among the engine's. `computed` counts images of cells that have their logits.
-  Machine(const ort::Library& library, Device& device, size_t index, std::atomic<uint64_t>& computed);
+  // `index`: of the device among the engine's. `counters` are shared with other machines.
+  Machine(const ort::Library& library, Device& device, size_t index, Counters& counters);
 
   // Takes a job through its program, or on a card queues that. False if the job ended with it, its outcome
   // filled in; otherwise `finish` must follow, before other jobs' in the order of `begin`. Throws nothing.
@@ -36,7 +37,7 @@ class Machine {
   const ort::Library& library_;
   const OrtMemoryInfo* memory_;
   size_t device_;
-  std::atomic<uint64_t>& computed_;
+  Counters& counters_;
   ort::RunOptions run_options_;
   std::shared_ptr<const Program> program_;
   std::unique_ptr<Workspace> workspace_;

@@ -7,7 +7,7 @@ import { IncompleteRuns, mergeRuns } from '../sweep/merge.js';
 import { writeReport } from './report.js';
 import { printResults } from './study-job.js';
 import { printResult } from './sweep-job.js';
-import { print, shown } from './terminal.js';
+import { json, print, shown } from './terminal.js';
 
 export interface MergeJob {
   runs: readonly string[];
@@ -29,7 +29,8 @@ export async function merge({ runs, out, force, json: asJson }: MergeJob): Promi
     }
     const { summary } = await mergeRuns(runs, out, options);
     await writeReport([summary], join(out, files.report));
-    printResult({ summary }, { json: asJson, out });
+    if (asJson) print(json(summary));
+    else printResult({ summary }, out);
   } catch (error) {
     if (error instanceof IncompleteRuns) {
       print(`to compute what is missing:\n${error.commands.map((line) => `  ${shown(line)}\n`).join('')}`);

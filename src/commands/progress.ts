@@ -9,7 +9,7 @@ import type { Progress } from '../sweep/progress.js';
 const TTY_MS = 100;
 const LOG_MS = 10_000;
 /** After so long what is left can be told. */
-const MEASURED_MS = 1000;
+export const MEASURED_MS = 1000;
 
 export class ProgressLine {
   #last = 0;
@@ -81,6 +81,10 @@ export class ProgressLine {
     this.stream.write(`${printable(text)}\n`);
   }
 
+  warn(message: string): void {
+    this.note(`warning: ${message}`);
+  }
+
   clear(): void {
     if (this.#shown) this.stream.write('\r\x1b[2K');
     this.#shown = false;
@@ -103,7 +107,7 @@ function describe(progress: Progress): string {
 }
 
 /** Of a sweep whose layers may stop, by what is expected of them. */
-function forecast({ done, total, expected, resumed, elapsedMs }: Progress) {
+export function forecast({ done, total, expected, resumed, elapsedMs }: Progress) {
   const all = done >= total ? total : (expected ?? total);
   const rate = (done - resumed) / Math.max(1e-3, elapsedMs / 1000);
   const left = rate > 0 ? (all - done) / rate : Number.POSITIVE_INFINITY;

@@ -12,9 +12,14 @@ export async function runQueue(argv: Record<string, unknown>): Promise<void> {
   const server = serverIn(argv as { redis?: string });
   const job = sweepJobOf(argv);
   const words = offeredWords(job);
-  await runSweep(job, (line) =>
-    throughQueue({ server, job: words, onMessage: (message) => line.note(message) }),
-  );
+  await runSweep(job, (listener) => {
+    const onMessage = (message: string) => {
+      const [, warning] = /^warning: (.*)$/s.exec(message) ?? [];
+      if (warning === undefined) listener.note(message);
+      else listener.warn(warning);
+    };
+    return throughQueue({ server, job: words, onMessage });
+  });
 }
 
 export async function showStatus(argv: { redis?: string | undefined; json: boolean }): Promise<void> {

@@ -1,15 +1,20 @@
-/** One sweep as a command does it: open, compute with progress, write the report, print the table. */
+/** One sweep as a command does it: open, compute with progress, write the report, print the table or the events. */
 import { join } from 'node:path';
+import type { FetchProgress } from '../fetch/options.js';
+import { TraceFile } from '../files/trace-file.js';
 import { checkInit } from '../initialisation/initials.js';
 import { computingOn } from '../native/cards.js';
 import { baselineLine, layerTable } from '../report/table.js';
 import { openSweep, type SweepWords } from '../request/open-sweep.js';
 import { files } from '../run/run.js';
+import { lanes, observed, type SweepObserver } from '../sweep/observer.js';
 import { type Computer, computeHere, type SweepResult, sweepWith } from '../sweep/sweep.js';
+import { EventStream } from './event-stream.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { ProgressLine } from './progress.js';
 import { writeReport } from './report.js';
-import { json, print, shown } from './terminal.js';
+import { endOf, observerOf } from './sweep-observer.js';
+import { print, shown } from './terminal.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
 export interface SweepJob extends SweepWords {
@@ -20,59 +25,92 @@ export interface SweepJob extends SweepWords {
   command?: readonly string[] | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
+  /** A file for spans of time. */
+  trace?: string | undefined;
 }
+
+/** Whoever is told how a sweep goes: a person by lines, a program by events. */
+export type Listener = Pick<ProgressLine, 'update' | 'checked' | 'fetched' | 'note' | 'warn' | 'clear'>;
 
 /** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
 export async function runSweep(
   job: SweepJob,
-  computerOf: (line: ProgressLine) => Computer = () => computeHere,
+  computerOf: (listener: Listener) => Computer = () => computeHere,
 ): Promise<void> {
-  const { out } = job;
-  // Before anything is read.
-  computingOn(job.sweepChoices);
-  checkInit(job.sweepChoices.init ?? 'auto');
-  const line = new ProgressLine(job.quiet ?? false);
+  const { out, json, quiet = false, shard } = job;
+  const events = json ? new EventStream(quiet) : null;
+  const listener = events ?? new ProgressLine(quiet);
+  let trace: TraceFile | null = null;
   try {
+    // Before anything is read.
+    computingOn(job.sweepChoices);
+    checkInit(job.sweepChoices.init ?? 'auto');
+    trace = await traceOf(job, listener);
+    const observer = observerOf(job, events, trace);
     const result = await interruptible((signal) =>
-      compute(job, line, signal, computerOf(line)).catch((error) => {
+      compute(job, listener, observer, signal, computerOf(listener)).catch((error) => {
         if (!signal.aborted || error !== signal.reason) throw error;
         throw new Interrupted(`interrupted; repeat the command to go on with ${out}`);
       }),
     );
-    line.clear();
-    if (job.shard) {
-      printShard(job.shard, result, out);
-      return;
+    listener.clear();
+    if (!shard) {
+      const report = join(out, files.report);
+      await observed(observer, 'results', 'write report', () => writeReport([result.summary], report));
     }
-    await writeReport([result.summary], join(out, files.report));
-    printResult(result, job);
+    if (events) {
+      // Those of a shard alone could be taken for the sweep's.
+      events.send({ event: 'done', out, shard: shard ?? null, summary: shard ? null : result.summary });
+    } else if (shard) {
+      printShard(shard, result, out);
+    } else {
+      printResult(result, out);
+    }
+  } catch (error) {
+    events?.send(endOf(error));
+    throw error;
   } finally {
-    line.clear();
+    listener.clear();
+    trace?.close();
   }
 }
 
+const traceOf = async ({ trace }: SweepJob, listener: Listener): Promise<TraceFile | null> =>
+  trace === undefined
+    ? null
+    : TraceFile.open(trace, lanes, ({ message }) => listener.warn(`${message}; the trace ends there`));
+
 async function compute(
   job: SweepJob,
-  line: ProgressLine,
+  listener: Listener,
+  observer: SweepObserver,
   signal: AbortSignal,
   computer: Computer,
 ): Promise<SweepResult> {
-  const { model, images, options } = await openSweep(
-    job,
-    signal,
-    (done, total) => line.checked(done, total),
-    undefined,
-    (progress) => line.fetched(progress),
+  const { out, shard, force, command } = job;
+  const onChecked = (done: number, total: number) => listener.checked(done, total);
+  const onFetch = (progress: FetchProgress) => listener.fetched(progress);
+  const { model, images, options } = await observed(observer, 'planning', 'open model and images', () =>
+    openSweep(job, signal, onChecked, undefined, onFetch),
   );
+  const started: SweepObserver['started'] = (what) => {
+    observer.started?.(what);
+    if (images.labelsUnderstood !== null) listener.note(`labels: ${images.labelsUnderstood}`);
+  };
   try {
-    if (images.labelsUnderstood !== null) line.note(`labels: ${images.labelsUnderstood}`);
-    return await sweepWith(computer, model, images, {
-      ...options,
-      out: job.out,
-      ...given({ shard: job.shard, force: job.force, command: job.command }),
-      onProgress: (progress) => line.update(progress),
-      onWarning: (message) => line.note(`warning: ${message}`),
-    });
+    return await sweepWith(
+      computer,
+      model,
+      images,
+      {
+        ...options,
+        out,
+        ...given({ shard, force, command }),
+        onProgress: (progress) => listener.update(progress),
+        onWarning: (message) => listener.warn(message),
+      },
+      { ...observer, started },
+    );
   } finally {
     await images.close();
   }
@@ -88,14 +126,7 @@ function printShard(
   print('critmap merge SHARD... --out DIR puts shards together\n');
 }
 
-export function printResult(
-  { summary }: Pick<SweepResult, 'summary'>,
-  { json: asJson, out }: Pick<SweepJob, 'json' | 'out'>,
-): void {
-  if (asJson) {
-    print(json(summary));
-    return;
-  }
+export function printResult({ summary }: Pick<SweepResult, 'summary'>, out: string): void {
   const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
   const width = process.stdout.columns;
   print(`${baselineLine(summary)}\n\n`);

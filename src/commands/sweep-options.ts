@@ -64,7 +64,12 @@ const resultOptions = {
     type: 'boolean',
     default: false,
     group: results,
-    describe: 'Print the summary as JSON instead of the table',
+    describe: 'Print events as JSON, one a line, instead of progress and table; the last one has the summary',
+  },
+  trace: {
+    ...text('trace'),
+    group: results,
+    describe: 'A file for what took how long and when, as Chrome trace events (ui.perfetto.dev opens it)',
   },
   quiet: { type: 'boolean', default: false, group: results, describe: 'Show no progress' },
 } as const satisfies Record<string, Options>;

@@ -9,6 +9,7 @@ import { CritmapError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import type { ImageRows } from '../native/columns.js';
+import type { EngineSeconds } from '../native/engine.js';
 import type { ResetContext } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
 
@@ -43,6 +44,8 @@ export interface Engine {
    * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.
    */
   evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal): Promise<void>;
+  /** What has been spent since it was opened; also when it is closed. */
+  seconds(): EngineSeconds;
   close(): Promise<void>;
 }
 

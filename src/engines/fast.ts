@@ -104,6 +104,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         signal?.removeEventListener('abort', onAbort);
       }
     },
+    seconds: () => engine.stats().seconds,
     close: () => engine.close(),
   };
 }

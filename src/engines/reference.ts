@@ -11,6 +11,7 @@ import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { columns, ImageRows } from '../native/columns.js';
+import type { EngineSeconds } from '../native/engine.js';
 import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOptions } from '../native/session-options.js';
 import { sessionOf } from '../onnx/file.js';
@@ -30,16 +31,29 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
   // A model that ONNX Runtime refuses should say so before any work is done, and this session is needed anyway.
   const original = await openSession(model, new Map(), options.threads);
   const { context, design = CROSSED, threads } = options;
+  const spent: EngineSeconds = { upload: 0, reset: 0, inference: 0, metrics: 0 };
+  const timed = async <T>(stage: keyof EngineSeconds, work: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    try {
+      return await work();
+    } finally {
+      spent[stage] += (performance.now() - started) / 1000;
+    }
+  };
   const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal, part?: SlicePart) =>
-    runChunk(model, session, chunk, model.io.batch ?? options.batch, signal, part);
+    timed('inference', () => runChunk(model, session, chunk, model.io.batch ?? options.batch, signal, part));
+  const compared = (expected: Logits, changed: Logits, labels: Int32Array | undefined) =>
+    timed('metrics', () => compare(expected, changed, labels));
 
   /** A cell's logits: for every draw that the chunk's slices have, a session with its weights. */
   const changedLogits = async (cell: Cell, chunk: Chunk, signal?: AbortSignal): Promise<Logits> => {
     const parts: Logits[] = [];
     for (const part of partsByDraw(design, cell, chunk)) {
       const draw = drawOf(design, cell.reset, part.slice, cell.trial);
-      const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
-      const session = await openSession(model, tensors, threads);
+      const session = await timed('reset', async () => {
+        const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
+        return openSession(model, tensors, threads);
+      });
       try {
         parts.push(await forward(session, chunk, signal, part));
       } finally {
@@ -54,19 +68,23 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
     graph: 'model',
     async original(chunk: Chunk, count: number) {
       const images = floatsOf(chunk, 0, count);
-      const logits = await runBatch(model, original, images, count, [chunk.height, chunk.width]);
+      const logits = await timed('inference', () =>
+        runBatch(model, original, images, count, [chunk.height, chunk.width]),
+      );
       return { logits, classes: logits.length / count };
     },
     async evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       const expected = await forward(original, chunk, signal);
       const { labels } = chunk;
       refuseLabels(model, labels, expected.classes);
-      await sink.original(await compare(expected, expected, labels));
+      await sink.original(await compared(expected, expected, labels));
       for (const cell of cells) {
         signal?.throwIfAborted();
-        await sink.cell(cell, await compare(expected, await changedLogits(cell, chunk, signal), labels));
+        const changed = await changedLogits(cell, chunk, signal);
+        await sink.cell(cell, await compared(expected, changed, labels));
       }
     },
+    seconds: () => ({ ...spent }),
     close: () => original.release(),
   };
 }

@@ -99,6 +99,18 @@ export interface EngineProgram {
   logits: number;
 }
 
+/** What workers have spent, in seconds, added up over all of them. */
+export interface EngineSeconds {
+  /** Taking images into the program's input, normalised. */
+  upload: number;
+  /** New weights. */
+  reset: number;
+  /** Sessions; on a card, queueing them and waiting for what they come to. */
+  inference: number;
+  /** Comparing logits. */
+  metrics: number;
+}
+
 export interface EngineStats {
   /** ONNX Runtime's version and the file it was loaded from. */
   onnxruntime: string;
@@ -112,6 +124,7 @@ export interface EngineStats {
   running: number;
   /** Images of cells whose logits are there, or queued on a card, since the engine was opened. */
   computed: number;
+  seconds: EngineSeconds;
   closed: boolean;
 }
 

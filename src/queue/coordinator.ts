@@ -209,10 +209,11 @@ class Coordinator {
     for (const [, [, text]] of entries) {
       const result = readMessage(partResult, text);
       if (result) {
-        const { graph, lines, warnings, worker } = result;
+        const { graph, lines, warnings, worker, spent } = result;
         if (!this.#graphTold) await record.computes(graph);
         this.#graphTold = true;
         record.tell(warnings);
+        record.spent(spent);
         adding.push(...this.#keep(lines, worker, progress));
       } else {
         this.options.onMessage(`warning: a result that is none came through the queue and is left out`);

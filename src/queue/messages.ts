@@ -1,6 +1,7 @@
 /** What goes through the queue, and the names of where it lies. All that comes out of it is checked. */
 import { z } from 'zod';
 import { identity } from '../run/identity.js';
+import { stageSecondsSchema } from '../run/stages.js';
 import { PREFIX } from './redis.js';
 
 const whole = z.int().min(0);
@@ -29,6 +30,8 @@ export const partResult = z.object({
   graph: z.enum(['model', 'runtime']),
   lines: z.array(z.string()),
   warnings: z.array(z.string()),
+  /** What the worker has spent since its last result. */
+  spent: stageSecondsSchema,
 });
 export type PartResult = z.infer<typeof partResult>;
 

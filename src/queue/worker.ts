@@ -270,9 +270,11 @@ async function compute(
   const seal = sealOf(runner.identity);
   const lines: string[] = [];
   const send = async () => {
+    if (lines.length === 0) return;
     const { graph, warnings } = runner;
-    const result: PartResult = { job: job.id ?? '', worker: name, graph, lines, warnings: [...warnings] };
-    if (lines.length > 0) await client.xadd(keys.results, '*', 'result', JSON.stringify(result));
+    const told = { graph, lines, warnings: [...warnings], spent: runner.takeSpent() };
+    const result: PartResult = { job: job.id ?? '', worker: name, ...told };
+    await client.xadd(keys.results, '*', 'result', JSON.stringify(result));
   };
   while ((await client.xlen(keys.results)) > MOST_RESULTS && !signal.aborted) await sleep(LOOK_MS);
   try {

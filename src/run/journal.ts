@@ -18,6 +18,13 @@ const SYNC_SHARE = 0.01;
 /** However slow the disk is, no line waits longer for it to be asked; the engine does not wait for it. */
 const LONGEST_WAIT_MS = 100;
 
+/** One write and what it took, from `fromMs` by `performance.now()`. */
+export interface JournalWrite {
+  fromMs: number;
+  ms: number;
+  lines: number;
+}
+
 interface Batch {
   bytes: Buffer[];
   written: Promise<void>;
@@ -37,6 +44,10 @@ export class Journal {
   #due = 0;
   #hurried = false;
   #wake = () => {};
+  /** What all writes together have taken, in milliseconds. */
+  writtenMs = 0;
+  /** Is told of each, also of one that failed. */
+  onWrite: ((write: JournalWrite) => void) | null = null;
 
   private constructor(
     readonly path: string,
@@ -85,7 +96,7 @@ export class Journal {
       .then(() => this.#untilDue())
       .then(() => {
         this.#waiting = null;
-        return this.#write(Buffer.concat(all));
+        return this.#write(all);
       });
     this.#waiting = { bytes: all, written };
     // A failed write is reported to its callers; the next append must still be tried.
@@ -113,7 +124,8 @@ export class Journal {
     });
   }
 
-  async #write(bytes: Buffer): Promise<void> {
+  async #write(lines: readonly Buffer[]): Promise<void> {
+    const bytes = Buffer.concat(lines);
     const started = performance.now();
     try {
       await this.#cut();
@@ -128,7 +140,10 @@ export class Journal {
       throw cannotWrite(this.path, error);
     } finally {
       const ended = performance.now();
-      this.#due = ended + Math.min(LONGEST_WAIT_MS, (ended - started) / SYNC_SHARE);
+      const ms = ended - started;
+      this.#due = ended + Math.min(LONGEST_WAIT_MS, ms / SYNC_SHARE);
+      this.writtenMs += ms;
+      this.onWrite?.({ fromMs: started, ms, lines: lines.length });
     }
   }
 

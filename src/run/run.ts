@@ -18,6 +18,7 @@ import { markFailed } from './mark-failed.js';
 import { lineNumbers } from './scan-journal.js';
 import { setAside } from './set-aside.js';
 import { shardPlan } from './shard-plan.js';
+import { noSeconds, stageSecondsSchema } from './stages.js';
 
 export type { RunIdentity } from './identity.js';
 
@@ -33,8 +34,10 @@ export const runInfoSchema = identity.extend({
   cells: z.number(),
   environment: z.record(z.string(), z.unknown()),
   warnings: z.array(z.string()),
-  /** Of `seconds`, what the engine has waited for images. */
-  waitedSeconds: z.number().default(0),
+  /** What they were spent on, over all the times as well. */
+  stageSeconds: stageSecondsSchema.default(noSeconds),
+  /** The most memory that critmap's process has had, in bytes. */
+  peakMemoryBytes: z.number().default(0),
   /** What the engine has computed, known once it is open: the model's own graph, or the runtime's optimised one. */
   graph: z.enum(['model', 'runtime']).nullable().default(null),
   /** The words after `critmap` that began the run, where there were some. */

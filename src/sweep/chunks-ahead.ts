@@ -3,6 +3,7 @@ import { type Chunk, valuesOf } from '../engines/chunk.js';
 import type { Engine } from '../engines/engine.js';
 import type { ImageSet } from '../images/image-set.js';
 import type { EngineImages } from '../native/engine.js';
+import type { SweepObserver } from './observer.js';
 
 /**
  * Values of one chunk. The reference engine finishes cell by cell and builds a session for each, so its chunks
@@ -65,8 +66,9 @@ export async function readImages(
  * images. Reading begins at once, and is one chunk ahead of those that are computed.
  */
 export class ChunksAhead {
-  /** What `next` has waited, in milliseconds. */
-  waitedMs = 0;
+  /** What reading has taken, and what `next` has waited, in milliseconds. */
+  #readMs = 0;
+  #waitedMs = 0;
   readonly #reading: { chunk: Promise<Chunk>; space: ArrayBuffer }[] = [];
   readonly #spare: ArrayBuffer[];
   readonly #stop = new AbortController();
@@ -82,6 +84,7 @@ export class ChunksAhead {
     /** Chunks that are computed at the same time. */
     atOnce: number,
     signal?: AbortSignal,
+    private readonly observer: SweepObserver = {},
   ) {
     const bytes = Math.min(size, images.count) * imageBytes(images);
     this.#spare = Array.from({ length: Math.min(atOnce + 1, wanted.length) }, () => new ArrayBuffer(bytes));
@@ -103,8 +106,12 @@ export class ChunksAhead {
       this.#inUse.set(chunk, reading.space);
       return chunk;
     } finally {
-      this.waitedMs += performance.now() - started;
+      this.#waitedMs += performance.now() - started;
     }
+  }
+
+  get seconds(): { decode: number; waiting: number } {
+    return { decode: this.#readMs / 1000, waiting: this.#waitedMs / 1000 };
   }
 
   /** What `next` will give first, before it is called; null when there is nothing to do. */
@@ -127,13 +134,23 @@ export class ChunksAhead {
     await Promise.allSettled(this.#reading.map(({ chunk }) => chunk));
   }
 
+  async #read(index: number, space: ArrayBuffer): Promise<Chunk> {
+    const started = performance.now();
+    try {
+      return await readChunk(this.images, index, this.size, this.#signal, space);
+    } finally {
+      this.#readMs += performance.now() - started;
+      this.observer.span?.('decode', `chunk ${index}`, started, { chunk: index });
+    }
+  }
+
   /** One chunk at a time: the first is wanted first, and each read has images of its own in flight. */
   #readMore(): void {
     while (this.#spare.length > 0 && this.#started < this.wanted.length) {
       const space = this.#spare.pop()!;
       const index = this.wanted[this.#started++]!;
       const before = this.#reading.at(-1)?.chunk;
-      const read = () => readChunk(this.images, index, this.size, this.#signal, space);
+      const read = () => this.#read(index, space);
       const chunk = before ? before.then(read) : read();
       // A failure is met when its chunk is asked for; until then it must not count as unhandled.
       chunk.catch(() => {});

@@ -9,6 +9,7 @@ import { isRandom } from '../resets/reset.js';
 import { crossedSums } from '../run/crossed-sums.js';
 import type { Finished, TargetChunk } from '../run/finished.js';
 import type { ChunksAhead } from './chunks-ahead.js';
+import type { SweepObserver } from './observer.js';
 import { coverage } from './part.js';
 import type { ProgressCount } from './progress.js';
 import { proveDraws } from './prove.js';
@@ -58,6 +59,7 @@ export interface Work {
   /** Chunks that the engine works on at the same time. */
   atOnce: number;
   progress: ProgressCount;
+  observer?: SweepObserver | undefined;
 }
 
 /** Every chunk that lacks a result, some at once, the next one being read while the engine works on them. */
@@ -132,7 +134,7 @@ async function skip(ahead: Work['ahead']): Promise<void> {
  * @param keep takes what goes to the disk
  */
 async function computeChunk(
-  { subject, record, engine, progress }: Work,
+  { subject, record, engine, progress, observer }: Work,
   read: Chunk,
   targets: readonly Target<ProvenCell>[],
   before: Promise<unknown>,
@@ -140,11 +142,13 @@ async function computeChunk(
   signal: AbortSignal,
 ): Promise<void> {
   const { index, count } = read;
-  const { chunk: size, design } = subject.settings;
-  const slices = slicesOf(design, index * size, count);
+  const { chunk: perChunk, design } = subject.settings;
+  const slices = slicesOf(design, index * perChunk, count);
   const cells = cellsOf(targets);
+  const started = performance.now();
+  const args = { chunk: index, layers: new Set(targets.map(({ layer }) => layer)).size, cells: cells.length };
   const changes = proveDraws(subject, cells, slices, signal);
-  changes.catch(() => {});
+  changes.then(() => observer?.span?.('proofs', `chunk ${index}`, started, args)).catch(() => {});
   const rowsOf = new Map<Cell, ImageRows>();
   const targetOf = new Map(targets.flatMap((target) => target.cells.map((cell) => [cell as Cell, target])));
   const sink: ResultSink = {
@@ -154,7 +158,7 @@ async function computeChunk(
       const { invalid } = rows.sums();
       if (invalid > 0) {
         record.warn(
-          `${subject.model.file.path} gives NaN or infinite logits for ${invalid} of images ${index * size}-${index * size + count - 1}; they are counted as invalid`,
+          `${subject.model.file.path} gives NaN or infinite logits for ${invalid} of images ${index * perChunk}-${index * perChunk + count - 1}; they are counted as invalid`,
         );
       }
       if (record.finished.original.has(index)) return;
@@ -174,6 +178,7 @@ async function computeChunk(
     computed: (units) => progress.computed(units),
   };
   await engine.evaluate({ ...read, slices }, cells, sink, signal);
+  observer?.span?.('chunks', `chunk ${index}`, started, { ...args, images: count });
 }
 
 const cellsOf = (targets: readonly Target<ProvenCell>[]) => targets.flatMap(({ cells }) => cells);

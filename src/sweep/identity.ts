@@ -4,6 +4,7 @@ import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { deviceName } from '../native/cards.js';
 import { files, type RunIdentity, type RunInfo } from '../run/run.js';
+import { noSeconds } from '../run/stages.js';
 import { onnxruntimeVersion, version } from '../version.js';
 import type { Settings } from './settings.js';
 
@@ -89,7 +90,8 @@ export function infoOf(
       path: native().info().path,
       threads: settings.threads,
     },
-    waitedSeconds: earlier?.waitedSeconds ?? 0,
+    stageSeconds: earlier?.stageSeconds ?? noSeconds,
+    peakMemoryBytes: earlier?.peakMemoryBytes ?? 0,
     warnings: earlier?.warnings ?? [],
     graph: earlier?.graph ?? null,
     sample: {

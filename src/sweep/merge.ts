@@ -10,6 +10,7 @@ import { differencesOf } from '../run/identity.js';
 import { writeLine } from '../run/journal-line.js';
 import { files, journalSeal, type OpenRun, openRun, type RunInfo, readInfo } from '../run/run.js';
 import { lineNumbers, scanJournalAt } from '../run/scan-journal.js';
+import { addSeconds } from '../run/stages.js';
 import type { Results } from '../run/summarise.js';
 import { writeResults } from '../run/write-results.js';
 import { baselineWarning } from './baseline.js';
@@ -155,7 +156,8 @@ async function write(
     started: infos.map(({ started }) => started).sort()[0]!,
     updated: new Date().toISOString(),
     seconds: sum(({ seconds }) => seconds),
-    waitedSeconds: sum(({ waitedSeconds }) => waitedSeconds),
+    stageSeconds: infos.map(({ stageSeconds }) => stageSeconds).reduce(addSeconds),
+    peakMemoryBytes: Math.max(...infos.map(({ peakMemoryBytes }) => peakMemoryBytes)),
     graph: infos.find(({ graph }) => graph !== null)?.graph ?? null,
     warnings: [
       ...new Set([...infos.flatMap(({ warnings }) => warnings), ...told, ...(doubt ? [doubt] : [])]),

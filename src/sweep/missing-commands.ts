@@ -44,15 +44,16 @@ function commonest(numbers: readonly number[]): number | undefined {
   return [...numbers].sort((a, b) => count(b) - count(a) || a - b)[0];
 }
 
-/** The words of one shard's command for another: its number, and a directory named after it. */
+/** The words of one shard's command for another: its number, and places named after it. */
 export function ofShard(words: readonly string[], from: number, to: number, of: number): string[] {
   const replaced = withOption(words, 'shard', () => `${to}/${of}`);
-  return withOption(replaced, 'out', (out) => {
-    const numbered = new RegExp(`^(.*?)(0*)${from}(\\D*)$`).exec(out);
-    if (!numbered || /\d$/.test(numbered[1]!)) return `${out}-${to}`;
+  const another = (place: string) => {
+    const numbered = new RegExp(`^(.*?)(0*)${from}(\\D*)$`).exec(place);
+    if (!numbered || /\d$/.test(numbered[1]!)) return `${place}-${to}`;
     const width = numbered[2]!.length + String(from).length;
     return `${numbered[1]}${numbered[2] ? String(to).padStart(width, '0') : to}${numbered[3]}`;
-  });
+  };
+  return withOption(withOption(replaced, 'out', another), 'trace', another);
 }
 
 function withOption(words: readonly string[], name: string, change: (value: string) => string): string[] {

@@ -9,6 +9,7 @@ import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import type { RunIdentity } from '../run/identity.js';
+import { addSeconds, noSeconds, type StageSeconds, secondsSince } from '../run/stages.js';
 import { ChunksAhead, readChunk } from './chunks-ahead.js';
 import { computeChunks } from './compute.js';
 import { identityOf } from './identity.js';
@@ -28,6 +29,8 @@ export interface PartRunner {
    * layers. Rejects with the signal's reason soon after it aborts; lines that were handed over count.
    */
   run(part: Part, take: (line: JournalLine) => void, signal: AbortSignal): Promise<void>;
+  /** What has been spent, by stage, since this was asked last. */
+  takeSpent(): StageSeconds;
   close(): Promise<void>;
 }
 
@@ -58,6 +61,8 @@ export async function openPartRunner(
     throw error;
   }
   const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
+  let read = noSeconds;
+  let taken = noSeconds;
   const warn = (message: string) => {
     if (!warnings.includes(message)) warnings.push(message);
   };
@@ -89,7 +94,13 @@ export async function openPartRunner(
         await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress }, signal);
       } finally {
         await ahead.close();
+        read = addSeconds(read, ahead.seconds);
       }
+    },
+    takeSpent() {
+      const before = taken;
+      taken = addSeconds(read, engine.seconds());
+      return secondsSince(taken, before);
     },
     close: () => engine.close(),
   };

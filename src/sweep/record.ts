@@ -18,10 +18,12 @@ import {
   refuseOtherGraph,
 } from '../run/run.js';
 import type { ShardPlan } from '../run/shard-plan.js';
+import { addSeconds, noSeconds, peakMemoryBytes, type StageSeconds } from '../run/stages.js';
 import { type Results, summarise } from '../run/summarise.js';
 import { writeResults } from '../run/write-results.js';
 import { baselineWarning } from './baseline.js';
 import { identityOf, infoOf } from './identity.js';
+import { observed, type SweepObserver } from './observer.js';
 import type { Part } from './part.js';
 import type { Settings, Shard, SweepOptions } from './settings.js';
 import { Stopping } from './stopping.js';
@@ -50,14 +52,15 @@ export class SweepRecord {
   readonly #told = new Set<string>();
   readonly #started = Date.now();
   readonly #info: RunInfo;
-  /** Milliseconds that computing has waited for images. */
-  #waitedMs = 0;
+  /** Without the journal's. */
+  #spent: StageSeconds = noSeconds;
 
   private constructor(
     private readonly subject: Subject,
     readonly identity: RunIdentity,
     private readonly run: OpenRun | null,
     { onWarning, shard, command }: SweepOptions,
+    readonly observer: SweepObserver,
   ) {
     this.onWarning = onWarning;
     this.shard = shard ?? null;
@@ -65,6 +68,9 @@ export class SweepRecord {
     this.finished = run?.finished ?? new Finished();
     const { model, images, settings, cells, all, plan } = subject;
     const targets = targetsOf(cells);
+    if (run) {
+      run.journal.onWrite = ({ fromMs, lines }) => observer.span?.('journal', 'write', fromMs, { lines });
+    }
     this.stopping = Stopping.of(settings, targets, images.count, this.finished, targetsOf(all).length);
     this.#info = {
       ...infoOf(model, images, identity, all.length, settings, run?.earlier ?? null),
@@ -75,12 +81,21 @@ export class SweepRecord {
   }
 
   /** @throws CritmapError (ERR_RUN) when `out` cannot be the directory of this sweep; the signal's reason */
-  static async open(subject: Subject, options: SweepOptions): Promise<SweepRecord> {
+  static async open(
+    subject: Subject,
+    options: SweepOptions,
+    observer: SweepObserver = {},
+  ): Promise<SweepRecord> {
     const { model, images, settings } = subject;
     const { out, force, signal } = options;
-    const identity = await identityOf(model, images, settings, signal);
-    const run = out === undefined ? null : await openRun(out, identity, { force });
-    return new SweepRecord(subject, identity, run, options);
+    const identity = await observed(observer, 'planning', 'check images', () =>
+      identityOf(model, images, settings, signal),
+    );
+    const run =
+      out === undefined
+        ? null
+        : await observed(observer, 'planning', 'open run', () => openRun(out, identity, { force }));
+    return new SweepRecord(subject, identity, run, options, observer);
   }
 
   /** Where the journal is, for messages. */
@@ -107,7 +122,9 @@ export class SweepRecord {
   async add(line: JournalLine): Promise<void> {
     await this.run?.journal.append([line]);
     this.finished.add(line);
-    if (line.type === 'target') this.stopping?.look(line.layer, line.reset);
+    if (line.type !== 'target' || !this.stopping) return;
+    const stopped = this.stopping.look(line.layer, line.reset);
+    if (stopped) this.observer.stopped?.(stopped);
   }
 
   /** Settles when what was added before is on disk, or could not be. */
@@ -115,8 +132,9 @@ export class SweepRecord {
     await this.run?.journal.flush();
   }
 
-  waited(ms: number): void {
-    this.#waitedMs += ms;
+  /** What computing has taken, in seconds. */
+  spent(seconds: Partial<StageSeconds>): void {
+    this.#spent = addSeconds(this.#spent, seconds);
   }
 
   /** What is there before anything is computed: what was asked for, and which images. */
@@ -139,7 +157,7 @@ export class SweepRecord {
     const results = this.#results();
     const doubt = baselineWarning(results.summary, this.subject.model.io.classes);
     if (doubt) this.tell([doubt]);
-    await this.#write(results);
+    await observed(this.observer, 'results', 'write results', () => this.#write(results));
     await this.#save('done');
     return results;
   }
@@ -178,13 +196,15 @@ export class SweepRecord {
   }
 
   async #save(status: RunInfo['status']): Promise<void> {
-    const { seconds, waitedSeconds } = this.#info;
+    const { seconds, stageSeconds = noSeconds, peakMemoryBytes: peak = 0 } = this.#info;
+    const journal = (this.run?.journal.writtenMs ?? 0) / 1000;
     await this.run?.writeInfo({
       ...this.#info,
       status,
       updated: new Date().toISOString(),
       seconds: seconds + (Date.now() - this.#started) / 1000,
-      waitedSeconds: (waitedSeconds ?? 0) + this.#waitedMs / 1000,
+      stageSeconds: addSeconds(addSeconds(stageSeconds, this.#spent), { journal }),
+      peakMemoryBytes: Math.max(peak, peakMemoryBytes()),
       warnings: this.warnings,
     });
   }

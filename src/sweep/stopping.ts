@@ -10,6 +10,7 @@ import type { Known, SummaryTarget as Target } from '../run/summarise.js';
 import { BettingSequence } from '../statistics/betting.js';
 import { expectedCount } from '../statistics/betting-forecast.js';
 import type { Group } from '../statistics/student.js';
+import type { StoppedLayer } from './observer.js';
 import type { Settings } from './settings.js';
 
 /** Slices after which it is told how many a layer will take. */
@@ -82,6 +83,22 @@ export class Stopping {
     return units;
   };
 
+  /** Those that have stopped. */
+  get stopped(): StoppedLayer[] {
+    return [...this.#watched.values()].filter(({ stopped }) => stopped).map((one) => this.#told(one));
+  }
+
+  #told({ target, criticality, seen }: Watched): StoppedLayer {
+    const { low, high } = criticality.interval;
+    return {
+      layer: target.layer.name,
+      reset: target.reset.label,
+      images: imagesOfSlices(this.design, seen, this.images),
+      // Kept of the cosine, whose complement criticality is.
+      interval: { low: 100 * (1 - high), high: 100 * (1 - low) },
+    };
+  }
+
   known({ layer, reset }: Target): Known | undefined {
     const watched = this.#watched.get(keyOf(layer.name, reset.label));
     if (!watched) return undefined;
@@ -93,18 +110,22 @@ export class Stopping {
     };
   }
 
-  /** Looks at the slices that are there now and have not been looked at, in their order. */
-  look(layer: string, reset: string): void {
+  /**
+   * Looks at the slices that are there now and have not been looked at, in their order.
+   * @returns the layer, if that made it stop
+   */
+  look(layer: string, reset: string): StoppedLayer | null {
     const watched = this.#watched.get(keyOf(layer, reset));
-    if (!watched) return;
+    if (!watched || watched.stopped) return null;
     for (const { sums, isWhole } of this.#slicesFrom(watched)) {
-      if (watched.stopped || !isWhole) return;
+      if (watched.stopped || !isWhole) break;
       add(watched.criticality, criticalityShare, sums);
       add(watched.agreement, agreementShare, sums);
       watched.seen++;
       const { low, high } = watched.criticality.interval;
       watched.stopped = (high - low) / 2 <= this.tolerance;
     }
+    return watched.stopped ? this.#told(watched) : null;
   }
 
   /** Slices from the first that was not looked at, without a gap; only the last may lack images. */

@@ -19,6 +19,7 @@ import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { ChunksAhead } from './chunks-ahead.js';
 import { computeChunks, lackingChunks, unitsOf } from './compute.js';
+import { observed, type Planned, type SweepObserver } from './observer.js';
 import { cellsOfParts, type Part } from './part.js';
 import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
@@ -57,6 +58,7 @@ export async function sweepWith(
   model: Model,
   images: ImageSet,
   options: SweepOptions,
+  observer: SweepObserver = {},
 ): Promise<SweepResult> {
   if (!model?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
@@ -64,12 +66,19 @@ export async function sweepWith(
   const { signal } = options;
   const settings = withDefaults(options, images);
   const layers = selectLayers(model.layers, settings.layers, settings.exclude);
+  observer.started?.({
+    ...{ model, images },
+    layers: layers.map(({ name }) => name),
+    resets: settings.resets.map(({ label }) => label),
+  });
   refuseLabels(model, images);
   const all = planCells(layers, settings.resets, settings.design.trials);
   const costs = options.shard ? await costsOf(model, images, settings, layers) : allAlike(layers);
   const plan = planOf(model, settings, layers, costs);
   const parts = options.shard && partsOf(options.shard, plan, settings, images.count);
-  const cells = await proveCells(model, parts ? cellsOfParts(all, parts) : all, settings, signal);
+  const cells = await observed(observer, 'planning', 'prove resets', () =>
+    proveCells(model, parts ? cellsOfParts(all, parts) : all, settings, signal),
+  );
 
   // Slices must each be a sample of all images, and sources are often sorted by class.
   const subject = {
@@ -81,7 +90,7 @@ export async function sweepWith(
     parts,
     plan,
   };
-  const record = await SweepRecord.open(subject, options);
+  const record = await SweepRecord.open(subject, options, observer);
   try {
     const random = settings.resets.some(({ kind }) => kind === 'random');
     record.tell([
@@ -93,6 +102,8 @@ export async function sweepWith(
     ]);
     refuseOtherChunks(subject, record);
     await record.begin();
+    observer.planned?.(plannedOf(subject, record.finished));
+    for (const layer of record.stopping?.stopped ?? []) observer.stopped?.(layer);
     await compute(subject, record, options);
     const results = await record.end();
     return { ...results, directory: options.out ?? null, warnings: record.warnings };
@@ -102,6 +113,17 @@ export async function sweepWith(
   } finally {
     await record.close();
   }
+}
+
+function plannedOf(subject: Subject, finished: Finished): Planned {
+  const all = lackingChunks(subject, new Finished());
+  const passes = unitsOf(all);
+  return {
+    cells: subject.cells.length,
+    chunks: all.length,
+    passes,
+    resumed: passes - unitsOf(lackingChunks(subject, finished)),
+  };
 }
 
 /** The parts of one shard. */
@@ -123,6 +145,7 @@ export async function computeHere(
 ): Promise<void> {
   const { model, images, settings, cells, parts } = subject;
   const { signal, onProgress } = options;
+  const { observer } = record;
   const { batch, chunk, design, threads, cards, precision } = settings;
   const todo = lackingChunks(subject, record.finished);
   // A shard may be empty; a whole sweep still has its optimised graph checked.
@@ -130,33 +153,36 @@ export async function computeHere(
   const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
   // Before the engine is opened, which takes seconds: the first images are there when it is.
   const wanted = todo.map(({ index }) => index);
-  const ahead = new ChunksAhead(images, chunk, wanted, atOnce, signal);
+  const ahead = new ChunksAhead(images, chunk, wanted, atOnce, signal, observer);
   try {
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
     const { shape: size } = images;
-    const engine = await open(model, {
-      cells,
-      context: settings,
-      design,
-      size,
-      batch,
-      threads,
-      cards,
-      precision,
-      signal,
-    });
+    const engine = await observed(observer, 'planning', 'open engine', () =>
+      open(model, {
+        ...{ cells, context: settings, design, size, batch, threads, cards, precision, signal },
+      }),
+    );
     try {
       await record.computes(engine.graph);
-      record.tell(await checkOptimised(model, engine, await ahead.first(), settings, signal));
+      const first = await ahead.first();
+      record.tell(
+        await observed(observer, 'planning', 'check engine', () =>
+          checkOptimised(model, engine, first, settings, signal),
+        ),
+      );
       const units = unitsOf(lackingChunks(subject, new Finished()));
       const progress = new ProgressCount(cells, images.count, onProgress, record.stopping?.expectation);
-      await computeChunks({ subject, record, engine, todo, ahead, atOnce, progress, units }, signal);
+      await computeChunks(
+        { subject, record, engine, todo, ahead, atOnce, progress, units, observer },
+        signal,
+      );
     } finally {
       await engine.close();
+      record.spent(engine.seconds());
     }
   } finally {
     await ahead.close();
-    record.waited(ahead.waitedMs);
+    record.spent(ahead.seconds);
     record.tell(images.warnings);
   }
 }

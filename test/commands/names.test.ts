@@ -69,7 +69,10 @@ t.test('no command lets a name of a model through to the terminal', async (t) =>
     t.ok(clean(stdout), `stdout of ${args[0]}: ${JSON.stringify(stdout.slice(0, 300))}`);
     t.ok(clean(stderr), `stderr of ${args[0]}: ${JSON.stringify(stderr)}`);
     if (args.includes('--json')) {
-      const { layers } = JSON.parse(stdout) as { layers: { name?: string; layer?: string }[] };
+      // A sweep's last event has the summary.
+      const isSweep = args[0] === 'sweep';
+      const told = JSON.parse(isSweep ? stdout.trimEnd().split('\n').at(-1)! : stdout);
+      const { layers } = (isSweep ? told.summary : told) as { layers: { name?: string; layer?: string }[] };
       const found = layers.map((layer) => layer.name ?? layer.layer!);
       t.ok(
         found.every((layer) => hostile.some((part) => layer.includes(part.slice(0, 3)))),

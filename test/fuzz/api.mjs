@@ -219,6 +219,7 @@ const good = {
   ],
   compareLogits: [new Float32Array(12), new Float32Array(12), 3, new Int32Array(4)],
   parseReset: ['zero'],
+  parseSweepEvent: ['{"event":"warning","message":"m"}'],
   parseResets: [['zero', 'random'], model, { input: 'x', output: 'y' }],
   loadFresh: ['fresh-*.safetensors', model],
   readRun: ['run'],

@@ -10,6 +10,7 @@ import { throughQueue } from '../../src/queue/coordinator.js';
 import { keysOf, OFFERED } from '../../src/queue/messages.js';
 import { queueStatus } from '../../src/queue/status.js';
 import { serveQueue } from '../../src/queue/worker.js';
+import { noSeconds } from '../../src/run/stages.js';
 import { openPartRunner, type PartRunner } from '../../src/sweep/part-runner.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep, sweepWith } from '../../src/sweep/sweep.js';
@@ -153,7 +154,7 @@ t.test('queue', { skip: lacksRedis }, async (t) => {
     const { results } = keysOf(offered);
     const add = (value: unknown) =>
       redis.client.xadd(results, '*', 'result', typeof value === 'string' ? value : JSON.stringify(value));
-    const good = { job: 'part-0-1-0-1', worker: 'w', graph: 'runtime', warnings: [] };
+    const good = { job: 'part-0-1-0-1', worker: 'w', graph: 'runtime', warnings: [], spent: noSeconds };
     await add('no JSON');
     await add({ ...good, lines: 'none' });
     await add({ ...good, lines: ['{"type":"target","layer":"fc","reset":"random","chunk":0,"draws":[]}'] });

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { files, openRun, type RunIdentity } from '../../src/run/run.js';
+import { noSeconds } from '../../src/run/stages.js';
 
 const program = fileURLToPath(new URL('./holder.mjs', import.meta.url));
 const identity: RunIdentity = {
@@ -30,7 +31,8 @@ const info = {
   cells: 3,
   environment: {},
   warnings: [],
-  waitedSeconds: 0,
+  stageSeconds: noSeconds,
+  peakMemoryBytes: 0,
   graph: null,
   sample: { file: 'images.csv', seed: 0, total: 20, skipped: [] },
 };

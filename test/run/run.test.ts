@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { files, openRun, type RunIdentity, readInfo, refuseOtherGraph } from '../../src/run/run.js';
+import { noSeconds } from '../../src/run/stages.js';
 
 const identity: RunIdentity = {
   model: { name: 'm', sha256: 'aa', layers: 3 },
@@ -20,7 +21,8 @@ const info = {
   cells: 3,
   environment: {},
   warnings: [],
-  waitedSeconds: 0,
+  stageSeconds: noSeconds,
+  peakMemoryBytes: 0,
   graph: null,
   command: null,
   shard: null,

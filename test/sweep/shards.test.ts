@@ -54,7 +54,8 @@ t.test('a shard that is missing is named with its command, and completes the run
   await run(join(dir, 'one'));
   const shard = (index: number) => {
     const out = join(dir, `part-0${index}`);
-    const command = ['sweep', 'm.onnx', '--out', `part-0${index}`, '--shard', `${index}/3`];
+    const own = ['--out', `part-0${index}`, '--shard', `${index}/3`, '--trace', `trace-0${index}.json`];
+    const command = ['sweep', 'm.onnx', ...own];
     return run(out, { shard: { index, of: 3 }, command });
   };
   const place = (index: number) => join(dir, `part-0${index}`);
@@ -63,7 +64,7 @@ t.test('a shard that is missing is named with its command, and completes the run
   const failure = await mergeRuns([place(3), place(1)], join(dir, 'merged')).catch((error) => error);
   t.ok(failure instanceof IncompleteRuns);
   t.strictSame(failure.commands, [
-    'critmap sweep m.onnx --out part-02 --shard 2/3',
+    'critmap sweep m.onnx --out part-02 --shard 2/3 --trace trace-02.json',
     'sbatch --array=2 SCRIPT',
   ]);
   await shard(2);

@@ -1,0 +1,91 @@
+/**
+ * A sweep's events on stdout, for programs (sweep/events.ts). Who reads slowly gets the newest progress only: all else
+ * is kept until it is read, and there is no more of it than layers and warnings.
+ */
+import type { Writable } from 'node:stream';
+import type { FetchProgress } from '../fetch/options.js';
+import type { EventOf, SweepEvent } from '../sweep/events.js';
+import type { Progress } from '../sweep/progress.js';
+import { forecast, MEASURED_MS } from './progress.js';
+import { json } from './terminal.js';
+
+/** Between two events of progress. */
+const EVERY_MS = 100;
+/** One of them comes last. */
+const ends: readonly SweepEvent['event'][] = ['done', 'failed', 'interrupted'];
+
+export class EventStream {
+  /** Progress that has not been written yet. */
+  #newest: EventOf<'progress' | 'checking' | 'fetching'> | null = null;
+  #writtenMs = Number.NEGATIVE_INFINITY;
+  /** That was finished last: most progress is of none. */
+  #layer: string | null = null;
+  #isClosed = false;
+
+  constructor(
+    private readonly quiet: boolean,
+    private readonly stream: Writable = process.stdout,
+    private readonly everyMs = EVERY_MS,
+  ) {
+    // A pipe that somebody closed: the sweep goes on.
+    stream.on('error', () => {
+      this.#isClosed = true;
+      this.#newest = null;
+    });
+    stream.on('drain', () => this.#writeNewest());
+  }
+
+  send(event: SweepEvent): void {
+    this.#writeNewest(ends.includes(event.event));
+    this.#write(event);
+  }
+
+  update(progress: Progress): void {
+    const { done, total, expected, resumed, elapsedMs, layer } = progress;
+    if (layer) this.#layer = layer;
+    const isMeasured = elapsedMs >= MEASURED_MS && done > resumed && expected !== null;
+    const secondsLeft = done >= total ? 0 : isMeasured ? forecast(progress).left : null;
+    this.#tell({
+      event: 'progress',
+      ...{ done, total, expected: expected === null ? null : Math.round(expected) },
+      ...{ seconds: elapsedMs / 1000, secondsLeft, layer: this.#layer },
+    });
+  }
+
+  checked(done: number, total: number): void {
+    this.#tell({ event: 'checking', done, total });
+  }
+
+  fetched({ what, done, total }: FetchProgress): void {
+    this.#tell({ event: 'fetching', what, done, total });
+  }
+
+  warn(message: string): void {
+    this.send({ event: 'warning', message });
+  }
+
+  note(message: string): void {
+    this.send({ event: 'note', message });
+  }
+
+  clear(): void {}
+
+  #tell(event: EventOf<'progress' | 'checking' | 'fetching'>): void {
+    if (this.quiet || this.#isClosed) return;
+    this.#newest = event;
+    if (performance.now() - this.#writtenMs >= this.everyMs) this.#writeNewest();
+  }
+
+  /** @param must - also to a reader who is behind */
+  #writeNewest(must = false): void {
+    const event = this.#newest;
+    if (!event || (this.stream.writableNeedDrain && !must)) return;
+    this.#newest = null;
+    this.#writtenMs = performance.now();
+    this.#write(event);
+  }
+
+  #write(event: SweepEvent): void {
+    if (!this.#isClosed) this.stream.write(json(event));
+  }
+}
