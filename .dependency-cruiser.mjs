@@ -6,6 +6,7 @@ const floors = [
   ['errors', 'version', 'concurrency', 'machine', 'statistics'],
   ['files', 'native', 'options'],
   ['weights', 'images'],
+  ['fetch'],
   ['onnx'],
   ['model'],
   ['initialisation'],

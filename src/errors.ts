@@ -17,6 +17,8 @@ export type CritmapErrorCode =
   | 'ERR_RUN'
   /** A study's file is missing, damaged or wrong, or some of its sweeps failed. */
   | 'ERR_STUDY'
+  /** A model or checkpoint that was named by its address cannot be fetched, or is not what it should be. */
+  | 'ERR_FETCH'
   /** A queue's server cannot be used, or parts of a sweep failed again and again. */
   | 'ERR_QUEUE'
   /** The native addon or ONNX Runtime could not be loaded or failed. */

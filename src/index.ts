@@ -9,12 +9,14 @@
  * ```
  */
 export { type BuildOptions, buildModel } from './architectures/build.js';
+export { loadAnyModel as loadModel } from './architectures/load-any.js';
 export { type Architecture, architectures } from './architectures/registry.js';
 export type { ModelComparison } from './compare/compare.js';
 export { type CompareRunsOptions, compareRuns } from './compare/compare-runs.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
+export type { FetchOptions, FetchProgress } from './fetch/options.js';
+export { defaultCacheDirectory } from './files/cache-directory.js';
 export {
-  defaultCacheDirectory,
   type ImageOptions,
   type ImageSet,
   type InputShape,
@@ -24,7 +26,7 @@ export {
 export type { InitChoice } from './initialisation/initials.js';
 export { initSchemes } from './initialisation/scheme.js';
 export { modelInput } from './model/input.js';
-export { loadModel, type ModelOptions, withWeights } from './model/load.js';
+export { type ModelOptions, withWeights } from './model/load.js';
 export type { LoadedWeights, Model } from './model/model.js';
 export type { Comparison } from './native/addon.js';
 export type { Precision } from './native/cards.js';

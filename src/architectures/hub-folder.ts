@@ -2,11 +2,9 @@
  * A folder as the Hugging Face hub lays out timm's models and transformers': `config.json`, which says the architecture,
  * its classes and, with transformers' `preprocessor_config.json`, what its images are like, and the weights beside it.
  */
-import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
-import { fileProblem } from '../files/problems.js';
 import { RESAMPLE_FILTERS } from '../native/addon.js';
 import type { BuildOptions } from './build.js';
 import { checked, readJson, refuse } from './hub-json.js';
@@ -15,7 +13,7 @@ import { transformersModel } from './transformers-folder.js';
 
 export interface HubFolder {
   architecture: string;
-  /** What {@link buildModel} is to be asked for; the name is the folder's. */
+  /** What {@link buildModel} is to be asked for; the name is the folder's unless another is given. */
   options: BuildOptions & { name: string };
   /** What is not quite as the folder says. */
   warnings: string[];
@@ -50,22 +48,13 @@ const configSchema = evaluation.extend({
 const ofTransformers = z.object({ model_type: z.string(), architecture: z.undefined().optional() });
 
 const CONFIG = 'config.json';
-/** The hub's names, the preferred first. */
-const WEIGHTS = ['model.safetensors', 'pytorch_model.bin'];
-
-export async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-}
 
 /**
  * What the folder's `config.json` says.
  * @throws CritmapError: ERR_MODEL when it is missing, damaged or asks for what critmap has not; ERR_OPTION for an
  *   architecture that is not built in
  */
-export async function readHubFolder(folder: string): Promise<HubFolder> {
+export async function readHubFolder(folder: string, name = basename(resolve(folder))): Promise<HubFolder> {
   const path = join(folder, CONFIG);
   const value = await readJson(path);
   if (value === undefined) {
@@ -74,7 +63,6 @@ export async function readHubFolder(folder: string): Promise<HubFolder> {
       `${folder}: is a folder without ${CONFIG}; give an ONNX file, or a folder as the Hugging Face hub lays it out`,
     );
   }
-  const name = basename(resolve(folder));
   if (ofTransformers.safeParse(value).success) {
     const { architecture, warnings, ...options } = await transformersModel(path, value, folder);
     return { architecture, options: { name, ...options }, warnings };
@@ -108,25 +96,4 @@ export async function readHubFolder(folder: string): Promise<HubFolder> {
     },
     warnings: [],
   };
-}
-
-/**
- * The file of weights in a folder.
- * @throws CritmapError (ERR_WEIGHTS) when there is none, or several that could be meant
- */
-export async function weightsIn(folder: string): Promise<string> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    const [what, remedy] = fileProblem(cause);
-    throw new CritmapError('ERR_WEIGHTS', `${folder}: ${what}; ${remedy}`, { cause });
-  });
-  const usual = WEIGHTS.find((name) => names.includes(name));
-  const others = names.filter((name) => /\.(safetensors|pth|pt|ckpt|bin|tar)$/i.test(name));
-  const found = usual ?? (others.length === 1 ? others[0] : undefined);
-  if (found !== undefined) return join(folder, found);
-  throw new CritmapError(
-    'ERR_WEIGHTS',
-    others.length > 0
-      ? `${folder}: has several files of weights (${some(others)}); name one of them`
-      : `${folder}: is a folder without ${WEIGHTS.join(' or ')}; give the checkpoint file`,
-  );
 }

@@ -3,6 +3,7 @@
  * there is no more of it than layers and warnings.
  */
 import type { Writable } from 'node:stream';
+import type { FetchProgress } from '../fetch/options.js';
 import type { SweepEvent } from '../sweep/events.js';
 import type { Progress } from '../sweep/progress.js';
 import { forecast, MEASURED_MS } from './progress.js';
@@ -81,6 +82,10 @@ export class EventStream extends EventWriter<SweepEvent> {
 
   checked(done: number, total: number): void {
     this.tell({ event: 'checking', done, total });
+  }
+
+  fetched({ what, done, total }: FetchProgress): void {
+    this.tell({ event: 'fetching', what, done, total });
   }
 
   warn(message: string): void {

@@ -50,7 +50,7 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
       `--preview ${preview} is written as PNG; give a name that ends with .png`,
     );
   }
-  const model = hasModel ? await openModel(job) : null;
+  const model = hasModel ? await openModel(job, { onFetch: (progress) => line.fetched(progress) }) : null;
   const input = model ? modelInput(model, crop) : usualInput(crop);
   const set = await openImages(data, {
     ...input,

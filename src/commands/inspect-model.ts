@@ -6,12 +6,18 @@ import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
+import type { ProgressLine } from './progress.js';
 import { json, print, shown } from './terminal.js';
 import { weightsText } from './weights-options.js';
 
 /** @throws CritmapError as {@link openModel} */
-export async function inspectModel(choice: ModelChoice & { json: boolean }): Promise<void> {
-  const model = await openModel(choice);
+export async function inspectModel(
+  choice: ModelChoice & { json: boolean },
+  line: ProgressLine,
+): Promise<void> {
+  const model = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
+    line.clear(),
+  );
   const plan = await summarisePlan(model);
   print(choice.json ? json({ ...describe(model), plan }, 1) : text(model, shown(plan)));
 }

@@ -26,7 +26,7 @@ export const inspectCommand: CommandModule = {
       );
     }
     const { inspectModel } = await import('./inspect-model.js');
-    await inspectModel(argv);
+    await inspectModel(argv, new ProgressLine(argv.json));
   },
 };
 

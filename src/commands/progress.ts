@@ -1,6 +1,8 @@
 /**
  * Progress on stderr: one line that is rewritten on a terminal, a plain line now and then in a log.
  */
+import type { FetchProgress } from '../fetch/options.js';
+import { bytesText } from '../images/cache/location.js';
 import { printable } from '../report/text.js';
 import type { Progress } from '../sweep/progress.js';
 
@@ -13,6 +15,7 @@ export class ProgressLine {
   #last = 0;
   #shown = false;
   #costTold = false;
+  #fetch: { what: string; from: number; start: number } | undefined;
 
   constructor(
     private readonly quiet: boolean,
@@ -34,6 +37,26 @@ export class ProgressLine {
     if (done === 1) this.#last = Date.now();
     if (done < total)
       this.#show({ done, total }, () => `checking images  ${bar(done / total)}  ${done} of ${total}`);
+  }
+
+  /** Of a file that is fetched. */
+  fetched({ what, done, total }: FetchProgress): void {
+    const now = Date.now();
+    if (this.#fetch?.what !== what) this.#fetch = { what, from: done, start: now };
+    const rate = (1000 * (done - this.#fetch.from)) / Math.max(1, now - this.#fetch.start);
+    const speed = rate > 0 ? `${bytesText(rate)}/s` : '';
+    const parts =
+      total === null
+        ? [bytesText(done), speed]
+        : [
+            bar(done / Math.max(1, total)),
+            `${bytesText(done)} of ${bytesText(total)}`,
+            speed,
+            done < total && rate > 0 ? `${duration((total - done) / rate)} left` : '',
+          ];
+    this.#show({ done, total: total ?? Number.POSITIVE_INFINITY }, () =>
+      ['fetching', what, ...parts].filter(Boolean).join('  '),
+    );
   }
 
   #show({ done, total }: { done: number; total: number }, describe: () => string): void {

@@ -3,11 +3,11 @@ import { stat } from 'node:fs/promises';
 import { messageOf } from '../errors.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
-import { withPaths } from '../request/sweep-paths.js';
-import { costsOfSweeps, openNetwork } from '../study/costs.js';
+import { addressesIn, withPaths } from '../request/sweep-paths.js';
+import { costsOfSweeps, networkFor } from '../study/costs.js';
 import type { Study, StudySweep } from '../study/study.js';
 
-const isRemote = (path: string) => /^(hf|https?):/.test(path);
+const NOTHING_FETCHED = { offline: true };
 /** One of several files, whose names are no paths. */
 const isPattern = (path: string) => /[*?[{]/.test(path);
 
@@ -24,7 +24,7 @@ export async function checkText(study: Study): Promise<string[]> {
       return [id, sweep.words.data, sample, state];
     }),
   );
-  const costs = await costsOfSweeps(study.sweeps, counts);
+  const costs = await costsOfSweeps(study.sweeps, counts, NOTHING_FETCHED);
   const ofModel = study.models.map(({ id }) => study.sweeps.findIndex(({ model }) => model.id === id));
   const rows = await Promise.all(
     ofModel.map(async (at) => {
@@ -67,7 +67,7 @@ export async function checkText(study: Study): Promise<string[]> {
 
 /** How many images there are, or what is wrong with them. */
 async function imagesIn(sweep: StudySweep): Promise<number | string> {
-  const network = await openNetwork(sweep).catch(() => null);
+  const network = await networkFor(sweep, NOTHING_FETCHED).catch(() => null);
   if (!network) return `not looked at, since ${sweep.model.id} cannot be opened`;
   const { labels, labelColumns, crop, resize } = sweep.words.imageChoices;
   const choices = Object.entries({ labels, labelColumns, resize }).filter(([, value]) => value !== undefined);
@@ -92,8 +92,8 @@ async function filesOf({ words }: StudySweep) {
     return path;
   };
   withPaths(words, { model: note, data: (path) => path });
-  const remote = paths.filter(isRemote);
-  const local = paths.filter((path) => !isRemote(path) && !isPattern(path));
+  const remote = addressesIn(words);
+  const local = paths.filter((path) => !isPattern(path));
   const isThere = await Promise.all(
     // Of FILE#PLACE it is the file that counts.
     local.map((path) =>

@@ -11,7 +11,16 @@ const HEAD = 2;
 const BAR = 10;
 
 interface State {
-  state: 'waiting' | 'skipped' | 'opening' | 'opened' | 'checking' | 'started' | 'done' | 'failed';
+  state:
+    | 'waiting'
+    | 'skipped'
+    | 'opening'
+    | 'opened'
+    | 'fetching'
+    | 'checking'
+    | 'started'
+    | 'done'
+    | 'failed';
   share: number;
   /** Computed in this run. */
   began: number | null;
@@ -53,6 +62,10 @@ export class StudyProgress {
       state.words = event.progress.layer || state.words;
     } else {
       state.state = event.type;
+      if (event.type === 'fetching') {
+        const { done, total } = event.progress;
+        state.share = total ? done / total : 0;
+      }
       if (event.type === 'checking') state.share = event.total > 0 ? event.done / event.total : 1;
       if (event.type === 'started') Object.assign(state, { began: Date.now(), share: 0 });
       if (event.type === 'failed') this.note(`${task.place} failed: ${event.failure.message}`);
@@ -143,6 +156,7 @@ export class StudyProgress {
     if (state === 'skipped') return 'there already';
     if (state === 'opening') return 'opening';
     if (state === 'opened') return 'next';
+    if (state === 'fetching') return `fetching ${percent(share)}`;
     if (state === 'checking') return `checking ${percent(share)}`;
     if (state === 'started') return `${bar(share)} ${percent(share)} ${words}`.trimEnd();
     return state === 'done' && stopped > 0 ? `done, ${stopped} stopped` : state;

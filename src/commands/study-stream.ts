@@ -19,6 +19,8 @@ export class StudyStream extends EventWriter<StudyLine> {
       });
     } else if (event.type === 'checking') {
       this.tell({ event: 'checking', sweep, done: event.done, total: event.total });
+    } else if (event.type === 'fetching') {
+      this.tell({ event: 'fetching', sweep, ...event.progress });
     } else if (event.type === 'stopped') {
       this.send({ event: 'stopped', sweep, ...event.stopped });
     } else if (event.type === 'warning') {

@@ -1,5 +1,6 @@
 /** One sweep as a command does it: open, compute with progress, write the report, print the table or the events. */
 import { join } from 'node:path';
+import type { FetchProgress } from '../fetch/options.js';
 import { TraceFile } from '../files/trace-file.js';
 import { checkInit } from '../initialisation/initials.js';
 import { computingOn } from '../native/cards.js';
@@ -29,7 +30,7 @@ export interface SweepJob extends SweepWords {
 }
 
 /** Whoever is told how a sweep goes: a person by lines, a program by events. */
-export type Listener = Pick<ProgressLine, 'update' | 'checked' | 'note' | 'warn' | 'clear'>;
+export type Listener = Pick<ProgressLine, 'update' | 'checked' | 'fetched' | 'note' | 'warn' | 'clear'>;
 
 /** @throws Interrupted after Ctrl-C, CritmapError for everything that is wrong with the input */
 export async function runSweep(
@@ -88,8 +89,9 @@ async function compute(
 ): Promise<SweepResult> {
   const { out, shard, force, command } = job;
   const onChecked = (done: number, total: number) => listener.checked(done, total);
+  const onFetch = (progress: FetchProgress) => listener.fetched(progress);
   const { model, images, options } = await observed(observer, 'planning', 'open model and images', () =>
-    openSweep(job, signal, onChecked),
+    openSweep(job, signal, onChecked, undefined, onFetch),
   );
   const started: SweepObserver['started'] = (what) => {
     observer.started?.(what);

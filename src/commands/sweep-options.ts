@@ -93,7 +93,8 @@ export function withSweepOptions(yargs: Argv<object>) {
   yargs
     .positional('model', {
       type: 'string',
-      describe: 'An ONNX file, or a folder with config.json and weights',
+      describe:
+        'An ONNX file, or a folder with config.json and weights; or hf:OWNER/NAME or https://... of either',
     })
     .options(modelOptions)
     .group(Object.keys(modelOptions), 'Model:')

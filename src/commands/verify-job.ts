@@ -1,5 +1,6 @@
 /** A verification as a command does it: the run's own model and images are opened again, differences are printed. */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildModel } from '../architectures/build.js';
 import { openImages } from '../images/index.js';
@@ -75,12 +76,19 @@ async function modelOf({ environment, options }: RunInfo, path: string | undefin
   const [, architecture] = /^built-in (.+)$/.exec(recorded) ?? [];
   const model = architecture
     ? await buildModel(architecture, environment.asked as object | undefined)
-    : await loadModel(path ?? recorded, { input, output } as object);
+    : await loadModel(path ?? there(recorded, environment.modelSource), { input, output } as object);
   const files = (environment.weights as LoadedWeights['files'] | undefined) ?? [];
   if (files.length === 0) return model;
-  const weights = files.map(({ path, chosen }) => (chosen === undefined ? path : `${path}#${chosen}`));
+  const weights = files.map(({ path, source, chosen }) => {
+    const file = there(path, source);
+    return chosen === undefined ? file : `${file}#${chosen}`;
+  });
   return withWeights(model, weights, { allowPartial: true, rename: files[0]?.renames ?? [] });
 }
+
+/** What was fetched and is there no more is fetched again. */
+const there = (path: string, source: unknown) =>
+  typeof source === 'string' && !existsSync(path) ? source : path;
 
 /** As the run recorded it, so that no default decides. */
 function transformOf({ data: { transform } }: RunInfo) {

@@ -14,7 +14,7 @@ export const weightsOptions = {
       return given;
     },
     describe:
-      "Put a checkpoint's weights (safetensors or PyTorch) in place of the model's; FILE#model_ema chooses among several; repeat it for a second file",
+      "Put a checkpoint's weights (safetensors or PyTorch) in place of the model's; FILE#model_ema chooses among several, hf:OWNER/NAME and https://... are fetched; repeat it for a second file",
   },
   rename: {
     type: 'string',

@@ -8,6 +8,7 @@ import { openSweep, type SweepWords } from '../request/open-sweep.js';
 import { sweepOptions } from '../sweep/options.js';
 import { openPartRunner, type PartRunner } from '../sweep/part-runner.js';
 import { Interrupted, interruptible } from './interrupt.js';
+import { ProgressLine } from './progress.js';
 import { serverIn } from './queue-options.js';
 import { shown } from './terminal.js';
 
@@ -55,7 +56,14 @@ export async function runWorker(job: WorkerJob): Promise<void> {
 /** A runner that closes its images too. */
 async function openOffered(offer: OfferedSweep, job: WorkerJob, signal: AbortSignal): Promise<PartRunner> {
   const words = localWords(offeredSchema.parse(offer.job) as SweepWords, job);
-  const { model, images, options } = await openSweep(words, signal, () => {});
+  const line = new ProgressLine(false);
+  const { model, images, options } = await openSweep(
+    words,
+    signal,
+    () => {},
+    undefined,
+    (progress) => line.fetched(progress),
+  ).finally(() => line.clear());
   // The words of resets are their names in the results, wherever their files are.
   const labels = offer.identity.options.reset as readonly string[];
   const resets = options.resets?.map((reset, i) => ({ ...reset, label: labels[i] ?? reset.label }));

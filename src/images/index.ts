@@ -5,7 +5,8 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, oneLine } from '../errors.js';
-import { defaultCacheDirectory, type ImageCache, openImageCache } from './cache/index.js';
+import { defaultCacheDirectory } from '../files/cache-directory.js';
+import { type ImageCache, openImageCache } from './cache/index.js';
 import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
 import { type ImageSet, SampledImages } from './image-set.js';
@@ -23,7 +24,7 @@ import type { ImageSource } from './sources/source.js';
 import { isSynthetic, openSynthetic } from './sources/synthetic.js';
 import { type ImageTransform, planTransform } from './transform.js';
 
-export { defaultCacheDirectory, parseCacheSize } from './cache/index.js';
+export { parseCacheSize } from './cache/index.js';
 export type { ImageSet, SkippedImage } from './image-set.js';
 export type { ImageOptions, Normalization, Resizing } from './options.js';
 export type { InputShape } from './pixels/pixels.js';

@@ -1,17 +1,22 @@
 /** A model from its file, and the weights of checkpoints laid over it. */
 import { basename } from 'node:path';
+import { CritmapError } from '../errors.js';
+import { type Located, locate } from '../fetch/local.js';
+import type { FetchOptions } from '../fetch/options.js';
 import { readOnnx } from '../onnx/file.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import type { SizeChoice } from '../onnx/passes/sizes.js';
 import { defaultName, type Model, modelOf, randomWarning } from './model.js';
 import { type OverlayOptions, overlay } from './overlay.js';
+import { type Address, addressesOf } from './place.js';
 import { tryOut } from './trial.js';
 
-export interface ModelOptions extends EndChoice, SizeChoice {
+export interface ModelOptions extends EndChoice, SizeChoice, FetchOptions {
   name?: string;
   /**
    * Checkpoints (safetensors or torch.save) whose tensors replace the model's; the last that has one counts.
-   * `FILE#PLACE` takes those in the dict, or behind the prefix, of that name: `r50.pth#model_ema`.
+   * `FILE#PLACE` takes those in the dict, or behind the prefix, of that name: `r50.pth#model_ema`. A file may also be a
+   * folder with one, or the address of either: `hf:OWNER/NAME[@REVISION][/FILE]`, `https://...[#sha256=HEX]`.
    */
   weights?: readonly string[];
   /** Load what fits of them, where otherwise every parameter must be there. */
@@ -24,42 +29,78 @@ export interface ModelOptions extends EndChoice, SizeChoice {
  * Reads an ONNX model, finds its layers and, if asked to, puts the weights of checkpoints in place of its own. No
  * file is ever written to.
  *
- * @param path an `.onnx` file; external data is read from beside it
+ * @param path an `.onnx` file, or the address of one; external data is read from beside it
  * @throws CritmapError with code `ERR_MODEL`: no such file, damaged, no layers, inputs that are not images;
- *   `ERR_WEIGHTS`: a checkpoint cannot be read, or does not fit the model
+ *   `ERR_WEIGHTS`: a checkpoint cannot be read, or does not fit the model; `ERR_FETCH`: an address cannot be fetched
  */
 export async function loadModel(path: string, options: ModelOptions = {}): Promise<Model> {
-  const file = await readOnnx(path, options);
+  return loadFile(await locate(path, options), path, options);
+}
+
+/** The same of a file that is there. @param text - as it was named */
+export async function loadFile(
+  { file: found, place, warnings }: Located,
+  text: string,
+  options: ModelOptions,
+): Promise<Model> {
+  if (place !== undefined) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${text}: ${found?.path} is an ONNX model, which has one set of weights; leave out #${place}`,
+    );
+  }
+  const file = { ...(await readOnnx(found?.path ?? text, options)), ...sourceOf(found) };
   let model = modelOf(file, options.name);
   if (await tryOut(model)) model = modelOf(file, options.name);
+  if (warnings.length > 0) model = { ...model, warnings: [...warnings, ...model.warnings] };
   return options.weights?.length ? withWeights(model, options.weights, options) : model;
 }
+
+const sourceOf = (file: { source?: string } | undefined) =>
+  file?.source === undefined ? {} : { source: file.source };
+
+type Overlay = Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> & Pick<OverlayOptions, 'idleRenames'>;
 
 /**
  * The same graph with the weights of checkpoints. The model given keeps its own. Its warnings stay, so does its name if
  * it was given one, and so do weights from earlier checkpoints where these files have none.
  *
- * @throws CritmapError (ERR_WEIGHTS) when a checkpoint cannot be read, or does not fit the model
+ * @param paths files, folders and addresses, as {@link ModelOptions.weights}
+ * @throws CritmapError: ERR_WEIGHTS when a checkpoint cannot be read, or does not fit the model; ERR_FETCH when an
+ *   address cannot be fetched
  */
 export async function withWeights(
   model: Model,
   paths: readonly string[],
-  options: Pick<ModelOptions, 'allowPartial' | 'name' | 'rename'> & Pick<OverlayOptions, 'idleRenames'> = {},
+  options: Overlay & FetchOptions = {},
 ): Promise<Model> {
-  const { file, weights, sha256, warnings } = await overlay(model, paths, options);
+  const { addresses, warnings } = await addressesOf(paths, options);
+  return withFiles(model, addresses, options, warnings);
+}
+
+/** The same with files that are there. */
+export async function withFiles(
+  model: Model,
+  files: readonly Address[],
+  options: Overlay = {},
+  told: readonly string[] = [],
+): Promise<Model> {
+  const { file, weights, sha256, warnings } = await overlay(model, files, options);
   const isNamed = model.weights !== null || model.name !== defaultName(model);
-  const name = options.name ?? (isNamed ? model.name : baseName(weights.files.at(-paths.length)!.path));
+  const [first] = files;
+  const name = options.name ?? (isNamed ? model.name : (first!.name ?? baseName(first!.path)));
   const loaded = new Set(weights.mapping.map(({ tensor }) => tensor));
   const builtIn = model.builtIn && { ...model.builtIn, random: without(model.builtIn.random, loaded) };
   const made = { ...modelOf(file, name), sha256, weights, builtIn };
   const stale = randomWarning(model);
-  const told = [
+  const all = [
     ...randomWarning(made),
     ...model.warnings.filter((warning) => !stale.includes(warning)),
     ...made.warnings,
+    ...told,
     ...warnings,
   ];
-  return { ...made, warnings: [...new Set(told)] };
+  return { ...made, warnings: [...new Set(all)] };
 }
 
 export const without = (all: ReadonlySet<string>, some: ReadonlySet<string>) =>

@@ -109,6 +109,8 @@ function readable(path: string, proto: Tensor): Float32Array {
 export interface LoadedWeights {
   files: {
     path: string;
+    /** Its address, of one that was fetched, with its commit or its SHA-256. */
+    source?: string;
     format: string;
     /** SHA-256 of the whole file, in hex. */
     sha256: string;

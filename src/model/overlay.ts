@@ -11,7 +11,7 @@ import { type Dialect, dialects, translated } from './dialects.js';
 import { type Match, type Matched, match, placeText, type Unexpected } from './match.js';
 import type { LoadedWeights, Model } from './model.js';
 import { type ModelParameter, parametersOf } from './parameters.js';
-import { addressOf } from './place.js';
+import type { Address } from './place.js';
 import { fileName, parseRename, type Rename, renamed } from './rename.js';
 import { maybeFolded, ofDeeperNetwork } from './superfluous.js';
 
@@ -26,7 +26,7 @@ export interface Overlaid {
 }
 
 /** A checkpoint with the place in it that was asked for. */
-type Given = Checkpoint & { readonly place?: string };
+type Given = Checkpoint & Omit<Address, 'path'>;
 
 export interface OverlayOptions {
   /** Loads what fits and leaves the model's own values elsewhere. */
@@ -40,23 +40,20 @@ export interface OverlayOptions {
 /**
  * Reads checkpoints and puts their tensors where the model has parameters of these names.
  *
- * @param paths safetensors or torch.save files, each with `#PLACE` where it holds several sets of weights; of a
- *   parameter that several have, the last counts
+ * @param addresses safetensors or torch.save files, each with the place in it that is meant, where it holds several sets
+ *   of weights; of a parameter that several have, the last counts
  * @throws CritmapError: ERR_WEIGHTS when a file cannot be read or lacks some of the model's parameters; ERR_OPTION for a
  *   rename that is none, or changes nothing
  */
 export async function overlay(
   model: Model,
-  paths: readonly string[],
+  addresses: readonly Address[],
   options: OverlayOptions = {},
 ): Promise<Overlaid> {
   const asked = (options.rename ?? []).map(parseRename);
   const files: Given[] = [];
   try {
-    for (const text of paths) {
-      const { path, ...place } = await addressOf(text);
-      files.push({ ...(await openCheckpoint(path)), ...place });
-    }
+    for (const { path, ...said } of addresses) files.push({ ...(await openCheckpoint(path)), ...said });
     const renames = renameAll(files, asked, options.idleRenames ?? false);
     const parameters = parametersOf(model);
     const matched = matchInDialects(files, parameters, headOf(model));
@@ -287,8 +284,9 @@ function describe(
   return {
     files: [
       ...(earlier?.files ?? []),
-      ...files.map(({ path, format, place, tables }, i) => ({
+      ...files.map(({ path, source, format, place, tables }, i) => ({
         path,
+        ...(source === undefined ? {} : { source }),
         format,
         sha256: hashes[i] ?? '',
         place: placeText(found.scopes[i]!),

@@ -1,9 +1,11 @@
 /** `FILE#PLACE`: which of the sets of weights in a checkpoint is meant, by the dict or the prefix that it lies in. */
 import { access } from 'node:fs/promises';
+import { type LocalFile, locate } from '../fetch/local.js';
+import type { FetchOptions } from '../fetch/options.js';
+import { isRemote } from '../fetch/words.js';
 import type { Scope } from './scope.js';
 
-export interface Address {
-  readonly path: string;
+export interface Address extends Readonly<LocalFile> {
   /** What is behind the `#`; undefined when nothing is. */
   readonly place?: string;
 }
@@ -13,6 +15,31 @@ export async function addressOf(text: string): Promise<Address> {
   const at = text.lastIndexOf('#');
   if (at < 1 || at === text.length - 1 || (await isThere(text))) return { path: text };
   return { path: text.slice(0, at), place: text.slice(at + 1) };
+}
+
+/**
+ * The files that words name: checkpoints, folders with one, and addresses of either, which are fetched.
+ * @throws CritmapError: ERR_WEIGHTS for a folder without weights, ERR_OPTION and ERR_FETCH as {@link locate}
+ */
+export async function addressesOf(
+  texts: readonly string[],
+  options: FetchOptions = {},
+): Promise<{ addresses: Address[]; warnings: string[] }> {
+  const addresses: Address[] = [];
+  const warnings: string[] = [];
+  for (const text of texts) {
+    const given = isRemote(text) ? { path: text } : await addressOf(text);
+    const {
+      file,
+      folder,
+      warnings: told,
+      ...found
+    } = await locate(given.path, { ...options, config: false });
+    const files = folder ? await folder.weights() : [file!];
+    addresses.push(...files.map((one) => ({ ...given, ...found, ...one })));
+    warnings.push(...told);
+  }
+  return { addresses, warnings };
 }
 
 const isThere = (path: string) =>

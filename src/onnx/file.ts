@@ -28,8 +28,10 @@ import { withFloats } from './tensors.js';
 
 /** A model as read: `proto` holds every tensor's bytes, also those that lay in external files. */
 export interface OnnxFile {
-  /** As the user wrote it. */
+  /** As the user wrote it, or where it was fetched to. */
   path: string;
+  /** Its address, of one that was fetched, with its commit or its SHA-256. */
+  source?: string;
   proto: Proto;
   graph: Graph;
   /** SHA-256 over the file's bytes and then those of its external data files, in hex. */

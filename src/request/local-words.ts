@@ -1,10 +1,12 @@
 /**
- * A sweep's words on another machine: its files are looked for by name below that machine's folders, and nowhere else. What
- * is found there is held against the offer by its content, so that a wrong file of the right name does no harm.
+ * A sweep's words on another machine: its files are looked for by name below that machine's folders, and nowhere else; what
+ * is named by its address is fetched. What is found is held against the offer by its content, so that a wrong file of the
+ * right name does no harm.
  */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import type { SweepWords } from './open-sweep.js';
+import { onFile, onPath, onPlace } from './sweep-paths.js';
 
 export interface Folders {
   models: string;
@@ -19,7 +21,7 @@ export function offeredWords(words: SweepWords): Record<string, unknown> {
   const { arch, input, output, name, allowPartial, rename, classes, channels, size } = rest;
   const offered = {
     ...{ arch, input, output, name, allowPartial, rename, classes, channels, size },
-    ...(model !== undefined && { model: resolve(model) }),
+    ...(model !== undefined && { model: onPath(model, (path) => resolve(path)) }),
     ...(weights && { weights: weights.map((words) => onPlace(words, (path) => resolve(path))) }),
     data: data.startsWith('synthetic:') ? data : resolve(data),
     imageChoices: {
@@ -29,7 +31,7 @@ export function offeredWords(words: SweepWords): Record<string, unknown> {
     sweepChoices: choices,
     // Their words are their labels in the results, which must be the same everywhere.
     ...(resets && { resets }),
-    ...(initFrom && { initFrom: initFrom.map((path) => resolve(path)) }),
+    ...(initFrom && { initFrom: initFrom.map((words) => onPath(words, (path) => resolve(path))) }),
   };
   return JSON.parse(JSON.stringify(offered));
 }
@@ -40,10 +42,10 @@ export function localWords(words: SweepWords, { models, data }: Folders): SweepW
   const { labels } = words.imageChoices;
   return {
     ...words,
-    ...(words.model !== undefined && { model: model(words.model) }),
+    ...(words.model !== undefined && { model: onPath(words.model, model) }),
     ...(words.weights && { weights: words.weights.map((words) => onPlace(words, model)) }),
     ...(words.resets && { resets: words.resets.map((reset) => onFile(reset, model)) }),
-    ...(words.initFrom && { initFrom: words.initFrom.map(model) }),
+    ...(words.initFrom && { initFrom: words.initFrom.map((path) => onPath(path, model)) }),
     data: words.data.startsWith('synthetic:') ? words.data : below(data, words.data),
     imageChoices: {
       ...words.imageChoices,
@@ -62,16 +64,4 @@ function below(folder: string, path: string): string {
   }
   const last = steps.at(-1) ?? '';
   return basename(resolve(folder)) === last ? folder : join(folder, last);
-}
-
-/** `FILE#PLACE` is one of a file's sets of weights. */
-function onPlace(words: string, map: (path: string) => string): string {
-  const at = existsSync(words) ? -1 : words.lastIndexOf('#');
-  return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
-}
-
-/** `donor=FILE` and `interpolate=FILE@ALPHA` have one, which may be `FILE#PLACE`. */
-function onFile(reset: string, map: (path: string) => string): string {
-  const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
-  return kind === undefined || path === undefined ? reset : `${kind}=${onPlace(path, map)}${alpha}`;
 }

@@ -1,5 +1,5 @@
 /** A sweep's model, images and options from the words of a command, wherever it is computed. */
-
+import type { FetchOptions } from '../fetch/options.js';
 import type { ImageSet } from '../images/index.js';
 import { openImages, parseCacheSize } from '../images/index.js';
 import type { imageOptions } from '../images/options.js';
@@ -33,7 +33,7 @@ export interface OpenSweep {
 
 /** Where models and images are from, for those who open many. */
 export interface Openers {
-  model: (choice: ModelChoice) => Promise<Model>;
+  model: (choice: ModelChoice, fetching: FetchOptions) => Promise<Model>;
   images: typeof openImages;
 }
 
@@ -43,14 +43,17 @@ export async function openSweep(
   signal: AbortSignal,
   onProgress: (done: number, total: number) => void,
   open: Openers = { model: openModel, images: openImages },
+  onFetch?: FetchOptions['onFetch'],
 ): Promise<OpenSweep> {
   const { cache = 'auto', cacheSize, ...choices } = words.imageChoices;
   const cacheBytes = cacheSize === undefined ? undefined : parseCacheSize(cacheSize);
-  const model = await open.model(words);
+  const fetching = { signal, onFetch };
+  const model = await open.model(words, fetching);
   // Patterns that fit no layer are met before images are decoded.
   initialsOf(model, words.sweepChoices.init ?? 'auto');
-  const resets = await parseResets(words.resets ?? ['random'], model, words);
-  const initFrom = words.initFrom && (await loadFresh(words.initFrom, model, words));
+  const ends = { input: words.input, output: words.output };
+  const resets = await parseResets(words.resets ?? ['random'], model, { ...ends, ...fetching });
+  const initFrom = words.initFrom && (await loadFresh(words.initFrom, model, { ...ends, ...fetching }));
   const images = await open.images(words.data, {
     ...modelInput(model, choices.crop),
     ...given({ ...choices, cacheBytes }),

@@ -1,6 +1,7 @@
 /** Every path in the words of a sweep. */
 import { existsSync } from 'node:fs';
 import { sep } from 'node:path';
+import { isRemote } from '../fetch/words.js';
 import type { SweepWords } from './open-sweep.js';
 
 export interface PathMaps {
@@ -20,11 +21,11 @@ export function withPaths(
   const { labels } = words.imageChoices;
   return {
     ...words,
-    ...(words.model !== undefined && { model: model(words.model) }),
+    ...(words.model !== undefined && { model: onPath(words.model, model) }),
     ...(words.weights && { weights: words.weights.map((words) => onPlace(words, model)) }),
     // Their words are their labels in the results.
     ...(words.resets && { resets: words.resets.map((reset) => onFile(reset, model)) }),
-    ...(words.initFrom && { initFrom: words.initFrom.map(model) }),
+    ...(words.initFrom && { initFrom: words.initFrom.map((path) => onPath(path, model)) }),
     data: words.data.startsWith('synthetic:') ? words.data : data(words.data),
     imageChoices: {
       ...words.imageChoices,
@@ -33,16 +34,31 @@ export function withPaths(
   };
 }
 
+/** Those of its models, checkpoints, donors and fresh models that are named by their address. */
+export function addressesIn({ model, weights = [], resets = [], initFrom = [] }: SweepWords): string[] {
+  const donors = resets.map((reset) =>
+    reset.replace(/^donor=/, '').replace(/^interpolate=(.*)@[^@]*$/, '$1'),
+  );
+  return [...(model === undefined ? [] : [model]), ...weights, ...donors, ...initFrom].filter(isRemote);
+}
+
 const hasSeparator = (words: string) => words.includes(sep);
 
+/** An address means the same everywhere. */
+export const onPath = (words: string, map: (path: string) => string): string =>
+  isRemote(words) ? words : map(words);
+
 /** `FILE#PLACE` is one of a file's sets of weights. */
-function onPlace(words: string, map: (path: string) => string): string {
+export function onPlace(words: string, map: (path: string) => string): string {
+  if (isRemote(words)) return words;
   const at = existsSync(words) ? -1 : words.lastIndexOf('#');
   return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
 }
 
 /** `donor=FILE` and `interpolate=FILE@ALPHA` have one, which may be `FILE#PLACE`. */
-function onFile(reset: string, map: (path: string) => string): string {
+export function onFile(reset: string, map: (path: string) => string): string {
   const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
-  return kind === undefined || path === undefined ? reset : `${kind}=${onPlace(path, map)}${alpha}`;
+  // The revision of an address is behind an @ too.
+  if (kind === undefined || path === undefined || isRemote(path)) return reset;
+  return `${kind}=${onPlace(path, map)}${alpha}`;
 }

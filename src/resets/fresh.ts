@@ -5,6 +5,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CritmapError, messageOf } from '../errors.js';
+import type { FetchOptions } from '../fetch/options.js';
+import { isRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
 import type { Model } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
@@ -19,14 +21,14 @@ const { compare } = new Intl.Collator('en', { numeric: true });
 /**
  * Loads the files that names and globs mean, each glob's in the order of their numbers. Memory holds them all.
  *
- * @param sources checkpoints of the model, or ONNX files of its architecture; `*` and `?` stand in file names
+ * @param sources checkpoints of the model, or ONNX files of its architecture, or their addresses; `*` and `?` stand in file names
  * @throws CritmapError ERR_OPTION when a glob matches no file or two files are the same, ERR_WEIGHTS and ERR_MODEL as
  *   donors do
  */
 export async function loadFresh(
   sources: readonly string[],
   model: Model,
-  { input, output }: EndChoice = {},
+  { input, output, onFetch, signal }: EndChoice & FetchOptions = {},
 ): Promise<Model[]> {
   if (!Array.isArray(sources) || !sources.every((source) => typeof source === 'string')) {
     throw new TypeError('loadFresh takes a list of file names and globs');
@@ -35,7 +37,7 @@ export async function loadFresh(
   const models: Model[] = [];
   const places = new Map<string, string>();
   for (const path of paths) {
-    const fresh = await loadDonor(path, model, { input, output });
+    const fresh = await loadDonor(path, model, { input, output, onFetch, signal });
     const twin = places.get(fresh.sha256);
     if (twin !== undefined) {
       const why =
@@ -51,7 +53,7 @@ export async function loadFresh(
 }
 
 async function filesOf(source: string): Promise<string[]> {
-  if (!/[*?]/.test(basename(source))) return [source];
+  if (isRemote(source) || !/[*?]/.test(basename(source))) return [source];
   const folder = dirname(source);
   const names = await readdir(folder).catch((thrown: unknown) => {
     throw refuse(source, messageOf(thrown), thrown);

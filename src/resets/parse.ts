@@ -1,8 +1,9 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from '../errors.js';
-import { loadModel, withWeights } from '../model/load.js';
+import type { FetchOptions } from '../fetch/options.js';
+import { loadFile, withFiles } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
-import { addressOf } from '../model/place.js';
+import { addressesOf } from '../model/place.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { type Reset, resetForms } from './reset.js';
@@ -17,9 +18,11 @@ import { type Reset, resetForms } from './reset.js';
  * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
  * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
  *
+ * FILE may also be an address, as `loadModel` takes it.
+ *
  * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
  *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
- *   model that critmap reads
+ *   model that critmap reads; ERR_FETCH when it cannot be fetched
  */
 export function parseReset(text: string): Promise<Reset> {
   return parse(text);
@@ -36,14 +39,14 @@ export function parseReset(text: string): Promise<Reset> {
 export async function parseResets(
   texts: readonly string[],
   model: Model,
-  { input, output }: EndChoice = {},
+  { input, output, onFetch, signal }: EndChoice & FetchOptions = {},
 ): Promise<Reset[]> {
   // Of another list `map` may give anything: of a typed array numbers in the place of promises.
   if (!Array.isArray(texts)) throw new TypeError('parseResets takes a list of resets');
-  return Promise.all(texts.map((text) => parse(text, model, { input, output })));
+  return Promise.all(texts.map((text) => parse(text, model, { input, output, onFetch, signal })));
 }
 
-async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise<Reset> {
+async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions = {}): Promise<Reset> {
   if (typeof text !== 'string') throw new TypeError('a reset to be parsed must be a string');
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
@@ -85,36 +88,39 @@ async function parse(text: string, model?: Model, ends: EndChoice = {}): Promise
   }
 }
 
-/** A donor from `FILE` or `FILE#PLACE`; one from a checkpoint lacks the layers that the checkpoint has not. */
-export async function loadDonor(text: string, model: Model | undefined, ends: EndChoice): Promise<Model> {
-  const { path, place } = await addressOf(text);
-  const isModel = /\.onnx$/i.test(path) || !(await isCheckpoint(path));
-  if (isModel && place !== undefined) {
-    throw new CritmapError(
-      'ERR_OPTION',
-      `${text}: ${path} is an ONNX model, which has one set of weights; leave out #${place}`,
-    );
+/**
+ * A donor from `FILE` or `FILE#PLACE`, a folder or an address; one from a checkpoint lacks the layers that the
+ * checkpoint has not.
+ */
+export async function loadDonor(
+  text: string,
+  model: Model | undefined,
+  { input, output, ...fetching }: EndChoice & FetchOptions,
+): Promise<Model> {
+  const { addresses, warnings } = await addressesOf([text], fetching);
+  const [first, second] = addresses;
+  const { path, place, source } = first!;
+  if (second === undefined && (/\.onnx$/i.test(path) || !(await isCheckpoint(path)))) {
+    const found = { file: first!, ...(place !== undefined && { place }), warnings };
+    return loadFile(found, text, { input, output });
   }
-  if (isModel) return loadModel(path, ends);
   if (!model) {
     throw new CritmapError(
       'ERR_OPTION',
-      `${path} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
+      `${text} is a checkpoint, which does not say what its layers are: give it to parseResets with the model`,
     );
   }
   const renames = new Set(model.weights?.files.flatMap((file) => file.renames ?? []));
-  const donor = await withWeights(model, [text], {
-    allowPartial: true,
-    rename: [...renames],
-    idleRenames: true,
-  });
+  const choices = { allowPartial: true, rename: [...renames], idleRenames: true };
+  const donor = await withFiles(model, addresses, choices, warnings);
   // What the model has from checkpoints of its own comes first.
   const own = model.weights?.files.length ?? 0;
   const given = new Set(donor.weights?.mapping.filter(({ file }) => file >= own).map(({ tensor }) => tensor));
   const stale = new Set([...model.warnings, ...randomWarning(donor)]);
+  const { source: _, ...file } = donor.file;
   return {
     ...donor,
-    file: { ...donor.file, path },
+    file: { ...file, path: text, ...(second === undefined && source !== undefined && { source }) },
     // Only its own: the model's warnings have been given, and what the checkpoint lacks is not reset.
     warnings: donor.warnings.filter((warning) => !stale.has(warning)),
     layers: donor.layers.filter(

@@ -1,7 +1,9 @@
 /** What a study's sweeps are predicted to cost, from networks alone: no checkpoint and no image is read. */
+
 import { selectLayers } from '../design/cells.js';
+import type { FetchOptions } from '../fetch/options.js';
 import { modelInput } from '../model/input.js';
-import { type ModelChoice, openModel } from '../request/open-model.js';
+import { type ModelChoice, openNetwork } from '../request/open-model.js';
 import { isRandomLabel } from '../resets/reset.js';
 import { designOf } from '../sweep/settings.js';
 import { costsOf } from '../sweep/shard-costs.js';
@@ -30,6 +32,7 @@ export const macsOf = ({ images, macsPerImage }: SweepCost) => macsPerImage * (i
 export async function costsOfSweeps(
   sweeps: readonly StudySweep[],
   images: ReadonlyMap<string, number> = new Map(),
+  fetching: FetchOptions = {},
 ): Promise<(SweepCost | null)[]> {
   // Most models of a study are of one architecture.
   const known = new Map<string, Promise<SweepCost | null>>();
@@ -38,7 +41,7 @@ export async function costsOfSweeps(
     const key = keyOf(sweep);
     let cost = known.get(key);
     if (!cost) {
-      cost = costOf(sweep, images.get(sweep.images.id)).catch(() => null);
+      cost = costOf(sweep, images.get(sweep.images.id), fetching).catch(() => null);
       known.set(key, cost);
     }
     costs.push(await cost);
@@ -47,7 +50,8 @@ export async function costsOfSweeps(
 }
 
 /** A sweep's model with whatever weights the network has by itself. */
-export const openNetwork = (sweep: StudySweep) => openModel(networkOf(sweep));
+export const networkFor = (sweep: StudySweep, fetching: FetchOptions = {}) =>
+  openNetwork(networkOf(sweep), fetching);
 
 /** The network without its checkpoints. */
 function networkOf({ words }: StudySweep): ModelChoice {
@@ -64,9 +68,13 @@ function keyOf(sweep: StudySweep): string {
   ]);
 }
 
-async function costOf(sweep: StudySweep, available: number | undefined): Promise<SweepCost> {
+async function costOf(
+  sweep: StudySweep,
+  available: number | undefined,
+  fetching: FetchOptions,
+): Promise<SweepCost> {
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
-  const model = await openNetwork(sweep);
+  const model = await networkFor(sweep, fetching);
   const { layers: included = [], exclude = [], norm = 'keep', engine = 'fast' } = sweepChoices;
   const layers = selectLayers(model.layers, included, exclude);
   const { forward, layers: macs } = await costsOf(

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { messageOf } from '../errors.js';
+import { isRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
 import { isLabelFile } from '../images/labels/option.js';
 import { imageOptions } from '../images/options.js';
@@ -102,13 +103,20 @@ async function expanded(
 
 /** A file's name as an id. */
 const idOf = (path: string) =>
-  basename(path, extname(path))
+  (isRemote(path) ? nameIn(path) : basename(path, extname(path)))
     .replace(/[^\p{L}\p{N}_.@+-]/gu, '_')
     .replace(/^[^\p{L}\p{N}_]/u, '_');
 
+/** An address without revision, hash and the ending of a file; a repository's name has dots. */
+const nameIn = (address: string) =>
+  basename(address.replace(/[#?].*$/, '').replace(/@[^/]*$/, '')).replace(
+    /(\.(onnx|pth|pt|ckpt|bin|tar|safetensors))+$/i,
+    '',
+  );
+
 /** The path itself where it is there or is no glob, else the files of its folder that match, sorted. */
 async function matchesOf(pattern: string, resolve: (path: string) => string): Promise<string[]> {
-  if (!/[*?[{]/.test(pattern) || existsSync(resolve(pattern))) return [pattern];
+  if (isRemote(pattern) || !/[*?[{]/.test(pattern) || existsSync(resolve(pattern))) return [pattern];
   const folder = dirname(pattern);
   const isMatch = fileGlob(basename(pattern));
   const names = await readdir(resolve(folder)).catch(() => []);

@@ -17,6 +17,7 @@ export const studyEventSchema = z.discriminatedUnion('event', [
     state: z.enum(['skipped', 'opening', 'opened', 'started', 'done']),
   }),
   z.object({ event: z.literal('checking'), sweep: text, done: count, total: count }),
+  z.object({ event: z.literal('fetching'), sweep: text, what: text, done: count, total: count.nullable() }),
   z.object({ event: z.literal('progress'), sweep: text, ...progressFields }),
   z.object({ event: z.literal('stopped'), sweep: text, ...stoppedFields }),
   z.object({ event: z.literal('warning'), sweep: text.nullable(), message: text }),

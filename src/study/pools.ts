@@ -2,6 +2,7 @@
  * What several sweeps of a study share while they are under way: a model is opened once for all of its sets of images, and
  * a set of images once for all models that take them alike.
  */
+import type { FetchOptions } from '../fetch/options.js';
 import { type ImageOptions, type ImageSet, openImages } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
@@ -21,7 +22,7 @@ export class Pools {
 
   /** What a sweep opens; its images are given back with {@link release}, not closed. */
   readonly openers: Openers = {
-    model: (choice) => this.#model(choice),
+    model: (choice, fetching) => this.#model(choice, fetching),
     images: (source, options) => this.#borrow(source, options),
   };
 
@@ -49,11 +50,11 @@ export class Pools {
     await Promise.all(all.map(({ opened }) => opened.then((images) => images.close()).catch(() => {})));
   }
 
-  #model(choice: ModelChoice): Promise<Model> {
+  #model(choice: ModelChoice, fetching: FetchOptions): Promise<Model> {
     const key = modelKey(choice);
     const known = this.#models.get(key);
     if (known) return known;
-    const opened = openModel(choice);
+    const opened = openModel(choice, fetching);
     this.#models.set(key, opened);
     opened.catch(() => this.#models.delete(key));
     return opened;

@@ -4,6 +4,7 @@
  */
 import { join, resolve } from 'node:path';
 import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
+import type { FetchProgress } from '../fetch/options.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
@@ -24,6 +25,7 @@ import { partName, shardTasks, type Task, wholeTasks } from './tasks.js';
 export type StudyEvent = { task: Task } & (
   | { type: 'skipped' | 'opening' | 'opened' | 'started' | 'done' }
   | { type: 'checking'; done: number; total: number }
+  | { type: 'fetching'; progress: FetchProgress }
   | { type: 'progress'; progress: Progress }
   | { type: 'stopped'; stopped: StoppedLayer }
   | { type: 'warning'; message: string }
@@ -213,7 +215,9 @@ class Running {
       try {
         this.#tell({ task, type: 'opening' });
         const checking = (done: number, total: number) => this.#tell({ task, type: 'checking', done, total });
-        const sweep = await openSweep(task.sweep.words, signal, checking, this.#pools.openers);
+        const fetching = (progress: FetchProgress) => this.#tell({ task, type: 'fetching', progress });
+        const { openers } = this.#pools;
+        const sweep = await openSweep(task.sweep.words, signal, checking, openers, fetching);
         this.#tell({ task, type: 'opened' });
         return { sweep };
       } catch (error) {

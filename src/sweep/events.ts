@@ -41,6 +41,7 @@ export const sweepEventSchema = z.discriminatedUnion('event', [
     out: text,
     shard,
   }),
+  event('fetching', { what: text, done: count, total: count.nullable() }),
   event('checking', { done: count, total: count }),
   event('planned', { cells: count, chunks: count, passes: count, resumed: count }),
   event('progress', progressFields),

@@ -75,9 +75,10 @@ export function infoOf(
     cells,
     environment: {
       model: model.file.path,
+      ...(model.file.source !== undefined && { modelSource: model.file.source }),
       ...(model.builtIn && { asked: model.builtIn.asked }),
       ...(model.weights && { weights: model.weights.files }),
-      ...(settings.initFrom && { initFrom: settings.initFrom.map(({ file }) => file.path) }),
+      ...(settings.initFrom && { initFrom: settings.initFrom.map(({ file }) => file.source ?? file.path) }),
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
       onnxruntime: onnxruntimeVersion(),

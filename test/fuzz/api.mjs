@@ -188,7 +188,13 @@ const study = {
   sweeps: [{ model: plan, images: { id: 'i', name: 'i' }, place: 'a/i', words: studyWords }],
 };
 const good = {
-  loadModel: [modelPath, { name: 'm', weights: ['none.pth'], allowPartial: false, input: 'x', output: 'y' }],
+  loadModel: [
+    modelPath,
+    {
+      ...{ name: 'm', weights: ['none.pth'], allowPartial: false, input: 'x', output: 'y' },
+      ...{ onFetch() {}, signal: new AbortController().signal, offline: true },
+    },
+  ],
   withWeights: [model, ['none.pth'], { allowPartial: true, name: 'm' }],
   buildModel: ['resnet18', { classes: 3, channels: 3, size: 32, name: 'm' }],
   openImages: [

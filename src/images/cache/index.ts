@@ -8,7 +8,7 @@ import { claimFolder } from './own-folder.js';
 import { PixelCache } from './pixel-cache.js';
 import { StampCache } from './stamps.js';
 
-export { DEFAULT_CACHE_BYTES, defaultCacheDirectory, parseCacheSize } from './location.js';
+export { DEFAULT_CACHE_BYTES, parseCacheSize } from './location.js';
 
 export interface ImageCache {
   readonly pixels: PixelCache;

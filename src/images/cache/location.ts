@@ -1,19 +1,9 @@
-/** Where the image cache is, and how large it may become. */
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+/** How large the image cache may become. */
 import { optionError } from '../input-error.js';
 
 /** ImageNet's 50,000 validation images at 224 x 224 take 7.5 GB. */
 export const DEFAULT_CACHE_BYTES = 10e9;
 const LEAST_BYTES = 1e6;
-
-/** `$XDG_CACHE_HOME/critmap`, by default `~/.cache/critmap` (XDG Base Directory Specification). */
-export function defaultCacheDirectory(): string {
-  const { XDG_CACHE_HOME } = process.env;
-  // The specification has relative paths ignored.
-  const base = XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(homedir(), '.cache');
-  return join(base, 'critmap');
-}
 
 const UNITS: Record<string, number> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 const BINARY_UNITS: Record<string, number> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
+import { DOWNLOADS } from '../../files/cache-directory.js';
 import { makeDirectory } from '../../files/make-directory.js';
 import { imageError } from '../input-error.js';
 
@@ -12,7 +13,7 @@ const TAG_TEXT = `Signature: 8a477f597d28d172789f06886806bc55
 # This folder holds decoded images of critmap, which may be deleted at any time.
 `;
 /** What a cache holds; there are some that have no tag yet. */
-const OWN = ['pixels', 'stamps', TAG];
+const OWN = ['pixels', 'stamps', DOWNLOADS, TAG];
 
 /**
  * @param root - the cache's folder, made if it is not there

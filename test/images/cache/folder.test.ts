@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { defaultCacheDirectory } from '../../../src/images/cache/index.js';
+import { defaultCacheDirectory } from '../../../src/files/cache-directory.js';
 import { makeRoom } from '../../../src/images/cache/room.js';
 import { openImages } from '../../../src/images/index.js';
 import { photos, readAll, SHAPE } from './photos.js';
