@@ -13,7 +13,7 @@ const floors = [
   ['resets'],
   ['design', 'architectures'],
   ['plan', 'run'],
-  ['engines', 'report'],
+  ['engines', 'report', 'pick'],
   ['sweep', 'compare'],
   ['queue', 'request'],
   ['study'],

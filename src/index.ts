@@ -32,6 +32,14 @@ export type { Comparison } from './native/addon.js';
 export type { Precision } from './native/cards.js';
 export type { ResetRule } from './native/reset-rule.js';
 export type { Layer } from './onnx/layers.js';
+export { type PickFormat, pickText } from './pick/formats.js';
+export {
+  type LayerPick,
+  type PickedLayer,
+  type PickMetric,
+  type PickOptions,
+  pickLayers,
+} from './pick/pick.js';
 export { reportHtml } from './report/html.js';
 export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './resets/arrays.js';
 export { loadFresh } from './resets/fresh.js';

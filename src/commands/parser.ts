@@ -11,6 +11,7 @@ import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { inspectCommand } from './inspect.js';
 import { mergeCommand } from './merge.js';
+import { pickCommand } from './pick.js';
 import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
 import { studyCommand } from './study.js';
@@ -38,6 +39,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(studyCommand)
     .command(reportCommand)
     .command(compareCommand)
+    .command(pickCommand)
     .command(queueCommand)
     .command(workerCommand)
     .command(verifyCommand)

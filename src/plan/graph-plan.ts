@@ -1,12 +1,12 @@
 /** The plan of a model's graph: its data flow, shapes, cuts and parts, and what they come to in MACs. */
 import { setImmediate } from 'node:timers/promises';
-import { attributeInt } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import { elementCount } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { type BaseGraph, BLOCKED } from './base-graph.js';
 import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
 import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
+import { stepMacs } from './macs.js';
 import { type Parts, partsOf } from './parts.js';
 import { type ImageSize, shapesOf } from './shapes.js';
 
@@ -89,28 +89,4 @@ function countMacs(
     suffixes: layers.reduce((total, m) => total + m, 0),
     layers,
   };
-}
-
-/** Multiply-accumulates of a convolution or matrix product; other operators count as none. */
-function stepMacs(node: Dataflow['steps'][number]['node'], shapes: ReadonlyMap<string, TensorShape>): number {
-  const shapeOf = (name: string | undefined) => shapes.get(name ?? '')?.dims;
-  const input = shapeOf(node.input[0]);
-  const output = shapeOf(node.output[0]);
-  if (!input || !output) return 0;
-  const outputs = elementCount(output);
-  switch (node.opType) {
-    case 'Conv':
-    case 'FusedConv': {
-      const channels = (input[1] ?? 1) / attributeInt(node, 'group', 1);
-      const kernel = node.attribute.find(({ name }) => name === 'kernel_shape')?.ints.map(Number) ?? [1];
-      return outputs * channels * elementCount(kernel);
-    }
-    case 'Gemm':
-    case 'FusedGemm':
-    case 'MatMul':
-    case 'FusedMatMul':
-      return outputs * (input.at(-1) ?? 1);
-    default:
-      return 0;
-  }
 }

@@ -34,8 +34,19 @@ export async function shapesOf(
   { channels, height, width }: ImageSize,
   batch: number,
 ): Promise<Map<string, TensorShape>> {
-  const input = { type: FLOAT, dims: [batch, channels, height, width] };
   const names = flow.steps.flatMap((step) => (step.dynamic ? step.makes : []));
+  return shapesOfSome(source, flow, names, { channels, height, width }, batch);
+}
+
+/** The same of some tensors that depend on the image, and of the input: fewer are sooner known. */
+export async function shapesOfSome(
+  source: Pick<BaseGraph, 'proto' | 'graph' | 'input' | 'apart'>,
+  flow: Dataflow,
+  names: readonly string[],
+  { channels, height, width }: ImageSize,
+  batch: number,
+): Promise<Map<string, TensorShape>> {
+  const input = { type: FLOAT, dims: [batch, channels, height, width] };
   return (await inferred(source, flow, names, input)) ?? (await observed(source, flow, names, input));
 }
 

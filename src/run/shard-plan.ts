@@ -24,7 +24,11 @@ export const shardPlan = z.object({
       init: z.string().nullable(),
       /** Multiply-accumulates of one image from the layer to the logits. */
       macs: z.number(),
+      /** Those of one image with the layer's own weight; null where they are not known. */
+      ownMacs: z.number().nullable().default(null),
     }),
   ),
+  /** All layers of the model, also those that are not reset: parameters, and the multiply-accumulates of one image. */
+  model: z.object({ parameters: whole, macs: z.number().nullable() }).nullable().default(null),
 });
 export type ShardPlan = z.infer<typeof shardPlan>;

@@ -4,6 +4,7 @@ import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { planGraph } from '../plan/graph-plan.js';
+import { type OwnMacs, ownMacs } from '../plan/macs.js';
 import { drawnWords } from '../resets/drawn.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { Settings } from './settings.js';
@@ -20,12 +21,14 @@ export const allAlike = (layers: readonly Layer[]): LayerCosts => ({
 /**
  * @param layers - those that are reset, in graph order
  * @param costs - of {@link costsOf}, which takes seconds where shapes cannot be inferred
+ * @param own - of {@link ownMacsOf}
  */
 export function planOf(
   model: Model,
   settings: Settings,
   layers: readonly Layer[],
   costs: LayerCosts,
+  own: OwnMacs | null,
 ): ShardPlan {
   const positions = new Map(model.layers.map(({ name }, i) => [name, i]));
   const words = drawnWords(model, settings);
@@ -43,8 +46,23 @@ export function planOf(
       position: positions.get(layer.name)!,
       init: random ? words(layer.name) : null,
       macs: costs.layers[i]!,
+      ownMacs: own?.layers[i] ?? null,
     })),
+    model: {
+      parameters: model.layers.reduce((sum, { parameters }) => sum + parameters, 0),
+      macs: own?.forward ?? null,
+    },
   };
+}
+
+/** What each layer multiplies by itself; null where the sizes of its tensors are not to be known. */
+export async function ownMacsOf(
+  model: Model,
+  { shape }: Pick<ImageSet, 'shape'>,
+  { norm }: Pick<Settings, 'norm'>,
+  layers: readonly Layer[],
+): Promise<OwnMacs | null> {
+  return ownMacs(ownGraph(model, norm), layers, shape, model.io.batch ?? 1).catch(() => null);
 }
 
 /** From a layer's first step to the logits, were the graph cut everywhere; all alike where the graph cannot be planned. */

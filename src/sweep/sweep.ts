@@ -25,7 +25,7 @@ import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { type Subject, SweepRecord } from './record.js';
 import { chunksAtOnce, type Settings, type Shard, type SweepOptions, withDefaults } from './settings.js';
-import { allAlike, costsOf, planOf } from './shard-costs.js';
+import { allAlike, costsOf, ownMacsOf, planOf } from './shard-costs.js';
 import { shardProblem, shardsOf } from './shards.js';
 
 export interface SweepResult {
@@ -74,7 +74,10 @@ export async function sweepWith(
   refuseLabels(model, images);
   const all = planCells(layers, settings.resets, settings.design.trials);
   const costs = options.shard ? await costsOf(model, images, settings, layers) : allAlike(layers);
-  const plan = planOf(model, settings, layers, costs);
+  const own = await observed(observer, 'planning', 'count products', () =>
+    ownMacsOf(model, images, settings, layers),
+  );
+  const plan = planOf(model, settings, layers, costs, own);
   const parts = options.shard && partsOf(options.shard, plan, settings, images.count);
   const cells = await observed(observer, 'planning', 'prove resets', () =>
     proveCells(model, parts ? cellsOfParts(all, parts) : all, settings, signal),

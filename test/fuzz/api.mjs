@@ -230,6 +230,11 @@ const good = {
   mergeStudies: [['study', 'study'], 'merged-study', { force: false, onWarning() {} }],
   writeStudyResults: ['study'],
   readStudyResults: ['study'],
+  pickLayers: [{ summary }, { below: 50, metric: 'criticality', reset: 'random' }],
+  pickText: [
+    critmap.pickLayers({ summary }, { below: 100 }),
+    pick(['json', 'regex', 'torch', 'nncf', 'modelopt']),
+  ],
   reportHtml: [[summary], { title: 't' }],
   defaultCacheDirectory: [],
   architectures: [],

@@ -1,0 +1,167 @@
+/**
+ * The layers of a run whose interval lies wholly below or above a threshold, and how much of the model they are. A layer
+ * whose interval reaches across the threshold is never among them: it is not known well enough. Pure.
+ */
+import { CritmapError, quoted, some } from '../errors.js';
+import type { ShardPlan } from '../run/shard-plan.js';
+import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
+
+export type PickMetric = 'criticality' | 'agreement';
+
+export interface PickOptions {
+  /** Percent: layers whose interval ends below it. Either this or `above`. */
+  below?: number | undefined;
+  /** Percent: layers whose interval begins above it. */
+  above?: number | undefined;
+  /** Default `criticality`. */
+  metric?: PickMetric | undefined;
+  /** Label of one of the run's resets; default its first. */
+  reset?: string | undefined;
+}
+
+export interface PickedLayer {
+  layer: string;
+  mean: number | null;
+  low: number | null;
+  high: number | null;
+  /** What the interval covers; see `summary.json`. */
+  interval: Estimate['interval'];
+  parameters: number;
+  /** Multiply-accumulates of one image with the layer's weight; null where they are not known. */
+  macs: number | null;
+}
+
+/** A part of a whole, and its share from 0 to 1; null of nothing. */
+export interface Part {
+  picked: number;
+  of: number;
+  share: number | null;
+}
+
+export interface LayerPick {
+  model: string;
+  metric: PickMetric;
+  reset: string;
+  below: number | null;
+  above: number | null;
+  /** Of the intervals, each by itself. */
+  confidence: number | null;
+  /** In graph order. */
+  layers: PickedLayer[];
+  /** Layers that the run has numbers of, and all of the model. */
+  swept: number;
+  modelLayers: number;
+  /** Names of layers that may lie on either side: their intervals reach across the threshold, or they have none. */
+  unknown: string[];
+  /** Of the parameters of all the model's layers; of those that were swept where the run does not say what the model has. */
+  parameters: Part & { ofModel: boolean };
+  /** Of the whole model; null where the run does not say what its layers multiply. */
+  macs: Part | null;
+}
+
+/** What is looked at of a run, as `readRun` gives it. */
+export interface PickSource {
+  summary: Summary;
+  info?: { plan: ShardPlan | null } | undefined;
+}
+
+/**
+ * @param run - of `readRun`
+ * @throws TypeError for what is no run; CritmapError (ERR_OPTION) for a wrong threshold or metric, or a reset that the run
+ *   does not have
+ */
+export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
+  const layers = run?.summary?.layers;
+  if (!Array.isArray(layers)) throw new TypeError('pickLayers takes a run (readRun) and options');
+  const { metric, below, above, threshold } = checked(options);
+  const reset = resetOf(layers, options.reset);
+  const rows = layers.filter((layer) => layer.reset === reset);
+  const plan = run.info?.plan ?? null;
+  const macsOf = new Map(plan?.layers.map(({ name, ownMacs }) => [name, ownMacs]));
+  const picked: PickedLayer[] = [];
+  const unknown: string[] = [];
+  for (const row of rows) {
+    const { mean, low, high, interval } = boundsOf(row, metric);
+    const isPicked = low !== null && high !== null && (above === null ? high < threshold : low > threshold);
+    const isOther = low !== null && high !== null && (above === null ? low >= threshold : high <= threshold);
+    const { layer, parameters } = row;
+    if (isPicked)
+      picked.push({ layer, mean, low, high, interval, parameters, macs: macsOf.get(layer) ?? null });
+    else if (!isOther) unknown.push(layer);
+  }
+  const { summary } = run;
+  const confidence = Number(summary.options.confidence);
+  return {
+    ...{ model: summary.model.name, metric, reset, below, above },
+    confidence: confidence > 0 && confidence < 1 ? confidence : null,
+    layers: picked,
+    ...{ swept: rows.length, modelLayers: summary.model.layers, unknown },
+    ...sharesOf(picked, rows, plan, summary.model.layers),
+  };
+}
+
+function checked(options: PickOptions) {
+  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  const { below, above, metric = 'criticality' } = options;
+  const threshold = below ?? above;
+  if (threshold === undefined || (below !== undefined && above !== undefined)) {
+    throw new CritmapError('ERR_OPTION', 'give one threshold, either below or above');
+  }
+  if (typeof threshold !== 'number' || !(threshold >= 0 && threshold <= 100)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `the threshold must be percent, from 0 to 100, got ${String(threshold)}`,
+    );
+  }
+  if (metric !== 'criticality' && metric !== 'agreement') {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `metric must be criticality or agreement, got ${quoted(String(metric))}`,
+    );
+  }
+  return { metric, below: below ?? null, above: above ?? null, threshold } as const;
+}
+
+function resetOf(layers: readonly LayerSummary[], wanted: string | undefined): string {
+  const resets = [...new Set(layers.map(({ reset }) => reset))];
+  const found = wanted ?? resets[0] ?? 'random';
+  if (wanted !== undefined && !resets.includes(found)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `the run has no reset ${quoted(String(wanted))}; it has ${some(resets)}`,
+    );
+  }
+  return found;
+}
+
+/** A layer without any valid output is 100 % critical, as everywhere. */
+function boundsOf(
+  row: LayerSummary,
+  metric: PickMetric,
+): Pick<Estimate, 'mean' | 'low' | 'high' | 'interval'> {
+  const isDestroyed = metric === 'criticality' && row.passes > 0 && row.invalid === row.passes;
+  return isDestroyed ? { mean: 100, low: 100, high: 100, interval: null } : row[metric];
+}
+
+function sharesOf(
+  picked: readonly PickedLayer[],
+  rows: readonly LayerSummary[],
+  plan: ShardPlan | null,
+  modelLayers: number,
+): Pick<LayerPick, 'parameters' | 'macs'> {
+  const model = plan?.model ?? null;
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const part = (part: number, of: number): Part => ({ picked: part, of, share: of > 0 ? part / of : null });
+  const macs = picked.flatMap((layer) => (layer.macs === null ? [] : [layer.macs]));
+  const isKnown = model !== null && model.macs !== null && macs.length === picked.length;
+  return {
+    parameters: {
+      ...part(
+        sum(picked.map(({ parameters }) => parameters)),
+        model?.parameters ?? sum(rows.map(({ parameters }) => parameters)),
+      ),
+      ofModel: model !== null || rows.length === modelLayers,
+    },
+    macs: isKnown ? part(sum(macs), model.macs!) : null,
+  };
+}
