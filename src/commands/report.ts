@@ -10,24 +10,25 @@ import { print, shown } from './terminal.js';
 
 export const reportCommand: CommandModule<
   object,
-  { runs: string[]; out: string; title: string | undefined }
+  { runs: string[]; out: string | undefined; title: string | undefined }
 > = {
   command: 'report <runs..>',
-  describe: 'Put tables and figures of one or many runs into one HTML file',
+  describe: 'Show one or many runs here, or put their tables and figures into one HTML file',
   builder: (yargs) =>
     yargs
       .positional('runs', {
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'Directories that sweep has written (--out)',
+        describe: 'Directories that sweep has written (--out); without --out also that of a study',
       })
-      .option('out', { ...text('out'), demandOption: true, describe: 'HTML file to write' })
+      .option('out', { ...text('out'), describe: 'HTML file to write (default: print to the terminal)' })
       .option('title', {
         ...text('title'),
         describe: 'Title of the page (default: the name of the model, or how many there are)',
       }),
   handler: async ({ runs, out, title }) => {
+    if (out === undefined) return (await import('./report-text.js')).printReport(runs, title);
     const { readRun } = await import('../run/read-run.js');
     const read = await Promise.all(runs.map(readRun));
     await writeReport(

@@ -52,7 +52,7 @@ export function groupsOf(layers: readonly LayerSummary[]): string[] {
  * Indices of layers that open a new stage, by the first path component that tells stages apart. Empty where
  * names do not fall into a readable number of runs.
  */
-export function stageStarts(layers: readonly LayerSummary[]): number[] {
+export function stageStarts(layers: readonly Pick<LayerSummary, 'layer'>[]): number[] {
   const paths = layers.map((layer) => layer.layer.split(/[./]/));
   for (let depth = 1; depth <= 4; depth++) {
     const keys = paths.map((path) => path.slice(0, depth).join('.'));

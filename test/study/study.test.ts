@@ -284,6 +284,23 @@ t.test('differences are those of the runs, paired by slice', async (t) => {
   t.ok(Math.abs(row.high! - row.low! - 2 * half) < 1e-4, `${row.low} ${row.high} ${half}`);
 });
 
+t.test('it is shown in the terminal as a map, and picked from', async (t) => {
+  const map = await critmap('report', whole);
+  t.equal(map.code, 0, map.stderr);
+  const rows = map.stdout.split('\n');
+  t.match(rows[0], /^Between trained and fresh: clean$/);
+  t.match(rows[1], /^ +top-1 +mean/);
+  t.match(rows[2], /^trained +whole +94\.0 +[\d.]+ {2}[▁-█]{9}$/);
+  t.match(rows[7], /^m5 +other /);
+  t.match(rows[10], /^Between trained and fresh: noisy$/);
+
+  const words = ['pick', whole, '--above', '0', '--format', 'regex'];
+  const picked = await critmap(...words, '--model', 'm1', '--image-set', 'noisy');
+  t.match(picked.stdout, /^\^\(\?:conv1\|/, picked.stderr);
+  t.match((await critmap(...words)).stderr, /is a study: say which with --model; it has trained, m1/);
+  t.match((await critmap(...words, '--model', 'x')).stderr, /has no --model x; it has trained/);
+});
+
 t.test('another study does not mix with it', async (t) => {
   const other = join(dir, 'study', 'other.yaml');
   writeFileSync(other, FILE.replace('imagesPerDraw: 8', 'imagesPerDraw: 4'));
