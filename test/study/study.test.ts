@@ -1,6 +1,7 @@
 /** A small study of six models on two sets of images: whatever happens to it, it comes to the same bytes. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parquetReadObjects } from 'hyparquet';
@@ -299,6 +300,45 @@ t.test('it is shown in the terminal as a map, and picked from', async (t) => {
   t.match(picked.stdout, /^\^\(\?:conv1\|/, picked.stderr);
   t.match((await critmap(...words)).stderr, /is a study: say which with --model; it has trained, m1/);
   t.match((await critmap(...words, '--model', 'x')).stderr, /has no --model x; it has trained/);
+});
+
+t.test('pandas, polars and R read it as the documentation says', async (t) => {
+  const folder = t.testdir({ studies: {} });
+  symlinkSync(whole, join(folder, 'studies', 'mine'));
+  const conv1 = results.rows.find(
+    (row) => row.model === 'm1' && row.imageSet === 'clean' && row.metric === 'criticality',
+  )!.mean!;
+  const mean = results.models[1]!.runs.clean!.criticality.random!;
+  const farthest = Math.min(...results.differences.map(({ difference }) => difference!));
+  // Printed with one decimal or more.
+  const shows = (text: string, value: number) =>
+    [...text.matchAll(/-?\d+(\.\d+)?/g)].some(([number]) => Math.abs(Number(number) - value) <= 0.051);
+  for (const [page, language, command] of [
+    ['python.md', 'python', ['python3', '-c']],
+    ['r.md', 'r', ['Rscript', '--vanilla', '-e']],
+  ] as const) {
+    const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+    const snippets = [...text.matchAll(/```(\w+)\n(.*?)```/gs)].filter(([, name]) => name === language);
+    t.ok(snippets.length >= 3, page);
+    for (const [i, [, , code]] of snippets.entries()) {
+      const [program, ...options] = command;
+      const { error, status, stdout, stderr } = spawnSync(program, [...options, code!], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      const name = `${page} ${i + 1}`;
+      const lacks = error
+        ? `no ${program}`
+        : /No module named \S+|Unable to find a usable engine|no package called \S+/.exec(stderr)?.[0];
+      if (lacks) {
+        t.test(name, { skip: lacks }, async () => {});
+        continue;
+      }
+      t.equal(status, 0, `${name}: ${stderr}`);
+      const value = code!.includes('difference') ? farthest : code!.includes('clean') ? conv1 : mean;
+      t.ok(shows(stdout, value), `${name} shows ${value}: ${stdout}`);
+    }
+  }
 });
 
 t.test('another study does not mix with it', async (t) => {
