@@ -160,7 +160,7 @@ async function wordsOf(
     );
   const { weights: asked, rename, sha256, model, ...source } = of(sourceTable);
   const pins = sha256 === undefined ? [] : listOf(sha256);
-  const weights = pinned(asked === undefined ? [] : listOf(asked), pins);
+  const weights = asked === undefined ? [] : pinned(listOf(asked), pins);
   const files = await Promise.all(
     weights.map(async (pattern) => {
       const found = await matchesOf(pattern, resolve);
