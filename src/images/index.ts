@@ -9,6 +9,7 @@ import { defaultCacheDirectory } from '../files/cache-directory.js';
 import { type ImageCache, openImageCache } from './cache/index.js';
 import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
+import { enlargedWarning } from './enlarged.js';
 import { type ImageSet, SampledImages } from './image-set.js';
 import { fileError, imageError, optionError } from './input-error.js';
 import { COLUMN } from './labels/option.js';
@@ -79,8 +80,16 @@ export async function openImages(source: string, options: ImageOptions): Promise
       warnings,
       onProgress,
     };
+    const noticed = async (set: ImageSet) => {
+      // Who asks for a size knows.
+      const { resize } = transform.kind === 'pixels' && options.resize === undefined ? transform : {};
+      const warning =
+        opened.content === 'files' && typeof resize === 'number' && (await enlargedWarning(set, resize));
+      if (warning) warn(warning);
+      return set;
+    };
     if (!options.skipBadImages) {
-      return new SampledImages({ ...common, indices: drawn, labels, bad: [], digests: null });
+      return await noticed(new SampledImages({ ...common, indices: drawn, labels, bad: [], digests: null }));
     }
     const { digests, bad } = await checkImages(crops, drawn, { signal, onProgress });
     if (bad.length === drawn.length) throw badImagesError(source, bad, drawn.length);
@@ -92,13 +101,14 @@ export async function openImages(source: string, options: ImageOptions): Promise
     }
     const isBad = new Set(bad.map(({ index }) => index));
     const good = [...drawn.keys()].filter((at) => !isBad.has(drawn[at]!));
-    return new SampledImages({
+    const kept = new SampledImages({
       ...common,
       indices: Uint32Array.from(good, (at) => drawn[at]!),
       labels: labels && Int32Array.from(good, (at) => labels[at]!),
       digests: Buffer.concat(good.map((at) => digests.subarray(at * 32, at * 32 + 32))),
       bad,
     });
+    return await noticed(kept);
   } catch (thrown) {
     await owned.close();
     throw thrown;

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import type { SweepWords } from './open-sweep.js';
-import { onFile, onPath, onPlace } from './sweep-paths.js';
+import { withPaths } from './sweep-paths.js';
 
 export interface Folders {
   models: string;
@@ -15,44 +15,25 @@ export interface Folders {
 
 /** As they are offered: with whole paths, and without what is each machine's own business. */
 export function offeredWords(words: SweepWords): Record<string, unknown> {
-  const { model, weights, data, imageChoices, sweepChoices, resets, initFrom, ...rest } = words;
-  const { cache: _, cacheSize: __, labels, ...images } = imageChoices;
+  const whole = withPaths(words, {
+    ...{ model: (path) => resolve(path), data: (path) => resolve(path) },
+    isLabelFile: (labels) => existsSync(labels),
+  });
+  const { model, weights, data, imageChoices, sweepChoices, initFrom } = whole;
+  const { cache: _, cacheSize: __, ...images } = imageChoices;
   const { threads: ___, ...choices } = sweepChoices;
-  const { arch, input, output, name, allowPartial, rename, classes, channels, size } = rest;
+  const { arch, input, output, name, allowPartial, rename, classes, channels, size, resets } = words;
   const offered = {
     ...{ arch, input, output, name, allowPartial, rename, classes, channels, size },
-    ...(model !== undefined && { model: onPath(model, (path) => resolve(path)) }),
-    ...(weights && { weights: weights.map((words) => onPlace(words, (path) => resolve(path))) }),
-    data: data.startsWith('synthetic:') ? data : resolve(data),
-    imageChoices: {
-      ...images,
-      ...(labels !== undefined && { labels: existsSync(labels) ? resolve(labels) : labels }),
-    },
-    sweepChoices: choices,
-    // Their words are their labels in the results, which must be the same everywhere.
-    ...(resets && { resets }),
-    ...(initFrom && { initFrom: initFrom.map((words) => onPath(words, (path) => resolve(path))) }),
+    // The words of resets are their labels in the results, which must be the same everywhere.
+    ...{ model, weights, data, resets, initFrom, imageChoices: images, sweepChoices: choices },
   };
   return JSON.parse(JSON.stringify(offered));
 }
 
 /** The same with this machine's paths. */
-export function localWords(words: SweepWords, { models, data }: Folders): SweepWords {
-  const model = (path: string) => below(models, path);
-  const { labels } = words.imageChoices;
-  return {
-    ...words,
-    ...(words.model !== undefined && { model: onPath(words.model, model) }),
-    ...(words.weights && { weights: words.weights.map((words) => onPlace(words, model)) }),
-    ...(words.resets && { resets: words.resets.map((reset) => onFile(reset, model)) }),
-    ...(words.initFrom && { initFrom: words.initFrom.map((path) => onPath(path, model)) }),
-    data: words.data.startsWith('synthetic:') ? words.data : below(data, words.data),
-    imageChoices: {
-      ...words.imageChoices,
-      ...(labels !== undefined && { labels: labels.includes(sep) ? below(data, labels) : labels }),
-    },
-  };
-}
+export const localWords = (words: SweepWords, { models, data }: Folders): SweepWords =>
+  withPaths(words, { model: (path) => below(models, path), data: (path) => below(data, path) });
 
 /** The longest end of a path that is there below a folder; the folder itself, if it has the path's name. */
 function below(folder: string, path: string): string {

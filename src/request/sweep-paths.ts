@@ -45,18 +45,18 @@ export function addressesIn({ model, weights = [], resets = [], initFrom = [] }:
 const hasSeparator = (words: string) => words.includes(sep);
 
 /** An address means the same everywhere. */
-export const onPath = (words: string, map: (path: string) => string): string =>
+const onPath = (words: string, map: (path: string) => string): string =>
   isRemote(words) ? words : map(words);
 
 /** `FILE#PLACE` is one of a file's sets of weights. */
-export function onPlace(words: string, map: (path: string) => string): string {
+function onPlace(words: string, map: (path: string) => string): string {
   if (isRemote(words)) return words;
   const at = existsSync(words) ? -1 : words.lastIndexOf('#');
   return at < 0 ? map(words) : `${map(words.slice(0, at))}${words.slice(at)}`;
 }
 
 /** `donor=FILE` and `interpolate=FILE@ALPHA` have one, which may be `FILE#PLACE`. */
-export function onFile(reset: string, map: (path: string) => string): string {
+function onFile(reset: string, map: (path: string) => string): string {
   const [, kind, path, alpha = ''] = /^(donor|interpolate)=(.*?)(@[^@]*)?$/.exec(reset) ?? [];
   // The revision of an address is behind an @ too.
   if (kind === undefined || path === undefined || isRemote(path)) return reset;

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { messageOf } from '../errors.js';
+import { CritmapError, messageOf } from '../errors.js';
 import { isRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
 import { isLabelFile } from '../images/labels/option.js';
@@ -158,16 +158,18 @@ async function wordsOf(
     Object.fromEntries(
       Object.keys(table).flatMap((name) => (choices[name] === undefined ? [] : [[name, choices[name]]])),
     );
-  const { weights, rename, ...source } = of(sourceTable);
-  const checkpoints = weights === undefined ? [] : listOf(weights);
+  const { weights: asked, rename, sha256, model, ...source } = of(sourceTable);
+  const pins = sha256 === undefined ? [] : listOf(sha256);
+  const weights = asked === undefined ? [] : pinned(listOf(asked), pins);
   const files = await Promise.all(
-    checkpoints.map(async (pattern) => {
+    weights.map(async (pattern) => {
       const found = await matchesOf(pattern, resolve);
       return found.length > 0 ? found : [pattern];
     }),
   );
   const words = {
     ...source,
+    ...(model !== undefined && { model: asked === undefined ? pinned([String(model)], pins)[0] : model }),
     name: id,
     ...(files.length > 0 && { weights: files.flat() }),
     ...(rename !== undefined && { rename: listOf(rename) }),
@@ -178,6 +180,21 @@ async function wordsOf(
     ...(choices.initFrom !== undefined && { initFrom: listOf(choices.initFrom) }),
   } as SweepWords;
   return withPaths(words, { model: resolve, data: resolve, isLabelFile });
+}
+
+/** Web addresses with the hash that what is fetched from them must have. @throws CritmapError (ERR_STUDY) */
+function pinned(words: readonly string[], pins: readonly string[]): readonly string[] {
+  if (pins.length === 0) return words;
+  if (pins.length !== words.length || !words.every((word) => /^https?:/i.test(word))) {
+    throw new CritmapError(
+      'ERR_STUDY',
+      `sha256 has ${pins.length} for ${words.length} files; give one for each https: address; a file of the hub is pinned by its commit, hf:OWNER/NAME@COMMIT/FILE`,
+    );
+  }
+  return words.map((address, i) => {
+    const [path, ...place] = address.split('#');
+    return [path, `sha256=${pins[i]!.toLowerCase()}`, ...place].join('#');
+  });
 }
 
 function baselineOf(

@@ -12,6 +12,8 @@ const say = <S extends z.ZodType>(schema: S, description: string, wanted?: strin
 
 const oneOrMore = () => z.union([words(), z.array(words()).min(1).readonly()]);
 
+const hash = () => z.string().regex(/^[0-9a-f]{64}$/i);
+
 /** Where a model comes from. */
 export const sourceTable = {
   model: say(
@@ -24,6 +26,11 @@ export const sourceTable = {
     oneOrMore().optional(),
     'Checkpoints to take the weights from: paths or globs; FILE#PLACE picks one of several sets',
     'a path or a list of paths',
+  ),
+  sha256: say(
+    z.union([hash(), z.array(hash()).min(1).readonly()]).optional(),
+    'SHA-256 of what is fetched from https: addresses, in the order of weights (or of model, without weights): anything else is refused',
+    '64 hexadecimal digits, or a list of such for each of weights',
   ),
   classes: say(whole(1).optional(), 'How many classes arch gets (default 1000)'),
   channels: say(whole(1).optional(), 'How many channels the images have'),

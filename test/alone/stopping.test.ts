@@ -59,10 +59,7 @@ for (const delayMs of [0, 700]) {
   });
 }
 
-for (const [where, delayMs] of [
-  ['between two chunks', 0],
-  ['in the middle of a chunk', 300],
-] as const) {
+for (const [where, delayMs] of [['in the middle of a chunk', 300]] as const) {
   t.test(`an abort ${where} of a ResNet-50 sweep ends it and keeps the finished chunk`, async (t) => {
     const out = join(directory, `chunk-${delayMs}`);
     const layers = ['layer4.2.*', 'fc'];
@@ -73,8 +70,7 @@ for (const [where, delayMs] of [
     const onProgress = ({ layer, cells }: { layer: string; cells: number }) => {
       if (!layer || ++finished !== cells) return;
       due = performance.now() + delayMs;
-      if (delayMs === 0) controller.abort(reason);
-      else setTimeout(() => controller.abort(reason), delayMs);
+      setTimeout(() => controller.abort(reason), delayMs);
     };
     const { signal } = controller;
     await t.rejects(sweepOf(model, 2 * chunkImages, { out, layers, trials: 1, signal, onProgress }), reason);
@@ -90,7 +86,7 @@ for (const [where, delayMs] of [
 
 t.test('a sweep that was stopped goes on and ends with the bytes of one that was not', async (t) => {
   const small = join(directory, 'small.onnx');
-  writeFileSync(small, resnet({ size: 64, blocks: [1, 1], classes: 10, seed: 1 }));
+  writeFileSync(small, resnet({ size: 32, blocks: [1, 1], classes: 10, seed: 1 }));
   const of = await loadModel(small);
   // Chunks of 256 images.
   const go = (out: string, options: SweepOptions = {}) =>

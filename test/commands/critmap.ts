@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Summary } from '../../src/run/summary.js';
+import { parseSweepEvent } from '../../src/sweep/events.js';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -34,3 +36,10 @@ export function outcome(child: ChildProcess): Promise<Outcome> {
 }
 
 export const critmap = (...args: string[]) => outcome(start(...args));
+
+/** What a sweep with `--json` ends with. */
+export function summaryIn(stdout: string): Summary {
+  const last = parseSweepEvent(stdout.trimEnd().split('\n').at(-1) ?? '');
+  if (last.event === 'done' && last.summary) return last.summary;
+  throw new Error(`the sweep ended with ${last.event}`);
+}

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { fixture } from '../fixtures.js';
-import { critmap } from './critmap.js';
+import { critmap, summaryIn } from './critmap.js';
 
 const several = fixture('exports/several.onnx');
 
@@ -34,7 +34,7 @@ t.test('sweep refuses a model of several inputs in one line, and takes the one t
   const { code, stdout, stderr } = await critmap(...sweep, '--input', 'pixels', ...asked);
   t.equal(code, 0, stderr);
   t.strictSame(
-    JSON.parse(stdout).layers.map(({ layer }: { layer: string }) => layer),
+    summaryIn(stdout).layers.map(({ layer }) => layer),
     ['conv'],
   );
   const other = await critmap(...sweep, '--input', 'pixels', '--output', 'features', ...asked);

@@ -34,7 +34,7 @@ function isOneLine(t: Test, stderr: string, wanted: RegExp): void {
 
 t.test('a tmpfs that fills', { skip }, async (t) => {
   // The images' list, the journal and the results do not fit in turn.
-  for (const size of [24, 110, 220]) {
+  for (const size of [24, 220]) {
     t.equal(mount('-o', `size=${size}k`).status, 0);
     const out = join(small, 'run');
     try {
@@ -75,7 +75,7 @@ t.test('a directory that is read-only', { skip }, async (t) => {
 
 t.test('ulimit -f', async (t) => {
   // tap's own options of Node.js end a process by the signal that Node.js ignores.
-  for (const blocks of [8, 90]) {
+  for (const blocks of [90]) {
     const out = join(dir, `limit-${blocks}`);
     const limited = await outcome(
       spawn(

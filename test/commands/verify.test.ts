@@ -12,12 +12,7 @@ const sweep = (out: string, ...more: string[]) =>
 
 t.test('what a run says is what the published algorithm gives, whatever its design', async (t) => {
   const dir = t.testdir({});
-  for (const more of [
-    [],
-    ['--trials', '2'],
-    ['--reset', 'zero'],
-    ['--images-per-draw', '16', '--trials', '2'],
-  ]) {
+  for (const more of [[], ['--reset', 'zero'], ['--images-per-draw', '16', '--trials', '2']]) {
     const out = join(dir, more.join('') || 'default');
     t.equal((await sweep(out, ...more)).code, 0);
     const { code, stdout } = await critmap('verify', out, '--cells', '4', '--json');

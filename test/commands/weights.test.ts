@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { fixture } from '../fixtures.js';
-import { critmap } from './critmap.js';
+import { critmap, summaryIn } from './critmap.js';
 
 const model = fixture('mlp.onnx');
 const weights = (name: string) => ['--weights', fixture(`weights/${name}`)];
@@ -51,7 +51,7 @@ t.test('sweep --weights measures the checkpoint, and takes one as donor', async 
   const { code, stdout, stderr } = await critmap(...args, ...weights('mlp.pth.tar'));
   t.equal(code, 0, stderr);
   // The same weights, rounded to float16: half of 2^-10 of a weight at most.
-  for (const { change } of JSON.parse(stdout).layers) t.ok(change > 0 && change < 2 ** -11);
+  for (const { change } of summaryIn(stdout).layers) t.ok(change! > 0 && change! < 2 ** -11);
   const { environment } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'));
   t.match(environment.weights, [{ path: fixture('weights/mlp.pth.tar'), place: 'state_dict: module.*' }]);
 });
@@ -102,7 +102,7 @@ t.test('results have the name of the checkpoint, unless --name gives one', async
     ];
     const { code, stdout, stderr } = await critmap(...args, ...weights('mlp.pth.tar'), ...more);
     t.equal(code, 0, stderr);
-    return JSON.parse(stdout).model.name;
+    return summaryIn(stdout).model.name;
   };
   t.equal(await named(...weights('mlp.linear.pth')), 'mlp');
   t.equal(await named('--name', 'mine'), 'mine');

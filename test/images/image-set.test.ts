@@ -38,6 +38,15 @@ t.test('class subfolders give labels in sorted order', async (t) => {
   t.match(set, { total: 4, count: 4, maxLabel: 2, shape: SHAPE });
 });
 
+t.test('small images are not enlarged much without a word', async (t) => {
+  const root = await photos(t, CLASSES);
+  const large = { shape: { channels: 3, height: 64, width: 64 } };
+  const set = await open(t, root, large);
+  t.match(set.warnings, [/photos: images of about 20 pixels are enlarged to 73, .*--size 20/]);
+  t.strictSame((await open(t, root, { ...large, resize: 64 })).warnings, [], 'who asks for it knows');
+  t.strictSame((await open(t, root)).warnings, [], '18 is no more than 20');
+});
+
 t.test('--labels none takes the same images without labels', async (t) => {
   const root = await photos(t, CLASSES);
   const set = await open(t, root, { labels: 'none', images: 2, dataSeed: 5 });

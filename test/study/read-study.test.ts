@@ -65,6 +65,25 @@ models:
   t.strictSame(study.categories, [{ name: 'k', color: null }]);
 });
 
+t.test('hashes of what is fetched', async (t) => {
+  const [a, b] = ['a', 'B'].map((digit) => digit.repeat(64));
+  const study = await read(`
+data: i.npz
+models:
+  - { id: one, arch: resnet18, weights: ['https://host/x.pth#ema', https://host/y.pth], sha256: [${a}, ${b}] }
+  - { id: two, model: 'https://host/m.onnx', sha256: ${a} }
+`);
+  t.strictSame(study.sweeps[0]!.words.weights, [
+    `https://host/x.pth#sha256=${a}#ema`,
+    `https://host/y.pth#sha256=${'b'.repeat(64)}`,
+  ]);
+  t.equal(study.sweeps[1]!.words.model, `https://host/m.onnx#sha256=${a}`);
+  await t.rejects(read(`data: i\nmodels: [{ id: x, model: m.onnx, sha256: ${a} }]`), {
+    code: 'ERR_STUDY',
+    message: /2:10: .*sha256 has 1 for 1 files; give one for each https: address/,
+  });
+});
+
 t.test('JSON is YAML, and paths of one set of images need no name', async (t) => {
   const study = await read('{"data": "i.npz", "models": ["/m.onnx"], "baseline": "m"}');
   t.match(study.sweeps, [{ place: 'm/images', words: { model: '/m.onnx', data: at('i.npz') } }]);

@@ -268,6 +268,12 @@ t.test('differences are those of the runs, paired by slice', async (t) => {
     sameDraws: true,
     sameImages: false,
   });
+  const alike = await compareRuns(['clean', 'noisy'].map((set) => join(whole, 'm2', set)));
+  t.equal(alike.baseline, 'clean', 'runs of one model go by their folders');
+  t.strictSame(
+    alike.differences.map(({ difference, p }) => [difference, p]),
+    between.map(({ difference, p }) => [difference, p]),
+  );
   // By hand, from the draws of both runs.
   const draws = (set: string) =>
     Papa.parse<Record<string, string>>(readFileSync(join(whole, 'm2', set, 'draws.csv'), 'utf8'), {

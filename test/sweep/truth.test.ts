@@ -22,7 +22,7 @@ const { layers: truth } = JSON.parse(readFileSync(fixture('demo-truth.json'), 'u
   layers: Record<string, [mean: number, error: number, agreement: number, agreementError: number]>;
 };
 const SEEDS = 100;
-const IMAGES = 120;
+const IMAGES = 80;
 
 t.test('over 100 seeds the default design holds what PyTorch found, and its means are those', async (t) => {
   let held = 0;
