@@ -20,7 +20,8 @@ export const reportCommand: CommandModule<
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'Directories that sweep has written (--out); without --out also that of a study',
+        describe:
+          'Directories that sweep has written (--out); without --out also that of a study, and results.csv files',
       })
       .option('out', { ...text('out'), describe: 'HTML file to write (default: print to the terminal)' })
       .option('title', {
