@@ -3,7 +3,7 @@
  * older than its sources. Uses nothing but Node, since it runs before anything is installed.
  *
  *   node scripts/bootstrap.mjs            all three
- *   node scripts/bootstrap.mjs addon dist only those (npm's install and prepare scripts)
+ *   node scripts/bootstrap.mjs addon dist only those (npm's install and prepare scripts; `npm test` adds `tests`)
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -62,11 +62,21 @@ const steps = {
       'TypeScript did not compile',
     );
   },
+
+  /** As it is installed, tap compiles every source anew for each test file, whatever .taprc says of that plugin. */
+  tests() {
+    const built = inRoot('node_modules', '@tapjs', 'test', 'test-built', 'dist', 'esm', 'index.js');
+    if (existsSync(built) && !readFileSync(built, 'utf8').includes('@tapjs/typescript')) return;
+    say('preparing tap (tap build)');
+    run(process.execPath, [tool('tap', 'dist/esm/run.mjs'), 'build'], 'tap could not be prepared');
+  },
 };
+/** Of whoever uses critmap. */
+const usual = ['dependencies', 'addon', 'dist'];
 
 requireNode();
 const wanted = process.argv.slice(2);
-for (const name of wanted.length > 0 ? wanted : Object.keys(steps)) {
+for (const name of wanted.length > 0 ? wanted : usual) {
   if (!steps[name]) fail(`bootstrap has no step ${name}; it has ${Object.keys(steps).join(', ')}`);
   steps[name]();
 }
