@@ -1,6 +1,9 @@
 /** What `critmap study --check` says: what is there, what is missing, what it will cost. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { messageOf } from '../errors.js';
+import { nameOfWord, parseRemote } from '../fetch/words.js';
+import { fileGlob } from '../files/glob.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { addressesIn, withPaths } from '../request/sweep-paths.js';
@@ -8,8 +11,6 @@ import { costsOfSweeps, networkFor } from '../study/costs.js';
 import type { Study, StudySweep } from '../study/study.js';
 
 const NOTHING_FETCHED = { offline: true };
-/** One of several files, whose names are no paths. */
-const isPattern = (path: string) => /[*?[{]/.test(path);
 
 export async function checkText(study: Study): Promise<string[]> {
   const counts = new Map<string, number>();
@@ -92,18 +93,21 @@ async function filesOf({ words }: StudySweep) {
     return path;
   };
   withPaths(words, { model: note, data: (path) => path });
-  const remote = addressesIn(words);
-  const local = paths.filter((path) => !isPattern(path));
-  const isThere = await Promise.all(
-    // Of FILE#PLACE it is the file that counts.
-    local.map((path) =>
-      stat(path.replace(/#[^#/]*$/, '')).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return { remote, missing: local.filter((_, i) => !isThere[i]) };
+  const remote = addressesIn(words).map((address) => nameOfWord(parseRemote(address)));
+  const isThere = await Promise.all(paths.map(exists));
+  return { remote, missing: paths.filter((_, i) => !isThere[i]) };
+}
+
+/** A file or folder, one of its sets of weights, or what a glob matches. */
+async function exists(path: string): Promise<boolean> {
+  const isFound = (one: string) =>
+    stat(one).then(
+      () => true,
+      () => false,
+    );
+  if ((await isFound(path)) || (await isFound(path.replace(/#[^#/]*$/, '')))) return true;
+  const names = await readdir(dirname(path)).catch(() => []);
+  return names.some(fileGlob(basename(path)));
 }
 
 const gigas = (macs: number) => (macs / 1e9).toLocaleString('en', { maximumFractionDigits: 1 });

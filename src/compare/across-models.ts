@@ -36,6 +36,10 @@ export interface CategoryRow {
 
 const FEWEST = 3;
 
+/** Names come from files: `constructor` is one, too. */
+const own = (numbers: Readonly<Record<string, number>>, name: string) =>
+  Object.hasOwn(numbers, name) ? numbers[name] : undefined;
+
 /** Every attribute that at least three models have: over all of them, and without each category in turn. */
 export function correlationRows(models: readonly ComparedModel[]): CorrelationRow[] {
   const attributes = [...new Set(models.flatMap((model) => Object.keys(model.attributes)))];
@@ -45,7 +49,7 @@ export function correlationRows(models: readonly ComparedModel[]): CorrelationRo
       [null, ...(categories.length > 1 ? categories : [])].flatMap((without) => {
         const kept = models.filter(({ category }) => without === null || category !== without);
         const pairs = kept.flatMap((model) => {
-          const [x, y] = [model.criticality[reset], model.attributes[attribute]];
+          const [x, y] = [model.criticality[reset], own(model.attributes, attribute)];
           return typeof x === 'number' && y !== undefined ? [{ x, y }] : [];
         });
         if (pairs.length < FEWEST) return [];

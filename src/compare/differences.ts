@@ -45,7 +45,10 @@ export function layerDifference(
 ): LayerDifference {
   const sameDesign = same(model.shared.design, base.shared.design);
   const sameImages = same(model.shared.images, base.shared.images);
-  const sameDraws = sameDesign && same(model.shared.draws, base.shared.draws);
+  const { numbers } = layer;
+  // What is not drawn has none in common.
+  const isDrawn = numbers.kind !== 'slices' || numbers.isRandom;
+  const sameDraws = isDrawn && sameDesign && same(model.shared.draws, base.shared.draws);
   const head = {
     model: model.id,
     category: model.category,

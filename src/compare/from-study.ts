@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
-import { files } from '../run/run.js';
+import { studyRun } from '../run/study-entry.js';
 import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
 import { fromRun } from './from-run.js';
 import type { ModelNumbers } from './numbers.js';
@@ -30,19 +30,17 @@ export async function fromStudy(
   }
   const models: ModelNumbers[] = [];
   for (const { id, category, accuracy, attributes } of plan.models) {
-    const place = join(directory, id, wanted);
-    if (!existsSync(join(place, files.summary))) continue;
-    const found = await fromRun(place);
+    if (!('summary' in (await studyRun(directory, plan, id, wanted)))) continue;
+    const { folder: _, ...found } = await fromRun(join(directory, id, wanted));
     const numbers = Object.entries(attributes).flatMap(([name, value]) =>
       typeof value === 'number' ? [[name, value] as const] : [],
     );
-    const known = accuracy ?? found.attributes.top1;
     models.push({
       ...found,
       id,
       category,
       attributes: {
-        ...(known === undefined ? {} : { accuracy: known }),
+        ...(accuracy === null ? {} : { accuracy }),
         ...found.attributes,
         ...Object.fromEntries(numbers),
       },

@@ -13,8 +13,11 @@ export const studyFiles = {
   parquet: 'study.parquet',
 } as const;
 
+/** Of models and sets of images: they are folders. */
+export const PLACE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]*$/u;
+
 const model = z.object({
-  id: z.string(),
+  id: z.string().regex(PLACE_NAME),
   name: z.string(),
   category: z.string().nullable(),
   accuracy: z.number().nullable(),
@@ -23,7 +26,7 @@ const model = z.object({
 
 export type PlannedModel = z.infer<typeof model>;
 
-const images = z.object({ id: z.string(), name: z.string() });
+const images = z.object({ id: z.string().regex(PLACE_NAME), name: z.string() });
 
 export const studyPlan = z.object({
   version: z.literal(1),
@@ -35,6 +38,8 @@ export const studyPlan = z.object({
   images: z.array(images),
   /** Which part of the study the directory was asked for; null for all of it. */
   shard: z.object({ index: z.int().min(1), of: z.int().min(1) }).nullable(),
+  /** By `MODEL/IMAGES`, a hash of what is asked of the sweep: runs of other options do not count. */
+  asked: z.record(z.string(), z.string()),
   /** Places of what is computed here: `MODEL/IMAGES`, or a part of that. */
   tasks: z.array(z.string()),
   /** The words after `critmap` that began the study, where there were some. */

@@ -10,6 +10,7 @@ import { imageOptions } from '../images/options.js';
 import type { SweepWords } from '../request/open-sweep.js';
 import { sampleOf } from '../request/sample-size.js';
 import { withPaths } from '../request/sweep-paths.js';
+import { studyFiles } from '../run/study-plan.js';
 import { sweepOptions } from '../sweep/options.js';
 import { type ModelEntry, type StudyFile, sourceTable } from './schema.js';
 import type { Category, Study, StudyImages, StudyModel, StudySweep } from './study.js';
@@ -21,6 +22,8 @@ export interface Problem {
   /** The sentence needs no subject. */
   alone?: boolean;
 }
+
+const OWN_FILES: readonly string[] = [...Object.values(studyFiles), 'report.html'];
 
 type Choices = Readonly<Record<string, unknown>>;
 
@@ -47,6 +50,12 @@ export async function entriesOf(
     const key = entry.id.toLowerCase();
     if (seen.has(key)) problems.push({ at: ['models', at], message: `is a second model called ${entry.id}` });
     seen.add(key);
+    if (OWN_FILES.includes(key)) {
+      problems.push({
+        at: ['models', at],
+        message: `cannot be called ${entry.id}, as a file of the study's is`,
+      });
+    }
   }
   const models = placed.map(({ entry }) => modelOf(entry));
   const sweeps: StudySweep[] = [];

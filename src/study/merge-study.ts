@@ -7,10 +7,11 @@ import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
 import { files, readInfo } from '../run/run.js';
+import { writeEntry } from '../run/study-entry.js';
 import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
 import { IncompleteRuns, type MergeOptions, mergeRuns } from '../sweep/merge.js';
-import { ofShard, shellWords } from '../sweep/missing-commands.js';
-import { planText } from './plan-text.js';
+import { ofShard, shellWords, withOption } from '../sweep/missing-commands.js';
+import { planText, refuseOther } from './plan-text.js';
 import type { StudyResults } from './results.js';
 import { writeStudyResults } from './write-results.js';
 
@@ -44,18 +45,20 @@ export async function mergeStudies(
   }
   const places = plan.models.flatMap(({ id }) => plan.images.map((images) => join(id, images.id)));
   const whole: StudyPlan = { ...plan, shard: null, tasks: places, command: null };
+  await refuseOther(out, plan.name);
   await replaceFile(join(out, studyFiles.plan), planText(whole));
   const missing: string[] = [];
   for (const place of places) {
     const runs = (await Promise.all(sources.map(({ directory }) => runsIn(join(directory, place))))).flat();
     const isWhole = runs.length > 0 && (await isMerged(runs, join(out, place), options));
-    if (!isWhole) missing.push(place);
+    if (isWhole) await writeEntry(join(out, place), { asked: plan.asked[place] ?? '', files: null });
+    else missing.push(place);
   }
   if (missing.length > 0) {
     throw new IncompleteRuns(
       `together the shards lack ${missing.length} of ${places.length} sweeps: ${some(missing, 5)}`,
       [],
-      await commandsFor(sources),
+      await commandsFor(sources, out),
     );
   }
   return writeStudyResults(out);
@@ -99,7 +102,7 @@ async function runsIn(place: string): Promise<string[]> {
 }
 
 /** Shards that were not given, and those that were not finished. */
-async function commandsFor(sources: readonly Source[]): Promise<string[]> {
+async function commandsFor(sources: readonly Source[], out: string): Promise<string[]> {
   const like = sources.find(({ plan }) => plan.shard && plan.command);
   if (!like?.plan.shard || !like.plan.command) return ['repeat the command of the study'];
   const { of, index: own } = like.plan.shard;
@@ -112,6 +115,11 @@ async function commandsFor(sources: readonly Source[]): Promise<string[]> {
   for (let index = 1; index <= of; index++) {
     const source = given.get(index);
     if (!source || !(await isFinished(source))) lacking.push(index);
+  }
+  if (lacking.length === 0) {
+    // They were dealt out otherwise, by other files: what lacks is computed where the rest is.
+    const words = like.plan.command.filter((word, i, all) => word !== '--shard' && all[i - 1] !== '--shard');
+    return [shellWords(['critmap', ...withOption(words, 'out', () => out)])];
   }
   const commands = lacking.map((index) => {
     const words = given.get(index)?.plan.command ?? ofShard(like.plan.command!, own, index, of);

@@ -13,6 +13,8 @@ const MOST_IDLE = 8;
 
 interface Shared {
   opened: Promise<ImageSet>;
+  /** When it is open. */
+  images: ImageSet | null;
   users: number;
 }
 
@@ -33,14 +35,14 @@ export class Pools {
   }
 
   async release(images: ImageSet): Promise<void> {
-    for (const shared of this.#images.values()) {
-      if ((await shared.opened.catch(() => null)) === images) shared.users--;
-    }
-    const idle = [...this.#images].filter(([, { users }]) => users === 0);
-    for (const [key, { opened }] of idle.slice(0, Math.max(0, idle.length - MOST_IDLE))) {
-      this.#images.delete(key);
-      await (await opened).close();
-    }
+    const found = [...this.#images.values()].find((shared) => shared.images === images);
+    if (!found) return;
+    found.users--;
+    const idle = [...this.#images].filter(([, { users, images }]) => users === 0 && images !== null);
+    const gone = idle.slice(0, Math.max(0, idle.length - MOST_IDLE));
+    // Out of reach before the first is closed: nobody can borrow what is being closed.
+    for (const [key] of gone) this.#images.delete(key);
+    await Promise.all(gone.map(([, shared]) => shared.images!.close()));
   }
 
   async close(): Promise<void> {
@@ -63,15 +65,16 @@ export class Pools {
   async #borrow(source: string, options: ImageOptions): Promise<ImageSet> {
     const { onProgress: _, onWarning: __, signal: ___, ...same } = options;
     const key = JSON.stringify([source, same]);
-    const shared = this.#images.get(key) ?? { opened: openImages(source, options), users: 0 };
+    const shared = this.#images.get(key) ?? { opened: openImages(source, options), images: null, users: 0 };
     // The last one used is the last to go.
     this.#images.delete(key);
     this.#images.set(key, shared);
     shared.users++;
     try {
-      return await shared.opened;
+      shared.images = await shared.opened;
+      return shared.images;
     } catch (error) {
-      this.#images.delete(key);
+      if (this.#images.get(key) === shared) this.#images.delete(key);
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 /** A study's file read: YAML or JSON, checked, with paths, globs and environment variables resolved. */
-import { dirname, isAbsolute, join } from 'node:path';
-import { type Document, isScalar, LineCounter, parseDocument, type Scalar, visit } from 'yaml';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { type Document, isScalar, LineCounter, parse, parseDocument, type Scalar, visit } from 'yaml';
 import { CritmapError, some } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
@@ -46,7 +46,7 @@ export async function readStudy(path: string, { env = process.env }: ReadStudyOp
   }
   const isFree = (relative: string) => isAbsolute(relative) || /^(hf|https?|synthetic):/.test(relative);
   const { study, problems } = await entriesOf(checked.data, path, (relative) =>
-    isFree(relative) ? relative : join(dirname(path), relative),
+    isFree(relative) ? relative : resolve(dirname(path), relative),
   );
   refuse(
     path,
@@ -96,11 +96,20 @@ function withEnvironment(
   visit(document, {
     Scalar(key, node) {
       if (key !== 'key' && isScalar(node) && typeof node.value === 'string') {
-        node.value = replace(node as Scalar<string>);
+        const value = replace(node as Scalar<string>);
+        // A plain one may be a number now.
+        const isChanged = value !== node.value;
+        node.value = isChanged && node.type === 'PLAIN' ? plainValue(value) : value;
       }
     },
   });
   return problems;
+}
+
+/** A number or a truth value that is written without quotes; all else is text. */
+function plainValue(text: string): unknown {
+  const value: unknown = parse(text, { logLevel: 'silent' });
+  return typeof value === 'number' || typeof value === 'boolean' ? value : text;
 }
 
 /** The names that an object at this place may have. */

@@ -2,7 +2,6 @@
  * What a study's runs come to together: every number in a row of its own, differences to the baseline and between sets of
  * images, correlations and categories. It holds no times and no paths outside the study: equal inputs give equal bytes.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CategoryRow, CorrelationRow } from '../compare/across-models.js';
 import { adjusted, type ComparedLayer, compareModels } from '../compare/compare.js';
@@ -10,8 +9,7 @@ import { fromStudy } from '../compare/from-study.js';
 import type { ModelNumbers } from '../compare/numbers.js';
 import { messageOf } from '../errors.js';
 import { measures } from '../native/columns.js';
-import { readRunSummary } from '../run/read-run.js';
-import { files } from '../run/run.js';
+import { studyRun } from '../run/study-entry.js';
 import { readPlan, type StudyPlan } from '../run/study-plan.js';
 import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
 
@@ -83,7 +81,8 @@ const ESTIMATES = ['criticality', 'agreement'] as const;
  */
 export async function collectResults(directory: string): Promise<StudyResults> {
   const plan = await readPlan(directory);
-  const summaries = await summariesOf(directory, plan);
+  const notes: string[] = [];
+  const summaries = await summariesOf(directory, plan, notes);
   const numbers = new Map<string, ModelNumbers[]>();
   for (const { id } of plan.images) {
     const { models } = await fromStudy(directory, id);
@@ -93,7 +92,6 @@ export async function collectResults(directory: string): Promise<StudyResults> {
       models.map((model) => ({ ...model, source: join(model.id, id) })),
     );
   }
-  const notes: string[] = lackingNotes(plan, summaries);
   const compared = plan.images.flatMap(({ id }) => {
     const models = numbers.get(id)!;
     if (models.length < 2) return [];
@@ -102,7 +100,7 @@ export async function collectResults(directory: string): Promise<StudyResults> {
       if (!isThere)
         notes.push(`${id}: the baseline ${plan.baseline} is lacking; nothing is compared with it`);
       const found = compareModels(models, { baseline: isThere ? plan.baseline : undefined });
-      notes.push(...found.notes.map((note) => `${id}: ${note}`));
+      if (isThere) notes.push(...found.notes.map((note) => `${id}: ${note}`));
       return [{ imageSet: id, isThere, ...found }];
     } catch (error) {
       notes.push(`${id}: ${messageOf(error)}`);
@@ -142,27 +140,23 @@ interface OneRun {
   summary: Summary;
 }
 
-async function summariesOf(directory: string, plan: StudyPlan): Promise<Map<string, OneRun>> {
+async function summariesOf(
+  directory: string,
+  plan: StudyPlan,
+  notes: string[],
+): Promise<Map<string, OneRun>> {
   const found = new Map<string, OneRun>();
   for (const model of plan.models) {
     for (const { id: imageSet } of plan.images) {
-      const place = join(directory, model.id, imageSet);
-      if (!existsSync(join(place, files.summary))) continue;
-      found.set(keyOf(model.id, imageSet), { model, imageSet, summary: await readRunSummary(place) });
+      const run = await studyRun(directory, plan, model.id, imageSet);
+      if ('lacking' in run) notes.push(run.lacking);
+      else found.set(keyOf(model.id, imageSet), { model, imageSet, summary: run.summary });
     }
   }
   return found;
 }
 
 const keyOf = (model: string, imageSet: string) => `${model}/${imageSet}`;
-
-function lackingNotes(plan: StudyPlan, summaries: ReadonlyMap<string, OneRun>): string[] {
-  return plan.models.flatMap(({ id }) =>
-    plan.images.flatMap((images) =>
-      summaries.has(keyOf(id, images.id)) ? [] : [`${keyOf(id, images.id)} is lacking`],
-    ),
-  );
-}
 
 function imageSetsOf(plan: StudyPlan, summaries: ReadonlyMap<string, OneRun>): StudyResults['imageSets'] {
   return plan.images.flatMap((images) => {

@@ -5,6 +5,7 @@
 import { join, resolve } from 'node:path';
 import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
 import type { FetchProgress } from '../fetch/options.js';
+import { isRemote } from '../fetch/words.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
@@ -15,11 +16,11 @@ import type { Progress } from '../sweep/progress.js';
 import type { Shard, SweepOptions } from '../sweep/settings.js';
 import { type Computer, computeHere, sweepWith } from '../sweep/sweep.js';
 import { costsOfSweeps, macsOf } from './costs.js';
-import { planOfStudy, planText } from './plan-text.js';
+import { planOfStudy, planText, refuseOther } from './plan-text.js';
 import { Pools } from './pools.js';
-import { Stamps } from './stamps.js';
-import type { Study } from './study.js';
-import { partName, shardTasks, type Task, wholeTasks } from './tasks.js';
+import { filesOf, finish, isFinished } from './stamps.js';
+import type { Study, StudySweep } from './study.js';
+import { shardTasks, type Task, wholeTasks } from './tasks.js';
 
 /** What happens to one sweep of a study. */
 export type StudyEvent = { task: Task } & (
@@ -70,9 +71,10 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   } catch (error) {
     throw cannotWrite(out, error);
   }
+  await refuseOther(out, study.name);
   const plan = planOfStudy(study, { shard: shard ?? null, tasks, command: options.command ?? null });
   await replaceFile(join(out, studyFiles.plan), planText(plan));
-  const running = new Running(tasks, await Stamps.open(out), { ...options, signal });
+  const running = new Running(tasks, { ...options, signal });
   try {
     await running.all();
   } finally {
@@ -108,20 +110,35 @@ async function tasksOf(study: Study, shard: Shard | undefined): Promise<Task[]> 
   return shardTasks(study.sweeps, await weightsOf(study), of)[index - 1]!;
 }
 
-/** Of the sweeps; where nothing is known of one it is like the others. */
-export async function weightsOf(study: Study): Promise<number[]> {
-  const costs = (await costsOfSweeps(study.sweeps)).map((cost) => cost && macsOf(cost));
-  const known = costs.filter((cost) => cost !== null);
+/**
+ * Of the sweeps, the same in every process that has the same files: nothing is fetched for it, and what is of an address is
+ * like the others.
+ * @throws CritmapError (ERR_STUDY) for a file that is not there: shards without it would be dealt out otherwise
+ */
+async function weightsOf({ sweeps }: Study): Promise<number[]> {
+  const isLocal = ({ words }: StudySweep) => words.arch !== undefined || !isRemote(words.model ?? '');
+  const local = sweeps.filter(isLocal);
+  const costs = new Map<StudySweep, number>();
+  for (const [i, cost] of (await costsOfSweeps(local)).entries()) {
+    const sweep = local[i]!;
+    if (!cost) {
+      throw new CritmapError(
+        'ERR_STUDY',
+        `shards are dealt out by what models cost, and ${sweep.model.id} (${sweep.words.model ?? sweep.words.arch}) cannot be opened; put it in its place on this machine too`,
+      );
+    }
+    costs.set(sweep, macsOf(cost));
+  }
+  const known = [...costs.values()];
   const usual = known.length > 0 ? known.reduce((sum, cost) => sum + cost, 0) / known.length : 1;
-  return costs.map((cost) => cost ?? usual);
+  return sweeps.map((sweep) => costs.get(sweep) ?? usual);
 }
-
-const nameOf = (part: Shard | null) => (part ? partName(part) : '');
 
 /** Each has a model in memory. */
 const MOST_AT_ONCE = 64;
 
-type Opened = { sweep: OpenSweep } | { error: unknown };
+/** With its files as they were before. */
+type Opened = { files: string | null } & ({ sweep: OpenSweep } | { error: unknown });
 
 class Running {
   readonly failures: StudyFailure[] = [];
@@ -133,15 +150,14 @@ class Running {
 
   constructor(
     private readonly wanted: readonly Task[],
-    private readonly stamps: Stamps,
     private readonly options: RunStudyOptions & { signal: AbortSignal },
   ) {}
 
   async all(): Promise<void> {
-    const { atOnce = 1, force = false } = this.options;
+    const { atOnce = 1, force = false, out } = this.options;
     for (const task of this.wanted) {
       const { place, sweep, part } = task;
-      const isDone = !force && (await this.stamps.isFinished(place, sweep.words, nameOf(part)));
+      const isDone = !force && (await isFinished(join(out, place), sweep.words, part !== null));
       if (isDone) this.#tell({ task, type: 'skipped' });
       else this.#tasks.push(task);
     }
@@ -167,15 +183,16 @@ class Running {
     const { signal } = this.options;
     const task = this.#tasks[at]!;
     try {
-      await this.#compute(task, await this.#open(at));
-      await this.stamps.finish(task.place, task.sweep.words, nameOf(task.part));
+      const opened = await this.#open(at);
+      await this.#compute(task, opened);
+      await finish(join(this.options.out, task.place), task.sweep.words, opened.files);
       this.#tell({ task, type: 'done' });
     } catch (error) {
       signal.throwIfAborted();
       this.#fail(task, error);
     } finally {
       this.#opened.delete(at);
-      this.#pools.keepModels(this.#tasks.slice(at + 1, at + 3).map(({ sweep }) => sweep.words));
+      this.#pools.keepModels(this.#tasks.slice(at + 1, this.#next + 2).map(({ sweep }) => sweep.words));
     }
   }
 
@@ -207,11 +224,12 @@ class Running {
   /** A task's model and images, opened once; what is wrong with them is told when its turn has come. */
   async #open(at: number): Promise<Opened> {
     const task = this.#tasks[at];
-    if (!task) return { error: null };
+    if (!task) return { error: null, files: null };
     const known = this.#opened.get(at);
     if (known) return known;
     const { signal } = this.options;
     const opened = (async (): Promise<Opened> => {
+      const files = await filesOf(task.sweep.words).catch(() => null);
       try {
         this.#tell({ task, type: 'opening' });
         const checking = (done: number, total: number) => this.#tell({ task, type: 'checking', done, total });
@@ -219,9 +237,9 @@ class Running {
         const { openers } = this.#pools;
         const sweep = await openSweep(task.sweep.words, signal, checking, openers, fetching);
         this.#tell({ task, type: 'opened' });
-        return { sweep };
+        return { sweep, files };
       } catch (error) {
-        return { error };
+        return { error, files };
       }
     })();
     this.#opened.set(at, opened);

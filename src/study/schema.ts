@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { imageOptions } from '../images/options.js';
 import { metaOf, type OptionTable, whole, withoutDefault, words } from '../options.js';
+import { PLACE_NAME } from '../run/study-plan.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
 
 const say = <S extends z.ZodType>(schema: S, description: string, wanted?: string): S =>
@@ -69,13 +70,13 @@ export const choiceTable: Record<string, z.ZodType> = {
 const id = () =>
   z
     .string()
-    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]*$/u)
+    .regex(PLACE_NAME)
     .max(200)
     .meta({ wanted: 'a name that a folder can have: letters, digits, and . _ @ + - between' });
 
 /** Columns of the results, which attributes cannot be called. */
 const TAKEN =
-  /^(model|name|category|accuracy|imageSet|layer|reset|metric|depth|mean|low|high|op|parameters|interval)$/;
+  /^(model|name|category|accuracy|imageSet|layer|reset|metric|depth|mean|low|high|op|parameters|interval|images|draws)$/;
 
 const attributes = z
   .record(

@@ -40,7 +40,7 @@ function columnsOf({ rows, models }: StudyResults): Column[] {
     own('category', 'STRING'),
     { name: 'accuracy', type: 'DOUBLE', values: of.map(({ accuracy }) => accuracy) },
     ...attributes.map((name): Column => {
-      const values = of.map((model) => model.attributes[name] ?? null);
+      const values = of.map(({ attributes }) => (Object.hasOwn(attributes, name) ? attributes[name]! : null));
       const type = kindOf(values);
       return { name, type, values: type === 'STRING' ? values.map(textOf) : values };
     }),

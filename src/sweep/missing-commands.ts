@@ -56,7 +56,11 @@ export function ofShard(words: readonly string[], from: number, to: number, of: 
   return withOption(withOption(replaced, 'out', another), 'trace', another);
 }
 
-function withOption(words: readonly string[], name: string, change: (value: string) => string): string[] {
+export function withOption(
+  words: readonly string[],
+  name: string,
+  change: (value: string) => string,
+): string[] {
   return words.map((word, i) => {
     if (words[i - 1] === `--${name}`) return change(word);
     return word.startsWith(`--${name}=`) ? `--${name}=${change(word.slice(name.length + 3))}` : word;
