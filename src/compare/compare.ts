@@ -49,24 +49,23 @@ export function compareModels(
     throw new CritmapError('ERR_OPTION', `a comparison needs at least two models, ${only}; give another run`);
   }
   const baseline = baselineOf(models, wanted);
-  const { common, notes } = commonLayers(models, baseline);
-  const kept = models.map((model) => {
-    const rows = new Map(model.layers.map((layer) => [keyOf(layer), layer]));
-    return { ...model, layers: common.map((key) => rows.get(key)!) };
-  });
-  const base = kept.find(({ id }) => id === baseline.id)!;
+  const { kept, common, notes } = comparable(models, baseline);
+  const rowsOf = (model: ModelNumbers) => new Map(model.layers.map((layer) => [keyOf(layer), layer]));
   const found = kept
-    .filter((model) => model !== base)
-    .flatMap((model) =>
-      model.layers.map((layer, i) => layerDifference(model, layer, base, base.layers[i]!, confidence)),
-    );
-  const compared = kept.map(({ id, source, category, attributes, layers }) => ({
-    model: id,
-    source,
-    category,
-    attributes,
-    criticality: meansByReset(layers),
-  }));
+    .filter((model) => model !== baseline)
+    .flatMap((model) => {
+      const rows = rowsOf(model);
+      return baseline.layers.flatMap((layer) => {
+        const own = rows.get(keyOf(layer));
+        return own ? [layerDifference(model, own, baseline, layer, confidence)] : [];
+      });
+    });
+  const compared = kept.map((model) => {
+    const { id, source, category, attributes } = model;
+    const rows = rowsOf(model);
+    const criticality = meansByReset(common.map((key) => rows.get(key)!));
+    return { model: id, source, category, attributes, criticality };
+  });
   return {
     baseline: baseline.id,
     confidence,
@@ -74,7 +73,7 @@ export function compareModels(
     differences: adjusted(found).sort(mostDifferentFirst),
     correlations: correlationRows(compared),
     categories: categoryRows(compared),
-    notes: [...notes, ...notesOf(models, baseline, found)],
+    notes: [...notes, ...notesOf(kept, baseline, found)],
   };
 }
 
@@ -94,33 +93,50 @@ function baselineOf(models: readonly ModelNumbers[], wanted: string | undefined)
   );
 }
 
-/** What is compared is what all models have, in the baseline's order. */
-function commonLayers(models: readonly ModelNumbers[], baseline: ModelNumbers) {
-  const sets = models.map(({ layers }) => new Set(layers.map(keyOf)));
-  const common = baseline.layers.map(keyOf).filter((key) => sets.every((set) => set.has(key)));
-  if (common.length === 0) {
-    const stranger = models.find((_, i) => !baseline.layers.some((layer) => sets[i]!.has(keyOf(layer))));
+/**
+ * Models that share a layer and reset with the baseline, each of which is compared with it where both have one; and what
+ * all of them have, over which their means are taken, in the baseline's order.
+ */
+function comparable(models: readonly ModelNumbers[], baseline: ModelNumbers) {
+  const sets = new Map(models.map((model) => [model, new Set(model.layers.map(keyOf))]));
+  const base = baseline.layers.map(keyOf);
+  const lackingOf = (model: ModelNumbers) => base.filter((key) => !sets.get(model)!.has(key));
+  const kept = models.filter((model) => lackingOf(model).length < base.length);
+  const strangers = models.filter((model) => !kept.includes(model));
+  if (kept.length < 2) {
     const nameOf = ({ layers }: ModelNumbers) =>
       layers[0] && `${layers[0].layer} with reset ${layers[0].reset}`;
+    const [stranger = baseline] = strangers;
     throw new CritmapError(
       'ERR_OPTION',
-      stranger
-        ? `${stranger.id} (${nameOf(stranger)}, ...) has no layer and reset in common with the baseline ${baseline.id} (${nameOf(baseline)}, ...); compare models of one architecture, swept with the same --reset`
-        : `no layer and reset is in all ${models.length} models; compare fewer of them`,
+      `${stranger.id} (${nameOf(stranger)}, ...) has no layer and reset in common with the baseline ${baseline.id} (${nameOf(baseline)}, ...); compare models of one architecture, swept with the same --reset`,
     );
   }
-  const isCommon = new Set(common);
-  const left = new Set(
-    models.flatMap(({ layers }) =>
-      layers.filter((layer) => !isCommon.has(keyOf(layer))).map(({ layer, reset }) => `${layer} (${reset})`),
-    ),
-  );
-  const notes =
-    left.size > 0
-      ? [`left out, since not all models have them: ${some([...left], 8)}; ${common.length} are compared`]
-      : [];
-  return { common, notes };
+  const common = base.filter((key) => kept.every((model) => sets.get(model)!.has(key)));
+  const own = new Set(kept.flatMap((model) => [...sets.get(model)!]));
+  const left = [...own].filter((key) => !common.includes(key)).map((key) => nameOfKey(key));
+  return {
+    kept,
+    common,
+    notes: [
+      ...(strangers.length > 0
+        ? [
+            `left out, since they have no layer and reset in common with the baseline: ${some(strangers.map(({ id }) => id))}`,
+          ]
+        : []),
+      ...(left.length > 0
+        ? [
+            `not all models have these layers, so that means, correlations and categories are of the other ${common.length}: ${some(left, 8)}`,
+          ]
+        : []),
+    ],
+  };
 }
+
+const nameOfKey = (key: string) => {
+  const [layer, reset] = JSON.parse(key) as [string, string];
+  return `${layer} (${reset})`;
+};
 
 function meansByReset(layers: ModelNumbers['layers']): Record<string, number | null> {
   const resets = [...new Set(layers.map(({ reset }) => reset))];

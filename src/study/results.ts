@@ -3,7 +3,7 @@
  * images, correlations and categories. It holds no times and no paths outside the study: equal inputs give equal bytes.
  */
 import { join } from 'node:path';
-import type { CategoryRow, CorrelationRow } from '../compare/across-models.js';
+import type { CategoryRow, ComparedModel, CorrelationRow } from '../compare/across-models.js';
 import { adjusted, type ComparedLayer, compareModels } from '../compare/compare.js';
 import { fromStudy } from '../compare/from-study.js';
 import type { ModelNumbers } from '../compare/numbers.js';
@@ -42,7 +42,10 @@ export interface StudyModelResults {
   /** As the study's file says, else as measured on the first set of images that has labels; percent. */
   accuracy: number | null;
   attributes: StudyPlan['models'][number]['attributes'];
-  /** By set of images: of the untouched model, and its mean criticality over layers by reset. Null where it is lacking. */
+  /**
+   * By set of images: of the untouched model, and by reset its mean criticality over the layers that all compared models
+   * have (of one that is not compared, over its own). Null where it is lacking.
+   */
   runs: Record<
     string,
     { directory: string; top1: number | null; criticality: Record<string, number | null> } | null
@@ -118,7 +121,7 @@ export async function collectResults(directory: string): Promise<StudyResults> {
       models: plan.models.filter((model) => model.category === category.name).map(({ id }) => id),
     })),
     imageSets: imageSetsOf(plan, summaries),
-    models: modelsOf(plan, summaries, numbers),
+    models: modelsOf(plan, summaries, numbers, compared),
     rows: [...summaries].flatMap(([, { model, imageSet, summary }]) => rowsOf(model, imageSet, summary)),
     differences: compared.flatMap(({ imageSet, isThere, differences }) =>
       isThere ? differences.map(({ category: _, ...row }) => ({ imageSet, ...row })) : [],
@@ -171,6 +174,7 @@ function modelsOf(
   plan: StudyPlan,
   summaries: ReadonlyMap<string, OneRun>,
   numbers: ReadonlyMap<string, readonly ModelNumbers[]>,
+  compared: readonly { imageSet: string; models: readonly ComparedModel[] }[],
 ): StudyModelResults[] {
   return plan.models.map(({ id, name, category, accuracy, attributes }) => {
     const runs = plan.images.map((images) => {
@@ -178,10 +182,11 @@ function modelsOf(
       const found = numbers.get(images.id)?.find((model) => model.id === id);
       if (!run || !found) return [images.id, null] as const;
       const top1 = run.summary.baseline?.top1 ?? null;
-      return [
-        images.id,
-        { directory: keyOf(id, images.id), top1, criticality: meansOf(found.layers) },
-      ] as const;
+      const mean = compared
+        .find(({ imageSet }) => imageSet === images.id)
+        ?.models.find(({ model }) => model === id);
+      const criticality = mean ? { ...mean.criticality } : meansOf(found.layers);
+      return [images.id, { directory: keyOf(id, images.id), top1, criticality }] as const;
     });
     const measured = runs.find(([, run]) => run?.top1 != null)?.[1]?.top1 ?? null;
     return {

@@ -55,6 +55,31 @@ t.test('models with the same images and draws are compared slice by slice', asyn
   );
 });
 
+t.test('a model that lacks layers, or has none in common, leaves the others compared', async (t) => {
+  const dir = t.testdir({});
+  const [a, b, few, other] = ['a', 'b', 'few', 'other'].map((name) => join(dir, name)) as [
+    ...[string, string, string, string],
+  ];
+  await run('resnet.onnx', a);
+  await run('resnet-init.onnx', b);
+  await run('resnet-init.onnx', few, { layers: ['fc', 'layer1.0.conv1'] });
+  await run('resnet-init.onnx', other, { layers: ['layer2.0.conv1'] });
+  const found = await compareRuns([a, b, few, other], { baseline: 'resnet' });
+  const layersOf = (id: string) =>
+    found.differences
+      .filter(({ model }) => model === id)
+      .map(({ layer }) => layer)
+      .sort();
+  t.strictSame([layersOf('b'), layersOf('few'), layersOf('other')], [layers, ['fc'], []]);
+  t.strictSame(
+    found.models.map(({ model }) => model),
+    ['resnet', 'b', 'few'],
+  );
+  t.match(found.notes.join('\n'), /left out, .*baseline: other\n.*the other 1: .*conv1 \(random\)/);
+  const resnet = found.models[0]!.criticality.random!;
+  t.ok(Math.abs(resnet - found.differences.find(({ layer }) => layer === 'fc')!.baselineMean!) < 1e-9);
+});
+
 t.test('what cannot be compared is one error that names it', async (t) => {
   const dir = t.testdir({});
   await run('resnet.onnx', join(dir, 'a'));
