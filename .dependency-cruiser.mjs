@@ -13,6 +13,7 @@ const floors = [
   ['design', 'architectures'],
   ['plan', 'run'],
   ['engines', 'report'],
+  ['figures'],
   ['sweep', 'compare'],
   ['queue', 'request'],
   ['study'],

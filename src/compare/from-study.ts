@@ -29,18 +29,23 @@ export async function fromStudy(
     );
   }
   const models: ModelNumbers[] = [];
-  for (const { id, category, accuracy, attributes } of plan.models) {
+  for (const { id, name, category, accuracy, attributes } of plan.models) {
     const place = join(directory, id, wanted);
     if (!existsSync(join(place, files.summary))) continue;
     const found = await fromRun(place);
     const numbers = Object.entries(attributes).flatMap(([name, value]) =>
       typeof value === 'number' ? [[name, value] as const] : [],
     );
+    const words = Object.entries(attributes).flatMap(([key, value]) =>
+      typeof value === 'string' ? [[key, value] as const] : [],
+    );
     const known = accuracy ?? found.attributes.top1;
     models.push({
       ...found,
       id,
+      name,
       category,
+      words: Object.fromEntries(words),
       attributes: {
         ...(known === undefined ? {} : { accuracy: known }),
         ...found.attributes,
