@@ -1,7 +1,7 @@
 /** `critmap report`: figures and tables of runs, studies and published tables. */
 import type { CommandModule } from 'yargs';
 import { text } from './option-values.js';
-import type { ReportArguments } from './report-job.js';
+import type { ReportArguments } from './report-arguments.js';
 
 const several = { type: 'string' as const, array: true, nargs: 1, requiresArg: true };
 

@@ -1,5 +1,6 @@
 /** What all figures share: sizes, colours, axes. Light on paper; the page's style sheet replaces the colours in the dark. */
 import type { TopLevelSpec } from 'vega-lite';
+import { DEFAULT_STYLE, type Style } from './sizes.js';
 import { FONT } from './typeface.js';
 
 /** The page's style sheet knows these four by their values. */
@@ -8,15 +9,7 @@ export const MUTED = '#6B6B6B';
 export const GRID = '#E4E4E4';
 export const PAPER = '#FFFFFF';
 
-/** Sizes in px, of which 96 are an inch. */
-export interface Style {
-  /** Of the whole figure. */
-  width: number;
-  /** Of labels; titles are a little larger. */
-  fontSize: number;
-}
-
-export const DEFAULT_STYLE: Style = { width: 1130, fontSize: 11 };
+export { DEFAULT_STYLE, type Style };
 
 /** A figure, and what a reader is told about it. */
 export interface Drawing {

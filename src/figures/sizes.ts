@@ -1,0 +1,11 @@
+/** How large figures are. */
+
+/** Sizes in px, of which 96 are an inch. */
+export interface Style {
+  /** Of the whole figure. */
+  width: number;
+  /** Of labels; titles are a little larger. */
+  fontSize: number;
+}
+
+export const DEFAULT_STYLE: Style = { width: 1130, fontSize: 11 };
