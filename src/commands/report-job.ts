@@ -60,6 +60,7 @@ function styleOf({ widthMm, fontSize }: ReportArguments): Style {
     );
   };
   return {
+    isExact: widthMm !== undefined,
     width: widthMm === undefined ? DEFAULT_STYLE.width : number('width-mm', widthMm, 40, 2000) * PX_PER_MM,
     fontSize:
       fontSize === undefined ? DEFAULT_STYLE.fontSize : number('font-size', fontSize, 3, 40) * PX_PER_POINT,

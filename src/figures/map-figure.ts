@@ -59,13 +59,14 @@ function margin(values: readonly (number | null)[]) {
 export function modelLabels(data: FigureData, ids: readonly string[], style: Style): Map<string, string> {
   const models = new Map(data.models.map((model) => [model.id, model]));
   const names = shortenAll(
-    ids.map((id) => models.get(id)!.name),
+    // SVG draws several spaces as one.
+    ids.map((id) => models.get(id)!.name.replace(/\s+/g, ' ')),
     Math.min(LONGEST_NAME, Math.max(12, Math.floor((NAMES * style.width) / (0.55 * style.fontSize)) - 6)),
   );
   const labels = distinct(
     ids.map((id, i) => {
       const { accuracy } = models.get(id)!;
-      return accuracy === null ? names[i]! : `${names[i]}  [${accuracy.toFixed(1)}]`;
+      return accuracy === null ? names[i]! : `${names[i]} [${accuracy.toFixed(1)}]`;
     }),
   );
   return new Map(ids.map((id, i) => [id, labels[i]!]));
@@ -74,7 +75,7 @@ export function modelLabels(data: FigureData, ids: readonly string[], style: Sty
 export function mapFigure(data: FigureData, content: MapContent, style: Style): TopLevelSpec {
   const { columns, models, domain, title } = content;
   const { fontSize } = style;
-  const [sideWidth, topHeight] = [SIDE * fontSize, TOP * fontSize];
+  const [sideWidth, topHeight] = [Math.round(SIDE * fontSize), Math.round(TOP * fontSize)];
   const labels = modelLabels(data, models, style);
   const categoryOf = new Map(data.models.map(({ id, category }) => [id, category]));
   const names = Math.max(...[...labels.values()].map((label) => textWidth(label, fontSize)));
@@ -82,9 +83,12 @@ export function mapFigure(data: FigureData, content: MapContent, style: Style): 
   const words = Math.max(0, ...categories.map(({ label }) => textWidth(printable(label), fontSize))) + 12;
   const isColored = categories.length > 0;
   const room = style.width - names - sideWidth - (isColored ? words : 0) - 28;
-  const width = Math.min(Math.max(160, room), columns.length * 4 * fontSize);
-  const step = fontSize + 3;
-  const height = models.length * step;
+  const fitting = Math.min(Math.max(160, room), columns.length * 4 * fontSize) / columns.length;
+  // Whole pixels where nobody asks for a width: edges of cells are sharp, and the same in every program.
+  const columnStep = style.isExact || fitting < 6 ? fitting : Math.floor(fitting);
+  const step = Math.round(fontSize + 3);
+  const gap = Math.min(1, columnStep / 10);
+  const [width, height] = [columns.length * columnStep - gap, models.length * step - 1];
   const columnLabels = new Map(columns.map(({ id, label }) => [id, label]));
   const cells = models.flatMap((model) =>
     columns.flatMap(({ id }) => {
@@ -99,12 +103,12 @@ export function mapFigure(data: FigureData, content: MapContent, style: Style): 
   const y = {
     field: 'model',
     type: 'nominal',
-    scale: { domain: ordered, paddingInner: 0.06, paddingOuter: 0 },
+    scale: { domain: ordered, paddingInner: 1 / step, paddingOuter: 0 },
   };
   const x = {
     field: 'layer',
     type: 'nominal',
-    scale: { domain: [...columnLabels.values()], paddingInner: 0.04, paddingOuter: 0 },
+    scale: { domain: [...columnLabels.values()], paddingInner: gap / columnStep, paddingOuter: 0 },
   };
   const extent = { domain: [...domain], nice: false, clamp: true };
   const ticks = [domain[0], (domain[0] + domain[1]) / 2, domain[1]];
@@ -112,7 +116,6 @@ export function mapFigure(data: FigureData, content: MapContent, style: Style): 
   const marginAxis = { values: ticks, grid: true, title: null, labelColor: MUTED, labelFlush: true };
 
   const starts = columns.filter(({ stage }, i) => i > 0 && stage !== columns[i - 1]!.stage);
-  const columnStep = width / columns.length;
   const map: Part = {
     width,
     height,
@@ -158,7 +161,7 @@ export function mapFigure(data: FigureData, content: MapContent, style: Style): 
           type: 'rule',
           stroke: PAPER,
           strokeWidth: Math.min(2, columnStep / 5),
-          xOffset: -columnStep * 0.02,
+          xOffset: -gap / 2,
         },
         encoding: {
           x: { ...x, bandPosition: 0 },

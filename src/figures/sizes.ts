@@ -4,6 +4,8 @@
 export interface Style {
   /** Of the whole figure. */
   width: number;
+  /** Whether figures that can fill the width do so exactly; else their cells have whole pixels. */
+  isExact?: boolean;
   /** Of labels; titles are a little larger. */
   fontSize: number;
 }

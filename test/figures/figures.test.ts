@@ -108,15 +108,15 @@ t.test(
     t.equal(count(marksOf(svg, 'cells'), '<path'), 30);
     t.equal(count(marksOf(svg, 'models'), '<path'), 6);
     t.equal(count(marksOf(svg, 'layers'), '<path'), 5);
-    for (const name of ['baseline', 'robust', 'rest', 'layer1.0 downsample', 'base  [80.0]']) {
+    for (const name of ['baseline', 'robust', 'rest', 'layer1.0 downsample', 'base [80.0]']) {
       t.equal(count(svg, `>${name}</text>`), 1, name);
     }
-    t.ok(svg.indexOf('>base  [80.0]<') < svg.indexOf('>late_l2_eps1  [79.0]<'));
+    t.ok(svg.indexOf('>base [80.0]<') < svg.indexOf('>late_l2_eps1 [79.0]<'));
     const differences = await inlineSvg(specOf('difference'));
     const surviving = data.differences.filter(({ pBh }) => pBh! < 0.05).length;
     t.ok(surviving > 0 && surviving < 25, String(surviving));
     t.equal(count(marksOf(differences, 'tests'), '<path'), surviving);
-    t.notMatch(differences, '>base  [80.0]<');
+    t.notMatch(differences, '>base [80.0]<');
   },
 );
 
