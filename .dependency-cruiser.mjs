@@ -14,6 +14,7 @@ const floors = [
   ['design', 'architectures'],
   ['plan', 'run'],
   ['engines', 'report', 'pick'],
+  ['figures'],
   ['sweep', 'compare'],
   ['queue', 'request'],
   ['study'],

@@ -4,10 +4,10 @@ import { isStudy } from '../compare/from-study.js';
 import { files } from '../run/run.js';
 import { mergeStudies } from '../study/merge-study.js';
 import { IncompleteRuns, mergeRuns } from '../sweep/merge.js';
-import { writeReport } from './report.js';
 import { printResults } from './study-job.js';
 import { printResult } from './sweep-job.js';
 import { json, print, shown } from './terminal.js';
+import { writeReport } from './write-report.js';
 
 export interface MergeJob {
   runs: readonly string[];

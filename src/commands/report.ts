@@ -1,59 +1,76 @@
-/** `critmap report`: one HTML file from one or many runs. */
-import { dirname, resolve } from 'node:path';
+/** `critmap report`: figures and tables of runs, studies and published tables. */
 import type { CommandModule } from 'yargs';
-import { makeDirectory } from '../files/make-directory.js';
-import { cannotWrite } from '../files/problems.js';
-import { writeOutput } from '../files/replace.js';
-import type { Summary } from '../run/summary.js';
 import { text } from './option-values.js';
-import { print, shown } from './terminal.js';
+import type { ReportArguments } from './report-arguments.js';
 
-export const reportCommand: CommandModule<
-  object,
-  { runs: string[]; out: string | undefined; title: string | undefined }
-> = {
-  command: 'report <runs..>',
-  describe: 'Show one or many runs here, or put their tables and figures into one HTML file',
+const several = { type: 'string' as const, array: true, nargs: 1, requiresArg: true };
+
+/** Without a file it is printed. */
+type Asked = Omit<ReportArguments, 'out'> & { out: string | undefined };
+
+export const reportCommand: CommandModule<object, Asked> = {
+  command: 'report <sources..>',
+  describe: 'Show runs, studies or published tables here, or put their tables and figures into files',
   builder: (yargs) =>
     yargs
-      .positional('runs', {
+      .positional('sources', {
         type: 'string',
         array: true,
         demandOption: true,
-        describe:
-          'Directories that sweep has written (--out); without --out also that of a study, and results.csv files',
+        describe: 'Run directories, the directory of a study, results.csv files',
       })
-      .option('out', { ...text('out'), describe: 'HTML file to write (default: print to the terminal)' })
+      .option('out', {
+        ...text('out'),
+        describe: 'File to write; figures go beside it, as NAME-FIGURE.svg (default: print to the terminal)',
+      })
+      .option('format', {
+        ...text('format'),
+        describe:
+          'What to write, separated by commas: html, json (every statistic that is drawn), and each figure as svg, pdf, png (each with its Vega-Lite specification) (default: as --out ends, or html)',
+      })
       .option('title', {
         ...text('title'),
-        describe: 'Title of the page (default: the name of the model, or how many there are)',
-      }),
-  handler: async ({ runs, out, title }) => {
-    if (out === undefined) return (await import('./report-text.js')).printReport(runs, title);
-    const { readRun } = await import('../run/read-run.js');
-    const read = await Promise.all(runs.map(readRun));
-    await writeReport(
-      read.map((run) => run.summary),
-      out,
-      title,
-    );
-    print(`report   ${shown(out)}\n`);
+        describe: 'Title of the page (default: the name of the model or study, or how many models there are)',
+      })
+      .option('categories', { ...text('categories'), describe: 'JSON file: the category of each model' })
+      .option('accuracies', { ...text('accuracies'), describe: 'JSON file: the accuracy of each model' })
+      .option('attributes', {
+        ...text('attributes'),
+        describe: 'CSV file with a row per model: its name, numbers, and norm or attack beside budget',
+      })
+      .option('exclude', { ...several, describe: 'Leave this model out (may be given several times)' })
+      .option('baseline', {
+        ...text('baseline'),
+        describe: 'Show differences to this model (default: the one of the category baseline, or the first)',
+      })
+      .option('image-set', {
+        ...text('image-set'),
+        describe: 'Of a study: which of its sets of images (default: the first)',
+      })
+      .option('reset', {
+        ...text('reset'),
+        describe: 'Of several resets: the one to show (default: the first)',
+      })
+      .option('profile', {
+        ...several,
+        describe: 'Draw this model from layer to layer (may be given several times; default: the baseline)',
+      })
+      .option('width-mm', { ...text('width-mm'), describe: 'Width of the figures in mm' })
+      .option('font-size', { ...text('font-size'), describe: 'Size of labels in points (default: 8.25)' })
+      .option('transparent', {
+        type: 'boolean',
+        default: false,
+        describe: 'Leave the ground of figures transparent',
+      })
+      .example('$0 report runs/resnet50 --out resnet50.html', 'the page of one sweep')
+      .example(
+        '$0 report studies/mine --out figures/mine --format pdf,json --width-mm 170 --font-size 7',
+        'figures for a paper',
+      ) as never,
+  handler: async (argv) => {
+    if (argv.out === undefined) {
+      return (await import('./report-text.js')).printReport(argv.sources, argv.title);
+    }
+    await (await import('./report-job.js')).report({ ...argv, out: argv.out });
   },
 };
-
-/** @throws CritmapError (ERR_RUN) when the file cannot be written */
-export async function writeReport(
-  summaries: readonly Summary[],
-  path: string,
-  title?: string,
-): Promise<void> {
-  // Figures take a quarter of a second to load, which no other command should wait for.
-  const { reportHtml } = await import('../report/html.js');
-  const html = await reportHtml(summaries, title === undefined ? {} : { title });
-  try {
-    await makeDirectory(dirname(resolve(path)));
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
-  await writeOutput(path, html);
-}

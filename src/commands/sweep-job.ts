@@ -12,9 +12,9 @@ import { type Computer, computeHere, type SweepResult, sweepWith } from '../swee
 import { EventStream } from './event-stream.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { ProgressLine } from './progress.js';
-import { writeReport } from './report.js';
 import { endOf, observerOf } from './sweep-observer.js';
 import { print, shown } from './terminal.js';
+import { writeReport } from './write-report.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
 export interface SweepJob extends SweepWords {

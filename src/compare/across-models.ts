@@ -1,5 +1,6 @@
 /** What is said across models: mean criticality against their attributes, and by category. Pure. */
-import { type Correlation, kendall, spearman } from '../statistics/correlation.js';
+import type { CategoryRow, CorrelationRow } from '../figures/rows.js';
+import { kendall, spearman } from '../statistics/correlation.js';
 import { groupedBy } from './numbers.js';
 
 export interface ComparedModel {
@@ -11,28 +12,7 @@ export interface ComparedModel {
   criticality: Readonly<Record<string, number | null>>;
 }
 
-export interface CorrelationRow {
-  attribute: string;
-  reset: string;
-  /** The category that is left out; null where none is. */
-  without: string | null;
-  /** Models that have the attribute. */
-  models: number;
-  /** Null where one of the two does not vary. */
-  spearman: Correlation | null;
-  kendall: Correlation | null;
-}
-
-export interface CategoryRow {
-  category: string;
-  reset: string;
-  models: number;
-  /** Of the models' mean criticality, percent; the sample standard deviation of one model is null. */
-  mean: number;
-  sd: number | null;
-  min: number;
-  max: number;
-}
+export type { CategoryRow, CorrelationRow };
 
 const FEWEST = 3;
 

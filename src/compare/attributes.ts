@@ -37,23 +37,39 @@ export async function readAccuracies(path: string): Promise<Map<string, number>>
   return new Map(found.map(([id, value]) => [id, scale * value]));
 }
 
-/** What a table says of models: `model`, perhaps `category`, and numbers. @throws CritmapError */
-export async function readAttributes(
-  path: string,
-): Promise<Map<string, { category: string | null; attributes: Record<string, number> }>> {
+/** Columns that hold words: the norm of an attack. */
+const WORDS = ['attack', 'norm'];
+
+/** What a table says of models: `model`, perhaps `category`, words, and numbers. @throws CritmapError */
+export async function readAttributes(path: string): Promise<Map<string, ModelRow>> {
   const { rows, columns } = await readTable(path);
   const [key = ''] = columns;
   return new Map(
     rows.map(({ [key]: id = '', category, ...rest }) => {
-      const numbers = Object.entries(rest).flatMap(([name, text]) => {
-        if (text === undefined || text.trim() === '') return [];
-        const value = Number(text);
-        if (Number.isFinite(value)) return [[name, value] as const];
-        throw new CritmapError('ERR_OPTION', `--attributes ${path}: ${name} of ${id} is no number: ${text}`);
-      });
-      return [id, { category: category || null, attributes: Object.fromEntries(numbers) }];
+      const given = Object.entries(rest).flatMap(([name, text]) =>
+        text === undefined || text.trim() === '' ? [] : [[name, text.trim()] as const],
+      );
+      const isWord = ([name]: readonly [string, string]) => WORDS.includes(name);
+      const numbers = given
+        .filter((one) => !isWord(one))
+        .map(([name, text]) => {
+          const value = Number(text);
+          if (Number.isFinite(value)) return [name, value] as const;
+          throw new CritmapError(
+            'ERR_OPTION',
+            `--attributes ${path}: ${name} of ${id} is no number: ${text}`,
+          );
+        });
+      const words = Object.fromEntries(given.filter(isWord));
+      return [id, { category: category || null, attributes: Object.fromEntries(numbers), words }];
     }),
   );
+}
+
+interface ModelRow {
+  category: string | null;
+  attributes: Record<string, number>;
+  words: Record<string, string>;
 }
 
 async function readJson<T>(path: string, option: string, schema: z.ZodType<T>, wanted: string): Promise<T> {

@@ -2,6 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
+import { distinct } from '../report/text.js';
+import type { StudyPlan } from '../run/study-plan.js';
 import { readAccuracies, readAttributes, readCategories } from './attributes.js';
 import { type CompareOptions, compareModels, type ModelComparison } from './compare.js';
 import { fromCsv } from './from-csv.js';
@@ -31,16 +33,34 @@ export async function compareRuns(
   sources: readonly string[],
   options: CompareRunsOptions = {},
 ): Promise<ModelComparison> {
+  const { models, plan } = await readModels(sources, options);
+  return compareModels(models, { ...options, baseline: options.baseline ?? plan?.baseline });
+}
+
+/**
+ * Reads run directories, directories of studies and `results.csv` files, with what files say of their models besides.
+ * @returns models without those that are left out, and the first study's plan
+ * @throws as {@link compareRuns}
+ */
+export async function readModels(
+  sources: readonly string[],
+  options: Omit<CompareRunsOptions, keyof CompareOptions> & {
+    /** Whether models of one name are numbered, `a`, `a #2`, and not refused. */
+    isNumbered?: boolean;
+  } = {},
+): Promise<{ models: ModelNumbers[]; plan: StudyPlan | null }> {
   // Taken out first: nothing may be read yet when a strange list throws.
   const paths = [...sources];
   if (!paths.every((path) => typeof path === 'string')) throw new TypeError('sources must be paths');
   const { exclude = [], categories, accuracies, attributes, imageSet } = options;
   const sourcesRead = await Promise.all(paths.map((path) => readSource(path, imageSet)));
-  if (imageSet !== undefined && sourcesRead.every(({ baseline }) => baseline === undefined)) {
+  if (imageSet !== undefined && sourcesRead.every(({ plan }) => plan === null)) {
     throw new CritmapError('ERR_OPTION', `--image-set ${imageSet} goes with the directory of a study`);
   }
-  const read = apart(sourcesRead.flatMap((source) => source.models));
-  const models = read.filter(({ id }) => !exclude.includes(id));
+  const read = sourcesRead.flatMap((source) => source.models);
+  const kept = read.filter(({ id }) => !exclude.includes(id));
+  const ids = options.isNumbered ? distinct(kept.map(({ id }) => id)) : null;
+  const models = ids ? kept.map((model, i) => ({ ...model, id: ids[i]! })) : apart(kept);
   const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) !== i);
   if (twice) {
     throw new CritmapError(
@@ -51,8 +71,8 @@ export async function compareRuns(
   const categoryOf = categories === undefined ? null : await readCategories(categories);
   const accuracyOf = accuracies === undefined ? null : await readAccuracies(accuracies);
   const rowOf = attributes === undefined ? null : await readAttributes(attributes);
-  return compareModels(
-    models.map((model) => {
+  return {
+    models: models.map((model) => {
       const accuracy = accuracyOf?.get(model.id);
       const row = rowOf?.get(model.id);
       return {
@@ -63,10 +83,11 @@ export async function compareRuns(
           ...(accuracy === undefined ? {} : { accuracy }),
           ...row?.attributes,
         },
+        words: { ...model.words, ...row?.words },
       };
     }),
-    { ...options, baseline: options.baseline ?? sourcesRead.find(({ baseline }) => baseline)?.baseline },
-  );
+    plan: sourcesRead.find(({ plan }) => plan)?.plan ?? null,
+  };
 }
 
 /** Runs of one model, on other images say, go by the names of their folders. */
@@ -79,16 +100,14 @@ function apart(models: readonly (ModelNumbers & { folder?: string })[]): ModelNu
 
 interface Read {
   models: ModelNumbers[];
-  /** What a study says. */
-  baseline?: string;
+  plan: StudyPlan | null;
 }
 
 async function readSource(path: string, imageSet: string | undefined): Promise<Read> {
   const found = await stat(path).catch((error) => {
     throw new CritmapError('ERR_RUN', `${path} ${fileProblem(error).join('; ')}`, { cause: error });
   });
-  if (!found.isDirectory()) return { models: await fromCsv(path) };
-  if (!isStudy(path)) return { models: [await fromRun(path)] };
-  const { plan, models } = await fromStudy(path, imageSet);
-  return { models, baseline: plan.baseline };
+  if (!found.isDirectory()) return { models: await fromCsv(path), plan: null };
+  if (!isStudy(path)) return { models: [await fromRun(path)], plan: null };
+  return fromStudy(path, imageSet);
 }

@@ -37,6 +37,7 @@ export async function fromRun(directory: string): Promise<ModelNumbers & { folde
     folder: basename(resolve(directory)),
     source: directory,
     category: null,
+    summary,
     attributes: baseline ? { top1: baseline.top1 } : {},
     shared: {
       images: data.fingerprint,

@@ -29,19 +29,27 @@ export async function fromStudy(
     );
   }
   const models: ModelNumbers[] = [];
-  for (const { id, category, accuracy, attributes } of plan.models) {
+  for (const { id, name, category, accuracy, attributes } of plan.models) {
     if (!('summary' in (await studyRun(directory, plan, id, wanted)))) continue;
     const { folder: _, ...found } = await fromRun(join(directory, id, wanted));
     const numbers = Object.entries(attributes).flatMap(([name, value]) =>
       typeof value === 'number' ? [[name, value] as const] : [],
     );
+    const words = Object.entries(attributes).flatMap(([key, value]) =>
+      typeof value === 'string' ? [[key, value] as const] : [],
+    );
+    // As the file says, else as measured on these images.
+    const { top1, ...measured } = found.attributes;
+    const known = accuracy ?? top1;
     models.push({
       ...found,
       id,
+      name,
       category,
+      words: Object.fromEntries(words),
       attributes: {
-        ...(accuracy === null ? {} : { accuracy }),
-        ...found.attributes,
+        ...(known === undefined ? {} : { accuracy: known }),
+        ...measured,
         ...Object.fromEntries(numbers),
       },
     });

@@ -1,4 +1,5 @@
 /** What is compared: the criticality of a model's layers, with what each source knows of how it varies. In percent. */
+import type { Summary } from '../run/summary.js';
 import type { Group } from '../statistics/student.js';
 
 /**
@@ -38,6 +39,12 @@ export interface ModelNumbers {
   category: string | null;
   /** Numbers that criticality may go along with: accuracy, budget of an attack, ... */
   attributes: Readonly<Record<string, number>>;
+  /** What is said of it in words: the norm of an attack, ... */
+  words?: Readonly<Record<string, string>>;
+  /** As a study calls it for figures. */
+  name?: string;
+  /** Of a run: all that it came to. */
+  summary?: Summary;
   shared: Shared;
   layers: readonly LayerNumbers[];
   /** What a reader should know of how it was measured. */

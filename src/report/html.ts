@@ -32,27 +32,52 @@ export async function reportHtml(
   summaries: readonly Summary[],
   options: ReportOptions = {},
 ): Promise<string> {
+  return reportPage(summaries, options);
+}
+
+/** What a page of several models shows in place of the map of layers and models. */
+export interface Inserted {
+  html: string;
+  style: string;
+}
+
+/** The same with figures that were made elsewhere, of several models. */
+export async function reportPage(
+  summaries: readonly Summary[],
+  options: ReportOptions,
+  inserted?: Inserted,
+): Promise<string> {
   if (summaries.length === 0) throw new RangeError('a report needs at least one summary');
   const only = summaries.length === 1 ? summaries[0]! : undefined;
   const title = options.title ?? only?.model.name ?? `${summaries.length} models`;
   const parts: string[] = [];
   if (only === undefined) {
-    parts.push(comparisonTable(summaries), await figuresSection(figuresOf(summaries), 'all', 2));
+    const figures = figuresOf(summaries).filter(({ id }) => inserted === undefined || id !== 'map');
+    parts.push(comparisonTable(summaries));
+    if (inserted) parts.push(inserted.html);
+    parts.push(await figuresSection(figures, 'all', 2));
   }
   if (only !== undefined || options.perModel !== false) {
     for (const [i, summary] of summaries.entries()) {
       parts.push(await modelSection(summary, i, only === undefined));
     }
   }
+  parts.push(wordsSection(), ...summaries.map((summary) => sourceSection(summary, only === undefined)));
+  return pageOf(title, parts, inserted?.style);
+}
+
+/** A page from its sections. With a style of its own it may have fonts inside. */
+export function pageOf(title: string, parts: readonly string[], style?: string): string {
   const hash = createHash('sha256').update(SCRIPT).digest('base64');
+  const fonts = style === undefined ? '' : ' font-src data:;';
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none';${fonts} style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)} – layer criticality</title>
-<style>${STYLE}</style>
+<style>${STYLE}${style ?? ''}</style>
 </head>
 <body>
 <header>
@@ -61,8 +86,6 @@ export async function reportHtml(
 </header>
 <main>
 ${parts.join('\n')}
-${wordsSection()}
-${summaries.map((summary) => sourceSection(summary, only === undefined)).join('\n')}
 </main>
 <script>${SCRIPT}</script>
 </body>

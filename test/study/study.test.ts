@@ -8,6 +8,9 @@ import { parquetReadObjects } from 'hyparquet';
 import Papa from 'papaparse';
 import t, { type Test } from 'tap';
 import { compareRuns } from '../../src/compare/compare-runs.js';
+import { figureData } from '../../src/compare/figure-data.js';
+import { drawingsOf } from '../../src/figures/all-figures.js';
+import { statisticsOf } from '../../src/figures/statistics.js';
 import { type StudyLine, studyEventSchema } from '../../src/study/events.js';
 import { mergeStudies } from '../../src/study/merge-study.js';
 import { readStudyResults } from '../../src/study/read-results.js';
@@ -345,6 +348,43 @@ t.test('pandas, polars and R read it as the documentation says', async (t) => {
       t.ok(shows(stdout, value), `${name} shows ${value}: ${stdout}`);
     }
   }
+});
+
+t.test('as figures, with its categories, colours and sets of images', async (t) => {
+  const data = await figureData([whole]);
+  t.match(data.categories, [{ id: 'whole' }, { id: 'mixed' }, { id: 'other', color: '#1b9e77' }]);
+  t.equal(data.baseline, 'trained');
+  const found = statisticsOf(data);
+  for (const { model, layer, mean, low, high } of found.cells) {
+    const row = results.rows.find(
+      (one) =>
+        one.model === model &&
+        one.layer === layer &&
+        one.imageSet === 'clean' &&
+        one.metric === 'criticality',
+    );
+    t.match(row, { mean, low, high }, `${model} ${layer}`);
+  }
+  const [sets] = found.imageSets;
+  t.match(sets, { imageSet: 'noisy', otherSet: 'clean', n: 18 });
+  const own = results.imageSetDifferences.map(({ difference }) => difference!);
+  const mean = own.reduce((sum, one) => sum + one, 0) / own.length;
+  t.ok(Math.abs(sets!.meanDifference - mean) < 1e-6, 'the mean of the differences layer by layer');
+  t.strictSame(
+    drawingsOf(data).map(({ id }) => id),
+    [
+      'map',
+      'difference',
+      'spread',
+      'interval-width',
+      'accuracy',
+      'attribute-share',
+      'stages',
+      'profile-trained',
+    ].concat(['image-sets', 'metrics']),
+  );
+  const other = await figureData([whole], { imageSet: 'noisy', exclude: ['m5'] });
+  t.same([other.models.length, other.imageSets.map(({ id }) => id)], [5, ['noisy', 'clean']]);
 });
 
 t.test('another study does not mix with it', async (t) => {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeReport } from '../../src/commands/report.js';
+import { writeReport } from '../../src/commands/write-report.js';
 import { CritmapError } from '../../src/errors.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';

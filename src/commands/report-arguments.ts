@@ -1,0 +1,28 @@
+/** What `critmap report` is asked for. */
+
+export interface ReportArguments {
+  sources: string[];
+  out: string;
+  format: string | undefined;
+  title: string | undefined;
+  categories: string | undefined;
+  accuracies: string | undefined;
+  attributes: string | undefined;
+  exclude: string[] | undefined;
+  baseline: string | undefined;
+  imageSet: string | undefined;
+  reset: string | undefined;
+  profile: string[] | undefined;
+  widthMm: string | undefined;
+  fontSize: string | undefined;
+  transparent: boolean;
+}
+
+export const FORMATS = ['html', 'json', 'svg', 'pdf', 'png'] as const;
+export type Format = (typeof FORMATS)[number];
+export type FigureFormat = Exclude<Format, 'html' | 'json'>;
+/** Whether it is a file for each figure. */
+export const isFigure = (format: Format): format is FigureFormat => format !== 'html' && format !== 'json';
+
+/** Ends of `--out` that are not part of a figure's name. */
+export const KNOWN_END = /\.(html|json|svg|pdf|png)$/i;

@@ -1,0 +1,254 @@
+/**
+ * Runs, studies and published tables as what figures are drawn from: models by category in order, panels of models that
+ * have the same layers, differences to the baseline with p-values adjusted over a panel.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { CritmapError } from '../errors.js';
+import type {
+  FigureCategory,
+  FigureData,
+  FigureDifference,
+  FigureImageSet,
+  FigureModel,
+  FigurePanel,
+} from '../figures/data.js';
+import { layerLabels, stagesOf } from '../figures/layer-labels.js';
+import { kindOf, PALETTE } from '../report/groups.js';
+import { intervalsText } from '../report/overview.js';
+import type { StudyPlan } from '../run/study-plan.js';
+import { categoryRows, correlationRows } from './across-models.js';
+import { compareModels } from './compare.js';
+import { type CompareRunsOptions, readModels } from './compare-runs.js';
+import { cellOf } from './figure-cells.js';
+import { fromStudy, isStudy } from './from-study.js';
+import { groupedBy, type ModelNumbers } from './numbers.js';
+
+export interface FigureDataOptions extends CompareRunsOptions {
+  /** Of models swept with several resets: the one that is shown; default the first. */
+  reset?: string | undefined;
+  title?: string | undefined;
+}
+
+/**
+ * @param sources run directories, directories of studies, `results.csv` files
+ * @throws CritmapError as {@link readModels}; (ERR_OPTION) for an unknown baseline or reset
+ */
+export async function figureData(
+  sources: readonly string[],
+  options: FigureDataOptions = {},
+): Promise<FigureData> {
+  const { models: read, plan } = await readModels(sources, { ...options, isNumbered: true });
+  const [first] = read;
+  if (!first) throw new CritmapError('ERR_OPTION', `there is no finished model in ${sources.join(', ')}`);
+  const resets = [...new Set(read.flatMap(({ layers }) => layers.map(({ reset }) => reset)))];
+  const reset = options.reset ?? resets[0] ?? 'random';
+  if (!resets.includes(reset) && options.reset !== undefined) {
+    throw new CritmapError('ERR_OPTION', `--reset ${reset}: there is only ${resets.join(', ')}`);
+  }
+  const shown = read.map((model) => ({
+    ...model,
+    layers: model.layers.filter((layer) => layer.reset === reset),
+  }));
+  const baseline = baselineOf(shown, options.baseline ?? plan?.baseline);
+  const categories = categoriesOf(shown, plan);
+  const order = new Map(categories.map(({ id }, i) => [id, i]));
+  const rankOf = ({ category }: ModelNumbers) => (category === null ? order.size : order.get(category)!);
+  // A study's file has an order; names have theirs.
+  const placeOf = ({ id }: ModelNumbers) => plan?.models.findIndex((model) => model.id === id) ?? 0;
+  const sorted = [...shown].sort(
+    (a, b) =>
+      rankOf(a) - rankOf(b) || placeOf(a) - placeOf(b) || (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1),
+  );
+  const panels = panelsOf(sorted);
+  const models = panels.flatMap(({ members }, panel) => members.map((model) => modelOf(model, panel)));
+  const summaries = read.flatMap(({ summary }) => summary ?? []);
+  const notes = [
+    ...(resets.length > 1
+      ? [`shown is the reset ${reset}; there are also ${resets.filter((one) => one !== reset).join(', ')}`]
+      : []),
+  ];
+  const compared = models.map((model) => ({
+    ...{ model: model.id, source: '', category: model.category },
+    attributes: numbersOf(model, models),
+    criticality: { [reset]: model.mean },
+  }));
+  return {
+    title: options.title ?? plan?.name ?? (models.length === 1 ? models[0]!.name : `${models.length} models`),
+    reset,
+    baseline: baseline?.id ?? null,
+    intervals: summaries[0] ? (intervalsText(summaries[0]) ?? null) : drawsText(shown),
+    categories,
+    models,
+    panels: panels.map(({ panel }) => panel),
+    cells: panels.flatMap(({ members, panel }) =>
+      members.flatMap((model) => panel.layers.flatMap(({ layer }) => cellOf(model, layer) ?? [])),
+    ),
+    differences: panels.flatMap(({ members }) => differencesOf(members, baseline, notes)),
+    correlations: correlationRows(compared),
+    categoryMeans: categoryRows(compared),
+    imageSets: await imageSetsOf(sources, reset, options),
+    notes,
+  };
+}
+
+/** What criticality may go along with. Budgets of two norms do not compare; accuracy is what is given, else what was measured. */
+function numbersOf(
+  { accuracy, attributes }: FigureModel,
+  models: readonly FigureModel[],
+): Record<string, number> {
+  const norms = new Set(
+    models.flatMap(({ attributes: { budget, norm, attack } }) =>
+      budget === undefined ? [] : [norm ?? attack],
+    ),
+  );
+  const isShown = (name: string) =>
+    name !== 'top1' && name !== 'accuracy' && (name !== 'budget' || norms.size === 1);
+  return {
+    ...(accuracy === null ? {} : { accuracy }),
+    ...Object.fromEntries(
+      Object.entries(attributes).flatMap(([name, value]) =>
+        typeof value === 'number' && isShown(name) ? [[name, value]] : [],
+      ),
+    ),
+  };
+}
+
+function baselineOf(models: readonly ModelNumbers[], wanted: string | undefined): ModelNumbers | null {
+  if (wanted !== undefined) {
+    const found = models.find(({ id }) => id === wanted);
+    if (found) return found;
+    throw new CritmapError('ERR_OPTION', `--baseline ${JSON.stringify(wanted)} is none of the models`);
+  }
+  const named = models.filter(({ category }) => category === 'baseline');
+  return named.length === 1 ? named[0]! : models.length > 1 ? models[0]! : null;
+}
+
+/** Those that models are in: a study's order and colours, else as files name them, the baseline's first. */
+function categoriesOf(models: readonly ModelNumbers[], plan: StudyPlan | null): FigureCategory[] {
+  const used = new Set(models.flatMap(({ category }) => category ?? []));
+  const planned = plan?.categories.filter(({ name }) => used.has(name)) ?? [];
+  const known = new Set(planned.map(({ name }) => name));
+  const others = [...used].filter((name) => !known.has(name));
+  others.sort((a, b) => published(a) - published(b));
+  return [...planned, ...others.map((name) => ({ name, color: null }))].map(({ name, color }, i) => ({
+    id: name,
+    label: name.replaceAll('_', ' '),
+    color: color ?? PALETTE[i % PALETTE.length]!,
+  }));
+}
+
+/** The published study's order; other names stay as they come. */
+const PUBLISHED = ['baseline', 'training_recipes', 'augmentation', 'adversarial_training', 'contrastive'];
+const published = (name: string) => (PUBLISHED.indexOf(name) + PUBLISHED.length + 1) % (PUBLISHED.length + 1);
+
+/** What the intervals of a table of draws cover. */
+function drawsText(models: readonly ModelNumbers[]): string | null {
+  const isSpread = models.some(({ layers }) =>
+    layers.some(({ numbers }) => numbers.kind === 'draws' && numbers.values.length > 1),
+  );
+  return isSpread ? '95 % intervals of the mean over new draws, on the same images' : null;
+}
+
+interface Members {
+  members: ModelNumbers[];
+  panel: FigurePanel;
+}
+
+/** Models whose layers are some of another's are drawn with it. */
+function panelsOf(models: readonly ModelNumbers[]): Members[] {
+  const sets = groupedBy(models, ({ layers }) => JSON.stringify(layers.map(({ layer }) => layer)));
+  const bySize = [...sets.values()].sort((a, b) => b[0]!.layers.length - a[0]!.layers.length);
+  const found: { names: Set<string>; members: ModelNumbers[] }[] = [];
+  for (const group of bySize) {
+    const own = group[0]!.layers.map(({ layer }) => layer);
+    const larger = found.find(({ names }) => own.every((layer) => names.has(layer)));
+    if (larger) larger.members.push(...group);
+    else found.push({ names: new Set(own), members: [...group] });
+  }
+  const place = new Map(models.map((model, i) => [model, i]));
+  for (const { members } of found) members.sort((a, b) => place.get(a)! - place.get(b)!);
+  found.sort((a, b) => place.get(a.members[0]!)! - place.get(b.members[0]!)!);
+  return found.map(({ names, members }) => ({ members, panel: panelOf([...names], members) }));
+}
+
+function panelOf(layers: readonly string[], members: readonly ModelNumbers[]): FigurePanel {
+  const known = new Map(
+    members.flatMap(({ summary }) => summary?.layers ?? []).map((one) => [one.layer, one]),
+  );
+  const labels = layerLabels(layers.map((layer) => ({ layer, shape: known.get(layer)?.shape ?? [] })));
+  const stages = stagesOf(layers);
+  return {
+    name: `${layers.length} layers, ${members.length === 1 ? members[0]!.id : `${members.length} models`}`,
+    models: members.map(({ id }) => id),
+    layers: layers.map((layer, i) => {
+      const found = known.get(layer);
+      return {
+        layer,
+        label: labels[i]!,
+        stage: stages[i]!,
+        kind: found ? kindOf(found) : null,
+        depth: found?.depth ?? (layers.length > 1 ? i / (layers.length - 1) : 0),
+      };
+    }),
+  };
+}
+
+/** The norm and budget of an attack that an id tells of: `resnet50_linf_eps4.0`. */
+const BUDGET = /(?:^|[_.-])(l1|l2|linf)[_.-]?eps[_.-]?(\d+(?:\.\d+)?)/i;
+
+function modelOf(model: ModelNumbers, panel: number): FigureModel {
+  const { id, name = id, category, attributes, words, layers } = model;
+  const [, norm, budget] = BUDGET.exec(id) ?? [];
+  const told = norm !== undefined && attributes.budget === undefined;
+  const values = layers.flatMap(({ mean, isDestroyed }) => (isDestroyed ? 100 : (mean ?? [])));
+  return {
+    ...{ id, name, category, panel },
+    accuracy: attributes.accuracy ?? attributes.top1 ?? null,
+    attributes: {
+      ...(told ? { budget: Number(budget), norm: norm.toLowerCase() } : {}),
+      ...attributes,
+      ...words,
+    },
+    mean: values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null,
+  };
+}
+
+function differencesOf(
+  members: readonly ModelNumbers[],
+  baseline: ModelNumbers | null,
+  notes: string[],
+): FigureDifference[] {
+  if (!baseline || members.length < 2 || !members.includes(baseline)) return [];
+  const found = compareModels(members, { baseline: baseline.id });
+  notes.push(...found.notes);
+  return found.differences.map(({ model, layer, difference, low, high, p, pHolm, pBh }) => ({
+    ...{ model, layer, difference, low, high, p, pHolm, pBh },
+  }));
+}
+
+/** Of the first study that has more than one: the one that is shown, then the others. */
+async function imageSetsOf(
+  sources: readonly string[],
+  reset: string,
+  { imageSet, exclude = [] }: FigureDataOptions,
+): Promise<FigureImageSet[]> {
+  const study = sources.find((path) => existsSync(path) && statSync(path).isDirectory() && isStudy(path));
+  if (study === undefined) return [];
+  const { plan } = await fromStudy(study, imageSet);
+  if (plan.images.length < 2) return [];
+  const shown = imageSet ?? plan.images[0]!.id;
+  const ordered = [...plan.images].sort((a, b) => Number(b.id === shown) - Number(a.id === shown));
+  const sets: FigureImageSet[] = [];
+  for (const { id, name } of ordered) {
+    const { models } = await fromStudy(study, id);
+    const cells = models
+      .filter((model) => !exclude.includes(model.id))
+      .flatMap((model) =>
+        model.layers.flatMap(({ layer, mean, reset: own }) =>
+          own === reset ? [{ model: model.id, layer, mean }] : [],
+        ),
+      );
+    sets.push({ id, name, cells });
+  }
+  return sets;
+}
