@@ -53,12 +53,14 @@ export async function study(argv: StudyArguments): Promise<void> {
   if (out === undefined) {
     throw new CritmapError('ERR_OPTION', '--out is missing; give the directory for the study');
   }
-  const stream = argv.json ? new StudyStream(argv.quiet) : null;
+  const stream = argv.json ? new StudyStream(argv.quiet, { name: asked.name, out }) : null;
   try {
     for (const { words } of asked.sweeps) computingOn(words.sweepChoices);
-    const sweeps = asked.sweeps.map(({ place }) => place);
-    stream?.send({ event: 'started', name: asked.name, out, sweeps });
-    const failures = await compute(asked, out, argv, stream ?? new StudyProgress(asked, argv.quiet));
+    let count = 0;
+    const begin = (places: readonly string[]) => {
+      count = places.length;
+    };
+    const failures = await compute(asked, out, argv, stream ?? new StudyProgress(asked, argv.quiet), begin);
     if (!shard) {
       const results = await writeStudyResults(out);
       if (!stream) printResults(results, out);
@@ -73,7 +75,7 @@ export async function study(argv: StudyArguments): Promise<void> {
       failures: failures.map(({ place, ...failure }) => ({ sweep: place, ...failure })),
     });
     // The stream has ended: nothing is sent of it any more.
-    if (failures.length > 0) throw new Failed(failures, asked.sweeps.length);
+    if (failures.length > 0) throw new Failed(failures, count);
   } catch (error) {
     if (!(error instanceof Failed)) stream?.send(endOf(error) as StudyLine);
     throw error;
@@ -88,19 +90,25 @@ class Failed extends CritmapError {
 }
 
 /** Whoever is told how a study goes. */
-type Listener = Pick<StudyProgress, 'told' | 'note' | 'finish'>;
+type Listener = Pick<StudyProgress, 'begin' | 'told' | 'note' | 'finish'>;
 
 function compute(
   asked: Study,
   out: string,
   argv: StudyArguments,
   listener: Listener,
+  onBegin: (places: readonly string[]) => void,
 ): Promise<StudyFailure[]> {
   const { shard, command, force } = argv;
   return interruptible((signal) =>
     runStudy(asked, {
       ...{ out, shard, signal, command, force },
       ...(argv.queue && queued(argv, listener)),
+      onTasks: (tasks) => {
+        const places = tasks.map(({ place }) => place);
+        onBegin(places);
+        listener.begin(places);
+      },
       onEvent: (event) => listener.told(event),
     })
       .catch((error) => {

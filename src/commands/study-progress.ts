@@ -32,7 +32,7 @@ interface State {
 export class StudyProgress {
   readonly #started = Date.now();
   readonly #states = new Map<string, State>();
-  readonly #places: readonly string[];
+  #places: readonly string[];
   #lines = 0;
   #last = 0;
 
@@ -42,6 +42,11 @@ export class StudyProgress {
     private readonly stream: NodeJS.WriteStream = process.stderr,
   ) {
     this.#places = study.sweeps.map(({ place }) => place);
+  }
+
+  /** Of a shard, its own. */
+  begin(places: readonly string[]): void {
+    this.#places = places;
   }
 
   told(event: StudyEvent): void {

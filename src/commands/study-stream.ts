@@ -7,6 +7,17 @@ export class StudyStream extends EventWriter<StudyLine> {
   /** By sweep, the layer that was finished last. */
   readonly #layers = new Map<string, string>();
 
+  constructor(
+    quiet: boolean,
+    private readonly study: { name: string; out: string },
+  ) {
+    super(quiet);
+  }
+
+  begin(sweeps: readonly string[]): void {
+    this.send({ event: 'started', ...this.study, sweeps: [...sweeps] });
+  }
+
   told(event: StudyEvent): void {
     const sweep = event.task.place;
     if (event.type === 'progress') {

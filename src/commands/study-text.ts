@@ -21,7 +21,7 @@ export function studyText(results: StudyResults): string[] {
     fixed(accuracy),
     ...sets.flatMap((set) => [
       fixed(runs[set]?.criticality[reset]),
-      id === baseline ? '–' : differing(results, id, set),
+      id === baseline ? '–' : differing(results, id, set, reset),
     ]),
   ]);
   return [
@@ -34,8 +34,8 @@ export function studyText(results: StudyResults): string[] {
   ];
 }
 
-function differing({ differences }: StudyResults, model: string, set: string): string {
-  const of = differences.filter((row) => row.model === model && row.imageSet === set);
+function differing({ differences }: StudyResults, model: string, set: string, reset: string): string {
+  const of = differences.filter((row) => row.model === model && row.imageSet === set && row.reset === reset);
   const found = of.filter(({ pBh }) => pBh !== null && pBh < 0.05).length;
   return of.length === 0 ? '–' : `${found} of ${of.length}`;
 }
@@ -67,10 +67,12 @@ function mostDifferent({ differences, imageSetDifferences, baseline }: StudyResu
       .filter(({ pBh }) => pBh !== null && pBh < 0.05)
       .sort((a, b) => Math.abs(b.difference ?? 0) - Math.abs(a.difference ?? 0))
       .slice(0, MOST_DIFFERENCES);
-  const toBaseline = top(differences).map((row) => [row.model, row.layer, row.imageSet, lineOf(row)]);
+  const nameOf = ({ layer, reset }: { layer: string; reset: string }) =>
+    reset === 'random' ? layer : `${layer} ${reset}`;
+  const toBaseline = top(differences).map((row) => [row.model, nameOf(row), row.imageSet, lineOf(row)]);
   const between = top(imageSetDifferences).map((row) => [
     row.model,
-    row.layer,
+    nameOf(row),
     `${row.imageSet} − ${row.otherSet}`,
     lineOf(row),
   ]);

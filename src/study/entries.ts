@@ -184,7 +184,12 @@ async function wordsOf(
     ...(rename !== undefined && { rename: listOf(rename) }),
     data,
     imageChoices: { ...of(imageOptions), images: sampleOf(choices) },
-    sweepChoices: of(sweepOptions),
+    sweepChoices: Object.fromEntries(
+      Object.entries(of(sweepOptions)).map(([name, value]) => [
+        name,
+        name === 'layers' || name === 'exclude' ? listOf(value) : value,
+      ]),
+    ),
     ...(choices.reset !== undefined && { resets: listOf(choices.reset) }),
     ...(choices.initFrom !== undefined && { initFrom: listOf(choices.initFrom) }),
   } as SweepWords;

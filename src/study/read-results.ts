@@ -69,7 +69,11 @@ function withCube(results: StudyResults): FinishedStudy {
   return {
     ...results,
     layers,
-    cube(metric, { value = 'mean', reset = rows[0]?.reset } = {}) {
+    cube(metric, of) {
+      const { value = 'mean', reset = rows[0]?.reset } = of ?? {};
+      if (!['mean', 'low', 'high'].includes(value)) {
+        throw new RangeError(`value must be mean, low or high, got ${String(value)}`);
+      }
       const wanted = rows.filter((row) => row.metric === metric && row.reset === reset);
       if (wanted.length === 0) {
         const known = [...new Set(rows.map((row) => row.metric))].join(', ');

@@ -46,6 +46,8 @@ export interface RunStudyOptions {
   shard?: Shard | undefined;
   /** Start over: runs that are there are kept under other names. */
   force?: boolean | undefined;
+  /** Told first: what is to be computed here, finished or not. */
+  onTasks?: ((tasks: readonly Task[]) => void) | undefined;
   /** What computes a sweep; default this process. */
   computerOf?: ((task: Task) => Computer) | undefined;
   /** How many sweeps are under way at a time; default 1. */
@@ -66,6 +68,7 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   refuseMisuse(study, options);
   const { out, shard, signal = new AbortController().signal } = options;
   const tasks = await tasksOf(study, shard);
+  options.onTasks?.(tasks);
   try {
     await makeDirectory(resolve(out));
   } catch (error) {
@@ -85,7 +88,7 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
 
 /** What TypeScript would have refused. */
 function refuseMisuse(study: Study, options: RunStudyOptions): void {
-  const { out, atOnce = 1, command = [], onEvent, computerOf } = options ?? {};
+  const { out, atOnce = 1, command = [], onEvent, onTasks, computerOf } = options ?? {};
   const areSweeps =
     Array.isArray(study?.sweeps) &&
     study.sweeps.every(({ place, words }) => typeof place === 'string' && typeof words?.data === 'string');
@@ -95,9 +98,11 @@ function refuseMisuse(study: Study, options: RunStudyOptions): void {
   if (!Number.isSafeInteger(atOnce) || atOnce < 1 || atOnce > MOST_AT_ONCE) {
     throw new RangeError(`atOnce must be a whole number from 1 to ${MOST_AT_ONCE}, got ${String(atOnce)}`);
   }
-  const areFunctions = [onEvent, computerOf].every((one) => one === undefined || typeof one === 'function');
+  const areFunctions = [onEvent, onTasks, computerOf].every(
+    (one) => one === undefined || typeof one === 'function',
+  );
   if (!areFunctions || !Array.isArray(command) || !command.every((word) => typeof word === 'string')) {
-    throw new TypeError('onEvent and computerOf must be functions, command a list of words');
+    throw new TypeError('onEvent, onTasks and computerOf must be functions, command a list of words');
   }
 }
 

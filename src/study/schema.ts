@@ -49,6 +49,12 @@ export const sourceTable = {
 const undefaulted = (table: OptionTable): Record<string, z.ZodType> =>
   Object.fromEntries(Object.entries(table).map(([name, schema]) => [name, withoutDefault(schema)]));
 
+/** One word stands for a list of it. */
+const listed = (schema: z.ZodType) =>
+  oneOrMore()
+    .optional()
+    .meta({ ...schema.meta(), wanted: 'a word or a list of words' });
+
 const { images } = imageOptions;
 
 /** Everything that may be chosen for one sweep, besides its source. */
@@ -59,7 +65,9 @@ export const choiceTable: Record<string, z.ZodType> = {
     description: 'With tolerance: how many images to use at most',
   }),
   ...undefaulted(sweepOptions),
-  reset: withoutDefault(resetOption),
+  layers: listed(sweepOptions.layers),
+  exclude: listed(sweepOptions.exclude),
+  reset: listed(resetOption),
   initFrom: say(
     oneOrMore().optional(),
     'Fresh models whose weights are the draws of a random reset',

@@ -86,7 +86,7 @@ for (const [where, delayMs] of [['in the middle of a chunk', 300]] as const) {
 
 t.test('a sweep that was stopped goes on and ends with the bytes of one that was not', async (t) => {
   const small = join(directory, 'small.onnx');
-  writeFileSync(small, resnet({ size: 32, blocks: [1, 1], classes: 10, seed: 1 }));
+  writeFileSync(small, resnet({ size: 48, blocks: [1, 1], classes: 10, seed: 1 }));
   const of = await loadModel(small);
   // Chunks of 256 images.
   const go = (out: string, options: SweepOptions = {}) =>
@@ -94,7 +94,7 @@ t.test('a sweep that was stopped goes on and ends with the bytes of one that was
   const bytesOf = (out: string) => readFileSync(join(out, 'summary.json'), 'utf8');
   const whole = join(directory, 'whole');
   await go(whole);
-  for (const [name, delayMs] of Object.entries({ 'set-up': null, between: 0, middle: 20 })) {
+  for (const [name, delayMs] of Object.entries({ 'set-up': null, between: 0, middle: 5 })) {
     const out = join(directory, name);
     const controller = new AbortController();
     if (delayMs === null) setTimeout(() => controller.abort(reason), 50);
