@@ -2,6 +2,7 @@
  * What a run of a study was asked: it stands beside the run when that is finished, so that a run of other options, or one
  * that was stopped, is not taken for the study's.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../errors.js';
@@ -35,6 +36,9 @@ export async function readEntry(place: string): Promise<StudyEntry | null> {
 /** @throws CritmapError (ERR_RUN) when it cannot be written */
 export const writeEntry = (place: string, entry: StudyEntry): Promise<void> =>
   replaceFile(join(place, NAME), `${JSON.stringify(entry, null, 1)}\n`);
+
+/** A sweep that failed has none: what an earlier one came to may be of other files. */
+export const removeEntry = (place: string): Promise<void> => rm(join(place, NAME), { force: true });
 
 /** The summary of a study's run, or why it does not count. */
 export async function studyRun(

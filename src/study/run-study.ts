@@ -10,6 +10,7 @@ import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { replaceFile } from '../files/replace.js';
 import { type OpenSweep, openSweep } from '../request/open-sweep.js';
+import { removeEntry } from '../run/study-entry.js';
 import { studyFiles } from '../run/study-plan.js';
 import type { StoppedLayer } from '../sweep/observer.js';
 import type { Progress } from '../sweep/progress.js';
@@ -194,6 +195,7 @@ class Running {
       this.#tell({ task, type: 'done' });
     } catch (error) {
       signal.throwIfAborted();
+      await removeEntry(join(this.options.out, task.place)).catch(() => {});
       this.#fail(task, error);
     } finally {
       this.#opened.delete(at);
