@@ -6,6 +6,7 @@ import { CritmapError } from '../errors.js';
 import { csvField } from '../files/csv.js';
 import { writeOutput } from '../files/replace.js';
 import { json, print, shown } from './terminal.js';
+import { textTable } from './text-table.js';
 
 export interface CompareArguments {
   sources: string[];
@@ -108,17 +109,9 @@ function correlationText(rows: ModelComparison['correlations']): string[] {
   ];
 }
 
-/** The first two columns to the left, numbers to the right. */
-function table(head: string[], rows: string[][]): string[] {
-  if (rows.length === 0) return [];
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, i) => (i < 2 || i === row.length - 1 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
+/** The first two columns and the last to the left, numbers to the right. */
+const table = (head: string[], rows: string[][]) =>
+  rows.length === 0 ? [] : textTable(head, rows, (column) => column < 2 || column === head.length - 1);
 
 const fixed = (value: number | null) => (value === null ? '–' : value.toFixed(1));
 const signed = (value: number, digits = 1) => `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`;

@@ -9,6 +9,7 @@ import { modelInput } from '../model/input.js';
 import { addressesIn, withPaths } from '../request/sweep-paths.js';
 import { costsOfSweeps, networkFor } from '../study/costs.js';
 import type { Study, StudySweep } from '../study/study.js';
+import { textTable } from './text-table.js';
 
 const NOTHING_FETCHED = { offline: true };
 
@@ -57,9 +58,9 @@ export async function checkText(study: Study): Promise<string[]> {
   return [
     `${study.name}: ${study.models.length} models, ${study.images.length} ${study.images.length === 1 ? 'set' : 'sets'} of images, ${study.sweeps.length} sweeps`,
     '',
-    ...table(['images', 'from', 'sample', ''], sets),
+    ...textTable(['images', 'from', 'sample', ''], sets),
     '',
-    ...table(['model', 'category', 'architecture', 'layers', 'GMACs an image', ''], rows),
+    ...textTable(['model', 'category', 'architecture', 'layers', 'GMACs an image', ''], rows),
     '',
     `${isAll ? 'at most' : `of ${counted.length} sweeps at most`} ${passes.toLocaleString('en')} passes, ${gigas(macs)} GMACs before layers share what they can`,
     ...(lacking > 0 ? [`${lacking} of ${rows.length} models are missing files`] : []),
@@ -111,13 +112,3 @@ async function exists(path: string): Promise<boolean> {
 }
 
 const gigas = (macs: number) => (macs / 1e9).toLocaleString('en', { maximumFractionDigits: 1 });
-
-function table(head: string[], rows: string[][]): string[] {
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd(),
-  );
-}

@@ -1,5 +1,6 @@
 /** A study's results in a terminal: a row for each model, categories, and what differs most. */
 import type { StudyResults } from '../study/results.js';
+import { textTable } from './text-table.js';
 
 const fixed = (value: number | null | undefined) => (value == null ? '–' : value.toFixed(1));
 const signed = (value: number) => `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(1)}`;
@@ -90,12 +91,5 @@ function mostDifferent({ differences, imageSetDifferences, baseline }: StudyResu
   ];
 }
 
-function table(head: string[], rows: string[][]): string[] {
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
+/** Names to the left, numbers to the right. */
+const table = (head: string[], rows: string[][]) => textTable(head, rows, (column) => column < 2);

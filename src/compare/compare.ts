@@ -138,7 +138,8 @@ const nameOfKey = (key: string) => {
   return `${layer} (${reset})`;
 };
 
-function meansByReset(layers: ModelNumbers['layers']): Record<string, number | null> {
+/** A model's mean criticality over layers, by reset; a destroyed layer counts as 100. */
+export function meansByReset(layers: ModelNumbers['layers']): Record<string, number | null> {
   const resets = [...new Set(layers.map(({ reset }) => reset))];
   return Object.fromEntries(
     resets.map((reset) => {

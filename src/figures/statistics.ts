@@ -2,7 +2,7 @@
 import { imageSetAgreement, type MetricAgreement, metricAgreement } from './agreement-figures.js';
 import { cellIndex, criticalityOf, type FigureCell, type FigureData, type FigureDifference } from './data.js';
 import { normOf } from './scatters.js';
-import { stageMeans } from './stages.js';
+import { type StageMean, stageMeans } from './stages.js';
 
 interface Place {
   model: string;
@@ -38,14 +38,7 @@ export interface ReportStatistics {
     sdModels: number | null;
   }[];
   categories: { id: string; models: number; mean: number; sd: number | null; min: number; max: number }[];
-  stages: {
-    panel: number;
-    stage: string;
-    category: string | null;
-    models: number;
-    mean: number;
-    sd: number;
-  }[];
+  stages: StageMean[];
   correlations: {
     attribute: string;
     without: string | null;

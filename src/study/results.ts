@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { CategoryRow, ComparedModel, CorrelationRow } from '../compare/across-models.js';
-import { adjusted, type ComparedLayer, compareModels } from '../compare/compare.js';
+import { adjusted, type ComparedLayer, compareModels, meansByReset } from '../compare/compare.js';
 import { fromStudy } from '../compare/from-study.js';
 import type { ModelNumbers } from '../compare/numbers.js';
 import { messageOf } from '../errors.js';
@@ -185,7 +185,7 @@ function modelsOf(
       const mean = compared
         .find(({ imageSet }) => imageSet === images.id)
         ?.models.find(({ model }) => model === id);
-      const criticality = mean ? { ...mean.criticality } : meansOf(found.layers);
+      const criticality = mean ? { ...mean.criticality } : meansByReset(found.layers);
       return [images.id, { directory: keyOf(id, images.id), top1, criticality }] as const;
     });
     const measured = runs.find(([, run]) => run?.top1 != null)?.[1]?.top1 ?? null;
@@ -194,20 +194,6 @@ function modelsOf(
       runs: Object.fromEntries(runs),
     };
   });
-}
-
-/** Over a model's layers, by reset; a destroyed layer counts as 100. */
-function meansOf(layers: ModelNumbers['layers']): Record<string, number | null> {
-  const resets = [...new Set(layers.map(({ reset }) => reset))];
-  return Object.fromEntries(
-    resets.map((reset) => {
-      const values = layers
-        .filter((layer) => layer.reset === reset)
-        .flatMap(({ mean, isDestroyed }) => (isDestroyed ? 100 : (mean ?? [])));
-      const sum = values.reduce((total, value) => total + value, 0);
-      return [reset, values.length > 0 ? sum / values.length : null];
-    }),
-  );
 }
 
 function rowsOf({ id, category }: OneRun['model'], imageSet: string, { layers }: Summary): StudyRow[] {
