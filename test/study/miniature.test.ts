@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { readStudy } from '../../src/study/read-study.js';
 import { readStudyResults } from '../../src/study/read-results.js';
+import { readStudy } from '../../src/study/read-study.js';
 import { runStudy } from '../../src/study/run-study.js';
 import type { Study } from '../../src/study/study.js';
 import { writeStudyResults } from '../../src/study/write-results.js';
@@ -35,7 +35,10 @@ t.test('the study in miniature', async (t) => {
   for (const { model, layer, low, high } of SAID) {
     const found = differences.find((row) => row.model === model && row.layer === layer)!;
     t.ok(found.low! <= high && found.high! >= low, `${model} ${layer}: ${found.low} to ${found.high}`);
-    t.ok(Math.sign(found.low!) === Math.sign(low) && Math.sign(found.high!) === Math.sign(low), `${layer} is told apart`);
+    t.ok(
+      Math.sign(found.low!) === Math.sign(low) && Math.sign(found.high!) === Math.sign(low),
+      `${layer} is told apart`,
+    );
   }
 });
 
