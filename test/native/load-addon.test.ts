@@ -30,7 +30,10 @@ t.test('what was built here comes before the package for the platform', async (t
   const prebuilt = addonOf(version);
   const own = addonOf('any');
   t.equal(loadAddon(machine({ '@critmap/linux-x64': prebuilt })), prebuilt);
-  t.equal(loadAddon(machine({ '@critmap/linux-x64': prebuilt, '/package/build/Release/critmap.node': own })), own);
+  t.equal(
+    loadAddon(machine({ '@critmap/linux-x64': prebuilt, '/package/build/Release/critmap.node': own })),
+    own,
+  );
 });
 
 t.test('without either, one message names both ways out', async (t) => {
