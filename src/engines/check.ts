@@ -16,7 +16,7 @@ import { openUnoptimised, type Unoptimised } from './unoptimised.js';
 const CHECKED_IMAGES = 4;
 
 /** A wrong layer changes all images. */
-const IMAGES_OF_DRAW = 2;
+const imagesOfDraw = (checked: number) => Math.min(2, checked);
 
 /** Draws of the one layer. */
 const DRAWS = 2;
@@ -58,8 +58,9 @@ export async function checkEngine(
   const { batch, threads } = settings;
   const count = Math.min(CHECKED_IMAGES, chunk.count, model.io.batch ?? batch);
   signal?.throwIfAborted();
-  const found = await engine.original(chunk, count);
   const draws = await drawsToCheck(model, cells, chunk, settings);
+  const changing = (draw: Draw) => engine.changed(chunk, imagesOfDraw(count), draw.cell, draw.slice);
+  const [found, ...changed] = await Promise.all([engine.original(chunk, count), ...draws.map(changing)]);
   const own = await openUnoptimised(model, {
     size: chunk,
     classes: found.classes,
@@ -81,9 +82,9 @@ export async function checkEngine(
       return unchecked(error);
     }
     refuseOriginal(model, engine, found, expected, settings);
-    for (const draw of draws) {
+    for (const [i, logits] of changed.entries()) {
       signal?.throwIfAborted();
-      await checkDraw(model, engine, own, draw, chunk, settings);
+      await checkDraw(model, engine, own, { ...draws[i]!, ...logits }, chunk, settings);
     }
     return [];
   } catch (error) {
@@ -153,12 +154,11 @@ async function checkDraw(
   model: Model,
   engine: Engine,
   own: Unoptimised,
-  { cell, slice, values }: Draw,
+  { cell, values, ...found }: Draw & Logits,
   chunk: Chunk,
-  { batch, precision = 'fp32' }: CheckSettings,
+  { precision = 'fp32' }: CheckSettings,
 ): Promise<void> {
-  const count = Math.min(IMAGES_OF_DRAW, chunk.count, model.io.batch ?? batch);
-  const found = await engine.changed(chunk, count, cell, slice);
+  const count = found.logits.length / found.classes;
   const expected = await own.logits(chunk, count, values);
   const far = furthest(found, expected, { overflowing: precision === 'fp16' });
   if (far.distance <= TOLERANCE[precision]) return;
