@@ -62,7 +62,26 @@ export async function openSweep(
     onProgress,
     signal,
   });
-  return { model, images, options: { resets, ...words.sweepChoices, ...(initFrom && { initFrom }), signal } };
+  const isAsked = words.arch === undefined || choices.mean !== undefined;
+  const doubts = isAsked ? [] : normalisationDoubts(model, images);
+  const doubted = doubts.length > 0 ? { ...model, warnings: [...model.warnings, ...doubts] } : model;
+  return {
+    model: doubted,
+    images,
+    options: { resets, ...words.sweepChoices, ...(initFrom && { initFrom }), signal },
+  };
+}
+
+const HALF = 0.5;
+
+/** The normalisation of an architecture's own weights may not be that of other checkpoints. */
+function normalisationDoubts({ builtIn, weights, file }: Model, { transform, source }: ImageSet): string[] {
+  if (!builtIn || !weights || transform.kind !== 'pixels') return [];
+  const values = [...transform.mean, ...transform.std];
+  if (!values.every((value) => value === HALF)) return [];
+  return [
+    `${file.path}: ${source} is normalised by mean and std 0.5, as timm's own weights of ${builtIn.architecture} want it; checkpoints of MAE, DINO and DeiT want ImageNet's (--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225)`,
+  ];
 }
 
 /** The entries that have a value: an option that was not given keeps its default further down. */
