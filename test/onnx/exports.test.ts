@@ -18,10 +18,11 @@ const kinds = {
   attending: ['folded', 'dynamo'],
   standardised: ['torchscript', 'dynamo-plain'],
   upsampling: ['torchscript', 'dynamo'],
+  recurrent: ['torchscript', 'folded'],
 };
 for (const [name, list] of Object.entries(kinds)) {
   for (const kind of list) {
-    t.test(`${name}, exported as ${kind}, has PyTorch's layers, logits and donor resets`, async (t) => {
+    t.test(`${name}, exported as ${kind}, has PyTorch's layers, parameters, logits and resets`, async (t) => {
       const { problems } = await checkExport(folder, name, kind);
       t.strictSame(problems, []);
     });

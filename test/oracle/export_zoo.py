@@ -89,18 +89,21 @@ class Upsampling(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Rows of the image as steps of a GRU of two layers and of a plain cell, one without biases."""
+    """Rows of the image as steps of an LSTM in both directions, a GRU of two layers, and a plain cell without biases."""
 
-    def __init__(self):
+    def __init__(self, size=32):
         super().__init__()
-        self.stem = nn.Conv2d(3, 8, 4, 4)
-        self.gru = nn.GRU(8 * 8, 12, num_layers=2, batch_first=True)
-        self.rnn = nn.RNN(12, 10, batch_first=True, bias=False)
-        self.head = nn.Linear(10, CLASSES)
+        self.stem = nn.Conv2d(3, 4, 4, 4)
+        self.lstm = nn.LSTM(size, 5, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(10, 6, num_layers=2, batch_first=True)
+        self.rnn = nn.RNN(6, 7, batch_first=True, bias=False)
+        self.head = nn.Linear(7, CLASSES)
 
     def forward(self, x):
         x = self.stem(x).permute(0, 2, 1, 3).flatten(2)
-        return self.head(self.rnn(self.gru(x)[0])[0].mean(1))
+        for cell in (self.lstm, self.gru, self.rnn):
+            x = cell(x)[0]
+        return self.head(x.mean(1))
 
 
 def timm_model(name, **options):

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { loadModel } from '../../src/model/load.js';
-import { node, value, weight, writeGraph } from '../onnx/graphs.js';
+import { longs, node, value, weight, writeGraph } from '../onnx/graphs.js';
 
 const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
 
@@ -22,7 +22,7 @@ function write(path: string): string {
     ],
     initializer: [
       weight('patch_embed.weight', [6, 3, 4, 4]),
-      { ...weight('rows', []), dataType: 7, dims: [3n], rawData: new Uint8Array(), int64Data: [1n, 6n, -1n] },
+      longs('rows', [1, 6, -1]),
       weight('token', [1, 1, 6]),
       weight('pos_embed', [1, 10, 6]),
       weight('head.weight', [5, 6]),
