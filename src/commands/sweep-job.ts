@@ -96,7 +96,7 @@ async function compute(
   );
   const started: SweepObserver['started'] = (what) => {
     observer.started?.(what);
-    listener.note(`images: ${stepsOf(images).join(', ')}`);
+    if (!job.quiet) listener.note(`images: ${stepsOf(images).join(', ')}`);
     if (images.labelsUnderstood !== null) listener.note(`labels: ${images.labelsUnderstood}`);
   };
   try {

@@ -11,6 +11,7 @@ import { loadFresh } from '../resets/fresh.js';
 import { parseResets } from '../resets/parse.js';
 import type { SweepValues } from '../sweep/options.js';
 import type { SweepOptions } from '../sweep/settings.js';
+import { normalisationDoubts } from './normalisation.js';
 import { type ModelChoice, openModel } from './open-model.js';
 
 /** What is swept, in words; what is left out has the library's default. */
@@ -62,26 +63,13 @@ export async function openSweep(
     onProgress,
     signal,
   });
-  const isAsked = words.arch === undefined || choices.mean !== undefined;
-  const doubts = isAsked ? [] : normalisationDoubts(model, images);
+  const doubts = words.arch === undefined || choices.mean ? [] : normalisationDoubts(model, images);
   const doubted = doubts.length > 0 ? { ...model, warnings: [...model.warnings, ...doubts] } : model;
   return {
     model: doubted,
     images,
     options: { resets, ...words.sweepChoices, ...(initFrom && { initFrom }), signal },
   };
-}
-
-const HALF = 0.5;
-
-/** The normalisation of an architecture's own weights may not be that of other checkpoints. */
-function normalisationDoubts({ builtIn, weights, file }: Model, { transform, source }: ImageSet): string[] {
-  if (!builtIn || !weights || transform.kind !== 'pixels') return [];
-  const values = [...transform.mean, ...transform.std];
-  if (!values.every((value) => value === HALF)) return [];
-  return [
-    `${file.path}: ${source} is normalised by mean and std 0.5, as timm's own weights of ${builtIn.architecture} want it; checkpoints of MAE, DINO and DeiT want ImageNet's (--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225)`,
-  ];
 }
 
 /** The entries that have a value: an option that was not given keeps its default further down. */
