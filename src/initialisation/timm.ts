@@ -68,16 +68,6 @@ const transformers: readonly Family[] = [
     ],
   },
   {
-    name: 'Sequencers',
-    signs: ['recurrent rnn_tokens.rnn_v.ih_l#'],
-    rules: [
-      [head, 'zero'],
-      ['conv', 'lecun-normal', 'zero'],
-      [/\.mlp\.fc\d$/, 'xavier-uniform', 'normal:0.000001'],
-      ['linear', 'xavier-uniform', 'zero'],
-    ],
-  },
-  {
     name: 'ViTamin',
     signs: ['patch_embed.backbone.stages.#.#.conv1_1x1'],
     rules: [[/\.pool\.proj$/, 'pytorch'], perGroup, truncated],
