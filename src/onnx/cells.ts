@@ -56,7 +56,7 @@ export function cellParts(index: GraphIndex, node: Node): CellPart[] | undefined
   );
   if (!weights || !states || weights.length !== states.length) return undefined;
   const hasBiases = biases.length === 2 * weights.length;
-  const base = baseOf(index, node);
+  const base = baseOf(node);
   const found = weights.flatMap((weight, direction) =>
     [weight, states[direction]!].map((tensor, i): CellPart | undefined => {
       const shape = dimensions(tensor).slice(-2);
@@ -77,15 +77,25 @@ export function cellParts(index: GraphIndex, node: Node): CellPart[] | undefined
 
 const ofPyTorch = /^(.+)[./]weight_([ih]h_l\d+(?:_reverse)?)$/;
 
-const baseOf = (index: GraphIndex, node: Node) => {
-  const path = modulePath(node) ?? (node.name || node.output[0] || `node ${index.graph.node.indexOf(node)}`);
+const baseOf = (node: Node) => {
+  const path = modulePath(node) ?? (node.name || node.output.find((name) => name !== '') || node.opType);
   return `${path}.`;
 };
 
 /** A module of several layers is as many operators. */
-function layerOf({ graph }: GraphIndex, node: Node): number {
-  const path = modulePath(node);
-  if (path === undefined) return 0;
-  const same = graph.node.filter((one) => isRecurrent(one) && modulePath(one) === path);
-  return same.indexOf(node);
+function layerOf(index: GraphIndex, node: Node): number {
+  const known = layers.get(index) ?? new Map<Node, number>();
+  if (!layers.has(index)) {
+    layers.set(index, known);
+    const seen = new Map<string, number>();
+    for (const one of index.graph.node) {
+      const path = isRecurrent(one) ? modulePath(one) : undefined;
+      if (path === undefined) continue;
+      known.set(one, seen.get(path) ?? 0);
+      seen.set(path, (seen.get(path) ?? 0) + 1);
+    }
+  }
+  return known.get(node) ?? 0;
 }
+
+const layers = new WeakMap<GraphIndex, Map<Node, number>>();

@@ -17,16 +17,18 @@ export interface LeftOut {
 /** In graph order. */
 export function findLeftOut(file: OnnxFile, index: GraphIndex, layers: readonly Layer[]): LeftOut[] {
   const used = new Set(layers.map(({ weight }) => weight.tensor));
-  const isLayer = (name: string | undefined) =>
+  const isLayer: IsLayer = (name) =>
     name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
   return index.graph.node.flatMap((node) => {
     if (node.input.some(isLayer) || cellParts(index, node)) return [];
-    const why = whyOf(index, node);
+    const why = whyOf(index, node, isLayer);
     return why === undefined ? [] : [{ name: node.name || node.output[0] || '', op: node.opType, why }];
   });
 }
 
-function whyOf(index: GraphIndex, node: Node): string | undefined {
+type IsLayer = (name: string | undefined) => boolean;
+
+function whyOf(index: GraphIndex, node: Node, isLayer: IsLayer): string | undefined {
   const own = node.domain === '' || node.domain === 'ai.onnx';
   if (own && /^Conv(Transpose)?$/.test(node.opType)) {
     const origin = originOf(index, node.input[1] ?? '');
@@ -46,11 +48,8 @@ function whyOf(index: GraphIndex, node: Node): string | undefined {
       : undefined;
   }
   if (own && !/^(MatMul|Gemm|Einsum|LSTM|GRU|RNN)$/.test(node.opType)) return undefined;
-  if (
-    own &&
-    /^(MatMul|Gemm)$/.test(node.opType) &&
-    node.input.slice(0, 2).some((name) => isComputed(index, name))
-  ) {
+  const isProduct = own && /^(MatMul|Gemm)$/.test(node.opType);
+  if (isProduct && node.input.slice(0, 2).some((name) => isComputed(index, name, isLayer))) {
     return 'its weight is computed in the graph (a norm of the weight, a mask, LoRA): merge it before the export';
   }
   const matrix = node.input
@@ -61,7 +60,8 @@ function whyOf(index: GraphIndex, node: Node): string | undefined {
   const fixed = whyNoLayer(index, node, matrix);
   if (fixed) return fixed;
   if (node.opType === 'Einsum') return 'it sums in another way than a Linear';
-  if (node.opType !== 'MatMul') return 'a recurrent operator';
+  if (!isProduct) return 'a recurrent operator whose weights are computed';
+  if (node.opType === 'Gemm') return undefined;
   return dimensions(matrix).length > 2 ? 'a stack of matrices' : 'it multiplies stored tensors only';
 }
 
@@ -82,8 +82,8 @@ function hasWeights(index: GraphIndex, { node, initializer }: Graph): boolean {
 /** Nodes that are followed at most; a damaged file may have a cycle. */
 const MOST = 100;
 
-/** Whether a tensor is computed from stored matrices alone, by more than moving them. */
-function isComputed(index: GraphIndex, name: string): boolean {
+/** Whether a tensor is computed from stored matrices alone, by more than moving them, and no layer is among that. */
+function isComputed(index: GraphIndex, name: string, isLayer: IsLayer): boolean {
   if (index.tensors.has(name)) return false;
   const seen = new Set<Node>();
   let matrices = 0;
@@ -95,7 +95,7 @@ function isComputed(index: GraphIndex, name: string): boolean {
       return true;
     }
     const node = index.producer.get(current);
-    if (!node || node.input.length === 0 || seen.size > MOST) return false;
+    if (!node || node.input.length === 0 || seen.size > MOST || node.input.some(isLayer)) return false;
     if (seen.has(node)) return true;
     seen.add(node);
     if (!/^(Transpose|Identity|Cast|Reshape|Squeeze|Unsqueeze)$/.test(node.opType)) isPlain = false;
