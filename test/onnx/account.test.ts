@@ -7,7 +7,7 @@ import t from 'tap';
 import { describe } from '../../src/commands/inspect-model.js';
 import { loadModel } from '../../src/model/load.js';
 import { writeOnnx } from '../../src/onnx/file.js';
-import { type Node, ModelSchema, type Tensor as Stored, TensorSchema } from '../../src/onnx/onnx_pb.js';
+import { ModelSchema, type Node, type Tensor as Stored, TensorSchema } from '../../src/onnx/onnx_pb.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { resetLayer } from '../../src/resets/reset.js';
 import { enginesAgree } from './engines-agree.js';
@@ -16,7 +16,9 @@ import { graph, longs, node, value, weight, writeGraph } from './graphs.js';
 const images = Float32Array.from({ length: 3 * 2 * 64 }, (_, i) => Math.sin(i * i));
 const noise = (name: string, dims: number[]): Stored => {
   const stored = weight(name, dims);
-  const values = Float32Array.from({ length: stored.rawData.length / 4 }, (_, i) => Math.sin((i + name.length) ** 2));
+  const values = Float32Array.from({ length: stored.rawData.length / 4 }, (_, i) =>
+    Math.sin((i + name.length) ** 2),
+  );
   return { ...stored, rawData: new Uint8Array(values.buffer) };
 };
 const flag = create(TensorSchema, { name: 'yes', dataType: 9, rawData: Uint8Array.of(1) });
@@ -100,7 +102,10 @@ t.test('what is trained and in no layer is listed with the reason', async (t) =>
     const { account } = describe(model);
     const rest = elsewhere.reduce((sum, [, elements]) => sum + elements, 0);
     const layers = model.layers.reduce((sum, { parameters }) => sum + parameters, 0);
-    t.strictSame([account.layers.parameters, account.norms.parameters, account.total], [layers, 0, layers + rest]);
+    t.strictSame(
+      [account.layers.parameters, account.norms.parameters, account.total],
+      [layers, 0, layers + rest],
+    );
     t.match(
       account.elsewhere.map(({ tensor, parameters, why }) => [tensor, parameters, why]),
       elsewhere,
@@ -109,7 +114,11 @@ t.test('what is trained and in no layer is listed with the reason', async (t) =>
     const percents = [account.layers, account.norms, ...account.elsewhere].map(({ percent }) => percent);
     t.ok(Math.abs(percents.reduce((sum, one) => sum + one, 0) - 100) < 1e-9, `${name}: ${percents}`);
     const isLayerElsewhere = /norm|mask|LoRA|If/.test(name);
-    t.equal(model.warnings.some((one) => /1 operation\(s\) .* left out: x/.test(one)), isLayerElsewhere, name);
+    t.equal(
+      model.warnings.some((one) => /1 operation\(s\) .* left out: x/.test(one)),
+      isLayerElsewhere,
+      name,
+    );
   }
 });
 
@@ -181,7 +190,11 @@ t.test("biases that ONNX Runtime's optimiser put into other nodes are their laye
   await enginesAgree(t, model, images);
   // A reset of both is the model without them, as ONNX Runtime runs it.
   const zero = await parseReset('zero');
-  const { tensors } = await resetLayer(model, model.layers[2]!, zero, 0, { seed: 0, init: 'auto', norm: 'keep' });
+  const { tensors } = await resetLayer(model, model.layers[2]!, zero, 0, {
+    seed: 0,
+    init: 'auto',
+    norm: 'keep',
+  });
   t.strictSame([...tensors.keys()], ['fc2.weight', 'fc2.bias']);
   const without = structuredClone(fields.initializer).map((tensor) =>
     /^fc2/.test(tensor.name) ? { ...tensor, rawData: new Uint8Array(tensor.rawData.length) } : tensor,

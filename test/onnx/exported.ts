@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type Cell, planCells } from '../../src/design/cells.js';
 import { describe } from '../../src/commands/inspect-model.js';
+import { type Cell, planCells } from '../../src/design/cells.js';
 import { checkEngine } from '../../src/engines/check.js';
 import type { Engine, EngineOptions } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
@@ -18,8 +18,8 @@ import type { Comparison } from '../../src/native/addon.js';
 import { writeOnnx } from '../../src/onnx/file.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { elementCount } from '../../src/onnx/tensors.js';
-import { parseReset } from '../../src/resets/parse.js';
 import { compareLogits } from '../../src/resets/arrays.js';
+import { parseReset } from '../../src/resets/parse.js';
 import { type Reset, resetLayer } from '../../src/resets/reset.js';
 import { comparisonOf } from '../comparison.js';
 import { readNpyFloats } from '../npy-floats.js';
@@ -71,12 +71,7 @@ export const readExported = (folder: string, name: string): Exported =>
   JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
 
 /** @param all every layer gets every reset on both engines; otherwise some */
-export async function checkExport(
-  folder: string,
-  name: string,
-  kind: string,
-  all = true,
-): Promise<Checked> {
+export async function checkExport(folder: string, name: string, kind: string, all = true): Promise<Checked> {
   const truth = readExported(folder, name);
   const images = readNpyFloats(join(folder, `${name}.npy`));
   const model = await loadModel(join(folder, `${name}.${kind}.onnx`));
