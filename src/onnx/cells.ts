@@ -3,15 +3,12 @@
  * state, each with its biases. An export puts gates in ONNX's order by slices of PyTorch's tensor, or has done so
  * before it stored them; a layer has the tensor that is stored.
  */
-import type { GraphIndex } from './graph.js';
+import { type GraphIndex, isRecurrent } from './graph.js';
 import { modulePath } from './names.js';
 import type { Node, Tensor } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from './tensors.js';
 
 const GATES: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
-
-export const isRecurrent = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>) =>
-  (domain === '' || domain === 'ai.onnx') && Object.hasOwn(GATES, opType);
 
 /** The weights of one direction, of what comes in or of the state. */
 export interface CellPart {

@@ -3,8 +3,7 @@
  * state. Stored so, each becomes the tensors of its parts, which the graph joins: every layer has parameters of its own.
  */
 import { create } from '@bufbuild/protobuf';
-import { isRecurrent } from '../cells.js';
-import { indexGraph } from '../graph.js';
+import { indexGraph, isRecurrent } from '../graph.js';
 import { AttributeSchema, type Graph, type Node, NodeSchema, type Tensor } from '../onnx_pb.js';
 import { changed, dimensions, FLOAT, floats, withFloats } from '../tensors.js';
 
