@@ -145,7 +145,9 @@ for (const [name, group] of [
 ] as const) {
   t.test(`the plan of ${name}.onnx computes groups (${group}) as the whole model does`, async (t) => {
     const model = await loadModel(fixture(`${name}.onnx`));
-    const groups = { group: ({ layers }: Model) => groupLayers(group === 'pairs' ? layers.slice(0, 4) : layers, group) };
+    const groups = {
+      group: ({ layers }: Model) => groupLayers(group === 'pairs' ? layers.slice(0, 4) : layers, group),
+    };
     await t.test('with the cuts that it chooses', (t) => checkPlan(t, model, groups));
     await t.test("on the model's own graph, with as many cuts as there can be, norms reset too", (t) =>
       checkPlan(t, model, { ...groups, graph: 'model', budget: 0, context: { ...context, norm: 'reset' } }),
