@@ -5,6 +5,7 @@
 import type { Cell } from '../design/cells.js';
 import { drawOf, type SliceDesign } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
+import { parametersIn } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import { isRandom, type ResetContext, resetLayer } from '../resets/reset.js';
@@ -128,7 +129,7 @@ async function drawsToCheck(
 ): Promise<Draw[]> {
   const random = cells.filter(({ reset }) => isRandom(reset));
   const kind = random.length > 0 ? random : cells;
-  const small = kind.filter(({ layer }) => layer.parameters <= MOST_PARAMETERS);
+  const small = kind.filter(({ layer }) => parametersIn(layer) <= MOST_PARAMETERS);
   const candidates = small.length > 0 ? small : kind;
   const chosen = candidates[Number.parseInt(model.sha256.slice(0, 8), 16) % candidates.length];
   if (!chosen) return [];

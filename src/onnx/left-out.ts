@@ -14,16 +14,21 @@ export interface LeftOut {
   why: string;
 }
 
-/** In graph order. */
+/** In graph order, then what does not lead to the logits. */
 export function findLeftOut(file: OnnxFile, index: GraphIndex, layers: readonly Layer[]): LeftOut[] {
   const used = new Set(layers.map(({ weight }) => weight.tensor));
   const isLayer: IsLayer = (name) =>
     name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
-  return index.graph.node.flatMap((node) => {
+  const aside = (file.ends?.aside ?? []).map((one) => ({
+    ...one,
+    why: 'what is compared does not depend on it',
+  }));
+  const found = index.graph.node.flatMap((node) => {
     if (node.input.some(isLayer) || cellParts(index, node)) return [];
     const why = whyOf(index, node, isLayer);
     return why === undefined ? [] : [{ name: node.name || node.output[0] || '', op: node.opType, why }];
   });
+  return [...found, ...aside];
 }
 
 type IsLayer = (name: string | undefined) => boolean;

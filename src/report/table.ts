@@ -8,11 +8,13 @@ import {
   intervalsText,
   invalidLayers,
   isDestroyed,
+  isGrouped,
   meanCriticality,
   meanOf,
   resetsOf,
   rowName,
   singleDraws,
+  untested,
 } from './overview.js';
 import { columnsOf, DASH, printable, shorten, shortenAll } from './text.js';
 
@@ -114,7 +116,12 @@ function columnsFor(summary: Summary): Column[] {
     `mean of ${layers.length}${resets.length > 1 ? ` · ${printable(reset)}` : ''}`;
 
   const columns = [
-    column('layer', 'left', (layer) => printable(rowName(layer, summary)), meanName),
+    column(
+      isGrouped(summary) ? 'reset together' : 'layer',
+      'left',
+      (layer) => printable(rowName(layer, summary)),
+      meanName,
+    ),
     column('op', 'left', (layer) => printable(layer.op), blank, 'dim'),
     column('shape', 'right', (layer) => shapeText(layer.shape), blank, 'dim'),
     column('params', 'right', (layer) => compact(layer.parameters), blank, 'dim'),
@@ -184,7 +191,12 @@ function widthOf(column: Column): number {
 }
 
 function notes(summary: Summary): string[] {
-  return [...intervalNotes(summary), ...stopNotes(summary), ...invalidNotes(summary)];
+  return [
+    ...intervalNotes(summary),
+    ...stopNotes(summary),
+    ...untested(summary).map(printable),
+    ...invalidNotes(summary),
+  ];
 }
 
 function intervalNotes(summary: Summary): string[] {

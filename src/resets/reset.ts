@@ -7,6 +7,7 @@ import { CritmapError, messageOf } from '../errors.js';
 import { type InitChoice, type Initial, initialsOf } from '../initialisation/initials.js';
 import { drawFrom } from '../initialisation/scheme.js';
 import { matchFactor } from '../initialisation/spread.js';
+import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import type { ResetOptions, ResetRule } from '../native/reset-rule.js';
@@ -34,9 +35,23 @@ export interface ResetContext {
   norm: 'keep' | 'reset';
 }
 
+/** How far parameters were moved: |W|^2 and |W' - W|^2. */
+export interface Moved {
+  original: number;
+  difference: number;
+}
+
+/** |W' - W| / |W| of several parameters, or layers, together; null when the trained values are all zero. */
+export function changeOf(moved: readonly Moved[]): number | null {
+  const sum = (of: keyof Moved) => moved.reduce((total, one) => total + one[of], 0);
+  const original = sum('original');
+  return original > 0 ? Math.sqrt(sum('difference') / original) : null;
+}
+
 /** New values by stored tensor, and how far they are from the trained ones: |W' - W| / |W| over all of them. */
 export interface Patch {
   tensors: Map<string, Float32Array>;
+  moved: Moved;
   /** null when the trained values are all zero. */
   change: number | null;
 }
@@ -69,6 +84,7 @@ export function resetKey(seed: number, layer: string, parameter: string, trial: 
 
 /** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
 export interface ParameterReset {
+  layer: Layer;
   /** PyTorch's name within the module. */
   role: 'weight' | 'bias';
   parameter: Parameter;
@@ -77,11 +93,21 @@ export interface ParameterReset {
 }
 
 /**
- * What a reset does to a layer's own parameters in one trial, as rules: engines apply them where the weights are.
+ * What a reset does to the own parameters of a layer, or of a group's members, in one trial, as rules: engines apply them where the weights are.
  * A parameter that the reset leaves as it is has no entry.
  * @throws CritmapError (ERR_RESET) when the donor does not fit
  */
 export function parameterResets(
+  model: Model,
+  layer: Resettable,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+): ParameterReset[] {
+  return membersOf(layer).flatMap((member) => layerResets(model, member, reset, trial, context));
+}
+
+function layerResets(
   model: Model,
   layer: Layer,
   reset: Reset,
@@ -108,7 +134,7 @@ export function parameterResets(
       !context.initFrom?.length &&
       initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
-    resets.push({ role, parameter, rule, ...(matched && { factor: factor() }) });
+    resets.push({ layer, role, parameter, rule, ...(matched && { factor: factor() }) });
   }
   return resets;
 }
@@ -123,11 +149,36 @@ export function initialNorm(model: Model, { scale, bias, mean, variance }: Norm)
 }
 
 /**
- * The new values of a layer, made off the main thread.
+ * The new values of a layer, or of all members of a group, made off the main thread.
  * @param copy gives the memory for them, holding the trained ones; default new memory
- * @throws CritmapError (ERR_RESET) when nothing changes, or the donor does not fit.
+ * @throws CritmapError (ERR_RESET) when nothing changes in a layer, or the donor does not fit.
  */
 export async function resetLayer(
+  model: Model,
+  layer: Resettable,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+  copy?: (values: Float32Array) => Float32Array,
+): Promise<Patch> {
+  const patches: Patch[] = [];
+  for (const member of membersOf(layer)) {
+    patches.push(await resetOne(model, member, reset, trial, context, copy));
+  }
+  const [first] = patches;
+  if (first && patches.length === 1) return first;
+  const moved = {
+    original: patches.reduce((sum, patch) => sum + patch.moved.original, 0),
+    difference: patches.reduce((sum, patch) => sum + patch.moved.difference, 0),
+  };
+  return {
+    tensors: new Map(patches.flatMap(({ tensors }) => [...tensors])),
+    moved,
+    change: changeOf([moved]),
+  };
+}
+
+async function resetOne(
   model: Model,
   layer: Layer,
   reset: Reset,
@@ -162,21 +213,22 @@ export async function resetLayer(
     difference += distance.difference ** 2;
   }
   if (difference === 0) throw changesNothing(layer, reset);
-  return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
+  const moved = { original, difference };
+  return { tensors, moved, change: changeOf([moved]) };
 }
 
 /**
- * How far each of several draws moves a layer's weights, |W' - W| / |W|, without keeping them.
- * @returns one number per draw, null where the trained values are all zero
+ * How far each of several draws moves a layer's weights, without keeping them.
+ * @returns one for each draw
  * @throws CritmapError (ERR_RESET) when a draw changes nothing
  */
-export async function changesOf(
+export async function movesOf(
   model: Model,
   layer: Layer,
   reset: Reset,
   draws: readonly number[],
   context: ResetContext,
-): Promise<(number | null)[]> {
+): Promise<Moved[]> {
   const squares = draws.map(() => 0);
   let original = 0;
   for (const { role, parameter, rule, factor } of parameterResets(model, layer, reset, 0, context)) {
@@ -198,7 +250,7 @@ export async function changesOf(
     for (const i of draws.keys()) squares[i]! += difference ** 2;
   }
   if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
-  return squares.map((square) => (original > 0 ? Math.sqrt(square / original) : null));
+  return squares.map((difference) => ({ original, difference }));
 }
 
 /** Of a parameter that every draw sets to the same, as a bias of zeros. */
