@@ -33,10 +33,15 @@ export interface Run {
  * @throws CritmapError (ERR_RUN) when it is not one, or a file of it is damaged; RangeError for an unknown reset
  */
 export async function readRun(directory: string): Promise<Run> {
+  return (await readRunAndJournal(directory)).run;
+}
+
+/** @returns also what is in its journal; null of an earlier version, whose summary has the draws */
+export async function readRunAndJournal(directory: string): Promise<{ run: Run; finished: Finished | null }> {
   const info = await readJson(directory, files.info, runInfoSchema);
   if (info.shard !== null) throw isShard(directory, info.shard);
   if (info.status === 'running') await explainRunning(directory);
-  const { summary, drawsOf } = await readSummary(directory, info);
+  const { summary, drawsOf, finished } = await readSummary(directory, info);
   const resets = [...new Set(summary.layers.map((layer) => layer.reset))];
   const rowsOf = (reset = resets[0]) => {
     const rows = summary.layers.filter((layer) => layer.reset === reset);
@@ -45,7 +50,7 @@ export async function readRun(directory: string): Promise<Run> {
     }
     return rows;
   };
-  return {
+  const run: Run = {
     directory,
     info,
     summary,
@@ -60,6 +65,7 @@ export async function readRun(directory: string): Promise<Run> {
       return matrix;
     },
   };
+  return { run, finished };
 }
 
 /** `summary.json` alone, of this version or the one before. */
@@ -70,9 +76,9 @@ export async function readRunSummary(directory: string): Promise<Summary> {
 
 async function readSummary(directory: string, info: RunInfo) {
   const found = await readJson(directory, files.summary, summarySchema.or(earlierSchema));
-  if (found.version === 1) return fromEarlier(found);
+  if (found.version === 1) return { ...fromEarlier(found), finished: null };
   const finished = await readJournal(join(directory, files.journal), journalSeal(info));
-  return { summary: found, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
+  return { summary: found, finished, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
 }
 
 /** Single draws are in the journal; those that the summary counts, which come first. */

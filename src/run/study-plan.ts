@@ -11,6 +11,8 @@ export const studyFiles = {
   results: 'study.json',
   table: 'study.csv',
   parquet: 'study.parquet',
+  /** Of who writes to it. */
+  lock: 'lock',
 } as const;
 
 /** Of models and sets of images: they are folders. */
