@@ -104,9 +104,9 @@ t.test('a hundred thousand weights of one shape, and owners of one bias, take se
     node: names.map((name, i) => node('Gemm', ['x', name, 'bias'], `y${i}`)),
     initializer: [...initializer, weight('bias', [5])],
   });
-  const began = performance.now();
+  const began = process.cpuUsage();
   unshare(made);
-  t.ok(performance.now() - began < 60_000);
+  t.ok(process.cpuUsage(began).user < 60e6);
   t.equal(made.initializer.filter(({ name }) => name.startsWith('onnx::')).length, count / 2);
   t.equal(made.initializer.filter(({ name }) => name.startsWith('bias')).length, count / 2);
 });
