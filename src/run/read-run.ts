@@ -13,6 +13,9 @@ import { earlierSchema, fromEarlier } from './summary-v1.js';
 
 export type { TrialMetric } from './draw-numbers.js';
 
+/** Of a matrix: a gigabyte. */
+const MOST_NUMBERS = 2 ** 27;
+
 export interface Run {
   directory: string;
   info: RunInfo;
@@ -57,7 +60,14 @@ export async function readRunAndJournal(directory: string): Promise<{ run: Run; 
     layers: rowsOf().map((layer) => layer.layer),
     matrix(metric, reset) {
       const rows = rowsOf(reset).map(drawsOf);
-      const draws = Math.max(1, ...rows.flatMap((row) => row.map(({ draw }) => draw + 1)));
+      let draws = 1;
+      for (const row of rows) for (const { draw } of row) draws = Math.max(draws, draw + 1);
+      if (!(rows.length * draws <= MOST_NUMBERS)) {
+        throw new CritmapError(
+          'ERR_RUN',
+          `${directory} is damaged: ${draws} draws of ${rows.length} layers are more than any run has`,
+        );
+      }
       const matrix = ndarray(new Float64Array(rows.length * draws).fill(Number.NaN), [rows.length, draws]);
       for (const [i, row] of rows.entries()) {
         for (const draw of row) matrix.set(i, draw.draw, numberOf(draw, metric) ?? Number.NaN);
