@@ -5,6 +5,7 @@
 import { Budget, forEachBounded } from '../concurrency.js';
 import type { Cell, ProvenCell } from '../design/cells.js';
 import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
+import { refuseNotFinite } from '../model/finite.js';
 import type { Model } from '../model/model.js';
 import { changesOf, isRandom, type Reset, type ResetContext, resetLayer } from '../resets/reset.js';
 
@@ -16,8 +17,8 @@ const MOST_BYTES = 256 * 2 ** 20;
 
 /**
  * @returns the cells in their order, each with the relative change of its parameters
- * @throws CritmapError (ERR_RESET) of the first cell whose reset changes nothing or does not fit; the signal's
- *   reason
+ * @throws CritmapError (ERR_MODEL) when the model's weights are not finite, (ERR_RESET) of the first cell whose reset
+ *   changes nothing or does not fit; the signal's reason
  */
 export async function proveCells(
   model: Model,
@@ -25,6 +26,7 @@ export async function proveCells(
   context: ResetContext & { threads: number },
   signal?: AbortSignal,
 ): Promise<ProvenCell[]> {
+  await refuseNotFinite(model);
   const changes = new Array<number | null>(cells.length).fill(null);
   const memory = new Budget(MOST_BYTES);
   // Memory that has been written before: the kernel takes longer to hand out new pages than resets to fill them.
