@@ -2,6 +2,7 @@
 import { figureData } from '../compare/figure-data.js';
 import { CritmapError } from '../errors.js';
 import { drawingsOf } from '../figures/all-figures.js';
+import type { FigureData } from '../figures/data.js';
 import { figurePage, figureSections } from '../figures/page.js';
 import { pdfFile, pngFile, type RenderOptions, svgFile } from '../figures/render.js';
 import { statisticsOf } from '../figures/statistics.js';
@@ -40,7 +41,7 @@ export async function reportFigures(
     if (isFigure(format)) continue;
     const path = isOnly ? argv.out : `${base}.${format}`;
     if (format === 'json') await writeInto(path, `${JSON.stringify(statistics, null, 1)}\n`);
-    else if (areRuns) await writeInto(path, await pageOfRuns(argv, drawings));
+    else if (areRuns) await writeInto(path, await pageOfRuns(argv, data, drawings));
     else await writeInto(path, await figurePage(data, statistics, drawings));
     print(`report   ${shown(path)}\n`);
   }
@@ -48,14 +49,21 @@ export async function reportFigures(
   if (files.length > 0) await writeFigures(argv, drawings, files, base);
 }
 
+/** Runs that get sections of their own. */
+const FEW = 4;
+
 /** The page of runs has their own tables too. */
-async function pageOfRuns({ sources, exclude = [], title }: ReportArguments, drawings: readonly Drawing[]) {
+async function pageOfRuns(
+  { sources, exclude = [], title }: ReportArguments,
+  data: FigureData,
+  drawings: readonly Drawing[],
+) {
   const runs = await Promise.all(sources.map(readRun));
   const summaries = runs.map(({ summary }) => summary).filter(({ model }) => !exclude.includes(model.name));
   return reportPage(
     summaries,
-    title === undefined ? {} : { title },
-    await figureSections(drawings, 'Across models'),
+    { ...(title === undefined ? {} : { title }), perModel: summaries.length <= FEW },
+    await figureSections(data, drawings, 'Across models'),
   );
 }
 

@@ -1,7 +1,6 @@
 /** One layer of one model as figures show it, from a run's summary or from a table's draws. */
 import type { FigureCell } from '../figures/data.js';
-import { measures } from '../native/columns.js';
-import type { LayerSummary } from '../run/summary.js';
+import { cellNumbers } from '../report/page-columns.js';
 import { tQuantile } from '../statistics/student-t.js';
 import type { ModelNumbers } from './numbers.js';
 
@@ -11,7 +10,7 @@ export function cellOf(model: ModelNumbers, layer: string): FigureCell | null {
   if (!numbers) return null;
   const head = { model: model.id, layer, mean: numbers.mean, isDestroyed: numbers.isDestroyed };
   const summary = model.summary?.layers.find((one) => one.layer === layer && one.reset === numbers.reset);
-  if (summary) return { ...head, ...ofSummary(summary) };
+  if (summary) return { ...head, ...cellNumbers(summary) };
   const unknown = { agreement: null, metrics: {}, images: null, passes: null, stoppedAt: null };
   const values = numbers.numbers.kind === 'draws' ? numbers.numbers.values : [];
   const spread = sampleSd(values);
@@ -21,23 +20,6 @@ export function cellOf(model: ModelNumbers, layer: string): FigureCell | null {
     ...{ ...head, ...unknown, spread, draws: values.length },
     low: half === null ? null : numbers.mean! - half,
     high: half === null ? null : numbers.mean! + half,
-  };
-}
-
-function ofSummary(layer: LayerSummary) {
-  const { criticality, agreement, images, draws, passes, stoppedAt } = layer;
-  const others = measures.map(
-    ({ name }) => [name, layer[name as keyof LayerSummary] as number | null] as const,
-  );
-  return {
-    ...{ low: criticality.low, high: criticality.high, images, draws, passes, stoppedAt },
-    spread: criticality.sdTrial ?? criticality.sdDraws,
-    agreement: { mean: agreement.mean, low: agreement.low, high: agreement.high },
-    metrics: {
-      criticality: criticality.mean,
-      agreement: agreement.mean,
-      ...Object.fromEntries(others.filter(([, value]) => value !== null && value !== undefined)),
-    },
   };
 }
 

@@ -6,11 +6,12 @@ import t from 'tap';
 import { compile } from 'vega-lite';
 import { figureData } from '../../src/compare/figure-data.js';
 import { drawingsOf } from '../../src/figures/all-figures.js';
-import { layerLabels, stagesOf } from '../../src/figures/layer-labels.js';
+import { layerLabels } from '../../src/figures/layer-labels.js';
 import { figurePage } from '../../src/figures/page.js';
 import { inlineSvg, pdfFile, pngFile, svgFile } from '../../src/figures/render.js';
 import { statisticsOf } from '../../src/figures/statistics.js';
 import { textWidth } from '../../src/figures/typeface.js';
+import { stagesOf } from '../../src/report/groups.js';
 import { reportHtml } from '../../src/report/html.js';
 import { exampleSummary, resnet18Layers } from '../report/example.js';
 
