@@ -1,7 +1,7 @@
 /** The part of a report that draws: read once, it becomes the page, the statistics and a file for each figure. */
 import { figureData } from '../compare/figure-data.js';
 import { CritmapError } from '../errors.js';
-import { drawingsOf } from '../figures/all-figures.js';
+import { drawingsOf, MOST_CELLS_OF_PAGE } from '../figures/all-figures.js';
 import type { FigureData } from '../figures/data.js';
 import { figurePage, figureSections } from '../figures/page.js';
 import { pdfFile, pngFile, type RenderOptions, svgFile } from '../figures/render.js';
@@ -33,7 +33,8 @@ export async function reportFigures(
   if (unknown !== undefined) {
     throw new CritmapError('ERR_OPTION', `--profile ${JSON.stringify(unknown)} is none of the models`);
   }
-  const drawings = drawingsOf(data, { style, profiles: argv.profile });
+  const mostCells = formats.some(isFigure) ? undefined : MOST_CELLS_OF_PAGE;
+  const drawings = drawingsOf(data, { style, profiles: argv.profile, mostCells });
   const statistics = statisticsOf(data);
   const base = argv.out.replace(KNOWN_END, '');
   const isOnly = formats.length === 1 && !isFigure(formats[0]!);

@@ -7,6 +7,7 @@ import { explorerHtml, methodsHtml } from '../report/explorer.js';
 import { type Inserted, pageOf } from '../report/html.js';
 import { fixed, grouped } from '../report/numbers.js';
 import { DASH, escapeHtml } from '../report/text.js';
+import { MOST_CELLS_OF_PAGE } from './all-figures.js';
 import type { FigureData } from './data.js';
 import { pageData } from './page-data.js';
 import { inlineSvg } from './render.js';
@@ -41,13 +42,14 @@ export async function figureSections(
   for (const drawing of drawings) {
     if (sizeOf(drawing) <= MOST_CHARACTERS) parts.push(await figureHtml(drawing));
   }
-  const left = drawings.length - parts.length;
-  const note =
-    left === 0
-      ? ''
-      : `<p class="warning">${left === 1 ? 'One figure is' : `${left} figures are`} too large for a page: the map above shows all cells; <code>--format svg,pdf,png</code> draws each into a file.</p>\n`;
+  const isLarge =
+    parts.length < drawings.length ||
+    data.panels.some(({ models, layers }) => models.length * layers.length > MOST_CELLS_OF_PAGE);
+  const note = isLarge
+    ? '<p class="warning">The largest figures are not among these: what is above shows every cell, and <code>--format svg,pdf,png</code> draws each into a file.</p>\n'
+    : '';
   return {
-    html: `${explorerHtml(pageData(data), left > 0)}\n<section class="atlas">\n<h2>${escapeHtml(heading)}</h2>\n${note}${parts.join('\n')}\n</section>`,
+    html: `${explorerHtml(pageData(data), isLarge)}\n<section class="atlas">\n<h2>${escapeHtml(heading)}</h2>\n${note}${parts.join('\n')}\n</section>`,
     style: `${STYLE}${fontFaces()}`,
     methods: data.methods,
   };

@@ -48,9 +48,10 @@ export class Explorer {
       el('h2', { id: 'explore' }, 'Explore'),
       this.controls,
       this.meaning,
-      ...(this.map ? [this.map.element, this.files] : [this.files]),
-      this.profiles.element,
-      this.table.element,
+      // Of one model, its profile is the map, and a table of all that is known follows on the page anyway.
+      ...(this.map
+        ? [this.map.element, this.files, this.profiles.element, this.table.element]
+        : [this.profiles.element, this.files]),
     );
     const isDark = matchMedia('(prefers-color-scheme: dark)');
     isDark.addEventListener('change', () => this.recolour());

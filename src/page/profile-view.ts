@@ -19,6 +19,7 @@ export class ProfileView {
   readonly element = el('div', { class: 'profiles' });
   private readonly model = el('figure');
   private readonly layer = el('figure');
+  private readonly heading = el('h3', {}, 'Profiles');
   private readonly choose = el('div', { class: 'controls' });
   private boxes: { model?: HTMLSelectElement; layer?: HTMLSelectElement } = {};
   private shown: Shown | null = null;
@@ -26,7 +27,7 @@ export class ProfileView {
   private width = 0;
 
   constructor(private readonly onSelect: (selection: Selection) => void) {
-    this.element.append(el('h3', {}, 'Profiles'), this.choose, this.model, this.layer);
+    this.element.append(this.heading, this.choose, this.model, this.layer);
     new ResizeObserver(([entry]) => {
       const width = Math.floor(entry!.contentRect.width);
       if (width === this.width) return;
@@ -54,6 +55,7 @@ export class ProfileView {
         this.onSelect({ ...this.selection, [name]: value === '' ? null : Number(value) }),
       );
     const isSeveral = shown.panel.models.length > 1;
+    this.heading.hidden = !isSeveral;
     this.boxes = isSeveral
       ? {
           model: choose(
@@ -126,7 +128,7 @@ export class ProfileView {
       el(
         'figcaption',
         {},
-        el('h4', {}, title),
+        el(this.heading.hidden ? 'h3' : 'h4', {}, title),
         captionOf(profile, intervals),
         downloadButtons(`profile of ${profile.title}`, paper),
       ),

@@ -1,6 +1,5 @@
 /** One model from layer to layer, or one layer from model to model: points with intervals, drawn on any surface. */
 import { KINDS, type Theme } from './colours.js';
-import { DASH } from './numbers.js';
 import { fitted, type Surface, textWidth } from './surface.js';
 import { cellLines, intervalAt, type Shown, shareOf, valueAt } from './view.js';
 
@@ -111,7 +110,7 @@ export interface ProfileLayout {
 /** @param width - px that there are; wider where points would come too close */
 export function profileLayout({ points, groups, shareOf: share }: Profile, width: number): ProfileLayout {
   const least = points.length <= 120 ? 9 : points.length <= 400 ? 4 : 2;
-  const step = Math.min(48, Math.max(least, (width - LEFT - RIGHT) / Math.max(1, points.length)));
+  const step = Math.min(96, Math.max(least, (width - LEFT - RIGHT) / Math.max(1, points.length)));
   const labelSize = Math.min(SIZE, Math.max(8, step - 1));
   const labels = Math.min(
     190,
@@ -256,5 +255,4 @@ export const captionOf = ({ reference }: Profile, intervals: string | null) =>
   [
     ...(intervals === null ? [] : [`Lines: ${intervals}.`]),
     ...(reference === null ? [] : [`Grey steps: ${reference}.`]),
-    'Click a point to follow it.',
-  ].join(' ') || DASH;
+  ].join(' ');

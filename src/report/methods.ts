@@ -53,10 +53,10 @@ export function methodsOf(summaries: readonly Summary[], baseline?: string): str
   const init = listed(option('init'));
   const resets = [...new Set(summaries.flatMap(({ layers }) => layers.map(({ reset }) => reset)))];
   const norms = listed(option('norm'));
-  const of = models.size === 1 ? 'the model' : `each of ${grouped(models.size)} models`;
+  const of = models.size === 1 ? [...models][0]! : `each of ${grouped(models.size)} models`;
   const sentences = [
     `Layer criticality was measured with critmap ${listed(option('critmap')) || version} (ONNX Runtime ${listed(option('onnxruntime')) || 'of unknown version'}), after Gavrikov et al. (2024).`,
-    `Of ${of}, ${names === '1' ? 'one layer was' : `every one of ${names} layers was`} reset on its own: ${resets.map((reset) => resetSentence(reset, init || undefined)).join(', or ')}; all other parameters stayed as trained${norms === 'reset' ? ', but for the normalisation that follows the layer, which was reset with it' : ''}.`,
+    `In ${of}, ${names === '1' ? 'one layer was' : `every one of ${names} layers was`} reset on its own: ${resets.map((reset) => resetSentence(reset, init || undefined)).join(', or ')}; all other parameters stayed as trained${norms === 'reset' ? ', but for the normalisation that follows the layer, which was reset with it' : ''}.`,
     `The softmax probabilities of ${plural(images, 'image')} from ${sources} were compared with those of the untouched model; criticality is 100 × (1 − mean cosine similarity), in percent, and agreement the share of images whose predicted class stays.`,
     drawsSentence(summaries),
     ...intervalsSentence(summaries),
@@ -85,7 +85,7 @@ function drawsSentence(summaries: readonly Summary[]): string {
   if (draws === '0') return `The resets draw nothing${seed}.`;
   if (sliced.length === 0)
     return `Every layer had ${plural(draws, 'independent draw')}, each of which saw all images${seed}.`;
-  const cut = `every ${listed(sliced.map(String))} consecutive image${sliced.length === 1 && sliced[0] === 1 ? '' : 's'} of a random order had draws of their own, ${draws} for a layer${seed}`;
+  const cut = `every ${listed(sliced.map(String))} consecutive image${sliced.length === 1 && sliced[0] === 1 ? '' : 's'} of a random order had draws of their own, ${plural(draws, 'draw')} for each layer${seed}`;
   return each.length === sliced.length
     ? `${cut[0]!.toUpperCase()}${cut.slice(1)}.`
     : `In some runs ${cut}; in the others every draw saw all images.`;

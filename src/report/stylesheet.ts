@@ -74,7 +74,7 @@ button, select, input { font: inherit; color: inherit; }
 .control label { color: var(--muted); font-size: .8rem; }
 .control select, .control input { min-height: 2.1rem; padding: .25rem .5rem; max-width: min(18rem, 85vw); border: 1px solid var(--edge); border-radius: 6px; background: var(--page); }
 .downloads { display: inline-flex; flex-wrap: wrap; gap: .4rem; align-items: center; margin: .2rem 0 .2rem .6rem; font-size: .8rem; color: var(--muted); vertical-align: middle; }
-#explorer > .downloads { display: flex; margin: .5rem 0 0; }
+#explorer > .downloads, .methods .downloads { display: flex; margin: .5rem 0 0; }
 .downloads button, .pages button { padding: .15rem .6rem; min-height: 1.6rem; border: 1px solid var(--edge); border-radius: 6px; background: var(--panel); color: var(--ink); cursor: pointer; }
 .downloads button:hover, .pages button:hover { border-color: var(--ink); }
 .pages { display: flex; gap: .5rem; align-items: center; font-size: .85rem; }
@@ -109,7 +109,9 @@ pre.prose { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-
 }
 @media print {
   #explorer:not(.printed), .controls, .downloads, .tip { display: none; }
-  details.still > summary { display: none; }
+  details.still:has(figure) > summary { display: none; }
+  figure { break-inside: avoid; }
+  figcaption { break-after: avoid; }
   pre.copy { white-space: pre-wrap; }
   :root { color-scheme: light; --page: #fff; --panel: #fff; --line: #ccc; --ink: #000; --muted: #444; --grid: #e4e4e4; --stage: #bdbdbd; --bar: #0072b233; }
   @page { size: A4 landscape; margin: 12mm; }
@@ -121,7 +123,7 @@ pre.prose { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-
   thead th, tbody th { position: static; min-width: 0; font-size: inherit; }
   thead { display: table-header-group; }
   tr, .facts div, figcaption { break-inside: avoid; }
-  .plot svg { min-width: 0; max-height: 165mm; }
+  .plot svg { min-width: 0; max-height: 150mm; }
   td.bar { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;
