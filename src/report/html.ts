@@ -184,7 +184,7 @@ async function figureHtml(
   const labelled = svg.replace('<svg ', `<svg role="img" aria-labelledby="${anchor}" `);
   return `<figure class="${id}">
 <figcaption><h${level} id="${anchor}">${escapeHtml(title)}</h${level}>${escapeHtml(caption)}</figcaption>
-<div class="plot">${labelled}</div>
+<div class="plot" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${labelled}</div>
 </figure>`;
 }
 
