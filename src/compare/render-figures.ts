@@ -17,7 +17,9 @@ export interface RenderFiguresOptions extends FigureDataOptions {
   widthMm?: number | undefined;
   /** Of labels, in points, 3 to 40; default 8.25. */
   fontSize?: number | undefined;
-  /** Without the white ground. */
+  /** Light text on a dark ground. */
+  isDark?: boolean | undefined;
+  /** Without a ground. */
   isTransparent?: boolean | undefined;
 }
 
@@ -41,12 +43,13 @@ export async function renderFigures(
   sources: readonly string[],
   options: RenderFiguresOptions = {},
 ): Promise<RenderedFigure[]> {
-  const { format = 'svg', figures, profiles, widthMm, fontSize, isTransparent } = checked(options);
+  const { format = 'svg', figures, profiles, widthMm, fontSize, isDark, isTransparent } = checked(options);
   if (!Array.isArray(sources)) throw new TypeError('sources must be a list of paths');
   const data = await figureData(sources, options);
   // Drawing needs a native package, which a script that draws nothing should not load.
-  const [{ drawingsOf }, render] = await Promise.all([
+  const [{ drawingsOf }, { DARK_PAPER, darkened }, render] = await Promise.all([
     import('../figures/all-figures.js'),
+    import('../figures/dark.js'),
     import('../figures/render.js'),
   ]).catch((error: unknown) => {
     throw new CritmapError(
@@ -58,9 +61,17 @@ export async function renderFigures(
   const drawings = drawingsOf(data, { style: styleOf(widthMm, fontSize), profiles });
   const make = { svg: render.svgFile, pdf: render.pdfFile, png: render.pngFile }[format];
   const drawn: RenderedFigure[] = [];
-  for (const { id, title, caption, spec } of drawings) {
+  const ground = isDark ? DARK_PAPER : undefined;
+  for (const { id, title, caption, spec: light } of drawings) {
     if (figures && !figures.includes(id)) continue;
-    drawn.push({ id, title, caption, spec, file: await make(spec, { widthMm, isTransparent, title }) });
+    const spec = isDark ? darkened(light) : light;
+    drawn.push({
+      id,
+      title,
+      caption,
+      spec,
+      file: await make(spec, { widthMm, isTransparent, ground, title }),
+    });
   }
   return drawn;
 }

@@ -240,7 +240,15 @@ const good = {
     ['run'],
     {
       ...{ format: pick(['svg', 'pdf', 'png']), figures: ['profile-m'], profiles: ['m'], widthMm: 90 },
-      ...{ fontSize: 7, isTransparent: true, title: 't', reset: 'zero', baseline: 'm', exclude: ['b'] },
+      ...{
+        fontSize: 7,
+        isDark: true,
+        isTransparent: true,
+        title: 't',
+        reset: 'zero',
+        baseline: 'm',
+        exclude: ['b'],
+      },
     },
   ],
   defaultCacheDirectory: [],
