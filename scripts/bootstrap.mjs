@@ -16,7 +16,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const inRoot = (...parts) => join(root, ...parts);
 const stamp = inRoot('node_modules', '.critmap-lock');
 const addon = inRoot('build', 'Release', 'critmap.node');
-const dist = inRoot('dist', 'cli.js');
+/** What is made last. */
+const dist = inRoot('dist', 'page', 'page-script.js');
 
 const steps = {
   dependencies() {
@@ -51,7 +52,7 @@ const steps = {
   },
 
   dist() {
-    const sources = newest('src', 'tsconfig.json', 'tsconfig.build.json', 'package.json');
+    const sources = newest('src', 'scripts', 'tsconfig.json', 'tsconfig.build.json', 'package.json');
     if (existsSync(dist) && statSync(dist).mtimeMs >= sources) return;
     // An installed package comes with dist and without src.
     if (!existsSync(inRoot('src'))) return;
@@ -61,6 +62,7 @@ const steps = {
       [tool('typescript', 'bin/tsc'), '-p', 'tsconfig.build.json'],
       'TypeScript did not compile',
     );
+    run(process.execPath, [inRoot('scripts', 'bundle-page.mjs')], 'the page’s script was not bundled');
   },
 
   /** As it is installed, tap compiles every source anew for each test file, whatever .taprc says of that plugin. */

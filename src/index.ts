@@ -13,6 +13,13 @@ export { loadAnyModel as loadModel } from './architectures/load-any.js';
 export { type Architecture, architectures } from './architectures/registry.js';
 export type { ModelComparison } from './compare/compare.js';
 export { type CompareRunsOptions, compareRuns } from './compare/compare-runs.js';
+export type { FigureDataOptions } from './compare/figure-data.js';
+export {
+  type FigureFormat,
+  type RenderedFigure,
+  type RenderFiguresOptions,
+  renderFigures,
+} from './compare/render-figures.js';
 export { CritmapError, type CritmapErrorCode } from './errors.js';
 export type { FetchOptions, FetchProgress } from './fetch/options.js';
 export { defaultCacheDirectory } from './files/cache-directory.js';

@@ -1,8 +1,9 @@
 /** The part of a report that draws: read once, it becomes the page, the statistics and a file for each figure. */
 import { figureData } from '../compare/figure-data.js';
 import { CritmapError } from '../errors.js';
-import { drawingsOf } from '../figures/all-figures.js';
+import { drawingsOf, MOST_CELLS_OF_PAGE } from '../figures/all-figures.js';
 import { DARK_PAPER, darkened } from '../figures/dark.js';
+import type { FigureData } from '../figures/data.js';
 import { figurePage, figureSections } from '../figures/page.js';
 import { pdfFile, pngFile, type RenderOptions, svgFile } from '../figures/render.js';
 import { statisticsOf } from '../figures/statistics.js';
@@ -33,7 +34,8 @@ export async function reportFigures(
   if (unknown !== undefined) {
     throw new CritmapError('ERR_OPTION', `--profile ${JSON.stringify(unknown)} is none of the models`);
   }
-  const drawings = drawingsOf(data, { style, profiles: argv.profile });
+  const mostCells = formats.some(isFigure) ? undefined : MOST_CELLS_OF_PAGE;
+  const drawings = drawingsOf(data, { style, profiles: argv.profile, mostCells });
   const statistics = statisticsOf(data);
   const base = argv.out.replace(KNOWN_END, '');
   const isOnly = formats.length === 1 && !isFigure(formats[0]!);
@@ -41,7 +43,7 @@ export async function reportFigures(
     if (isFigure(format)) continue;
     const path = isOnly ? argv.out : `${base}.${format}`;
     if (format === 'json') await writeInto(path, `${JSON.stringify(statistics, null, 1)}\n`);
-    else if (areRuns) await writeInto(path, await pageOfRuns(argv, drawings));
+    else if (areRuns) await writeInto(path, await pageOfRuns(argv, data, drawings));
     else await writeInto(path, await figurePage(data, statistics, drawings));
     print(`report   ${shown(path)}\n`);
   }
@@ -49,14 +51,21 @@ export async function reportFigures(
   if (files.length > 0) await writeFigures(argv, drawings, files, base);
 }
 
+/** Runs that get sections of their own. */
+const FEW = 4;
+
 /** The page of runs has their own tables too. */
-async function pageOfRuns({ sources, exclude = [], title }: ReportArguments, drawings: readonly Drawing[]) {
+async function pageOfRuns(
+  { sources, exclude = [], title }: ReportArguments,
+  data: FigureData,
+  drawings: readonly Drawing[],
+) {
   const runs = await Promise.all(sources.map(readRun));
   const summaries = runs.map(({ summary }) => summary).filter(({ model }) => !exclude.includes(model.name));
   return reportPage(
     summaries,
-    title === undefined ? {} : { title },
-    await figureSections(drawings, 'Across models'),
+    { ...(title === undefined ? {} : { title }), perModel: summaries.length <= FEW },
+    await figureSections(data, drawings, 'Across models'),
   );
 }
 

@@ -2,19 +2,16 @@
 import { stat } from 'node:fs/promises';
 import { isStudy } from '../compare/from-study.js';
 import { CritmapError, messageOf } from '../errors.js';
-import { DEFAULT_STYLE, type Style } from '../figures/sizes.js';
+import { FONT_SIZES, type Style, styleOf, WIDTHS_MM } from '../figures/sizes.js';
 import { readRun } from '../run/read-run.js';
 import { FORMATS, type Format, KNOWN_END, NOTHING_CHOSEN, type ReportArguments } from './report-arguments.js';
 import { print, shown } from './terminal.js';
 import { writeReport } from './write-report.js';
 
-const PX_PER_MM = 96 / 25.4;
-const PX_PER_POINT = 96 / 72;
-
 /** @throws CritmapError (ERR_OPTION) for wrong options, (ERR_RUN), (ERR_STUDY) for what cannot be read or written */
 export async function report(argv: ReportArguments): Promise<void> {
   const formats = formatsOf(argv);
-  const style = styleOf(argv);
+  const style = styleAsked(argv);
   const { sources, title } = argv;
   const areRuns = (await Promise.all(sources.map(isRun))).every(Boolean);
   if (formats.length === 1 && formats[0] === 'html' && areRuns && sources.length === 1) {
@@ -54,8 +51,13 @@ function formatsOf({ format, out }: ReportArguments): Format[] {
   return names as Format[];
 }
 
-function styleOf({ widthMm, fontSize }: ReportArguments): Style {
-  const number = (option: string, given: string, least: number, most: number) => {
+function styleAsked({ widthMm, fontSize }: ReportArguments): Style {
+  const number = (
+    option: string,
+    given: string | undefined,
+    { least, most }: { least: number; most: number },
+  ) => {
+    if (given === undefined) return undefined;
     const value = Number(given);
     if (given.trim() !== '' && value >= least && value <= most) return value;
     throw new CritmapError(
@@ -63,10 +65,5 @@ function styleOf({ widthMm, fontSize }: ReportArguments): Style {
       `--${option} ${JSON.stringify(given)} is not from ${least} to ${most}`,
     );
   };
-  return {
-    isExact: widthMm !== undefined,
-    width: widthMm === undefined ? DEFAULT_STYLE.width : number('width-mm', widthMm, 40, 2000) * PX_PER_MM,
-    fontSize:
-      fontSize === undefined ? DEFAULT_STYLE.fontSize : number('font-size', fontSize, 3, 40) * PX_PER_POINT,
-  };
+  return styleOf(number('width-mm', widthMm, WIDTHS_MM), number('font-size', fontSize, FONT_SIZES));
 }

@@ -1,6 +1,6 @@
 /** One layer of one model as figures show it, from a run's summary or from a table's draws. */
 import type { FigureCell } from '../figures/data.js';
-import { measures } from '../native/columns.js';
+import { cellNumbers } from '../report/page-columns.js';
 import type { LayerSummary } from '../run/summary.js';
 import { tQuantile } from '../statistics/student-t.js';
 import { keyOf, type LayerNumbers, type ModelNumbers } from './numbers.js';
@@ -12,7 +12,7 @@ export function cellOf(model: ModelNumbers, layer: string): FigureCell | null {
   if (!numbers) return null;
   const head = { model: model.id, layer, mean: numbers.mean, isDestroyed: numbers.isDestroyed };
   const summary = summaries.get(keyOf(numbers));
-  if (summary) return { ...head, ...ofSummary(summary) };
+  if (summary) return { ...head, ...cellNumbers(summary) };
   const unknown = { agreement: null, metrics: {}, images: null, passes: null, stoppedAt: null };
   const values = numbers.numbers.kind === 'draws' ? numbers.numbers.values : [];
   const spread = sampleSd(values);
@@ -43,23 +43,6 @@ function rowsOf(model: ModelNumbers): Rows {
   };
   known.set(model, rows);
   return rows;
-}
-
-function ofSummary(layer: LayerSummary) {
-  const { criticality, agreement, images, draws, passes, stoppedAt } = layer;
-  const others = measures.map(
-    ({ name }) => [name, layer[name as keyof LayerSummary] as number | null] as const,
-  );
-  return {
-    ...{ low: criticality.low, high: criticality.high, images, draws, passes, stoppedAt },
-    spread: criticality.sdTrial ?? criticality.sdDraws,
-    agreement: { mean: agreement.mean, low: agreement.low, high: agreement.high },
-    metrics: {
-      criticality: criticality.mean,
-      agreement: agreement.mean,
-      ...Object.fromEntries(others.filter(([, value]) => value !== null && value !== undefined)),
-    },
-  };
 }
 
 /** Of two values or more. */

@@ -12,10 +12,13 @@ import type {
   FigureModel,
   FigurePanel,
 } from '../figures/data.js';
-import { layerLabels, stagesOf } from '../figures/layer-labels.js';
-import { kindOf, PALETTE } from '../report/groups.js';
+import { layerLabels } from '../figures/layer-labels.js';
+import { kindOf, PALETTE, stagesOf } from '../report/groups.js';
+import { methodsOf, methodsOfTable } from '../report/methods.js';
+import { grouped } from '../report/numbers.js';
 import { intervalsText } from '../report/overview.js';
-import type { StudyPlan } from '../run/study-plan.js';
+import { readPlan, type StudyPlan } from '../run/study-plan.js';
+import type { Summary } from '../run/summary.js';
 import { categoryRows, correlationRows } from './across-models.js';
 import { compareModels } from './compare.js';
 import { type CompareRunsOptions, readModels } from './compare-runs.js';
@@ -72,6 +75,9 @@ export async function figureData(
     attributes: numbersOf(model, models),
     criticality: { [reset]: model.mean },
   }));
+  const differences = panels.flatMap(({ members }) => differencesOf(members, baseline, notes));
+  const cells = panels.flatMap(({ members, panel }) => cellsOf(members, panel));
+  const shownSet = { cells, differences };
   return {
     title: options.title ?? plan?.name ?? (models.length === 1 ? models[0]!.name : `${models.length} models`),
     reset,
@@ -80,14 +86,13 @@ export async function figureData(
     categories,
     models,
     panels: panels.map(({ panel }) => panel),
-    cells: panels.flatMap(({ members, panel }) =>
-      members.flatMap((model) => panel.layers.flatMap(({ layer }) => cellOf(model, layer) ?? [])),
-    ),
-    differences: panels.flatMap(({ members }) => differencesOf(members, baseline, notes)),
+    cells,
+    differences,
     correlations: correlationRows(compared),
     categoryMeans: categoryRows(compared),
-    imageSets: await imageSetsOf(sources, reset, options),
+    imageSets: await imageSetsOf(sources, reset, options, shownSet, panels, baseline?.id ?? null),
     notes,
+    methods: methodsText(summaries, shown, differences.length > 0 ? baseline?.id : undefined),
   };
 }
 
@@ -178,7 +183,7 @@ function panelOf(layers: readonly string[], members: readonly ModelNumbers[]): F
   const labels = layerLabels(layers.map((layer) => ({ layer, shape: known.get(layer)?.shape ?? [] })));
   const stages = stagesOf(layers);
   return {
-    name: `${layers.length} layers, ${members.length === 1 ? members[0]!.id : `${members.length} models`}`,
+    name: `${panelName(members, labels)} (${grouped(layers.length)} layers${members.length > 1 ? `, ${grouped(members.length)} models` : ''})`,
     models: members.map(({ id }) => id),
     layers: layers.map((layer, i) => {
       const found = known.get(layer);
@@ -191,6 +196,23 @@ function panelOf(layers: readonly string[], members: readonly ModelNumbers[]): F
       };
     }),
   };
+}
+
+const ARCHITECTURE = ['architecture', 'arch'];
+
+/** What its models have in common: the architecture that is told, how all names begin, else where layers begin and end. */
+function panelName(members: readonly ModelNumbers[], labels: readonly string[]): string {
+  const told = members.map(({ words = {} }) => words[ARCHITECTURE.find((name) => name in words) ?? '']);
+  if (told[0] !== undefined && told.every((word) => word === told[0])) return told[0];
+  const names = members.map(({ id, name = id }) => name);
+  if (names.length <= 3) return names.join(', ');
+  const parts = names.map((name) => name.split(/(?<=[^\p{L}\p{N}])/u));
+  const shared = parts[0]!.findIndex((part, i) => !parts.every((other) => other[i] === part));
+  const start = parts[0]!
+    .slice(0, shared < 0 ? undefined : shared)
+    .join('')
+    .replace(/[^\p{L}\p{N}]+$/u, '');
+  return start.length >= 3 ? start : `${labels[0]} … ${labels.at(-1)}`;
 }
 
 /** The norm and budget of an attack that an id tells of: `resnet50_linf_eps4.0`. */
@@ -226,29 +248,68 @@ function differencesOf(
   }));
 }
 
+const cellsOf = (members: readonly ModelNumbers[], { layers }: FigurePanel) =>
+  members.flatMap((model) => layers.flatMap(({ layer }) => cellOf(model, layer) ?? []));
+
+function methodsText(
+  summaries: readonly Summary[],
+  models: readonly ModelNumbers[],
+  baseline: string | undefined,
+): string {
+  if (summaries.length > 0) return methodsOf(summaries, baseline);
+  const layers = new Set(models.flatMap((model) => model.layers.map(({ layer }) => layer)));
+  const draws = models.reduce(
+    (most, model) =>
+      model.layers.reduce(
+        (more, { numbers }) => Math.max(more, numbers.kind === 'draws' ? numbers.values.length : 0),
+        most,
+      ),
+    0,
+  );
+  return methodsOfTable(models.length, layers.size, draws, baseline);
+}
+
 /** Of the first study that has more than one: the one that is shown, then the others. */
 async function imageSetsOf(
   sources: readonly string[],
   reset: string,
   { imageSet, exclude = [] }: FigureDataOptions,
+  shownSet: Pick<FigureImageSet, 'cells' | 'differences'>,
+  panels: readonly Members[],
+  baseline: string | null,
 ): Promise<FigureImageSet[]> {
   const study = sources.find((path) => existsSync(path) && statSync(path).isDirectory() && isStudy(path));
   if (study === undefined) return [];
-  const { plan } = await fromStudy(study, imageSet);
+  const plan = await readPlan(study);
   if (plan.images.length < 2) return [];
   const shown = imageSet ?? plan.images[0]!.id;
-  const ordered = [...plan.images].sort((a, b) => Number(b.id === shown) - Number(a.id === shown));
   const sets: FigureImageSet[] = [];
-  for (const { id, name } of ordered) {
+  for (const { id, name } of plan.images) {
+    if (id === shown) {
+      sets.unshift({ id, name, ...shownSet });
+      continue;
+    }
     const { models } = await fromStudy(study, id);
-    const cells = models
-      .filter((model) => !exclude.includes(model.id))
-      .flatMap((model) =>
-        model.layers.flatMap(({ layer, mean, reset: own }) =>
-          own === reset ? [{ model: model.id, layer, mean }] : [],
-        ),
-      );
-    sets.push({ id, name, cells });
+    const own = new Map(
+      models
+        .filter((model) => !exclude.includes(model.id))
+        .map((model) => [
+          model.id,
+          { ...model, layers: model.layers.filter((layer) => layer.reset === reset) },
+        ]),
+    );
+    const found = panels.map(({ members, panel }) => ({
+      panel,
+      members: members.flatMap((model) => own.get(model.id) ?? []),
+    }));
+    sets.push({
+      ...{ id, name },
+      cells: found.flatMap(({ members, panel }) => cellsOf(members, panel)),
+      // What must be known of these comparisons is said of the set that is shown.
+      differences: found.flatMap(({ members }) =>
+        differencesOf(members, own.get(baseline ?? '') ?? null, []),
+      ),
+    });
   }
   return sets;
 }

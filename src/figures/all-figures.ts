@@ -15,14 +15,19 @@ export interface DrawingOptions {
   style?: Style;
   /** Ids of models with a profile; default all of a few models, else the baseline. */
   profiles?: readonly string[] | undefined;
+  /** Panels with more cells get no maps: a page shows them otherwise. Default: all get theirs. */
+  mostCells?: number | undefined;
 }
+
+/** What a page has of still figures; larger ones would be most of it. */
+export const MOST_CELLS_OF_PAGE = 12_000;
 
 /** @throws RangeError for a profile of no model */
 export function drawingsOf(data: FigureData, options: DrawingOptions = {}): Drawing[] {
-  const { style = DEFAULT_STYLE, profiles = profilesOf(data) } = options;
+  const { style = DEFAULT_STYLE, profiles = profilesOf(data), mostCells = Infinity } = options;
   const others = [imageSetFigure(data, style), metricFigure(data, style)];
   const drawings = [
-    ...maps(data, style),
+    ...maps(data, style, mostCells),
     ...scatters(data, style),
     ...stageFigures(data, style),
     ...profiles.map((id) => profile(data, id, style)),

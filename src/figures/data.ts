@@ -80,11 +80,12 @@ export interface FigureDifference {
   pBh: number | null;
 }
 
-/** Criticality of the same cells on another set of images. */
+/** The same cells on one of a study's sets of images. */
 export interface FigureImageSet {
   id: string;
   name: string;
-  cells: { model: string; layer: string; mean: number | null }[];
+  cells: FigureCell[];
+  differences: FigureDifference[];
 }
 
 export interface FigureData {
@@ -105,6 +106,8 @@ export interface FigureData {
   /** Where a study has several: the one shown in all other figures first. */
   imageSets: FigureImageSet[];
   notes: string[];
+  /** How all of it was measured, as a paper says it. */
+  methods: string;
 }
 
 /** A cell's criticality as means count it: 100 where every output was NaN or infinite. */

@@ -7,11 +7,13 @@ import type { Drawing, Style } from './style.js';
 const MOST_STRETCHES = 20;
 const ALPHA = 0.05;
 
-export function maps(data: FigureData, style: Style): Drawing[] {
+/** @param mostCells - of a panel that is drawn */
+export function maps(data: FigureData, style: Style, mostCells: number): Drawing[] {
   const isOne = data.panels.length === 1;
   const perPanel = data.panels.flatMap((panel, i) => {
     const suffix = isOne ? '' : `-${i + 1}`;
     const of = isOne ? '' : `: ${panel.name}`;
+    if (panel.models.length * panel.layers.length > mostCells) return [];
     return [
       criticalityMap(data, panel, style, suffix, of),
       differenceMap(data, panel, style, suffix, of),
@@ -42,7 +44,10 @@ export function maps(data: FigureData, style: Style): Drawing[] {
         : null,
     ];
   });
-  return [...perPanel.filter((one) => one !== null), ...(isOne ? [] : [depthMap(data, style)])];
+  return [
+    ...perPanel.filter((one) => one !== null),
+    ...(isOne || data.models.length * MOST_STRETCHES > mostCells ? [] : [depthMap(data, style)]),
+  ];
 }
 
 function criticalityMap(
@@ -87,7 +92,10 @@ function differenceMap(
 ): Drawing | null {
   if (data.baseline === null || !panel.models.includes(data.baseline)) return null;
   const differenceOf = cellIndex(data.differences);
-  const largest = Math.max(0, ...data.differences.map(({ difference }) => Math.abs(difference ?? 0)));
+  const largest = data.differences.reduce(
+    (most, { difference }) => Math.max(most, Math.abs(difference ?? 0)),
+    0,
+  );
   if (largest === 0) return null;
   const edge = Math.min(100, Math.ceil(largest / 10) * 10);
   const content: MapContent = {

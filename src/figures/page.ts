@@ -2,18 +2,22 @@
  * Figures of many models as one HTML page, with the font inside and nothing loaded from outside; names from files are text.
  * Equal data give equal bytes.
  */
+import { probability } from '../page/numbers.js';
+import { explorerHtml, methodsHtml } from '../report/explorer.js';
 import { type Inserted, pageOf } from '../report/html.js';
 import { fixed, grouped } from '../report/numbers.js';
 import { DASH, escapeHtml } from '../report/text.js';
+import { MOST_CELLS_OF_PAGE } from './all-figures.js';
 import type { FigureData } from './data.js';
+import { pageData } from './page-data.js';
 import { inlineSvg } from './render.js';
-import { probability } from './scatters.js';
 import type { ReportStatistics } from './statistics.js';
 import type { Drawing } from './style.js';
 import { fontFaces } from './typeface.js';
 
 /** White lines and white text backgrounds turn with the page; figures may use its whole width. */
 const STYLE = `
+.facts { grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr)); }
 .atlas .plot svg { max-width: 100%; height: auto; }
 .atlas .plot svg.wide { min-width: 44rem; }
 .plot svg line[stroke='#FFFFFF'] { stroke: var(--page); }
@@ -23,16 +27,36 @@ const STYLE = `
 .plot svg .tests_marks path[fill='#222222'] { fill: #222222; }
 `;
 const WIDE = 700;
+/** Some 12,000 cells. */
+const MOST_CHARACTERS = 800_000;
+/** Figures whose numbers the script shows too. */
+const EXPLORED = /^(map|depth-map|difference|spread|interval-width|cost|profile)(-|$)/;
 
 /** The figures as sections of a page, and the style sheet they need besides. */
-export async function figureSections(drawings: readonly Drawing[], heading = 'Figures'): Promise<Inserted> {
+export async function figureSections(
+  data: FigureData,
+  drawings: readonly Drawing[],
+  heading = 'Figures',
+): Promise<Inserted> {
   const parts: string[] = [];
-  for (const drawing of drawings) parts.push(await figureHtml(drawing));
+  for (const drawing of drawings) {
+    if (sizeOf(drawing) <= MOST_CHARACTERS) parts.push(await figureHtml(drawing));
+  }
+  const isLarge =
+    parts.length < drawings.length ||
+    data.panels.some(({ models, layers }) => models.length * layers.length > MOST_CELLS_OF_PAGE);
+  const note = isLarge
+    ? '<p class="warning">The largest figures are not among these: what is above shows every cell, and <code>--format svg,pdf,png</code> draws each into a file.</p>\n'
+    : '';
   return {
-    html: `<section class="atlas">\n<h2>${escapeHtml(heading)}</h2>\n${parts.join('\n')}\n</section>`,
+    html: `${explorerHtml(pageData(data), isLarge)}\n<section class="atlas">\n<h2>${escapeHtml(heading)}</h2>\n${note}${parts.join('\n')}\n</section>`,
     style: `${STYLE}${fontFaces()}`,
+    methods: data.methods,
   };
 }
+
+/** Of its specification, which holds its data. */
+const sizeOf = ({ spec }: Drawing) => JSON.stringify(spec).length;
 
 async function figureHtml({ id, title, caption, spec }: Drawing): Promise<string> {
   const anchor = `figure-${escapeHtml(id)}`;
@@ -41,10 +65,12 @@ async function figureHtml({ id, title, caption, spec }: Drawing): Promise<string
   const labelled = svg
     .replace('class="marks"', `class="${isWide ? 'marks wide' : 'marks'}"`)
     .replace('<svg ', `<svg role="img" aria-labelledby="${anchor}" `);
-  return `<figure>
+  const figure = `<figure>
 <figcaption><h3 id="${anchor}">${escapeHtml(title)}</h3>${escapeHtml(caption)}</figcaption>
-<div class="plot">${labelled}</div>
+<div class="plot" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${labelled}</div>
 </figure>`;
+  if (!EXPLORED.test(id)) return figure;
+  return `<details class="still" open>\n<summary>${escapeHtml(title)}</summary>\n${figure}\n</details>`;
 }
 
 /** A page of what was read from a study or from published tables. */
@@ -53,7 +79,7 @@ export async function figurePage(
   statistics: ReportStatistics,
   drawings: readonly Drawing[],
 ): Promise<string> {
-  const { html, style } = await figureSections(drawings);
+  const { html, style, methods } = await figureSections(data, drawings);
   const notes = statistics.notes.map((note) => `<p class="warning">${escapeHtml(note)}</p>`);
   const parts = [
     factsOf(statistics),
@@ -61,6 +87,7 @@ export async function figurePage(
     html,
     modelsTable(data, statistics),
     correlationsTable(statistics),
+    methodsHtml(methods),
   ];
   return pageOf(data.title, parts, style);
 }
@@ -138,7 +165,7 @@ function modelsTable(data: FigureData, { models }: ReportStatistics): string {
     ...[cellOf(accuracy, 2), cellOf(mean, 2), cellOf(sdLayers, 2)],
   ]);
   const heads = ['model', 'category', 'accuracy %', 'mean criticality %', 'sd of layers'];
-  return `<h2>Models</h2>\n${table('Means over the layers of each model.', heads, rows)}`;
+  return `<details class="still" open>\n<summary>Models</summary>\n${table('Means over the layers of each model.', heads, rows)}\n</details>`;
 }
 
 function correlationsTable({ correlations }: ReportStatistics): string {

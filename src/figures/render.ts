@@ -6,6 +6,7 @@ import { createCanvas, PDFDocument } from '@napi-rs/canvas';
 import { type Loader, loader, parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { CritmapError } from '../errors.js';
+import { withoutRoles } from '../report/figures.js';
 import { fontFaces, useTypeface } from './typeface.js';
 
 export interface RenderOptions {
@@ -50,8 +51,9 @@ class Scene {
   static async of(spec: TopLevelSpec, background: string | null, prefix: string): Promise<Scene> {
     useTypeface();
     const view = new View(parse(compile(spec).spec), { renderer: 'none', loader: noLoader() });
-    if (background !== null) view.background(background);
-    const svg = withOwnIds(await view.toSVG(), prefix);
+    // Vega-Lite's own ground is white.
+    view.background(background as string);
+    const svg = withOwnIds(withoutRoles(await view.toSVG()), prefix);
     const [, width, height] = /^<svg [^>]*?width="([\d.]+)" height="([\d.]+)"/.exec(svg)!;
     return new Scene(view, svg, Number(width), Number(height));
   }

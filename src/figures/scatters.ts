@@ -1,5 +1,6 @@
 /** A point for each model: mean criticality against accuracy, against other numbers, against the budget of an attack. */
 import type { TopLevelSpec } from 'vega-lite';
+import { probability } from '../page/numbers.js';
 import { printable } from '../report/text.js';
 import type { FigureData, FigureModel } from './data.js';
 import type { CorrelationRow } from './rows.js';
@@ -167,13 +168,6 @@ function correlationTable(data: FigureData, rows: readonly CorrelationRow[], sty
 }
 
 const signed = (value: number) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(3)}`;
-
-/** To two digits, as `0.00080` or `1.6e−6`. */
-export function probability(p: number | null): string {
-  if (p === null) return '–';
-  if (p >= 1e-4) return p.toFixed(p >= 0.1 ? 2 : p >= 0.01 ? 3 : p >= 0.001 ? 4 : 5);
-  return p === 0 ? '0' : p.toExponential(1).replace('-', '−');
-}
 
 /** Names of attributes come from files. */
 const fileName = (name: string) => name.replace(/[^\p{L}\p{N}_-]+/gu, '-').slice(0, 60);

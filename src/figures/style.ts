@@ -30,7 +30,6 @@ export function figure(style: Style, data: Part): TopLevelSpec {
   const { fontSize } = style;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    background: null,
     padding: 4,
     ...data,
     config: {

@@ -83,6 +83,10 @@ async function noLoader(): Promise<Loader> {
   return Object.assign(loader(), { load: refuse, http: refuse, file: refuse });
 }
 
+/** Vega says of groups of marks that they are pictures of their own, without a name; the figure has one. */
+export const withoutRoles = (svg: string): string =>
+  svg.replace(/(<g [^>]*?) role="graphics-[a-z]+" aria-roledescription="[^">]*"/g, '$1');
+
 /**
  * Renders a specification to SVG without a browser.
  * @returns one `<svg>` element; equal specifications give equal bytes
@@ -92,7 +96,7 @@ export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   const { compile } = await import('vega-lite');
   const view = new View(parse(compile(spec).spec), { renderer: 'none', loader: await noLoader() });
   try {
-    return await view.toSVG();
+    return withoutRoles(await view.toSVG());
   } finally {
     view.finalize();
   }

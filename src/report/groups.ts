@@ -62,3 +62,14 @@ export function stageStarts(layers: readonly Pick<LayerSummary, 'layer'>[]): num
   }
   return [];
 }
+
+/** The part of a network each layer is in: the shortest start of names that falls into 3 to 24 runs. */
+export function stagesOf(layers: readonly string[]): string[] {
+  const paths = layers.map((layer) => layer.split(/[./]/));
+  for (let depth = 1; depth <= 4; depth++) {
+    const keys = paths.map((path) => path.slice(0, depth).join('.'));
+    const runs = keys.filter((key, i) => key !== keys[i - 1]).length;
+    if (runs >= 3 && runs <= 24 && runs <= Math.max(3, 0.8 * layers.length)) return keys;
+  }
+  return layers.map(() => 'all');
+}

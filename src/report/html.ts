@@ -1,16 +1,19 @@
 /**
- * The report as one HTML file: figures as inline SVG, styles and a small sorting script inside, nothing loaded
+ * The report as one HTML file: figures as inline SVG, styles and the page's script inside, nothing loaded
  * from outside. A content security policy allows that script by its hash and no other, so that a name in a
  * model file could not run even if it got past the escaping. Equal summaries give equal bytes.
  */
 import { createHash } from 'node:crypto';
 import type { Summary } from '../run/summary.js';
+import { exploreRun } from './explore-run.js';
+import { explorerHtml, methodsHtml, pageScript } from './explorer.js';
 import { type Figure, figuresOf, renderSvg } from './figures.js';
 import { comparisonTable, layersTable } from './html-tables.js';
+import { methodsOf } from './methods.js';
 import { fixed, grouped, halfWidth } from './numbers.js';
 import { byCriticality, invalidLayers, meanCriticality, meanOf, optionText, untested } from './overview.js';
 import { explanation, WORDS } from './prose.js';
-import { SCRIPT, STYLE } from './stylesheet.js';
+import { STYLE } from './stylesheet.js';
 import { DASH, escapeHtml } from './text.js';
 
 /** What may be set about a report. */
@@ -39,6 +42,7 @@ export async function reportHtml(
 export interface Inserted {
   html: string;
   style: string;
+  methods: string;
 }
 
 /** The same with figures that were made elsewhere, of several models. */
@@ -62,19 +66,25 @@ export async function reportPage(
       parts.push(await modelSection(summary, i, only === undefined));
     }
   }
-  parts.push(wordsSection(), ...summaries.map((summary) => sourceSection(summary, only === undefined)));
+  parts.push(
+    wordsSection(),
+    methodsHtml(inserted?.methods ?? methodsOf(summaries)),
+    ...summaries.map((summary) => sourceSection(summary, only === undefined)),
+  );
   return pageOf(title, parts, inserted?.style);
 }
 
 /** A page from its sections. With a style of its own it may have fonts inside. */
 export function pageOf(title: string, parts: readonly string[], style?: string): string {
-  const hash = createHash('sha256').update(SCRIPT).digest('base64');
-  const fonts = style === undefined ? '' : ' font-src data:;';
+  const script = pageScript();
+  const hash = createHash('sha256').update(script).digest('base64');
+  // Pictures are those that are made of its own figures to be saved.
+  const own = `img-src data:;${style === undefined ? '' : ' font-src data:;'}`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none';${fonts} style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; ${own} style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)} – layer criticality</title>
 <style>${STYLE}${style ?? ''}</style>
@@ -87,7 +97,7 @@ export function pageOf(title: string, parts: readonly string[], style?: string):
 <main>
 ${parts.join('\n')}
 </main>
-<script>${SCRIPT}</script>
+<script>${script}</script>
 </body>
 </html>
 `;
@@ -100,7 +110,7 @@ async function modelSection(summary: Summary, index: number, isOneOfSeveral: boo
 ${heading}<p>${escapeHtml(explanation(summary))}</p>
 ${factsList(summary)}
 ${invalidWarning(summary)}
-${await figuresSection(figuresOf([summary]), `model${index + 1}`, level)}
+${isOneOfSeveral ? '' : `${explorerHtml(exploreRun(summary))}\n`}${await figuresSection(figuresOf([summary]), `model${index + 1}`, level)}
 <h${level}>All layers</h${level}>
 ${layersTable(summary)}${untested(summary)
   .map((sentence) => `\n<p>${escapeHtml(sentence)}</p>`)
@@ -176,7 +186,7 @@ async function figureHtml(
   const labelled = svg.replace('<svg ', `<svg role="img" aria-labelledby="${anchor}" `);
   return `<figure class="${id}">
 <figcaption><h${level} id="${anchor}">${escapeHtml(title)}</h${level}>${escapeHtml(caption)}</figcaption>
-<div class="plot">${labelled}</div>
+<div class="plot" tabindex="0" role="group" aria-label="${escapeHtml(title)}">${labelled}</div>
 </figure>`;
 }
 

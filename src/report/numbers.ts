@@ -1,18 +1,8 @@
 /** Numbers as a reader wants them, the same in every locale; null, NaN and infinities are {@link DASH}. */
+import { DASH, fixed, grouped } from '../page/numbers.js';
 import type { Estimate } from '../run/summary.js';
-import { DASH } from './text.js';
 
-/** A number with a fixed count of decimals; never `-0.00`. */
-export function fixed(value: number | null, decimals: number): string {
-  if (value === null || !Number.isFinite(value)) return DASH;
-  const text = value.toFixed(decimals);
-  return /^-0\.?0*$/.test(text) ? text.slice(1) : text;
-}
-
-/** An integer with thousands separated by commas: 25,557,032. */
-export function grouped(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
+export { fixed, grouped };
 
 /** A count in at most six characters: 640, 9.4k, 2.36M, 1.20B. */
 export function compact(value: number): string {

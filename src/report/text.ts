@@ -5,8 +5,7 @@
  */
 import { UNPRINTABLE } from '../errors.js';
 
-/** Shown where a value was not measured or is not defined. */
-export const DASH = '–';
+export { DASH } from '../page/numbers.js';
 
 const HTML_ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

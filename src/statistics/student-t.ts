@@ -10,6 +10,7 @@ export function tQuantile(probability: number, freedom: number): number {
     throw new RangeError(`no t quantile for probability ${probability} and ${freedom} degrees of freedom`);
   }
   if (probability < 0.5) return -tQuantile(1 - probability, freedom);
+  if (probability === last.probability && freedom === last.freedom) return last.quantile;
   let low = 0;
   let high = 1;
   while (tDistribution(high, freedom) < probability && high < 1e12) high *= 2;
@@ -18,8 +19,12 @@ export function tQuantile(probability: number, freedom: number): number {
     if (tDistribution(middle, freedom) < probability) low = middle;
     else high = middle;
   }
-  return (low + high) / 2;
+  last = { probability, freedom, quantile: (low + high) / 2 };
+  return last.quantile;
 }
+
+/** Tables ask for one quantile many times. */
+let last = { probability: 0, freedom: 0, quantile: 0 };
 
 /**
  * P(|T| >= |t|), the two-sided p-value, with its small values as exact as its large ones; 0 for an infinite t.
@@ -66,8 +71,20 @@ function incompleteBeta(a: number, b: number, x: number): number {
   return front * result;
 }
 
-/** log Gamma for x > 0 by Stirling's series, shifted up to where it is exact to double precision. */
+/** What was asked for lately: a quantile asks for the same three numbers some fifty times. */
+const logGammas = new Map<number, number>();
+
 function logGamma(x: number): number {
+  const known = logGammas.get(x);
+  if (known !== undefined) return known;
+  if (logGammas.size >= 100) logGammas.clear();
+  const found = stirling(x);
+  logGammas.set(x, found);
+  return found;
+}
+
+/** log Gamma for x > 0 by Stirling's series, shifted up to where it is exact to double precision. */
+function stirling(x: number): number {
   let shift = 0;
   let y = x;
   for (; y < 15; y++) shift += Math.log(y);

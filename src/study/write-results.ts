@@ -7,7 +7,7 @@ import { studyFiles } from '../run/study-plan.js';
 import { collectResults, type StudyResults } from './results.js';
 
 type Value = string | number | boolean | null;
-type Kind = 'STRING' | 'DOUBLE' | 'INT32' | 'BOOLEAN';
+type Kind = 'STRING' | 'DOUBLE' | 'INT32' | 'INT64' | 'BOOLEAN';
 
 interface Column {
   name: string;
@@ -48,7 +48,7 @@ function columnsOf({ rows, models }: StudyResults): Column[] {
     own('layer', 'STRING'),
     own('depth', 'DOUBLE'),
     own('op', 'STRING'),
-    own('parameters', 'DOUBLE'),
+    own('parameters', 'INT64'),
     own('reset', 'STRING'),
     own('metric', 'STRING'),
     own('mean', 'DOUBLE'),
@@ -86,6 +86,11 @@ function csvOf(columns: readonly Column[]): string {
 }
 
 function parquetOf(columns: readonly Column[]): Uint8Array {
-  const columnData = columns.map(({ name, type, values }) => ({ name, type, data: values, nullable: true }));
+  // Of large layers there are more parameters than 32 bits count.
+  const wide = (value: Value) => (typeof value === 'number' ? BigInt(value) : null);
+  const columnData = columns.map(({ name, type, values }) => ({
+    ...{ name, type, nullable: true },
+    data: type === 'INT64' ? values.map(wide) : values,
+  }));
   return new Uint8Array(parquetWriteBuffer({ columnData }));
 }

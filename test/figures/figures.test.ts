@@ -5,12 +5,14 @@ import sharp from 'sharp';
 import t from 'tap';
 import { compile } from 'vega-lite';
 import { figureData } from '../../src/compare/figure-data.js';
+import { renderFigures } from '../../src/compare/render-figures.js';
 import { drawingsOf } from '../../src/figures/all-figures.js';
-import { layerLabels, stagesOf } from '../../src/figures/layer-labels.js';
+import { layerLabels } from '../../src/figures/layer-labels.js';
 import { figurePage } from '../../src/figures/page.js';
 import { inlineSvg, pdfFile, pngFile, svgFile } from '../../src/figures/render.js';
 import { statisticsOf } from '../../src/figures/statistics.js';
 import { textWidth } from '../../src/figures/typeface.js';
+import { stagesOf } from '../../src/report/groups.js';
 import { reportHtml } from '../../src/report/html.js';
 import { exampleSummary, resnet18Layers } from '../report/example.js';
 
@@ -189,3 +191,21 @@ function lacks(program: string): string | false {
     return `there is no ${program}`;
   }
 }
+
+t.test('for scripts: the figures that are asked for, and misuse is refused', async (t) => {
+  const sources = [join(folder, 'results.csv')];
+  const [map, ...others] = await renderFigures(sources, { figures: ['map'], isDark: true });
+  t.same(others, []);
+  t.match(map, { id: 'map', title: 'Criticality map' });
+  t.match(map!.file, /^<svg .*fill="#16181b"/s);
+  const [png] = await renderFigures(sources, { figures: ['stages'], format: 'png', widthMm: 60 });
+  t.equal(Buffer.from(png!.file as Uint8Array).toString('latin1', 1, 4), 'PNG');
+  await t.rejects(renderFigures(sources, { format: 'gif' as never }), TypeError);
+  await t.rejects(renderFigures(sources, { widthMm: 3 }), RangeError);
+  await t.rejects(renderFigures(sources, { baseline: 'nobody' }), { code: 'ERR_OPTION' });
+});
+
+t.test('specifications have what Vega-Lite’s own schema allows', async (t) => {
+  // Altair checks them by it: a ground is a colour or nothing.
+  for (const { id, spec } of drawings) t.notOk('background' in spec, id);
+});

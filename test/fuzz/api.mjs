@@ -236,6 +236,21 @@ const good = {
     pick(['json', 'regex', 'torch', 'nncf', 'modelopt']),
   ],
   reportHtml: [[summary], { title: 't' }],
+  renderFigures: [
+    ['run'],
+    {
+      ...{ format: pick(['svg', 'pdf', 'png']), figures: ['profile-m'], profiles: ['m'], widthMm: 90 },
+      ...{
+        fontSize: 7,
+        isDark: true,
+        isTransparent: true,
+        title: 't',
+        reset: 'zero',
+        baseline: 'm',
+        exclude: ['b'],
+      },
+    },
+  ],
   defaultCacheDirectory: [],
   architectures: [],
   sweep: [model, images, sweepOptions],
@@ -245,7 +260,7 @@ const missing = Object.keys(critmap).filter(
 );
 if (missing.length > 0) strange.push(`not called: ${missing}`);
 const names = Object.keys(good).filter((name) => critmap[name]);
-const dear = ['sweep', 'buildModel', 'reportHtml', 'runStudy'];
+const dear = ['sweep', 'buildModel', 'reportHtml', 'renderFigures', 'runStudy'];
 const cheap = names.filter((name) => !dear.includes(name));
 
 const isExpected = (error) =>
