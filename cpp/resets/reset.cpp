@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "resets/element_rules.h"
 #include "simd/kernels.h"
 
 namespace critmap {
@@ -69,6 +70,33 @@ void draw_transposed(const Kernels& kernels, std::span<float> target, const Rese
   }
 }
 
+// Calls each(first, count, channel) for runs of stored elements of one channel; of all channels in turn where
+// they are stored next to each other.
+template <class Each>
+void for_each_run(size_t count, const ResetLayout& layout, const Each& each) {
+  size_t channel = 0;
+  for (size_t i = 0; i < count; i += layout.inner) {
+    each(i, layout.inner, channel);
+    if (++channel == layout.channels) channel = 0;
+  }
+}
+
+void quantize(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
+  for_each_run(target.size(), layout, [&](size_t first, size_t count, size_t channel) {
+    const float scale = rule.scales[channel];
+    float* const run = target.data() + first;
+    for (size_t i = 0; i < count; i++) run[i] = quantized(run[i], scale, rule.grid, rule.value);
+  });
+}
+
+void prune(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
+  const size_t channels = layout.transposed ? layout.channels : 1, rest = target.size() / channels;
+  for (size_t r = 0; r < rest; r++) {
+    float* const row = target.data() + r * channels;
+    for (size_t c = 0; c < channels; c++) row[c] = pruned(row[c], c * rest + r, rule.value, rule.ties);
+  }
+}
+
 }  // namespace
 
 Draw draw_uniform(uint64_t key, float low, float high) {
@@ -90,6 +118,11 @@ double acceptance(double mean, double std, double low, double high) {
                : (std::erfc(-b / root) - std::erfc(-a / root)) / 2;
 }
 
+bool are_scales(std::span<const float> scales) {
+  return std::all_of(scales.begin(), scales.end(),
+                     [](float scale) { return scale >= 0x1p-126f && scale <= 0x1p126f; });
+}
+
 void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rule, const ResetLayout& layout,
            const float* factor) {
   switch (rule.kind) {
@@ -107,6 +140,12 @@ void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rul
       break;
     case ResetKind::shuffle:
       shuffle(kernels, target, rule.key, layout);
+      break;
+    case ResetKind::quantize:
+      quantize(target, rule, layout);
+      break;
+    case ResetKind::prune:
+      prune(target, rule, layout);
       break;
   }
   if (factor) scale(target.data(), 0, target.size(), layout, factor);

@@ -5,15 +5,15 @@ import type { Layer } from '../onnx/layers.js';
 import { parameterResets, type ResetContext } from '../resets/reset.js';
 
 /** The tensors of every layer's own that some cell replaces, in the order weight, bias. */
-export function replacedTensors(
+export async function replacedTensors(
   model: Model,
   cells: readonly Pick<Cell, 'layer' | 'reset' | 'trial'>[],
   context: ResetContext,
-): Map<Layer, string[]> {
+): Promise<Map<Layer, string[]>> {
   const replaced = new Map<Layer, Set<string>>();
   for (const { layer, reset, trial } of cells) {
     const tensors = replaced.get(layer) ?? new Set<string>();
-    for (const { parameter } of parameterResets(model, layer, reset, trial, context))
+    for (const { parameter } of await parameterResets(model, layer, reset, trial, context))
       tensors.add(parameter.tensor);
     replaced.set(layer, tensors);
   }

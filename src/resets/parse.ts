@@ -4,6 +4,7 @@ import type { FetchOptions } from '../fetch/options.js';
 import { loadFile, withFiles } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
 import { addressesOf } from '../model/place.js';
+import { type QuantizeGrid, quantizeGrids } from '../native/reset-rule.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { type Reset, resetForms } from './reset.js';
@@ -18,7 +19,11 @@ import { type Reset, resetForms } from './reset.js';
  * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
  * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
  *
- * FILE may also be an address, as `loadModel` takes it.
+ * - `quantize=int8`, `int4` or `fp8`: rounded to that many numbers, symmetric, with a scale per output channel
+ * - `prune=FRACTION`: the smallest weights set to zero; `prune-channels=FRACTION`: whole output channels
+ * - `lowrank=FRACTION`: the nearest matrix, output channels x rest, of that part of the full rank
+ *
+ * The last four leave biases as they are. FILE may also be an address, as `loadModel` takes it.
  *
  * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
  *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
@@ -71,8 +76,18 @@ async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions
       return { kind, label, value: number('V', argument) };
     case 'noise': {
       const sigma = number('SIGMA', argument);
-      if (sigma <= 0) throw refuse('SIGMA must be above 0');
+      if (sigma < 0) throw refuse('SIGMA must not be below 0');
       return { kind, label, sigma };
+    }
+    case 'quantize':
+      if (!isGrid(argument)) throw refuse(`it takes ${quantizeGrids.join(', ')}`);
+      return { kind, label, grid: argument };
+    case 'prune':
+    case 'prune-channels':
+    case 'lowrank': {
+      const fraction = number('FRACTION', argument);
+      if (fraction < 0 || fraction > 1) throw refuse('FRACTION must be from 0 to 1');
+      return { kind, label, fraction };
     }
     case 'donor':
       if (!argument) throw refuse('a file is missing');
@@ -87,6 +102,9 @@ async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions
       throw refuse('there is no such reset');
   }
 }
+
+const isGrid = (text: string | undefined): text is QuantizeGrid =>
+  (quantizeGrids as readonly (string | undefined)[]).includes(text);
 
 /**
  * A donor from `FILE` or `FILE#PLACE`, a folder or an address; one from a checkpoint lacks the layers that the

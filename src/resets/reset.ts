@@ -9,20 +9,31 @@ import { drawFrom } from '../initialisation/scheme.js';
 import { matchFactor } from '../initialisation/spread.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
-import type { ResetOptions, ResetRule } from '../native/reset-rule.js';
+import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
 import { transpose } from '../onnx/tensors.js';
+import {
+  lowRankRule,
+  pruneChannelsRule,
+  pruneRule,
+  quantizeRule,
+  unlessSame,
+  type WeightRule,
+} from './weight-rules.js';
 
 /** What `--reset` takes. */
 export const resetForms =
-  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA';
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA, ' +
+  'quantize=int8|int4|fp8, prune=FRACTION, prune-channels=FRACTION, lowrank=FRACTION';
 
 /** A reset as asked for, with its donor loaded. */
 export type Reset =
   | { kind: 'random' | 'zero' | 'shuffle'; label: string }
   | { kind: 'constant'; label: string; value: number }
   | { kind: 'noise'; label: string; sigma: number }
-  | { kind: 'interpolate'; label: string; alpha: number; donor: Model };
+  | { kind: 'interpolate'; label: string; alpha: number; donor: Model }
+  | { kind: 'quantize'; label: string; grid: QuantizeGrid }
+  | { kind: 'prune' | 'prune-channels' | 'lowrank'; label: string; fraction: number };
 
 export interface ResetContext {
   seed: number;
@@ -49,6 +60,8 @@ const matchFactors = new WeakMap<Float32Array, Float32Array>();
 const norms = new WeakMap<Float32Array, number>();
 /** A donor's matrices as the model stores them, where its export turned them round. */
 const transposedDonors = new WeakMap<Float32Array, Float32Array>();
+/** What a reset makes of a weight as a whole, by the weight's values. */
+const weightRules = new WeakMap<Reset, WeakMap<Float32Array, Promise<WeightRule>>>();
 
 /** Whether a reset has several independent trials. */
 export function isRandom(reset: Reset): boolean {
@@ -78,39 +91,41 @@ export interface ParameterReset {
 
 /**
  * What a reset does to a layer's own parameters in one trial, as rules: engines apply them where the weights are.
- * A parameter that the reset leaves as it is has no entry.
+ * A parameter that the reset leaves as it is has no entry: so does an interpolation all the way to the layer's own weights.
  * @throws CritmapError (ERR_RESET) when the donor does not fit
  */
-export function parameterResets(
+export async function parameterResets(
   model: Model,
   layer: Layer,
   reset: Reset,
   trial: number,
   context: ResetContext,
-): ParameterReset[] {
+): Promise<ParameterReset[]> {
   const resets: ParameterReset[] = [];
   for (const [role, parameter] of parametersOf(layer)) {
     const values = model.values(parameter.tensor);
     const key = resetKey(context.seed, layer.name, role, trial);
-    const rule = ruleFor(
-      model,
-      drawnFrom(reset, trial, context),
-      layer,
-      role,
-      values,
-      key,
-      context,
-      parameter,
-    );
-    if (!rule) continue;
+    const drawn = drawnFrom(reset, trial, context);
+    const found = await ruleFor(model, drawn, layer, role, values, key, context, parameter);
+    if (!found) continue;
     const matched =
       reset.kind === 'random' &&
       !context.initFrom?.length &&
       initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
-    resets.push({ role, parameter, rule, ...(matched && { factor: factor() }) });
+    resets.push({ role, parameter, ...found, ...(matched && { factor: factor() }) });
   }
   return resets;
+}
+
+/** Whether a reset of this kind may leave a layer as it is, and does: a result then, of no change, and no mistake. */
+export function leavesLayer(
+  layer: Layer,
+  { kind }: Reset,
+  resets: readonly ParameterReset[],
+  { norm }: ResetContext,
+): boolean {
+  return kind !== 'random' && resets.length === 0 && !(norm === 'reset' && layer.norm);
 }
 
 /** The values of a BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */
@@ -136,17 +151,13 @@ export async function resetLayer(
   copy: (values: Float32Array) => Float32Array = (values) => values.slice(),
 ): Promise<Patch> {
   const tensors = new Map<string, Float32Array>();
-  for (const { parameter, rule, factor } of parameterResets(model, layer, reset, trial, context)) {
+  const resets = await resetsOf(model, layer, reset, trial, context);
+  for (const { parameter, rule, factor } of resets) {
     const values = copy(model.values(parameter.tensor));
     try {
       await native().resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
     } catch (cause) {
-      // Weights that are not finite give spreads that are not, and so rules that cannot be drawn.
-      throw new CritmapError(
-        'ERR_RESET',
-        `cannot reset ${parameter.tensor} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
-        { cause },
-      );
+      throw cannotReset(model, layer, reset, cause);
     }
     tensors.set(parameter.tensor, values);
   }
@@ -160,6 +171,7 @@ export async function resetLayer(
     original += distance.original ** 2;
     difference += distance.difference ** 2;
   }
+  if (leavesLayer(layer, reset, resets, context)) return { tensors, change: 0 };
   if (difference === 0) throw changesNothing(layer, reset);
   return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
 }
@@ -178,7 +190,8 @@ export async function changesOf(
 ): Promise<(number | null)[]> {
   const squares = draws.map(() => 0);
   let original = 0;
-  for (const { role, parameter, rule, factor } of parameterResets(model, layer, reset, 0, context)) {
+  const resets = await resetsOf(model, layer, reset, 0, context);
+  for (const { role, parameter, rule, factor } of resets) {
     const values = model.values(parameter.tensor);
     original += norm(values) ** 2;
     const keys = BigUint64Array.from(draws, (draw) => resetKey(context.seed, layer.name, role, draw));
@@ -196,6 +209,7 @@ export async function changesOf(
     original += size ** 2;
     for (const i of draws.keys()) squares[i]! += difference ** 2;
   }
+  if (leavesLayer(layer, reset, resets, context)) return squares;
   if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
   return squares.map((square) => (original > 0 ? Math.sqrt(square / original) : null));
 }
@@ -208,6 +222,24 @@ function fixedDistance(values: Float32Array, rule: ResetRule, options: ResetOpti
 }
 
 const norm = (values: Float32Array) => measured(norms, values, () => native().norms(values, values).original);
+
+/** The same, its failure named: weights that are not finite give spreads that are not, and so no rule. */
+async function resetsOf(...asked: Parameters<typeof parameterResets>): Promise<ParameterReset[]> {
+  try {
+    return await parameterResets(...asked);
+  } catch (cause) {
+    const [model, layer, reset] = asked;
+    throw cause instanceof CritmapError ? cause : cannotReset(model, layer, reset, cause);
+  }
+}
+
+function cannotReset(model: Model, layer: Layer, reset: Reset, cause: unknown): CritmapError {
+  return new CritmapError(
+    'ERR_RESET',
+    `cannot reset ${layer.name} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
+    { cause },
+  );
+}
 
 function changesNothing(layer: Layer, reset: Reset): CritmapError {
   return new CritmapError(
@@ -247,7 +279,7 @@ function drawnFrom(reset: Reset, trial: number, { initFrom = [] }: ResetContext)
   return donor ? { kind: 'interpolate', label: reset.label, alpha: 0, donor } : reset;
 }
 
-function ruleFor(
+async function ruleFor(
   model: Model,
   reset: Reset,
   layer: Layer,
@@ -256,28 +288,54 @@ function ruleFor(
   key: bigint,
   context: ResetContext,
   parameter: Parameter,
-): ResetRule | undefined {
+): Promise<WeightRule | undefined> {
   switch (reset.kind) {
     case 'random': {
       const { distribution } = initialOf(model, layer, role, context);
-      return distribution ? drawFrom(distribution, key) : undefined;
+      return distribution ? { rule: drawFrom(distribution, key) } : undefined;
     }
     case 'zero':
-      return { kind: 'constant', value: 0 };
+      return { rule: { kind: 'constant', value: 0 } };
     case 'constant':
-      return { kind: 'constant', value: reset.value };
+      return { rule: { kind: 'constant', value: reset.value } };
     case 'shuffle':
-      return { kind: 'shuffle', key };
+      return { rule: { kind: 'shuffle', key } };
     case 'noise': {
+      if (reset.sigma === 0) return undefined;
       // Relative to the parameter's root mean square, so that one sigma means the same in every layer.
-      return { kind: 'noise', std: (reset.sigma * norm(values)) / Math.sqrt(values.length), key };
+      const std = (reset.sigma * norm(values)) / Math.sqrt(values.length);
+      return { rule: { kind: 'noise', std, key } };
     }
-    case 'interpolate':
-      return {
-        kind: 'interpolate',
-        donor: donorValues(reset.donor, layer, role, parameter),
-        alpha: reset.alpha,
-      };
+    case 'interpolate': {
+      const donor = donorValues(reset.donor, layer, role, parameter);
+      return reset.alpha === 1 ? undefined : { rule: { kind: 'interpolate', donor, alpha: reset.alpha } };
+    }
+    default: {
+      // Biases are few and stay.
+      if (role === 'bias') return undefined;
+      const ofReset = weightRules.get(reset) ?? new WeakMap<Float32Array, Promise<WeightRule>>();
+      weightRules.set(reset, ofReset);
+      return measured(ofReset, values, async () =>
+        unlessSame(await weightRuleOf(reset, parameter, values), parameter, values),
+      );
+    }
+  }
+}
+
+async function weightRuleOf(
+  reset: Extract<Reset, { kind: 'quantize' | 'prune' | 'prune-channels' | 'lowrank' }>,
+  parameter: Parameter,
+  values: Float32Array,
+): Promise<WeightRule> {
+  switch (reset.kind) {
+    case 'quantize':
+      return quantizeRule(reset.grid, parameter, values);
+    case 'prune':
+      return pruneRule(reset.fraction, parameter, values);
+    case 'prune-channels':
+      return pruneChannelsRule(reset.fraction, parameter, values);
+    case 'lowrank':
+      return lowRankRule(reset.fraction, parameter, values);
   }
 }
 
