@@ -132,7 +132,8 @@ class CudaWorkspace : public Workspace {
     constants_.resize(program.constants.size());
     for (const Step& step : program.steps) {
       if (step.kind != StepKind::reset) continue;
-      for (const std::optional<size_t>& index : {step.source, step.factor, step.shift, step.donor, step.scales}) {
+      for (const std::optional<size_t>& index :
+           {step.source, step.factor, step.shift, step.donor, step.scales}) {
         if (!index || constants_[*index]) continue;
         const std::vector<float>& values = program.constants[*index]->values;
         constants_[*index] = std::make_unique<DeviceMemory>(values.size() * sizeof(float));

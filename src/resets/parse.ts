@@ -7,6 +7,7 @@ import { addressesOf } from '../model/place.js';
 import { type QuantizeGrid, quantizeGrids } from '../native/reset-rule.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
+import { expandResets } from './expand.js';
 import { type Reset, resetForms } from './reset.js';
 
 /**
@@ -30,13 +31,14 @@ import { type Reset, resetForms } from './reset.js';
  *   model that critmap reads; ERR_FETCH when it cannot be fetched
  */
 export function parseReset(text: string): Promise<Reset> {
-  return parse(text);
+  return parse(text, (file) => loadDonor(file, undefined, {}));
 }
 
 /**
  * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, `FILE#PLACE` too, which say
  * nothing of layers: they become the model's own graph with the checkpoint's weights. They are renamed as the model's
- * own checkpoints were.
+ * own checkpoints were. One text may stand for several resets: `prune=0.1,0.3`, `donor=step-*.pth`,
+ * `interpolate=step-*.pth@0,0.5,1`. A donor that several name is loaded once.
  *
  * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
@@ -48,11 +50,21 @@ export async function parseResets(
 ): Promise<Reset[]> {
   // Of another list `map` may give anything: of a typed array numbers in the place of promises.
   if (!Array.isArray(texts)) throw new TypeError('parseResets takes a list of resets');
-  return Promise.all(texts.map((text) => parse(text, model, { input, output, onFetch, signal })));
+  if (!texts.every((text) => typeof text === 'string')) throw new TypeError(NO_STRING);
+  const ends = { input, output, onFetch, signal };
+  const donors = new Map<string, Promise<Model>>();
+  const donorOf = (file: string) => {
+    const donor = donors.get(file) ?? loadDonor(file, model, ends);
+    donors.set(file, donor);
+    return donor;
+  };
+  return Promise.all((await expandResets(texts)).map((text) => parse(text, donorOf)));
 }
 
-async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions = {}): Promise<Reset> {
-  if (typeof text !== 'string') throw new TypeError('a reset to be parsed must be a string');
+const NO_STRING = 'a reset to be parsed must be a string';
+
+async function parse(text: string, donorOf: (file: string) => Promise<Model>): Promise<Reset> {
+  if (typeof text !== 'string') throw new TypeError(NO_STRING);
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
   const argument = at < 0 ? undefined : text.slice(at + 1);
@@ -91,12 +103,12 @@ async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions
     }
     case 'donor':
       if (!argument) throw refuse('a file is missing');
-      return { kind: 'interpolate', label, alpha: 0, donor: await loadDonor(argument, model, ends) };
+      return { kind: 'interpolate', label, alpha: 0, donor: await donorOf(argument) };
     case 'interpolate': {
       const split = argument?.lastIndexOf('@') ?? -1;
       if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
       const alpha = number('ALPHA', argument.slice(split + 1));
-      return { kind, label, alpha, donor: await loadDonor(argument.slice(0, split), model, ends) };
+      return { kind, label, alpha, donor: await donorOf(argument.slice(0, split)) };
     }
     default:
       throw refuse('there is no such reset');
