@@ -90,7 +90,14 @@ void quantize(std::span<float> target, const ResetRule& rule, const ResetLayout&
 }
 
 void prune(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
-  const size_t channels = layout.transposed ? layout.channels : 1, rest = target.size() / channels;
+  if (!layout.transposed) {
+    // Before and after the end of ties the same for all elements, which a compiler makes vectors of.
+    const size_t end = size_t(std::min<uint64_t>(rule.ties, target.size()));
+    for (float& x : target.first(end)) x = pruned(x, 0, rule.value, 1);
+    for (float& x : target.subspan(end)) x = pruned(x, 0, rule.value, 0);
+    return;
+  }
+  const size_t channels = layout.channels, rest = target.size() / channels;
   for (size_t r = 0; r < rest; r++) {
     float* const row = target.data() + r * channels;
     for (size_t c = 0; c < channels; c++) row[c] = pruned(row[c], c * rest + r, rule.value, rule.ties);
