@@ -27,6 +27,7 @@ export interface InspectData extends ModelChoice {
   preview: string | undefined;
   layers?: readonly string[] | undefined;
   exclude?: readonly string[] | undefined;
+  group?: string | undefined;
   imagesPerDraw?: number | 'all' | undefined;
   trials?: number | undefined;
   threads?: number | undefined;
@@ -96,12 +97,8 @@ function describe(set: ImageSet, survey: SourceSurvey) {
 
 const MOST_SHOWN = 20;
 
-function text(
-  set: ImageSet,
-  survey: SourceSurvey,
-  cost: SweepCost | null,
-  { preview, skipBadImages }: InspectData,
-): string {
+function text(set: ImageSet, survey: SourceSurvey, cost: SweepCost | null, job: InspectData): string {
+  const { preview, skipBadImages } = job;
   const { count, total, skipped } = set;
   const drawn = count + skipped.length;
   const lines = [
@@ -124,27 +121,28 @@ function text(
     lines.push(`         and ${number(skipped.length - MOST_SHOWN)} more, see --json`);
   }
   lines.push(...folded('pixels', '', steps(set)));
-  if (cost) lines.push(`sweep    ${costText(cost)}`);
+  if (cost) lines.push(`sweep    ${costText(cost, job.group)}`);
   if (preview !== undefined) lines.push(`preview  ${preview}`);
   lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
   return `${shown(lines).join('\n')}\n`;
 }
 
 /** What decides the cost of a sweep; what is not given has the sweep's default. */
-function designOf({ layers, exclude, imagesPerDraw, trials, threads }: InspectData): SweepValues {
+function designOf({ layers, exclude, group, imagesPerDraw, trials, threads }: InspectData): SweepValues {
   return {
     ...(layers && { layers }),
     ...(exclude && { exclude }),
+    ...(group !== undefined && { group }),
     ...(imagesPerDraw !== undefined && { imagesPerDraw }),
     ...(trials !== undefined && { trials }),
     ...(threads !== undefined && { threads }),
   };
 }
 
-function costText({ layers, images, passes, threads, seconds }: SweepCost): string {
+function costText({ layers, images, passes, threads, seconds }: SweepCost, group = 'layer'): string {
   const each = passes / (layers * images);
   const draws = each > 1 ? ` x ${each} draws` : '';
-  return `${number(passes)} passes (${layers} layers x ${number(images)} images${draws}), about ${duration(seconds)} with ${threads} threads`;
+  return `${number(passes)} passes (${layers} ${group === 'layer' ? 'layers' : 'groups of layers'} x ${number(images)} images${draws}), about ${duration(seconds)} with ${threads} threads`;
 }
 
 const number = (of: number) => of.toLocaleString('en');

@@ -1,26 +1,52 @@
 /** What `critmap inspect` says of a model. */
 
+import { chosenOf, type LayerChoice } from '../design/groups.js';
 import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
+import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
-import { type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
+import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
 import { json, print, shown } from './terminal.js';
 import { weightsText } from './weights-options.js';
 
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(
-  choice: ModelChoice & { json: boolean },
+  choice: ModelChoice & LayerChoice & { json: boolean },
   line: ProgressLine,
 ): Promise<void> {
   const model = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
     line.clear(),
   );
-  const plan = await summarisePlan(model);
-  print(choice.json ? json({ ...describe(model), plan }, 1) : text(model, shown(plan)));
+  const isChosen = [choice.layers, choice.exclude, choice.group].some((given) => given !== undefined);
+  const chosen = isChosen ? chosenOf(model.layers, choice) : model.layers;
+  const plan = await summarisePlan(model, chosen);
+  const groups = isChosen ? groupsOf(chosen, plan) : null;
+  print(
+    choice.json
+      ? json({ ...describe(model), ...(groups && { groups }), plan }, 1)
+      : text(model, shown(plan), groups && shown(groups)),
+  );
 }
+
+interface Chosen {
+  name: string;
+  layers: string[];
+  parameters: number;
+  /** Multiply-accumulates of one image with these reset; null where the fast engine cannot sweep the model. */
+  macs: number | null;
+}
+
+/** What a sweep would reset, one by one: layers, or layers together. */
+const groupsOf = (chosen: readonly Resettable[], plan: PlanSummary): Chosen[] =>
+  chosen.map((one, i) => ({
+    name: one.name,
+    layers: membersOf(one).map(({ name }) => name),
+    parameters: parametersIn(one),
+    macs: plan.error === null ? plan.macs.each[i]! : null,
+  }));
 
 /** Everything `inspect` knows, as plain JSON. */
 export function describe(model: Model) {
@@ -73,7 +99,7 @@ export function describe(model: Model) {
   };
 }
 
-function text(model: Model, plan: PlanSummary): string {
+function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null): string {
   const about = shown(describe(model));
   const { input, output } = about;
   const any = (size: number | null) => size ?? 'any';
@@ -92,16 +118,7 @@ function text(model: Model, plan: PlanSummary): string {
       .filter(Boolean)
       .join(', '),
   ]);
-  const table = [['layer', 'op', 'shape', 'parameters', 'init', ''], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
+  const lines = aligned([['layer', 'op', 'shape', 'parameters', 'init', ''], ...rows], 3);
   return [
     `${about.name}  opset ${about.opset}${about.producer ? `, made by ${about.producer}` : ''}`,
     `input   ${input.name}: ${any(input.batch)} x ${input.channels} x ${any(input.height)} x ${any(input.width)}` +
@@ -114,8 +131,34 @@ function text(model: Model, plan: PlanSummary): string {
     ...lines,
     '',
     ...(model.weights ? [...weightsText(shown(model.weights)), ''] : []),
-    ...planText(plan),
+    ...(groups ? [...groupsText(groups), ''] : []),
+    ...planText(plan, groups ? 'group' : 'layer'),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',
   ].join('\n');
+}
+
+/** Rows in columns, the one with numbers to the right. */
+function aligned(table: readonly (readonly string[])[], numbers: number): string[] {
+  const columns = (table[0] ?? []).slice(0, -1).map((_, column) => column);
+  const widths = columns.map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  return table.map((row) =>
+    row
+      .map((cell, column) =>
+        column === numbers ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** What is reset, one by one, with what an image costs each time. */
+function groupsText(groups: readonly Chosen[]): string[] {
+  const rows = groups.map(({ name, layers, parameters, macs }) => [
+    name,
+    parameters.toLocaleString('en'),
+    macs === null ? '' : `${count(macs)} MACs`,
+    layers.length > 1 ? `${layers.length} layers: ${layers[0]} to ${layers.at(-1)}` : '',
+  ]);
+  return aligned([['reset together', 'parameters', 'an image', ''], ...rows], 1);
 }

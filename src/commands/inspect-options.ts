@@ -31,8 +31,10 @@ const sampled = {
 };
 
 /** What decides how much a sweep of these images would compute. */
-const { layers, exclude, imagesPerDraw, trials, threads } = sweepOptions;
-const costed = { layers, exclude, imagesPerDraw, trials, threads };
+const { layers, exclude, group, imagesPerDraw, trials, threads } = sweepOptions;
+const chosen = { layers, exclude, group };
+const ofDesign = { imagesPerDraw, trials, threads };
+const costed = { ...chosen, ...ofDesign };
 
 /** Without defaults: what is given is known from what is not. */
 const imageTable = Object.fromEntries(
@@ -40,7 +42,7 @@ const imageTable = Object.fromEntries(
 );
 
 /** Options that say nothing without --data, and options that say nothing without a model. */
-export const ofImages = [...Object.keys({ ...sampled, ...costed }).map(kebab), 'preview'];
+export const ofImages = [...Object.keys({ ...sampled, ...ofDesign }).map(kebab), 'preview'];
 export const ofModels = [...Object.keys(modelOptions), ...Object.keys(costed).map(kebab)];
 
 export type InspectArguments = InferredOptionTypes<typeof ownOptions & typeof modelOptions> &
@@ -58,6 +60,7 @@ export function withInspectOptions(yargs: Argv<object>) {
     .options(ownOptions);
   return withTable(yargs, imageTable)
     .example('$0 inspect resnet50.onnx', 'layers and plan')
+    .example('$0 inspect resnet50.onnx --group block', 'which layers a sweep would reset together')
     .example('$0 inspect resnet50.onnx --weights resnet50.pth', 'which tensor becomes which parameter')
     .example('$0 inspect resnet50.onnx --data val/ --preview seen.png', 'images as that model sees them');
 }

@@ -1,8 +1,9 @@
-/** What `inspect` says of the fast engine's plan for a model: one random trial of every layer. */
+/** What `inspect` says of the fast engine's plan for a model: one random trial of every layer, or group of layers. */
 
 import { planCells } from '../design/cells.js';
 import { usableThreads } from '../machine.js';
 import { modelInput } from '../model/input.js';
+import type { Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
@@ -13,11 +14,11 @@ import { defaultBatch } from '../sweep/settings.js';
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
 
 /** The plan as plain JSON; `error` when the fast engine cannot sweep the model. */
-export async function summarisePlan(model: Model) {
+export async function summarisePlan(model: Model, layers: readonly Resettable[]) {
   const size = modelInput(model).shape;
   const batch = model.io.batch ?? defaultBatch(size);
   const threads = usableThreads();
-  const cells = planCells(model.layers, [{ kind: 'random', label: 'random' }], 1);
+  const cells = planCells(layers, [{ kind: 'random', label: 'random' }], 1);
   try {
     const plan = await planSweep(model, {
       cells,
@@ -27,7 +28,7 @@ export async function summarisePlan(model: Model) {
     });
     const bytesOf = (name: string) => 4 * elementCount(plan.shapes.get(name)?.dims ?? []);
     const { forward, suffixes } = plan.macs;
-    const whole = forward * model.layers.length;
+    const whole = forward * layers.length;
     const { fixed, perThread } = heldBytes(model.file, plan.workerBytes);
     return {
       batch,
@@ -40,7 +41,11 @@ export async function summarisePlan(model: Model) {
         live: [...live],
         bytes: live.reduce((sum, name) => sum + bytesOf(name), 0),
       })),
-      macs: { forward, whole, planned: forward + suffixes, speedUp: whole / (forward + suffixes) },
+      macs: {
+        ...{ forward, whole, planned: forward + suffixes, speedUp: whole / (forward + suffixes) },
+        /** Of one image with each of them reset, in their order. */
+        each: plan.macs.layers,
+      },
       workerBytes: plan.workerBytes,
       memoryBytes: fixed + threads * perThread,
       error: null,
@@ -54,7 +59,7 @@ export async function summarisePlan(model: Model) {
 const nameOf = ({ name, output, opType }: Node) => name || `${opType} of ${output[0]}`;
 
 /** Some lines for people. */
-export function planText(plan: PlanSummary): string[] {
+export function planText(plan: PlanSummary, what: 'layer' | 'group'): string[] {
   const head = [
     `plan    batch ${plan.batch} (larger ones were not faster where measured and take more`,
     `        memory), ${plan.threads} threads (all cores, one batch each)`,
@@ -65,7 +70,7 @@ export function planText(plan: PlanSummary): string[] {
   const graph = plan.graph === 'runtime' ? "the runtime's optimised graph" : "the model's own graph";
   return [
     ...head,
-    `        ${count(macs.forward)} MACs an image; every layer reset once takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
+    `        ${count(macs.forward)} MACs an image; every ${what} reset once takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
     `        ${megabytes(plan.workerBytes)} of tensors for each thread, about ${megabytes(plan.memoryBytes)} in all`,
     ...(plan.why === null ? [] : [`        the runtime's optimised graph cannot be used: ${plan.why}`]),
     `        ${plural(cuts.length, 'cut')} of ${graph}, ${plural(plan.sessions, 'session')}${cuts.length > 0 ? ':' : ''}`,
@@ -80,7 +85,7 @@ const plural = (count: number, what: string) => `${count} ${what}${count === 1 ?
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
-function count(value: number): string {
+export function count(value: number): string {
   const [size, suffix] = value >= 1e9 ? [1e9, ' G'] : value >= 1e6 ? [1e6, ' M'] : [1e3, ' k'];
   return `${(value / size).toPrecision(3)}${suffix}`;
 }

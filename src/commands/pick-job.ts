@@ -57,20 +57,21 @@ async function directoryOf({ run, model, imageSet }: PickArguments): Promise<str
 }
 
 function wordsOf(pick: LayerPick): string[] {
-  const { layers, swept, modelLayers, metric, below, above, unknown, parameters, macs } = pick;
+  const { layers, groups, swept, modelLayers, metric, below, above, unknown, parameters, macs } = pick;
+  const row = groups ? 'group' : 'layer';
   const side = above === null ? `below ${below}` : `above ${above}`;
-  const fewer = swept < modelLayers ? ` (the model has ${modelLayers})` : '';
+  const fewer = !groups && swept < modelLayers ? ` (the model has ${modelLayers})` : '';
   const single = layers.filter(({ interval }) => interval === 'images').length;
   const drawn = isRandomLabel(pick.reset) && single > 0;
   return [
-    `${layers.length} of ${count(swept, 'layer')}${fewer} ${layers.length === 1 ? 'has' : 'have'} ${NOUNS[metric]} ${side} %: ` +
+    `${layers.length} of ${count(swept, row)}${fewer} ${layers.length === 1 ? 'has' : 'have'} ${NOUNS[metric]} ${side} %: ` +
       `${share(parameters)} of the ${parameters.ofModel ? '' : 'swept '}layers' parameters, ` +
       (macs === null
         ? 'of the multiply-accumulates it is not known (an earlier critmap made the run, or the graph does not say)'
         : `${share(macs)} of the multiply-accumulates`),
     ...(unknown.length > 0
       ? [
-          `${count(unknown.length, 'layer')} ${unknown.length === 1 ? 'is' : 'are'} not known well enough: ${some(unknown)} (sweep with more images, or a --tolerance)`,
+          `${count(unknown.length, row)} ${unknown.length === 1 ? 'is' : 'are'} not known well enough: ${some(unknown)} (sweep with more images, or a --tolerance)`,
         ]
       : []),
     ...(drawn

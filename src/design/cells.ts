@@ -1,14 +1,15 @@
 /** What a sweep will do: which layers, and the list of cells. Pure. */
 import { CritmapError } from '../errors.js';
 import { matcher, matchesNothing } from '../model/layer-globs.js';
+import type { Resettable } from '../model/layer-group.js';
 import type { Layer } from '../onnx/layers.js';
 import { isRandom, type Reset } from '../resets/reset.js';
 
-/** The unit of work: one layer, one reset, one trial. */
+/** The unit of work: one layer or group of layers, one reset, one trial. */
 export interface Cell {
   /** Position in the plan. */
   index: number;
-  layer: Layer;
+  layer: Resettable;
   reset: Reset;
   trial: number;
 }
@@ -43,7 +44,7 @@ export function selectLayers(
 
 /** What the journal and results count in: a layer under one reset, with all trials. */
 export interface Target<C extends Cell = Cell> {
-  layer: Layer;
+  layer: Resettable;
   reset: Reset;
   /** By trial. */
   cells: readonly C[];
@@ -51,7 +52,7 @@ export interface Target<C extends Cell = Cell> {
 
 /** Cells of one layer and reset together, in plan order. */
 export function targetsOf<C extends Cell>(cells: readonly C[]): Target<C>[] {
-  const targets: { layer: Layer; reset: Reset; cells: C[] }[] = [];
+  const targets: { layer: Resettable; reset: Reset; cells: C[] }[] = [];
   for (const cell of cells) {
     const last = targets.at(-1);
     if (last?.layer === cell.layer && last.reset === cell.reset) last.cells.push(cell);
@@ -61,7 +62,7 @@ export function targetsOf<C extends Cell>(cells: readonly C[]): Target<C>[] {
 }
 
 /** Cells by layer, then reset, then trial. A reset without randomness has one trial. */
-export function planCells(layers: readonly Layer[], resets: readonly Reset[], trials: number): Cell[] {
+export function planCells(layers: readonly Resettable[], resets: readonly Reset[], trials: number): Cell[] {
   const cells: Cell[] = [];
   for (const layer of layers) {
     for (const reset of resets) {

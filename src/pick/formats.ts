@@ -21,7 +21,7 @@ export type PickFormat = (typeof pickFormats)[number];
 export function pickText(pick: LayerPick, format: PickFormat): string {
   if (!Array.isArray(pick?.layers))
     throw new TypeError('pickText takes what pickLayers returns and a format');
-  const names = pick.layers.map(({ layer }) => String(layer));
+  const names = pick.layers.flatMap(({ layer, members }) => (members ?? [layer]).map(String));
   switch (format) {
     case 'json':
       return `${escapedJson(JSON.stringify({ names, ...pick }, null, 1))}\n`;
@@ -42,10 +42,21 @@ export function pickText(pick: LayerPick, format: PickFormat): string {
 }
 
 /** What the list is of, so that whoever finds it pasted somewhere knows. */
-function headOf({ model, metric, reset, below, above, confidence, layers, swept }: LayerPick): string {
+function headOf({
+  model,
+  metric,
+  reset,
+  below,
+  above,
+  confidence,
+  layers,
+  groups,
+  swept,
+}: LayerPick): string {
   const side = above === null ? `below ${below}` : `above ${above}`;
   const sure = confidence === null ? '' : `, ${Number((100 * confidence).toFixed(4))} % intervals`;
-  const text = `${layers.length} of ${swept} layers of ${model}: ${metric} ${side} % (reset ${reset}${sure})`;
+  const rows = groups ? 'groups of layers' : 'layers';
+  const text = `${layers.length} of ${swept} ${rows} of ${model}: ${metric} ${side} % (reset ${reset}${sure})`;
   return `# ${text.replace(UNPRINTABLE, '\uFFFD')}`;
 }
 

@@ -29,6 +29,8 @@ export interface PickedLayer {
   parameters: number;
   /** Multiply-accumulates of one image with the layer's weight; null where they are not known. */
   macs: number | null;
+  /** Of layers that were reset together. */
+  members?: readonly string[] | undefined;
 }
 
 /** A part of a whole, and its share from 0 to 1; null of nothing. */
@@ -48,6 +50,8 @@ export interface LayerPick {
   confidence: number | null;
   /** In graph order. */
   layers: PickedLayer[];
+  /** Some of the run's rows are groups of layers that were reset together; counts and names are of rows. */
+  groups?: true;
   /** Layers that the run has numbers of, and all of the model. */
   swept: number;
   modelLayers: number;
@@ -67,8 +71,8 @@ export interface PickSource {
 
 /**
  * @param run - of `readRun`
- * @throws TypeError for what is no run; CritmapError (ERR_OPTION) for a wrong threshold or metric, or a reset that the run
- *   does not have
+ * @throws TypeError for what is no run; CritmapError (ERR_OPTION) for a wrong threshold or metric, a reset that the run
+ *   does not have, or groups that share layers
  */
 export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
   const layers = run?.summary?.layers;
@@ -76,6 +80,7 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
   const { metric, below, above, threshold } = checked(options);
   const reset = resetOf(layers, options.reset);
   const rows = layers.filter((layer) => layer.reset === reset);
+  refuseOverlaps(rows);
   const plan = run.info?.plan ?? null;
   const macsOf = new Map(plan?.layers.map(({ name, ownMacs }) => [name, ownMacs]));
   const picked: PickedLayer[] = [];
@@ -84,9 +89,10 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
     const { mean, low, high, interval } = boundsOf(row, metric);
     const isPicked = low !== null && high !== null && (above === null ? high < threshold : low > threshold);
     const isOther = low !== null && high !== null && (above === null ? low >= threshold : high <= threshold);
-    const { layer, parameters } = row;
+    const { layer, parameters, members } = row;
+    const macs = macsOf.get(layer) ?? null;
     if (isPicked)
-      picked.push({ layer, mean, low, high, interval, parameters, macs: macsOf.get(layer) ?? null });
+      picked.push({ layer, mean, low, high, interval, parameters, macs, ...(members && { members }) });
     else if (!isOther) unknown.push(layer);
   }
   const { summary } = run;
@@ -95,6 +101,7 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
     ...{ model: summary.model.name, metric, reset, below, above },
     confidence: confidence > 0 && confidence < 1 ? confidence : null,
     layers: picked,
+    ...(rows.some(({ members }) => members) && { groups: true as const }),
     ...{ swept: rows.length, modelLayers: summary.model.layers, unknown },
     ...sharesOf(picked, rows, plan, summary.model.layers),
   };
@@ -132,6 +139,20 @@ function resetOf(layers: readonly LayerSummary[], wanted: string | undefined): s
     );
   }
   return found;
+}
+
+/** A layer that is in several groups, of a cascade or of pairs, would be picked by one and not by another. */
+function refuseOverlaps(rows: readonly LayerSummary[]): void {
+  const seen = new Set<string>();
+  for (const name of rows.flatMap(({ layer, members }) => members ?? [layer])) {
+    if (seen.has(name)) {
+      throw new CritmapError(
+        'ERR_OPTION',
+        `${quoted(name)} was reset with several groups of layers; pick takes runs in which each layer is in one`,
+      );
+    }
+    seen.add(name);
+  }
 }
 
 /** A layer without any valid output is 100 % critical, as everywhere. */

@@ -1,6 +1,6 @@
 /** The plan of a model's graph: its data flow, shapes, cuts and parts, and what they come to in MACs. */
 import { setImmediate } from 'node:timers/promises';
-import type { Layer } from '../onnx/layers.js';
+import type { Resettable } from '../model/layer-group.js';
 import { elementCount } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { type BaseGraph, BLOCKED } from './base-graph.js';
@@ -15,11 +15,11 @@ export interface GraphPlan {
   shapes: ReadonlyMap<string, TensorShape>;
   cuts: Cut[];
   parts: Parts;
-  /** Multiply-accumulates of one image: of one plain forward pass, and of one cell of every layer. */
+  /** Multiply-accumulates of one image: of one plain forward pass, and of one cell of every layer or group. */
   macs: {
     forward: number;
     suffixes: number;
-    /** One cell of each layer, in their order. */
+    /** One cell of each, in their order. */
     layers: readonly number[];
   };
 }
@@ -30,9 +30,9 @@ const KEPT_BYTES = 80 * 2 ** 20;
 export interface GraphPlanOptions {
   size: ImageSize;
   batch: number;
-  layers: readonly Layer[];
-  /** The graph's tensors of a layer that some reset of the sweep replaces. */
-  parametersOf: (layer: Layer) => readonly string[];
+  layers: readonly Resettable[];
+  /** The graph's tensors of a layer or group that some reset of the sweep replaces. */
+  parametersOf: (layer: Resettable) => readonly string[];
   /** Bytes that copies of weights may take; default twice the model's weights and at least 64 MB. */
   budget?: number;
   /** Chooses among all possible cuts instead of the cost model; the first and the last must stay. */

@@ -1,10 +1,13 @@
 /** The keys of a batch's draws: a program says which parameter of which cell each is for, a draw's number makes it. */
 import type { Cell } from '../design/cells.js';
+import type { Layer } from '../onnx/layers.js';
 import { type ParameterReset, resetKey } from '../resets/reset.js';
 
 /** A parameter whose draw is chosen per batch. */
 export interface KeyedParameter {
   cell: Cell;
+  /** The cell's, or one of its group's. */
+  layer: Layer;
   role: ParameterReset['role'];
 }
 
@@ -14,5 +17,7 @@ export function keysOf(
   seed: number,
   drawOf: (cell: Cell) => number,
 ): BigUint64Array {
-  return BigUint64Array.from(keyed, ({ cell, role }) => resetKey(seed, cell.layer.name, role, drawOf(cell)));
+  return BigUint64Array.from(keyed, ({ cell, layer, role }) =>
+    resetKey(seed, layer.name, role, drawOf(cell)),
+  );
 }

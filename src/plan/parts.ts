@@ -3,7 +3,7 @@
  * its layers start from) and its plain run (a later part of some layer's suffix), and per layer the steps from
  * its own parameters to the end of its segment. Pure.
  */
-import type { Layer } from '../onnx/layers.js';
+import type { Resettable } from '../model/layer-group.js';
 import type { Cut } from './cuts.js';
 import { type Dataflow, dependents, isDynamic } from './dataflow.js';
 
@@ -19,8 +19,8 @@ export interface Segment {
 }
 
 export interface LayerPart {
-  layer: Layer;
-  /** Tensors of the layer that resets replace; inputs of the part. */
+  layer: Resettable;
+  /** Tensors of the layer, or of a group's members, that resets replace; inputs of the part. */
   parameters: readonly string[];
   /** The segment in which it starts. */
   segment: number;
@@ -45,8 +45,8 @@ export interface Parts {
 export function partsOf(
   flow: Dataflow,
   cuts: readonly Cut[],
-  layers: readonly Layer[],
-  parametersOf: (layer: Layer) => readonly string[],
+  layers: readonly Resettable[],
+  parametersOf: (layer: Resettable) => readonly string[],
 ): Parts {
   const found = layers.map((layer) => layerPart(flow, cuts, layer, parametersOf(layer)));
   const segments = cuts.slice(0, -1).map((cut, i): Segment => {
@@ -63,7 +63,7 @@ export function partsOf(
 function layerPart(
   flow: Dataflow,
   cuts: readonly Cut[],
-  layer: Layer,
+  layer: Resettable,
   parameters: readonly string[],
 ): LayerPart {
   const reached = dependents(flow, parameters);
@@ -75,7 +75,7 @@ function layerPart(
     cuts.length - 2,
   );
 
-  // A tied weight may be read in several segments: the part goes on until it has been read for the last time.
+  // A tied weight, or a group's, may be read in several segments: the part goes on until it has been read for the last time.
   const own = new Set(parameters);
   for (const position of reached) {
     const step = flow.steps[position];

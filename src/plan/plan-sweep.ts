@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
 import { CritmapError, messageOf } from '../errors.js';
+import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import type { ResetContext } from '../resets/reset.js';
@@ -53,10 +54,12 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
     batch,
     layers: [...replaced.keys()],
     parametersOf: (layer) => {
-      const places = source.places.get(layer);
-      return [places?.weight, places?.bias].flatMap((place) =>
-        place && replaced.get(layer)?.includes(place.parameter.tensor) ? [place.tensor] : [],
-      );
+      const places = membersOf(layer).map((member) => source.places.get(member));
+      return places
+        .flatMap((placed) => [placed?.weight, placed?.bias])
+        .flatMap((place) =>
+          place && replaced.get(layer)?.includes(place.parameter.tensor) ? [place.tensor] : [],
+        );
     },
   });
   refuseOtherOutputs(model, plan.shapes.get(source.output)?.dims ?? [], batch);

@@ -5,6 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
+import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { EngineProgram, EngineRule, EngineStep } from '../native/engine.js';
 import type { ResetRule } from '../native/reset-rule.js';
@@ -158,7 +159,7 @@ class Compiler {
     return {
       kind: 'reset',
       slot,
-      rule: this.#engineRule(rule, cell, reset?.role),
+      rule: this.#engineRule(rule, cell, reset),
       layout: parameter.layout,
       ...(changes && { source: own() }),
       ...(factor && { factor: this.#constant(factor) }),
@@ -168,20 +169,23 @@ class Compiler {
     };
   }
 
-  #engineRule(rule: ResetRule, cell: Cell, role: ParameterReset['role'] = 'weight'): EngineRule {
+  /** @param reset - whose rule it is; what no reset draws has no key */
+  #engineRule(rule: ResetRule, cell: Cell, reset: ParameterReset | undefined): EngineRule {
     if (rule.kind === 'interpolate') return { ...rule, donor: this.#constant(rule.donor) };
     if (rule.kind === 'quantize') return { ...rule, scales: this.#constant(rule.scales) };
     if (!('key' in rule)) return rule;
-    return { ...rule, key: this.#keyed.push({ cell, role }) - 1 };
+    const { layer, role } = reset as ParameterReset;
+    return { ...rule, key: this.#keyed.push({ cell, layer, role }) - 1 };
   }
 
-  #placed(part: LayerPart): PlacedLayer {
-    return this.input.source.places.get(part.layer) as PlacedLayer;
+  #placed(part: LayerPart): PlacedLayer[] {
+    const { places } = this.input.source;
+    return membersOf(part.layer).map((layer) => places.get(layer) as PlacedLayer);
   }
 
   #place(part: LayerPart, tensor: string): Place {
-    const { weight, bias } = this.#placed(part);
-    return bias?.tensor === tensor ? bias : weight;
+    const places = this.#placed(part).flatMap(({ weight, bias }) => [weight, ...(bias ? [bias] : [])]);
+    return places.find((place) => place.tensor === tensor) as Place;
   }
 
   #originalSession(i: number): number {
@@ -198,8 +202,9 @@ class Compiler {
   #layerSession(part: LayerPart): number {
     const placed = this.#placed(part);
     const inputs = [...part.parameters, ...part.inputs];
-    const nodes = nodesOf(this.#nodes(part.steps), placed);
-    return this.#session(`layer ${part.layer.name}`, nodes, inputs, part.outputs, placed.extra, part);
+    const nodes = placed.reduce(nodesOf, this.#nodes(part.steps));
+    const extra = placed.flatMap((one) => one.extra);
+    return this.#session(`layer ${part.layer.name}`, nodes, inputs, part.outputs, extra, part);
   }
 
   #session(

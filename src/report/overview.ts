@@ -42,6 +42,9 @@ export function rowName(layer: LayerSummary, summary: Summary): string {
   return resetsOf(summary).length > 1 ? `${layer.layer} · ${layer.reset}` : layer.layer;
 }
 
+/** Whether its rows are groups of layers that were reset together. */
+export const isGrouped = ({ layers }: Summary) => layers.some(({ members }) => members !== undefined);
+
 /** An option as text, or undefined where it was not recorded. Options come from a file: any value may occur. */
 export function optionText(summary: Summary, name: string): string | undefined {
   const value: unknown = Object.hasOwn(summary.options, name) ? summary.options[name] : undefined;

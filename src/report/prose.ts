@@ -1,7 +1,7 @@
 /** The sentences of a report: what was measured and how, and what its words mean. Plain text, not HTML. */
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
-import { intervalsText, optionText, resetsOf } from './overview.js';
+import { intervalsText, isGrouped, optionText, resetsOf } from './overview.js';
 
 /** Definitions shown under "How to read this". */
 export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
@@ -79,10 +79,13 @@ export function explanation(summary: Summary): string {
   const seed = optionText(summary, 'seed');
   const covers = intervalsText(summary);
   const resets = resetsOf(summary).map((reset) => resetSentence(reset, optionText(summary, 'init')));
-  const subject = names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`;
+  const together = optionText(summary, 'group');
+  const subject = isGrouped(summary)
+    ? `Each of ${grouped(names.size)} groups of layers (${together}) was reset together, a layer that is no group's on its own`
+    : `${names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`} was reset on its own`;
   const sentences = [
     `This report shows which layers ${model.name} uses.`,
-    `${subject} was reset on its own: ${resets.join(', or ')}; all other layers stayed as trained.`,
+    `${subject}: ${resets.join(', or ')}; all other layers stayed as trained.`,
     `The changed model then classified ${grouped(data.images)} ${data.images === 1 ? 'image' : 'images'} from ${data.source}, and its predictions were compared with those of the untouched model.`,
     `${designSentence(summary)}${seed === undefined ? '' : ` (seed ${seed})`}${covers === undefined ? '' : `; given with ${covers}`}.`,
     'A layer is critical if the predictions move far when it is reset; a layer that can be reset with little effect is hardly used.',

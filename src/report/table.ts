@@ -8,6 +8,7 @@ import {
   intervalsText,
   invalidLayers,
   isDestroyed,
+  isGrouped,
   meanCriticality,
   meanOf,
   resetsOf,
@@ -114,7 +115,12 @@ function columnsFor(summary: Summary): Column[] {
     `mean of ${layers.length}${resets.length > 1 ? ` · ${printable(reset)}` : ''}`;
 
   const columns = [
-    column('layer', 'left', (layer) => printable(rowName(layer, summary)), meanName),
+    column(
+      isGrouped(summary) ? 'reset together' : 'layer',
+      'left',
+      (layer) => printable(rowName(layer, summary)),
+      meanName,
+    ),
     column('op', 'left', (layer) => printable(layer.op), blank, 'dim'),
     column('shape', 'right', (layer) => shapeText(layer.shape), blank, 'dim'),
     column('params', 'right', (layer) => compact(layer.parameters), blank, 'dim'),

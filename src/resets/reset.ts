@@ -7,6 +7,7 @@ import { CritmapError, messageOf } from '../errors.js';
 import { type InitChoice, type Initial, initialsOf } from '../initialisation/initials.js';
 import { drawFrom } from '../initialisation/scheme.js';
 import { matchFactor } from '../initialisation/spread.js';
+import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
@@ -45,9 +46,23 @@ export interface ResetContext {
   norm: 'keep' | 'reset';
 }
 
+/** How far parameters were moved: |W|^2 and |W' - W|^2. */
+export interface Moved {
+  original: number;
+  difference: number;
+}
+
+/** |W' - W| / |W| of several parameters, or layers, together; null when the trained values are all zero. */
+export function changeOf(moved: readonly Moved[]): number | null {
+  const sum = (of: keyof Moved) => moved.reduce((total, one) => total + one[of], 0);
+  const original = sum('original');
+  return original > 0 ? Math.sqrt(sum('difference') / original) : null;
+}
+
 /** New values by stored tensor, and how far they are from the trained ones: |W' - W| / |W| over all of them. */
 export interface Patch {
   tensors: Map<string, Float32Array>;
+  moved: Moved;
   /** null when the trained values are all zero. */
   change: number | null;
 }
@@ -82,6 +97,7 @@ export function resetKey(seed: number, layer: string, parameter: string, trial: 
 
 /** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
 export interface ParameterReset {
+  layer: Layer;
   /** PyTorch's name within the module. */
   role: 'weight' | 'bias';
   parameter: Parameter;
@@ -90,11 +106,26 @@ export interface ParameterReset {
 }
 
 /**
- * What a reset does to a layer's own parameters in one trial, as rules: engines apply them where the weights are.
- * A parameter that the reset leaves as it is has no entry: so does an interpolation all the way to the layer's own weights.
+ * What a reset does to the own parameters of a layer, or of a group's members, in one trial, as rules: engines apply them
+ * where the weights are. A parameter that the reset leaves as it is has no entry: so does an interpolation all the way to
+ * the layer's own weights.
  * @throws CritmapError (ERR_RESET) when the donor does not fit
  */
 export async function parameterResets(
+  model: Model,
+  layer: Resettable,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+): Promise<ParameterReset[]> {
+  const resets: ParameterReset[] = [];
+  for (const member of membersOf(layer)) {
+    resets.push(...(await layerResets(model, member, reset, trial, context)));
+  }
+  return resets;
+}
+
+async function layerResets(
   model: Model,
   layer: Layer,
   reset: Reset,
@@ -113,19 +144,23 @@ export async function parameterResets(
       !context.initFrom?.length &&
       initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
-    resets.push({ role, parameter, ...found, ...(matched && { factor: factor() }) });
+    resets.push({ layer, role, parameter, ...found, ...(matched && { factor: factor() }) });
   }
   return resets;
 }
 
-/** Whether a reset of this kind may leave a layer as it is, and does: a result then, of no change, and no mistake. */
+/**
+ * Whether a reset of this kind may leave a layer, or all of a group's members, as they are, and does: a result then, of no
+ * change, and no mistake.
+ */
 export function leavesLayer(
-  layer: Layer,
+  layer: Resettable,
   { kind }: Reset,
   resets: readonly ParameterReset[],
   { norm }: ResetContext,
 ): boolean {
-  return kind !== 'random' && resets.length === 0 && !(norm === 'reset' && layer.norm);
+  const resetsNorm = norm === 'reset' && membersOf(layer).some((member) => member.norm);
+  return kind !== 'random' && resets.length === 0 && !resetsNorm;
 }
 
 /** The values of a BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */
@@ -138,11 +173,36 @@ export function initialNorm(model: Model, { scale, bias, mean, variance }: Norm)
 }
 
 /**
- * The new values of a layer, made off the main thread.
+ * The new values of a layer, or of all members of a group, made off the main thread.
  * @param copy gives the memory for them, holding the trained ones; default new memory
- * @throws CritmapError (ERR_RESET) when nothing changes, or the donor does not fit.
+ * @throws CritmapError (ERR_RESET) when nothing changes in a layer, or the donor does not fit.
  */
 export async function resetLayer(
+  model: Model,
+  layer: Resettable,
+  reset: Reset,
+  trial: number,
+  context: ResetContext,
+  copy?: (values: Float32Array) => Float32Array,
+): Promise<Patch> {
+  const patches: Patch[] = [];
+  for (const member of membersOf(layer)) {
+    patches.push(await resetOne(model, member, reset, trial, context, copy));
+  }
+  const [first] = patches;
+  if (first && patches.length === 1) return first;
+  const moved = {
+    original: patches.reduce((sum, patch) => sum + patch.moved.original, 0),
+    difference: patches.reduce((sum, patch) => sum + patch.moved.difference, 0),
+  };
+  return {
+    tensors: new Map(patches.flatMap(({ tensors }) => [...tensors])),
+    moved,
+    change: changeOf([moved]),
+  };
+}
+
+async function resetOne(
   model: Model,
   layer: Layer,
   reset: Reset,
@@ -171,23 +231,24 @@ export async function resetLayer(
     original += distance.original ** 2;
     difference += distance.difference ** 2;
   }
-  if (leavesLayer(layer, reset, resets, context)) return { tensors, change: 0 };
-  if (difference === 0) throw changesNothing(layer, reset);
-  return { tensors, change: original > 0 ? Math.sqrt(difference / original) : null };
+  if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
+  else if (difference === 0) throw changesNothing(layer, reset);
+  const moved = { original, difference };
+  return { tensors, moved, change: changeOf([moved]) };
 }
 
 /**
- * How far each of several draws moves a layer's weights, |W' - W| / |W|, without keeping them.
- * @returns one number per draw, null where the trained values are all zero
+ * How far each of several draws moves a layer's weights, without keeping them.
+ * @returns one for each draw
  * @throws CritmapError (ERR_RESET) when a draw changes nothing
  */
-export async function changesOf(
+export async function movesOf(
   model: Model,
   layer: Layer,
   reset: Reset,
   draws: readonly number[],
   context: ResetContext,
-): Promise<(number | null)[]> {
+): Promise<Moved[]> {
   const squares = draws.map(() => 0);
   let original = 0;
   const resets = await resetsOf(model, layer, reset, 0, context);
@@ -209,10 +270,14 @@ export async function changesOf(
     original += size ** 2;
     for (const i of draws.keys()) squares[i]! += difference ** 2;
   }
-  if (leavesLayer(layer, reset, resets, context)) return squares;
-  if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
-  return squares.map((square) => (original > 0 ? Math.sqrt(square / original) : null));
+  if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
+  else if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
+  return squares.map((difference) => ({ original, difference }));
 }
+
+/** |W|^2 of all that a layer has. */
+const ownSquare = (model: Model, layer: Layer) =>
+  parametersOf(layer).reduce((sum, [, { tensor }]) => sum + norm(model.values(tensor)) ** 2, 0);
 
 /** Of a parameter that every draw sets to the same, as a bias of zeros. */
 function fixedDistance(values: Float32Array, rule: ResetRule, options: ResetOptions): number {

@@ -10,25 +10,30 @@ export const shardPlan = z.object({
   classes: z.int().nullable(),
   /** Multiply-accumulates of the untouched model for one image; made up, as those of layers, where nothing is divided. */
   forward: z.number(),
-  /** Those that are reset, in graph order. */
+  /** Those that are reset, layers or groups of them, in graph order. */
   layers: z.array(
     z.object({
       name: z.string(),
+      /** Of a group all that its layers have. */
       op: z.string(),
+      /** Empty of a group. */
       shape: z.array(whole),
       groups: whole,
       parameters: whole,
-      /** Among all layers of the model. */
-      position: whole,
+      /** Among all layers of the model; of a group on average, or where a cascade has come to. */
+      position: z.number().min(0),
       /** What a random reset draws from, in words. */
       init: z.string().nullable(),
       /** Multiply-accumulates of one image from the layer to the logits. */
       macs: z.number(),
       /** Those of one image with the layer's own weight; null where they are not known. */
       ownMacs: z.number().nullable().default(null),
+      /** Of a group its layers. */
+      members: z.array(z.string()).optional(),
     }),
   ),
   /** All layers of the model, also those that are not reset: parameters, and the multiply-accumulates of one image. */
   model: z.object({ parameters: whole, macs: z.number().nullable() }).nullable().default(null),
 });
 export type ShardPlan = z.infer<typeof shardPlan>;
+export type PlannedLayer = ShardPlan['layers'][number];

@@ -1,26 +1,25 @@
 /** From finished chunks to `summary.json` and the rows of single draws. Pure: the same chunks give the same bytes. */
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
-import type { Layer } from '../onnx/layers.js';
 import { isRandomLabel } from '../resets/reset.js';
 import type { Interval } from '../statistics/student.js';
 import { average } from '../statistics/student.js';
 import { agreementShare, criticalityShare, estimate } from './estimate.js';
 import { addSums, crossedTotals, type DrawSums, drawTotals, type Finished, sliceTotals } from './finished.js';
 import type { RunIdentity } from './run.js';
+import type { PlannedLayer } from './shard-plan.js';
 import type { LayerSummary, Summary } from './summary.js';
 
-/** What is to be known of a layer under one reset; its cells are the draws of one image. */
-export interface SummaryTarget {
-  layer: {
-    name: string;
-    op: string;
-    groups: number;
-    parameters: number;
-    weight: Pick<Layer['weight'], 'shape'>;
-  };
+/** A layer, or group of them, under one reset; its cells are the draws of one image. */
+export interface NamedTarget {
+  layer: { name: string };
   reset: { label: string };
   cells: { readonly length: number };
+}
+
+/** The same with what is to be said of it. */
+export interface SummaryTarget extends NamedTarget {
+  layer: Omit<PlannedLayer, 'macs' | 'ownMacs'>;
 }
 type Target = SummaryTarget;
 
@@ -38,10 +37,6 @@ export interface SummaryInput {
   finished: Finished;
   design: SliceDesign;
   confidence: number;
-  /** Names of all layers of the model, in graph order. */
-  allLayers: readonly string[];
-  /** What random resets of a layer draw from, in words. */
-  initOf?: ((layer: string) => string | null) | undefined;
   /** Of a sweep that stops when it knows enough: what it knows of a target. */
   knownOf?: ((target: Target) => Known | undefined) | undefined;
 }
@@ -121,7 +116,7 @@ function layerSummary(
   target: Target,
   draws: readonly DrawSums[],
   known: Known | undefined,
-  { finished, design, confidence, allLayers, identity, initOf }: SummaryInput,
+  { finished, design, confidence, identity }: SummaryInput,
   baselineTop1: number | null,
 ): LayerSummary {
   const { layer, reset } = target;
@@ -139,12 +134,12 @@ function layerSummary(
   return {
     layer: layer.name,
     op: layer.op,
-    shape: layer.weight.shape,
+    shape: layer.shape,
     groups: layer.groups,
     parameters: layer.parameters,
-    depth: allLayers.length > 1 ? allLayers.indexOf(layer.name) / (allLayers.length - 1) : 0,
+    depth: identity.model.layers > 1 ? layer.position / (identity.model.layers - 1) : 0,
     reset: reset.label,
-    init: reset.label === 'random' ? (initOf?.(layer.name) ?? null) : null,
+    init: reset.label === 'random' ? layer.init : null,
     images: passes / perSlice,
     draws: draws.length,
     passes,
@@ -155,6 +150,7 @@ function layerSummary(
     agreement: estimate(agreementShare, { ...measured, ...sequence('agreement') }),
     ...byMeasure,
     recovered: top1 !== null && baselineTop1 ? top1 / baselineTop1 : null,
+    ...(layer.members && { members: layer.members }),
   };
 }
 

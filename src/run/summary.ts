@@ -36,13 +36,16 @@ const estimate = z.object({
 });
 
 const layerSummary = z.object({
+  /** Or of layers that were reset together. */
   layer: z.string(),
+  /** Of a group all that its layers have, `Conv+Gemm`. */
   op: z.string(),
+  /** Of the weight; empty of a group. */
   shape: z.array(number),
   /** Of a grouped convolution; 1 otherwise. */
   groups: number,
   parameters: number,
-  /** Position in graph order, 0 for the first layer, 1 for the last. */
+  /** Position in graph order, 0 for the first layer, 1 for the last; of a group on average, or where a cascade has come to. */
   depth: number,
   reset: z.string(),
   /** What a random reset drew from, `trunc-normal(0.02) bias 0`; null of other resets. */
@@ -64,6 +67,8 @@ const layerSummary = z.object({
   ...measured,
   /** top1 after the reset as a share of the baseline's top1. */
   recovered: nullable,
+  /** Of a group the layers that were reset together. */
+  members: z.array(z.string()).optional(),
 });
 
 export const summarySchema = z.object({

@@ -1,6 +1,6 @@
 /** What a study's sweeps are predicted to cost, from networks alone: no checkpoint and no image is read. */
 
-import { selectLayers } from '../design/cells.js';
+import { chosenOf } from '../design/groups.js';
 import type { FetchOptions } from '../fetch/options.js';
 import { modelInput } from '../model/input.js';
 import { type ModelChoice, openNetwork } from '../request/open-model.js';
@@ -10,7 +10,7 @@ import { costsOf } from '../sweep/shard-costs.js';
 import type { StudySweep } from './study.js';
 
 export interface SweepCost {
-  /** Layers that are reset. */
+  /** Layers that are reset, or groups of them. */
   layers: number;
   /** At most; null where all are taken. */
   images: number | null;
@@ -75,8 +75,8 @@ async function costOf(
 ): Promise<SweepCost> {
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
   const model = await networkFor(sweep, fetching);
-  const { layers: included = [], exclude = [], norm = 'keep', engine = 'fast' } = sweepChoices;
-  const layers = selectLayers(model.layers, included, exclude);
+  const { norm = 'keep', engine = 'fast' } = sweepChoices;
+  const layers = chosenOf(model.layers, sweepChoices);
   const { forward, layers: macs } = await costsOf(
     model,
     modelInput(model, imageChoices.crop),

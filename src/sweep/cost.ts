@@ -1,5 +1,6 @@
 /** What a sweep will cost, told without running it: from the plan's multiply-accumulates and a first batch. */
-import { planCells, selectLayers } from '../design/cells.js';
+import { planCells } from '../design/cells.js';
+import { chosenOf } from '../design/groups.js';
 import { openFastEngine } from '../engines/fast.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
@@ -10,6 +11,7 @@ import type { Settings, SweepOptions } from './settings.js';
 import { withDefaults } from './settings.js';
 
 export interface SweepCost {
+  /** Or groups of them. */
   layers: number;
   images: number;
   /** Images times layers, resets and draws of one image: how often a layer is seen reset. */
@@ -39,7 +41,7 @@ export async function predictCost(
   }
   const settings = withDefaults(options, images);
   const { engine, threads, design, resets } = settings;
-  const layers = selectLayers(model.layers, settings.layers, settings.exclude);
+  const layers = chosenOf(model.layers, settings);
   const cells = planCells(layers, resets, design.trials);
   const last = planCells(layers.slice(-1), resets.slice(0, 1), 1);
   const macsOf = async (some: typeof cells) => {

@@ -40,6 +40,7 @@ export async function identityOf(
       seed,
       layers,
       exclude,
+      ...(settings.group !== 'layer' && { group: settings.group }),
       confidence,
       engine,
       batch,

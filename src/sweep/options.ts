@@ -3,6 +3,7 @@
  * checks, defaults, help and JSON Schema follow. Options of images are in `images/options.ts`.
  */
 import { z } from 'zod';
+import { groupings } from '../design/groups.js';
 import { imageOptions } from '../images/options.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
@@ -26,6 +27,17 @@ export const sweepOptions = {
     group: measured,
     wanted: ofLayers,
   }),
+  /**
+   * What one cell resets: a `layer` (default), all layers of a `block` or `stage`, `pairs`, a cascade
+   * (`cumulative-from-output`, `cumulative-from-input`), or the layers in which a regular expression captures the same.
+   */
+  group: words()
+    .default('layer')
+    .meta({
+      description: `What is reset together: ${groupings.join(', ')}, or a regular expression whose captures name the groups`,
+      group: measured,
+      wanted: `one of ${groupings.join(', ')}, or a regular expression`,
+    }),
   /** Default `auto`; see {@link InitChoice}. */
   init: z
     .union([z.string(), z.array(z.string()).readonly()])

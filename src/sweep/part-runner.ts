@@ -1,5 +1,6 @@
 /** Parts of a sweep without its directory: a model and images are opened once, and parts of the sweep computed at will. */
-import { planCells, selectLayers, targetsOf } from '../design/cells.js';
+import { planCells, targetsOf } from '../design/cells.js';
+import { chosenOf } from '../design/groups.js';
 import { isCrossed } from '../design/slices.js';
 import type { ComputedGraph } from '../engines/engine.js';
 import { openFastEngine } from '../engines/fast.js';
@@ -43,7 +44,7 @@ export async function openPartRunner(
   const { signal } = options;
   const settings = withDefaults(options, given);
   const { design, batch, chunk, threads, cards, precision } = settings;
-  const layers = selectLayers(model.layers, settings.layers, settings.exclude);
+  const layers = chosenOf(model.layers, settings);
   const identity = await identityOf(model, given, settings, signal);
   const images = isCrossed(design) ? given : shuffled(given);
   const cells = await proveCells(model, planCells(layers, settings.resets, design.trials), settings, signal);

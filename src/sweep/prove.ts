@@ -5,14 +5,46 @@
 import { Budget, forEachBounded } from '../concurrency.js';
 import type { Cell, ProvenCell } from '../design/cells.js';
 import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
+import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import { changesOf, isRandom, type Reset, type ResetContext, resetLayer } from '../resets/reset.js';
+import type { Layer } from '../onnx/layers.js';
+import {
+  changeOf,
+  isRandom,
+  type Moved,
+  movesOf,
+  type Reset,
+  type ResetContext,
+  resetLayer,
+} from '../resets/reset.js';
 
 /** As many as libuv's thread pool has threads, unless the user asks for fewer. */
 const AT_ONCE = 4;
 
 /** What all resets at once may hold; a larger one has its turn alone. */
 const MOST_BYTES = 256 * 2 ** 20;
+
+/** What is proven: a layer under a reset in a trial. Groups that share a layer share its proof. */
+interface Single {
+  layer: Layer;
+  reset: Reset;
+  trial: number;
+}
+
+/** Of cells: their layers, each once, and for each cell the numbers of its own. */
+function singlesOf(cells: readonly Cell[]): { singles: Single[]; ofCell: number[][] } {
+  const singles: Single[] = [];
+  const numbers = new Map<string, number>();
+  const ofCell = cells.map(({ layer, reset, trial }) =>
+    membersOf(layer).map((member) => {
+      const key = JSON.stringify([member.name, reset.label, trial]);
+      const known = numbers.get(key) ?? singles.push({ layer: member, reset, trial }) - 1;
+      numbers.set(key, known);
+      return known;
+    }),
+  );
+  return { singles, ofCell };
+}
 
 /**
  * @returns the cells in their order, each with the relative change of its parameters
@@ -25,12 +57,13 @@ export async function proveCells(
   context: ResetContext & { threads: number },
   signal?: AbortSignal,
 ): Promise<ProvenCell[]> {
-  const changes = new Array<number | null>(cells.length).fill(null);
+  const { singles, ofCell } = singlesOf(cells);
+  const moves = new Array<Moved>(singles.length);
   const memory = new Budget(MOST_BYTES);
   // Memory that has been written before: the kernel takes longer to hand out new pages than resets to fill them.
   const written: Float32Array[] = [];
   const prove = async (i: number) => {
-    const { layer, reset, trial } = cells[i]!;
+    const { layer, reset, trial } = singles[i]!;
     await memory.run(layer.parameters * bytesHeld(reset), async () => {
       let room = written.pop() ?? new Float32Array();
       if (room.length < layer.parameters) room = new Float32Array(layer.parameters);
@@ -43,14 +76,14 @@ export async function proveCells(
       };
       try {
         signal?.throwIfAborted();
-        changes[i] = (await resetLayer(model, layer, reset, trial, context, copy)).change;
+        moves[i] = (await resetLayer(model, layer, reset, trial, context, copy)).moved;
       } finally {
         written.push(room);
       }
     });
   };
-  await forEachBounded(0, cells.length, Math.min(AT_ONCE, context.threads), prove, signal);
-  return cells.map((cell, i) => ({ ...cell, change: changes[i] ?? null }));
+  await forEachBounded(0, singles.length, Math.min(AT_ONCE, context.threads), prove, signal);
+  return cells.map((cell, i) => ({ ...cell, change: changeOf(ofCell[i]!.map((one) => moves[one]!)) }));
 }
 
 /** Per element: the new values and the addon's copy of them, of a donor or what takes its place, and of the order
@@ -71,24 +104,33 @@ export async function proveDraws(
   signal?: AbortSignal,
 ): Promise<Map<Cell, (number | null)[]>> {
   const { design, threads } = settings;
-  const changes = new Map<Cell, (number | null)[]>();
+  const isProven = ({ reset }: Cell) => !isRandom(reset) || isCrossed(design);
+  const open = cells.filter((cell) => !isProven(cell));
+  const { singles, ofCell } = singlesOf(open);
+  const moves = new Array<Moved[]>(singles.length);
   const memory = new Budget(MOST_BYTES);
   const prove = async (i: number) => {
-    const cell = cells[i]!;
-    const { layer, reset, trial } = cell;
-    if (!isRandom(reset) || isCrossed(design)) {
+    const { layer, reset, trial } = singles[i]!;
+    const draws = slices.map(({ slice }) => drawOf(design, reset, slice, trial));
+    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+      signal?.throwIfAborted();
+      moves[i] = await movesOf(model, layer, reset, draws, settings);
+    });
+  };
+  await forEachBounded(0, singles.length, Math.min(AT_ONCE, threads), prove, signal);
+  const changes = new Map<Cell, (number | null)[]>();
+  for (const cell of cells)
+    if (isProven(cell))
       changes.set(
         cell,
         slices.map(() => cell.change),
       );
-      return;
-    }
-    const draws = slices.map(({ slice }) => drawOf(design, reset, slice, trial));
-    await memory.run(layer.parameters * bytesHeld(reset), async () => {
-      signal?.throwIfAborted();
-      changes.set(cell, await changesOf(model, layer, reset, draws, settings));
-    });
-  };
-  await forEachBounded(0, cells.length, Math.min(AT_ONCE, threads), prove, signal);
+  for (const [i, cell] of open.entries()) {
+    const changeIn = (slice: number) => changeOf(ofCell[i]!.map((one) => moves[one]![slice]!));
+    changes.set(
+      cell,
+      slices.map((_, slice) => changeIn(slice)),
+    );
+  }
   return changes;
 }

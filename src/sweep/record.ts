@@ -6,7 +6,6 @@ import { type Cell, type ProvenCell, targetsOf } from '../design/cells.js';
 import type { ComputedGraph } from '../engines/engine.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
-import { drawnWords } from '../resets/drawn.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { imagesCsv } from '../run/images-csv.js';
 import {
@@ -175,16 +174,15 @@ export class SweepRecord {
   }
 
   #results(): Results {
-    const { model, settings, cells } = this.subject;
+    const { settings, cells, plan } = this.subject;
+    const planned = new Map(plan.layers.map((layer) => [layer.name, layer]));
     const { design, confidence } = settings;
     return summarise({
       identity: this.identity,
-      targets: targetsOf(cells),
+      targets: targetsOf(cells).map((target) => ({ ...target, layer: planned.get(target.layer.name)! })),
       finished: this.finished,
       design,
       confidence,
-      allLayers: model.layers.map(({ name }) => name),
-      initOf: drawnWords(model, settings),
       knownOf: this.stopping ? (target) => this.stopping?.known(target) : undefined,
     });
   }

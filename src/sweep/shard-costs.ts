@@ -1,7 +1,7 @@
 /** What a run keeps of its whole sweep, and what every layer costs: of the model alone, the same on every machine. */
 import type { ImageSet } from '../images/index.js';
+import { factsOf, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import type { Layer } from '../onnx/layers.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { planGraph } from '../plan/graph-plan.js';
 import { type OwnMacs, ownMacs } from '../plan/macs.js';
@@ -13,7 +13,7 @@ import type { Settings } from './settings.js';
 export type LayerCosts = { forward: number; layers: readonly number[] };
 
 /** Where nothing is divided, no layer needs to be told from another. */
-export const allAlike = (layers: readonly Layer[]): LayerCosts => ({
+export const allAlike = (layers: readonly Resettable[]): LayerCosts => ({
   forward: 1,
   layers: layers.map(() => 1),
 });
@@ -26,7 +26,7 @@ export const allAlike = (layers: readonly Layer[]): LayerCosts => ({
 export function planOf(
   model: Model,
   settings: Settings,
-  layers: readonly Layer[],
+  layers: readonly Resettable[],
   costs: LayerCosts,
   own: OwnMacs | null,
 ): ShardPlan {
@@ -37,17 +37,16 @@ export function planOf(
     chunk: settings.chunk,
     classes: model.io.classes,
     forward: costs.forward,
-    layers: layers.map((layer, i) => ({
-      name: layer.name,
-      op: layer.op,
-      shape: [...layer.weight.shape],
-      groups: layer.groups,
-      parameters: layer.parameters,
-      position: positions.get(layer.name)!,
-      init: random ? words(layer.name) : null,
-      macs: costs.layers[i]!,
-      ownMacs: own?.layers[i] ?? null,
-    })),
+    layers: layers.map((layer, i) => {
+      const { members, ...facts } = factsOf(layer, positions);
+      return {
+        ...facts,
+        init: random ? drawnIn(layer, words) : null,
+        macs: costs.layers[i]!,
+        ownMacs: own?.layers[i] ?? null,
+        ...(members && { members }),
+      };
+    }),
     model: {
       parameters: model.layers.reduce((sum, { parameters }) => sum + parameters, 0),
       macs: own?.forward ?? null,
@@ -55,14 +54,25 @@ export function planOf(
   };
 }
 
-/** What each layer multiplies by itself; null where the sizes of its tensors are not to be known. */
+/** Of a group what its layers draw from, each once. */
+function drawnIn(layer: Resettable, words: (name: string) => string | null): string | null {
+  const found = new Set(membersOf(layer).flatMap(({ name }) => words(name) ?? []));
+  return found.size > 0 ? [...found].join('; ') : null;
+}
+
+/** What each layer or group multiplies by itself; null where the sizes of its tensors are not to be known. */
 export async function ownMacsOf(
   model: Model,
   { shape }: Pick<ImageSet, 'shape'>,
   { norm }: Pick<Settings, 'norm'>,
-  layers: readonly Layer[],
+  layers: readonly Resettable[],
 ): Promise<OwnMacs | null> {
-  return ownMacs(ownGraph(model, norm), layers, shape, model.io.batch ?? 1).catch(() => null);
+  const single = [...new Set(layers.flatMap(membersOf))];
+  const own = await ownMacs(ownGraph(model, norm), single, shape, model.io.batch ?? 1).catch(() => null);
+  if (!own) return null;
+  const macs = new Map(single.map((layer, i) => [layer, own.layers[i]!]));
+  const sumOf = (layer: Resettable) => membersOf(layer).reduce((sum, one) => sum + macs.get(one)!, 0);
+  return { forward: own.forward, layers: layers.map(sumOf) };
 }
 
 /** From a layer's first step to the logits, were the graph cut everywhere; all alike where the graph cannot be planned. */
@@ -70,14 +80,15 @@ export async function costsOf(
   model: Model,
   { shape }: Pick<ImageSet, 'shape'>,
   { norm, engine }: Pick<Settings, 'norm' | 'engine'>,
-  layers: readonly Layer[],
+  layers: readonly Resettable[],
 ): Promise<LayerCosts> {
   try {
     const { macs } = await planGraph(ownGraph(model, norm), {
       size: shape,
       batch: model.io.batch ?? 1,
       layers,
-      parametersOf: (layer) => [layer.weight.tensor, ...(layer.bias ? [layer.bias.tensor] : [])],
+      parametersOf: (layer) =>
+        membersOf(layer).flatMap(({ weight, bias }) => [weight.tensor, ...(bias ? [bias.tensor] : [])]),
       choose: (candidates) => [...candidates],
     });
     // The reference engine computes every cell from the images on.

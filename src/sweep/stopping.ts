@@ -6,7 +6,7 @@
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { agreementShare, criticalityShare, type Share } from '../run/estimate.js';
 import { addSums, type DrawSums, type Finished, inOrder } from '../run/finished.js';
-import type { Known, SummaryTarget as Target } from '../run/summarise.js';
+import type { Known, NamedTarget as Target } from '../run/summarise.js';
 import { BettingSequence } from '../statistics/betting.js';
 import { expectedCount } from '../statistics/betting-forecast.js';
 import type { Group } from '../statistics/student.js';

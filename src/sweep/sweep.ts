@@ -3,7 +3,8 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-import { planCells, selectLayers, targetsOf } from '../design/cells.js';
+import { planCells, targetsOf } from '../design/cells.js';
+import { chosenOf } from '../design/groups.js';
 import { isCrossed } from '../design/slices.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
@@ -65,7 +66,7 @@ export async function sweepWith(
   }
   const { signal } = options;
   const settings = withDefaults(options, images);
-  const layers = selectLayers(model.layers, settings.layers, settings.exclude);
+  const layers = chosenOf(model.layers, settings);
   observer.started?.({
     ...{ model, images },
     layers: layers.map(({ name }) => name),

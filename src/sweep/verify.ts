@@ -2,7 +2,8 @@
  * A finished run held against the published algorithm: some of its draws, chosen at random, are computed again from the
  * original files by the reference engine, every image through the whole model.
  */
-import { type Cell, selectLayers } from '../design/cells.js';
+import type { Cell } from '../design/cells.js';
+import { chosenOf, type LayerChoice } from '../design/groups.js';
 import { isCrossed, type SliceDesign, slicesOf } from '../design/slices.js';
 import type { Chunk } from '../engines/chunk.js';
 import { openReferenceEngine } from '../engines/reference.js';
@@ -75,7 +76,7 @@ export async function verifyRun(
   const sample = isCrossed(design) ? images : shuffled(images);
   const context = contextIn(info, options.initFrom);
   const finished = await readJournal(journal, journalSeal(info));
-  const layers = selectLayers(model.layers);
+  const layers = chosenOf(model.layers, info.options as LayerChoice);
   const candidates = layers.flatMap((layer) =>
     resets.flatMap((reset) =>
       drawTotals(finished.chunksOf(layer.name, reset.label)).map((sums) => ({ layer, reset, sums })),

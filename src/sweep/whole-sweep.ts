@@ -43,9 +43,9 @@ export class WholeSweep {
     const { reset, imagesPerDraw, trials } = this.#options;
     this.#design = { imagesPerDraw, trials };
     this.chunks = chunkCount(identity.data.images, plan.chunk);
-    this.targets = plan.layers.flatMap(({ name, op, shape, groups, parameters }) =>
+    this.targets = plan.layers.flatMap((layer) =>
       reset.map((label) => ({
-        layer: { name, op, groups, parameters, weight: { shape } },
+        layer,
         reset: { label },
         cells: { length: isRandomLabel(label) ? trials : 1 },
       })),
@@ -83,19 +83,14 @@ export class WholeSweep {
   }
 
   results(finished: Finished): Results {
-    const { identity, plan, targets } = this;
+    const { identity, targets } = this;
     const stopping = this.#stopping(finished);
-    const allLayers = new Array<string>(identity.model.layers).fill('');
-    for (const { name, position } of plan.layers) allLayers[position] = name;
-    const init = new Map(plan.layers.map((layer) => [layer.name, layer.init]));
     return summarise({
       identity,
       targets,
       finished,
       design: this.#design,
       confidence: this.#options.confidence,
-      allLayers,
-      initOf: (layer) => init.get(layer) ?? null,
       knownOf: stopping ? (target) => stopping.known(target) : undefined,
     });
   }

@@ -140,7 +140,7 @@ async function engineProblems(
       problems.push(`${reset.label} of ${layer.name}: ${b?.agreement} agree, reference ${a?.agreement}`);
     if (!(apart < LOGITS)) problems.push(`${reset.label} of ${layer.name}: metrics apart by ${apart}`);
     if (reset.kind === 'interpolate' && b) {
-      const wanted = await compareLogits(block(logits), block(donated.get(layer) ?? []));
+      const wanted = await compareLogits(block(logits), block(donated.get(layer as Layer) ?? []));
       if (wanted.agreement !== b.agreement || !(distance(wanted, b) < LOGITS))
         problems.push(`donor reset of ${layer.name}: the fast engine differs from PyTorch`);
     }

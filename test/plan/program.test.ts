@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { planCells } from '../../src/design/cells.js';
+import { groupLayers } from '../../src/design/groups.js';
+import type { Resettable } from '../../src/model/layer-group.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { writeOnnx } from '../../src/onnx/file.js';
@@ -19,6 +21,8 @@ const random: Reset = { kind: 'random', label: 'random' };
 const context: ResetContext = { seed: 0, init: 'auto', norm: 'keep' };
 
 interface Case {
+  /** What is reset together; default every layer alone. */
+  group?: (model: Model) => readonly Resettable[];
   resets?: readonly Reset[];
   context?: ResetContext;
   budget?: number;
@@ -36,7 +40,7 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
   const images = Float32Array.from({ length: batch * channels * size.height * size.width }, (_, i) =>
     Math.sin(1.7 * i + Math.cos(i)),
   );
-  const cells = planCells(model.layers, resets, 2);
+  const cells = planCells(options.group?.(model) ?? model.layers, resets, 2);
   const compiled = await planSweep(model, {
     cells,
     context: settings,
@@ -137,6 +141,25 @@ t.test('BatchNorm reset with its convolution, and drawing to match, mean the sam
   await t.test('--init match', (t) => checkPlan(t, model, { context: { ...context, init: 'match' } }));
 });
 
+for (const [name, group] of [
+  ['bottleneck', 'layer(\\d).(\\d+)'],
+  ['bottleneck', 'cumulative-from-output'],
+  ['bottleneck', 'cumulative-from-input'],
+  ['tied', 'pairs'],
+  ['vit', 'cumulative-from-output'],
+] as const) {
+  t.test(`the plan of ${name}.onnx computes groups (${group}) as the whole model does`, async (t) => {
+    const model = await loadModel(fixture(`${name}.onnx`));
+    const groups = {
+      group: ({ layers }: Model) => groupLayers(group === 'pairs' ? layers.slice(0, 4) : layers, group),
+    };
+    await t.test('with the cuts that it chooses', (t) => checkPlan(t, model, groups));
+    await t.test("on the model's own graph, with as many cuts as there can be, norms reset too", (t) =>
+      checkPlan(t, model, { ...groups, graph: 'model', budget: 0, context: { ...context, norm: 'reset' } }),
+    );
+  });
+}
+
 t.test('random graphs with random cuts compute what the whole model computes', async (t) => {
   const dir = t.testdir({});
   for (let seed = 1; seed <= RANDOM_GRAPHS; seed++) {
@@ -149,6 +172,12 @@ t.test('random graphs with random cuts compute what the whole model computes', a
       const model = await loadModel(path);
       await checkPlan(t, model, { choose, batch: 2 });
       await checkPlan(t, model, { choose, batch: 2, graph: 'model' });
+      const group = ({ layers }: Model) => {
+        const members = layers.filter(() => random() < 0.5);
+        return members.length > 1 ? [{ name: 'some', members }] : layers.slice(0, 1);
+      };
+      await checkPlan(t, model, { choose, batch: 2, group });
+      await checkPlan(t, model, { choose, batch: 2, group, graph: 'model' });
     });
   }
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { changesOf, type ResetContext, resetLayer } from '../../src/resets/reset.js';
+import { changeOf, movesOf, type ResetContext, resetLayer } from '../../src/resets/reset.js';
 import { example, fixture } from '../fixtures.js';
 
 const context: ResetContext = { seed: 5, init: 'auto', norm: 'keep' };
@@ -14,7 +14,8 @@ t.test('how far draws move the weights is what the reset itself measures', async
       for (const words of ['random', 'shuffle', 'noise=0.3']) {
         const reset = await parseReset(words);
         const layer = model.layers[1]!;
-        const changes = await changesOf(model, layer, reset, [0, 3, 9], { ...context, norm });
+        const moves = await movesOf(model, layer, reset, [0, 3, 9], { ...context, norm });
+        const changes = moves.map((moved) => changeOf([moved]));
         for (const [i, draw] of [0, 3, 9].entries()) {
           const { change } = await resetLayer(model, layer, reset, draw, { ...context, norm });
           t.ok(Math.abs(changes[i]! - change!) < 1e-12 * change!, `${words} ${norm} ${draw}`);
@@ -29,11 +30,12 @@ t.test('draws that change nothing are refused, but of noise that is none', async
   const model = await loadModel(example('resnet.onnx'));
   const layer = model.layers[0]!;
   const reset = (sigma: number) => ({ kind: 'noise', label: `noise=${sigma}`, sigma }) as const;
-  await t.rejects(changesOf(model, layer, reset(1e-30), [0, 1], context), {
+  await t.rejects(movesOf(model, layer, reset(1e-30), [0, 1], context), {
     code: 'ERR_RESET',
     message: /resetting conv1 with noise=1e-30 changes none of its weights/,
   });
-  t.strictSame(await changesOf(model, layer, reset(0), [0, 1], context), [0, 0]);
+  const still = await movesOf(model, layer, reset(0), [0, 1], context);
+  t.strictSame(still.map((moved) => changeOf([moved])), [0, 0]);
 });
 
 t.test('the addon measures draws without writing them, and refuses what is none', async (t) => {

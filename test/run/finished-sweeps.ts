@@ -96,7 +96,9 @@ export function input(
   design: SliceDesign,
   targets: readonly Target<ProvenCell>[],
 ): SummaryInput {
-  return { identity, targets, finished, design, confidence: 0.95, allLayers: ['conv1', 'conv2'] };
+  const facts = { name: 'conv2', op: 'Conv', shape: [4, 2, 1, 1], groups: 2, parameters: 12, position: 1 };
+  const planned = targets.map((target) => ({ ...target, layer: { ...facts, init: 'uniform of conv2' } }));
+  return { identity, targets: planned, finished, design, confidence: 0.95 };
 }
 
 /** 30 images in slices of 8, 8, 8 and 6, in chunks of 20 and 10: slice 2 lies in both. */

@@ -16,10 +16,8 @@ const near = (
 ) => t.ok(typeof value === 'number' && Math.abs(value - expected) < 1e-9, `${name} ${value} is ${expected}`);
 const only = (of: SummaryInput) => summarise(of).summary.layers[0]!;
 
-const initOf = (layer: string) => `uniform of ${layer}`;
-
 t.test('every field of a summary of crossed draws, by hand', async (t) => {
-  const { summary, draws } = summarise({ ...crossedSweep(), initOf });
+  const { summary, draws } = summarise(crossedSweep());
   t.strictSame(summarySchema.parse(summary), summary, 'the schema knows every field');
   t.strictSame(summary.data, { source: 'photos', images: 30, fingerprint: 'bb', invalid: 2 });
   // Hits over all 30 images, the loss over the 28 valid ones.
@@ -120,7 +118,7 @@ t.test('several draws of a slice see the same images: the slice is the independe
 });
 
 t.test('a reset without randomness has one draw, whose interval covers images alone', async (t) => {
-  const { summary, draws } = summarise({ ...slicedSweep({ kind: 'zero', label: 'zero' }, 1), initOf });
+  const { summary, draws } = summarise(slicedSweep({ kind: 'zero', label: 'zero' }, 1));
   const { criticality, ...rest } = summary.layers[0]!;
   t.match(rest, { images: 30, draws: 1, passes: 30, init: null });
   t.strictSame(

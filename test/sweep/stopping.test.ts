@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Finished } from '../../src/run/finished.js';
-import type { SummaryTarget } from '../../src/run/summarise.js';
+import type { NamedTarget } from '../../src/run/summarise.js';
 import { Stopping } from '../../src/sweep/stopping.js';
 import { drawSums } from '../run/sums.js';
 
@@ -11,8 +11,8 @@ const settings = {
   confidence: 0.95,
   design: { imagesPerDraw: 1, trials: 1 },
 };
-const targetOf = (name: string): SummaryTarget => ({
-  layer: { name, op: 'Conv', groups: 1, parameters: 1, weight: { shape: [1] } },
+const targetOf = (name: string): NamedTarget => ({
+  layer: { name },
   reset: { label: 'random' },
   cells: { length: 1 },
 });
@@ -33,7 +33,7 @@ for (const { layer } of targets) {
   });
   finished.add({ type: 'target', layer: layer.name, reset: 'random', chunk: 0, draws });
 }
-const stopOf = (watched: readonly SummaryTarget[], all?: number, more = {}) =>
+const stopOf = (watched: readonly NamedTarget[], all?: number, more = {}) =>
   Stopping.of({ ...settings, ...more }, watched, IMAGES, finished, all)!.known(watched[0]!)!.slices;
 
 t.test('a layer stops at the same slice in a shard as in the whole sweep', async (t) => {

@@ -1,0 +1,57 @@
+/** What one cell resets: a layer, or several layers together under a name of their own. */
+import type { Layer } from '../onnx/layers.js';
+
+/** Layers that are reset together, each with the draw that it has when it is reset alone. */
+export interface LayerGroup {
+  name: string;
+  /** Two at least, in graph order. */
+  members: readonly Layer[];
+  /** Of a cascade, the layer that it has come to; else a group is where its members are on average. */
+  at?: Layer;
+}
+
+export type Resettable = Layer | LayerGroup;
+
+const isGroup = (one: Resettable): one is LayerGroup => 'members' in one;
+
+/** The layers that are reset: a layer itself, a group's members. */
+export const membersOf = (one: Resettable): readonly Layer[] => (isGroup(one) ? one.members : [one]);
+
+export const parametersIn = (one: Resettable): number =>
+  membersOf(one).reduce((sum, { parameters }) => sum + parameters, 0);
+
+/** What tables say of a layer or group. */
+export interface ResettableFacts {
+  name: string;
+  /** Of a group all that its members have, `Conv+Gemm`. */
+  op: string;
+  /** Of the weight; empty of a group. */
+  shape: number[];
+  groups: number;
+  parameters: number;
+  /** Among all layers of the model, from 0; of a group it may lie between two. */
+  position: number;
+  /** Names of a group's layers. */
+  members?: string[];
+}
+
+/** @param positions - of the model's layers, by name */
+export function factsOf(one: Resettable, positions: ReadonlyMap<string, number>): ResettableFacts {
+  const { name } = one;
+  const positionOf = (layer: Layer) => positions.get(layer.name)!;
+  if (!isGroup(one)) {
+    const { op, weight, groups, parameters } = one;
+    return { name, op, shape: [...weight.shape], groups, parameters, position: positionOf(one) };
+  }
+  const { members, at } = one;
+  const mean = members.reduce((sum, layer) => sum + positionOf(layer), 0) / members.length;
+  return {
+    name,
+    op: [...new Set(members.map(({ op }) => op))].join('+'),
+    shape: [],
+    groups: 1,
+    parameters: parametersIn(one),
+    position: at ? positionOf(at) : mean,
+    members: members.map((layer) => layer.name),
+  };
+}

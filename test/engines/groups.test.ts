@@ -1,0 +1,121 @@
+/**
+ * Layers that are reset together, on a ResNet, a vision transformer and a ConvNeXt: both engines against PyTorch, which
+ * loaded the same modules from the donor (oracle/cascades.py), against each other, and against single resets one after
+ * the other.
+ */
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { planCells } from '../../src/design/cells.js';
+import { groupLayers } from '../../src/design/groups.js';
+import { openFastEngine } from '../../src/engines/fast.js';
+import { openReferenceEngine } from '../../src/engines/reference.js';
+import { membersOf, type Resettable } from '../../src/model/layer-group.js';
+import { loadModel } from '../../src/model/load.js';
+import type { Comparison } from '../../src/native/addon.js';
+import { compareLogits } from '../../src/resets/arrays.js';
+import { loadDonor } from '../../src/resets/parse.js';
+import { type Reset, resetLayer } from '../../src/resets/reset.js';
+import { comparisonOf } from '../comparison.js';
+import { fixture } from '../fixtures.js';
+import { readNpyFloats } from '../npy-floats.js';
+
+interface Together {
+  layers: string[];
+  logits: number[][];
+}
+type Answers = Record<'fromOutput' | 'fromInput' | 'pairs', Together[]> & {
+  layers: string[];
+  logits: number[][];
+  donor: number[][];
+};
+
+const { data, shape } = readNpyFloats(fixture('cascades/images.npy'));
+const [count = 0, , height = 0, width = 0] = shape;
+const chunk = { index: 0, count, images: data, height, width, labels: undefined };
+const context = { seed: 3, init: 'auto', norm: 'keep' } as const;
+const measures = ['cosine', 'l1', 'l2', 'js'] as const;
+/** Float32 of other kernels: a few of 6e-8, amplified a dozen layers long. */
+const NEAR = 1e-4;
+
+const block = (rows: readonly number[][]) => ({
+  data: Float32Array.from(rows.flat()),
+  shape: [rows.length, rows[0]?.length ?? 0] as [number, number],
+});
+const apart = (a: Comparison, b: Comparison) =>
+  Math.max(...measures.flatMap((name) => [...a[name]].map((value, i) => Math.abs(value - b[name][i]!))));
+
+for (const name of ['resnet', 'vit', 'convnext']) {
+  t.test(`${name}: groups of layers are reset as PyTorch does it`, async (t) => {
+    const model = await loadModel(fixture(`cascades/${name}.onnx`));
+    const answers: Answers = JSON.parse(readFileSync(fixture(`cascades/${name}.json`), 'utf8'));
+    const donor = await loadDonor(fixture(`cascades/${name}.donor.safetensors`), model, {});
+    const resets: Reset[] = [
+      { kind: 'interpolate', label: 'donor', alpha: 0, donor },
+      { kind: 'random', label: 'random' },
+    ];
+    const { layers } = model;
+    t.strictSame(
+      layers.map((layer) => layer.name),
+      answers.layers,
+    );
+    const fromOutput = groupLayers(layers, 'cumulative-from-output');
+    const fromInput = groupLayers(layers, 'cumulative-from-input');
+    const pairs = groupLayers(layers, 'pairs').slice(0, layers.length - 1);
+    // A layer alone ends one cascade and begins the other, too.
+    const named = (groups: readonly Resettable[], end: string) =>
+      groups.map((one) => ({ name: `${end} ${one.name}`, members: membersOf(one) }));
+    const groups = [
+      ...named(fromOutput, 'out'),
+      ...named(fromInput, 'in'),
+      ...pairs,
+      ...groupLayers(layers, 'block'),
+    ];
+    const truths = [...answers.fromOutput, ...answers.fromInput, ...answers.pairs];
+    t.strictSame(
+      groups.slice(0, truths.length).map((one) => membersOf(one).map((layer) => layer.name)),
+      truths.map((truth) => truth.layers),
+      'PyTorch reset the same layers',
+    );
+
+    const cells = planCells(groups, resets, 1);
+    const evaluate = async (open: typeof openFastEngine) => {
+      const engine = await open(model, { cells, context, size: { height, width }, batch: 2, threads: 2 });
+      const found = new Map<number, Comparison>();
+      await engine.evaluate(chunk, cells, {
+        original() {},
+        cell: (cell, rows) => void found.set(cell.index, comparisonOf(rows)),
+      });
+      await engine.close();
+      return (index: number) => found.get(index)!;
+    };
+    const [fast, reference] = [await evaluate(openFastEngine), await evaluate(openReferenceEngine)];
+    for (const { index, layer, reset } of cells) {
+      const off = apart(fast(index), reference(index));
+      t.ok(off < NEAR, `${layer.name} ${reset.label}: the engines are ${off} apart`);
+      t.ok(Math.max(...fast(index).l1) > 0.01, 'and it is seen');
+    }
+    const wanted = async (logits: readonly number[][]) => compareLogits(block(answers.logits), block(logits));
+    for (const [i, truth] of truths.entries()) {
+      const off = apart(fast(i * resets.length), await wanted(truth.logits));
+      t.ok(off < NEAR, `${groups[i]!.name}: ${off} from PyTorch`);
+    }
+    const fresh = await wanted(answers.donor);
+    for (const last of [fromOutput.length - 1, fromOutput.length + fromInput.length - 1]) {
+      t.ok(apart(fast(last * resets.length), fresh) < NEAR, 'the last step is the fresh model');
+    }
+
+    // One more layer at each step, with the very weights that it has when it is reset alone.
+    for (const [reset, label] of resets.map((reset) => [reset, reset.label] as const)) {
+      const changed = new Map<string, Float32Array>();
+      for (const [i, layer] of [...layers].reverse().entries()) {
+        for (const one of (await resetLayer(model, layer, reset, 0, context)).tensors) changed.set(...one);
+        const { tensors } = await resetLayer(model, fromOutput[i]!, reset, 0, context);
+        t.equal(tensors.size, changed.size, `${label} ${i}`);
+        t.ok([...tensors].every(([tensor, values]) => bits(values).equals(bits(changed.get(tensor)!))));
+      }
+    }
+  });
+}
+
+const bits = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+  Buffer.from(buffer, byteOffset, byteLength);
