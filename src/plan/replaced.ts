@@ -13,6 +13,8 @@ export async function replacedTensors(
   const replaced = new Map<Layer, Set<string>>();
   for (const { layer, reset, trial } of cells) {
     const tensors = replaced.get(layer) ?? new Set<string>();
+    // A norm that is reset goes with the weight, also where a reset leaves that.
+    if (context.norm === 'reset' && layer.norm) tensors.add(layer.weight.tensor);
     for (const { parameter } of await parameterResets(model, layer, reset, trial, context))
       tensors.add(parameter.tensor);
     replaced.set(layer, tensors);
