@@ -133,6 +133,18 @@ for (const name of [
   });
 }
 
+t.test('a norm is reset with a layer whose weights are left as they are', async (t) => {
+  const model = await modelOf(t, networks['a bottleneck ResNet']);
+  const chunk = await chunkOf(model, `synthetic:${IMAGES}`);
+  const layers = model.layers.filter(({ norm }) => norm).slice(0, 3);
+  const cells = planCells(layers, [await parseReset('prune=0')], 1);
+  const options = { context: { seed: 0, init: 'auto', norm: 'reset' }, batch: BATCH, threads: 2 } as const;
+  const [expected = []] = await evaluations(openReferenceEngine, model, chunk, [cells], options);
+  const [found = []] = await evaluations(openFastEngine, model, chunk, [cells], options);
+  t.strictSame(differences(cells, found, expected), []);
+  t.strictSame(withoutEffect(cells, found.slice(0, -1)), []);
+});
+
 t.test("the demo's ResNet: the fast engine gives the reference engine's predictions", async (t) => {
   await check(t, await loadModel(example('resnet.onnx')), example('images.npz'));
 });
