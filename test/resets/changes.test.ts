@@ -35,7 +35,10 @@ t.test('draws that change nothing are refused, but of noise that is none', async
     message: /resetting conv1 with noise=1e-30 changes none of its weights/,
   });
   const still = await movesOf(model, layer, reset(0), [0, 1], context);
-  t.strictSame(still.map((moved) => changeOf([moved])), [0, 0]);
+  t.strictSame(
+    still.map((moved) => changeOf([moved])),
+    [0, 0],
+  );
 });
 
 t.test('the addon measures draws without writing them, and refuses what is none', async (t) => {
