@@ -298,10 +298,15 @@ async function resetsOf(...asked: Parameters<typeof parameterResets>): Promise<P
   }
 }
 
-function cannotReset(model: Model, layer: Layer, reset: Reset, cause: unknown): CritmapError {
+function cannotReset(
+  model: Model,
+  { name }: Pick<Layer, 'name'>,
+  reset: Reset,
+  cause: unknown,
+): CritmapError {
   return new CritmapError(
     'ERR_RESET',
-    `cannot reset ${layer.name} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
+    `cannot reset ${name} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
     { cause },
   );
 }
