@@ -1,11 +1,12 @@
-/** `critmap demo`: the whole thing on the shipped model and images. */
+/** `critmap demo`: the whole thing on the shipped models and images. */
 import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
 
-const example = (name: string) =>
-  relative(process.cwd(), fileURLToPath(new URL(`../../examples/fashion/${name}`, import.meta.url)));
+/** Of the package; relative, as one would type it. */
+const study = () =>
+  relative(process.cwd(), fileURLToPath(new URL('../../examples/fashion/study.yaml', import.meta.url)));
 
 /** The first of `name`, `name-2`, ... that is not there: a demo always shows the computing. */
 function freshDirectory(name: string): string {
@@ -17,7 +18,7 @@ function freshDirectory(name: string): string {
 
 export const demoCommand: CommandModule<object, { out: string | undefined; quiet: boolean }> = {
   command: 'demo',
-  describe: 'Sweep a shipped model over shipped images, up to the report',
+  describe: 'Run a study of nine shipped models on shipped images, up to the map',
   builder: (yargs) =>
     yargs
       .option('out', {
@@ -27,20 +28,32 @@ export const demoCommand: CommandModule<object, { out: string | undefined; quiet
       })
       .option('quiet', { type: 'boolean', default: false, describe: 'Show no progress' }),
   handler: async ({ out = freshDirectory('runs/demo'), quiet }) => {
-    const model = example('resnet.onnx');
-    const data = example('images.npz');
+    const file = study();
+    const page = join(out, 'report.html');
     process.stdout.write(
       [
-        'A small ResNet trained on Fashion-MNIST, 1,000 of its test images. Every layer in turn is reset',
-        'to random weights, new ones for every 8 images; the table shows how far the predictions move. By hand:',
+        'One small ResNet, trained in nine ways on Fashion-MNIST, and 1,000 images that none of them has seen.',
+        'Each layer in turn is reset to random weights, new ones for every 8 images, until it is known to',
+        '3 points how far the predictions move. By hand:',
         '',
-        `  critmap sweep ${model} --data ${data} --images all --out ${out}`,
+        `  critmap study ${file} --out ${out}`,
+        `  critmap report ${out} --out ${page}`,
         '',
         '',
       ].join('\n'),
     );
-    const { runSweep } = await import('./sweep-job.js');
-    const choices = { imageChoices: { images: 'all' as const }, sweepChoices: {} };
-    await runSweep({ model, data, out, quiet, ...choices });
+    const { study: runStudy } = await import('./study-job.js');
+    await runStudy({
+      file,
+      out,
+      quiet,
+      ...{ check: false, force: false, queue: false, json: false, command: [] },
+    });
+    process.stdout.write('\n');
+    const { printReport } = await import('./report-text.js');
+    await printReport([out]);
+    process.stdout.write('\n');
+    const { reportOf } = await import('./report-job.js');
+    await reportOf([out], page);
   },
 };

@@ -16,7 +16,20 @@ export interface ReportArguments {
   widthMm: string | undefined;
   fontSize: string | undefined;
   transparent: boolean;
+  dark: boolean;
 }
+
+export const NOTHING_CHOSEN: Omit<ReportArguments, 'sources' | 'out'> = {
+  ...{
+    format: undefined,
+    title: undefined,
+    categories: undefined,
+    accuracies: undefined,
+    attributes: undefined,
+  },
+  ...{ exclude: undefined, baseline: undefined, imageSet: undefined, reset: undefined, profile: undefined },
+  ...{ widthMm: undefined, fontSize: undefined, transparent: false, dark: false },
+};
 
 export const FORMATS = ['html', 'json', 'svg', 'pdf', 'png'] as const;
 export type Format = (typeof FORMATS)[number];

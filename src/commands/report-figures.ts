@@ -2,6 +2,7 @@
 import { figureData } from '../compare/figure-data.js';
 import { CritmapError } from '../errors.js';
 import { drawingsOf } from '../figures/all-figures.js';
+import { DARK_PAPER, darkened } from '../figures/dark.js';
 import { figurePage, figureSections } from '../figures/page.js';
 import { pdfFile, pngFile, type RenderOptions, svgFile } from '../figures/render.js';
 import { statisticsOf } from '../figures/statistics.js';
@@ -66,8 +67,10 @@ async function writeFigures(
   base: string,
 ): Promise<void> {
   const widthMm = argv.widthMm === undefined ? undefined : Number(argv.widthMm);
-  for (const { id, title, spec } of drawings) {
-    const options: RenderOptions = { widthMm, isTransparent: argv.transparent, title };
+  const ground = argv.dark ? DARK_PAPER : undefined;
+  for (const { id, title, spec: light } of drawings) {
+    const spec = argv.dark ? darkened(light) : light;
+    const options: RenderOptions = { widthMm, isTransparent: argv.transparent, ground, title };
     const path = `${base}-${id}`;
     await writeInto(`${path}.vl.json`, `${JSON.stringify(spec, null, 1)}\n`);
     for (const format of formats) {

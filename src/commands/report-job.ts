@@ -4,7 +4,7 @@ import { isStudy } from '../compare/from-study.js';
 import { CritmapError, messageOf } from '../errors.js';
 import { DEFAULT_STYLE, type Style } from '../figures/sizes.js';
 import { readRun } from '../run/read-run.js';
-import { FORMATS, type Format, KNOWN_END, type ReportArguments } from './report-arguments.js';
+import { FORMATS, type Format, KNOWN_END, NOTHING_CHOSEN, type ReportArguments } from './report-arguments.js';
 import { print, shown } from './terminal.js';
 import { writeReport } from './write-report.js';
 
@@ -31,6 +31,10 @@ export async function report(argv: ReportArguments): Promise<void> {
   });
   await reportFigures(argv, formats, style, areRuns);
 }
+
+/** The page of these sources, with nothing chosen. */
+export const reportOf = (sources: readonly string[], out: string): Promise<void> =>
+  report({ ...NOTHING_CHOSEN, sources: [...sources], out });
 
 async function isRun(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => null);

@@ -62,6 +62,11 @@ export const reportCommand: CommandModule<object, Asked> = {
         default: false,
         describe: 'Leave the ground of figures transparent',
       })
+      .option('dark', {
+        type: 'boolean',
+        default: false,
+        describe: 'Draw figures for a dark ground: the page follows the reader by itself',
+      })
       .example('$0 report runs/resnet50 --out resnet50.html', 'the page of one sweep')
       .example(
         '$0 report studies/mine --out figures/mine --format pdf,json --width-mm 170 --font-size 7',

@@ -14,8 +14,10 @@ export interface RenderOptions {
    * that text is as large in all figures.
    */
   widthMm?: number | undefined;
-  /** Without the white ground. */
+  /** Without a ground. */
   isTransparent?: boolean | undefined;
+  /** Colour of the ground (default: white). */
+  ground?: string | undefined;
   /** Of a document's properties. */
   title?: string | undefined;
 }
@@ -90,7 +92,7 @@ async function withScene<T>(
   }
 }
 
-const groundOf = ({ isTransparent }: RenderOptions) => (isTransparent ? null : 'white');
+const groundOf = ({ isTransparent, ground = 'white' }: RenderOptions) => (isTransparent ? null : ground);
 /** Part of the width from which a figure is meant to fill it. */
 const FILLS = 0.85;
 
