@@ -17,14 +17,13 @@ CRITMAP_HD float nearest_whole(float x) {
 // The nearest float of 4 exponent and 3 mantissa bits, ties to even, without a limit upwards. Below 2^-6 its
 // spacing stays 2^-9.
 CRITMAP_HD float nearest_e4m3(float x) {
-  if (x > -0x1p-6f && x < 0x1p-6f) {
-    constexpr float magic = 0x1.8p14f;
-    return round_subtract(round_add(x, magic), magic);
-  }
-  const uint32_t bits = float_bits(x);
+  constexpr float magic = 0x1.8p14f;
+  const float small = round_subtract(round_add(x, magic), magic);
+  const uint32_t bits = float_bits(x), size = bits & 0x7fffffffu;
+  const uint32_t rounded = (bits + 0x7ffffu + (bits >> 20 & 1u)) & ~0xfffffu;
   // Infinity and NaN would be rounded to others of their kind, or past the end.
-  if ((bits & 0x7f800000u) == 0x7f800000u) return x;
-  return bits_float((bits + 0x7ffffu + (bits >> 20 & 1u)) & ~0xfffffu);
+  const float large = bits_float(size < 0x7f800000u ? rounded : bits);
+  return size < float_bits(0x1p-6f) ? small : large;
 }
 
 // x / scale rounded to the grid, times scale: what is left of x when it is stored so.

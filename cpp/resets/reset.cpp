@@ -81,26 +81,31 @@ void for_each_run(size_t count, const ResetLayout& layout, const Each& each) {
   }
 }
 
+template <Grid grid>
 void quantize(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
+  const float largest = rule.value;
   for_each_run(target.size(), layout, [&](size_t first, size_t count, size_t channel) {
     const float scale = rule.scales[channel];
     float* const run = target.data() + first;
-    for (size_t i = 0; i < count; i++) run[i] = quantized(run[i], scale, rule.grid, rule.value);
+    for (size_t i = 0; i < count; i++) run[i] = quantized(run[i], scale, grid, largest);
   });
 }
 
+// `ties` of them go if they are as large as the threshold: for the others and those the same for all, which a
+// compiler makes vectors of.
+void prune_run(std::span<float> run, float threshold, size_t ties) {
+  for (float& x : run.first(ties)) x = pruned(x, 0, threshold, 1);
+  for (float& x : run.subspan(ties)) x = pruned(x, 0, threshold, 0);
+}
+
 void prune(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
-  if (!layout.transposed) {
-    // Before and after the end of ties the same for all elements, which a compiler makes vectors of.
-    const size_t end = size_t(std::min<uint64_t>(rule.ties, target.size()));
-    for (float& x : target.first(end)) x = pruned(x, 0, rule.value, 1);
-    for (float& x : target.subspan(end)) x = pruned(x, 0, rule.value, 0);
-    return;
-  }
+  const uint64_t ties = std::min<uint64_t>(rule.ties, target.size());
+  if (!layout.transposed) return prune_run(target, rule.value, size_t(ties));
   const size_t channels = layout.channels, rest = target.size() / channels;
   for (size_t r = 0; r < rest; r++) {
-    float* const row = target.data() + r * channels;
-    for (size_t c = 0; c < channels; c++) row[c] = pruned(row[c], c * rest + r, rule.value, rule.ties);
+    // Channels c whose element c * rest + r is before the end of ties.
+    const size_t before = ties > r ? (size_t(ties) - r + rest - 1) / rest : 0;
+    prune_run(target.subspan(r * channels, channels), rule.value, before);
   }
 }
 
@@ -149,7 +154,11 @@ void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rul
       shuffle(kernels, target, rule.key, layout);
       break;
     case ResetKind::quantize:
-      quantize(target, rule, layout);
+      if (rule.grid == Grid::whole) {
+        quantize<Grid::whole>(target, rule, layout);
+      } else {
+        quantize<Grid::e4m3>(target, rule, layout);
+      }
       break;
     case ResetKind::prune:
       prune(target, rule, layout);
