@@ -6,6 +6,7 @@ import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
 import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
@@ -92,6 +93,8 @@ export function describe(model: Model) {
       fanIn: layer.fanIn,
       fanOut: layer.fanOut,
       uses: layer.uses,
+      /** Weight and bias are all zero: a reset to zero changes nothing. */
+      zero: isZero(model, layer),
       init: initials.get(layer.name)!.words,
       initGuessed: initials.get(layer.name)!.guessed,
       weight: layer.weight.tensor,
@@ -113,7 +116,8 @@ function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null)
       layer.bias && 'bias',
       layer.norm && 'BatchNorm',
       layer.groups > 1 && `${layer.groups} groups`,
-      layer.uses > 1 && `used ${layer.uses} times`,
+      layer.uses > 1 && `used in ${layer.uses} places, reset together`,
+      layer.zero && 'all zero already',
     ]
       .filter(Boolean)
       .join(', '),
@@ -137,6 +141,9 @@ function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null)
     '',
   ].join('\n');
 }
+
+const isZero = (model: Model, { weight, bias }: Layer) =>
+  [weight, ...(bias ? [bias] : [])].every(({ tensor }) => model.values(tensor).every((value) => value === 0));
 
 /** Rows in columns, the one with numbers to the right. */
 function aligned(table: readonly (readonly string[])[], numbers: number): string[] {

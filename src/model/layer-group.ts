@@ -33,6 +33,8 @@ export interface ResettableFacts {
   position: number;
   /** Names of a group's layers. */
   members?: string[];
+  /** Places in which a tied weight is used, where there are several: they are reset together. */
+  uses?: number;
 }
 
 /** @param positions - of the model's layers, by name */
@@ -40,8 +42,9 @@ export function factsOf(one: Resettable, positions: ReadonlyMap<string, number>)
   const { name } = one;
   const positionOf = (layer: Layer) => positions.get(layer.name)!;
   if (!isGroup(one)) {
-    const { op, weight, groups, parameters } = one;
-    return { name, op, shape: [...weight.shape], groups, parameters, position: positionOf(one) };
+    const { op, weight, groups, parameters, uses } = one;
+    const facts = { name, op, shape: [...weight.shape], groups, parameters, position: positionOf(one) };
+    return uses > 1 ? { ...facts, uses } : facts;
   }
   const { members, at } = one;
   const mean = members.reduce((sum, layer) => sum + positionOf(layer), 0) / members.length;

@@ -13,16 +13,21 @@ export interface LeftOut {
   why: string;
 }
 
-/** In graph order. */
+/** In graph order, then what does not lead to the logits. */
 export function findLeftOut(file: OnnxFile, index: GraphIndex, layers: readonly Layer[]): LeftOut[] {
   const used = new Set(layers.map(({ weight }) => weight.tensor));
   const isLayer = (name: string | undefined) =>
     name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
-  return index.graph.node.flatMap((node) => {
+  const aside = (file.ends?.aside ?? []).map((one) => ({
+    ...one,
+    why: 'what is compared does not depend on it',
+  }));
+  const found = index.graph.node.flatMap((node) => {
     if (node.input.some(isLayer)) return [];
     const why = whyOf(index, node);
     return why === undefined ? [] : [{ name: node.name || node.output[0] || '', op: node.opType, why }];
   });
+  return [...found, ...aside];
 }
 
 function whyOf(index: GraphIndex, node: Node): string | undefined {

@@ -8,7 +8,7 @@ import type { Summary } from '../run/summary.js';
 import { type Figure, figuresOf, renderSvg } from './figures.js';
 import { comparisonTable, layersTable } from './html-tables.js';
 import { fixed, grouped, halfWidth } from './numbers.js';
-import { byCriticality, invalidLayers, meanCriticality, meanOf, optionText } from './overview.js';
+import { byCriticality, invalidLayers, meanCriticality, meanOf, optionText, untested } from './overview.js';
 import { explanation, WORDS } from './prose.js';
 import { SCRIPT, STYLE } from './stylesheet.js';
 import { DASH, escapeHtml } from './text.js';
@@ -102,7 +102,9 @@ ${factsList(summary)}
 ${invalidWarning(summary)}
 ${await figuresSection(figuresOf([summary]), `model${index + 1}`, level)}
 <h${level}>All layers</h${level}>
-${layersTable(summary)}
+${layersTable(summary)}${untested(summary)
+  .map((sentence) => `\n<p>${escapeHtml(sentence)}</p>`)
+  .join('')}
 </section>`;
 }
 

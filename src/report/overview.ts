@@ -45,6 +45,28 @@ export function rowName(layer: LayerSummary, summary: Summary): string {
 /** Whether its rows are groups of layers that were reset together. */
 export const isGrouped = ({ layers }: Summary) => layers.some(({ members }) => members !== undefined);
 
+const MOST_NAMED = 3;
+const named = (names: readonly string[]) =>
+  names.slice(0, MOST_NAMED).join(', ') +
+  (names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '');
+
+/** What was not tested by itself, a sentence for each reason: tied weights, and what cannot be reset as a layer. */
+export function untested({ layers, leftOut = [] }: Summary): string[] {
+  const tied = new Map(layers.flatMap(({ layer, uses }) => (uses === undefined ? [] : [[layer, uses]])));
+  const reasons = [...new Set(leftOut.map(({ why }) => why))];
+  return [
+    ...(tied.size > 0
+      ? [
+          `Used in several places, which were reset together: ${named([...tied].map(([layer, uses]) => `${layer} in ${uses}`))}.`,
+        ]
+      : []),
+    ...reasons.map((reason) => {
+      const names = leftOut.flatMap(({ name, why }) => (why === reason ? [name] : []));
+      return `Not tested: ${named(names)}; ${reason}.`;
+    }),
+  ];
+}
+
 /** An option as text, or undefined where it was not recorded. Options come from a file: any value may occur. */
 export function optionText(summary: Summary, name: string): string | undefined {
   const value: unknown = Object.hasOwn(summary.options, name) ? summary.options[name] : undefined;

@@ -14,6 +14,7 @@ import {
   resetsOf,
   rowName,
   singleDraws,
+  untested,
 } from './overview.js';
 import { columnsOf, DASH, printable, shorten, shortenAll } from './text.js';
 
@@ -190,7 +191,12 @@ function widthOf(column: Column): number {
 }
 
 function notes(summary: Summary): string[] {
-  return [...intervalNotes(summary), ...stopNotes(summary), ...invalidNotes(summary)];
+  return [
+    ...intervalNotes(summary),
+    ...stopNotes(summary),
+    ...untested(summary).map(printable),
+    ...invalidNotes(summary),
+  ];
 }
 
 function intervalNotes(summary: Summary): string[] {

@@ -1,5 +1,6 @@
 /** What a run says of its whole sweep, so that parts can be planned, held against it and put together without a model. */
 import { z } from 'zod';
+import { leftOut } from './summary.js';
 
 const whole = z.int().min(0);
 
@@ -30,10 +31,14 @@ export const shardPlan = z.object({
       ownMacs: z.number().nullable().default(null),
       /** Of a group its layers. */
       members: z.array(z.string()).optional(),
+      /** Places in which a tied weight is used, where there are several. */
+      uses: whole.optional(),
     }),
   ),
   /** All layers of the model, also those that are not reset: parameters, and the multiply-accumulates of one image. */
   model: z.object({ parameters: whole, macs: z.number().nullable() }).nullable().default(null),
+  /** What has a trained tensor, or may have, and is no layer; nothing where there is none. */
+  leftOut: z.array(leftOut).optional(),
 });
 export type ShardPlan = z.infer<typeof shardPlan>;
 export type PlannedLayer = ShardPlan['layers'][number];

@@ -37,6 +37,8 @@ export interface SummaryInput {
   finished: Finished;
   design: SliceDesign;
   confidence: number;
+  /** Of the model, what is no layer. */
+  leftOut?: Summary['leftOut'];
   /** Of a sweep that stops when it knows enough: what it knows of a target. */
   knownOf?: ((target: Target) => Known | undefined) | undefined;
 }
@@ -84,6 +86,7 @@ export function summarise(input: SummaryInput): Results {
       layers: targets.map((target, i) =>
         layerSummary(target, rows[i]!, known[i], input, baseline?.top1 ?? null),
       ),
+      ...(input.leftOut && { leftOut: input.leftOut }),
     },
     draws: targets.flatMap((target, i) => rows[i]!.map((sums) => drawRow(target, sums, design))),
   };
@@ -151,6 +154,7 @@ function layerSummary(
     ...byMeasure,
     recovered: top1 !== null && baselineTop1 ? top1 / baselineTop1 : null,
     ...(layer.members && { members: layer.members }),
+    ...(layer.uses && { uses: layer.uses }),
   };
 }
 

@@ -69,7 +69,12 @@ const layerSummary = z.object({
   recovered: nullable,
   /** Of a group the layers that were reset together. */
   members: z.array(z.string()).optional(),
+  /** Places in which its weight is used, where there are several: they were reset together. */
+  uses: number.optional(),
 });
+
+/** What has a trained tensor, or may have, and cannot be reset as a layer, with the reason. */
+export const leftOut = z.object({ name: z.string(), op: z.string(), why: z.string() });
 
 export const summarySchema = z.object({
   version: z.literal(2),
@@ -85,6 +90,8 @@ export const summarySchema = z.object({
   /** Of the untouched model on these images; null without labels. Percent, percent, nats. */
   baseline: z.object({ top1: number, top5: number, loss: number }).nullable(),
   layers: z.array(layerSummary),
+  /** Of the model; not there where it has none. */
+  leftOut: z.array(leftOut).optional(),
 });
 
 export type Summary = z.infer<typeof summarySchema>;

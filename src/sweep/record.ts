@@ -183,6 +183,7 @@ export class SweepRecord {
       finished: this.finished,
       design,
       confidence,
+      leftOut: plan.leftOut,
       knownOf: this.stopping ? (target) => this.stopping?.known(target) : undefined,
     });
   }

@@ -38,19 +38,21 @@ export function planOf(
     classes: model.io.classes,
     forward: costs.forward,
     layers: layers.map((layer, i) => {
-      const { members, ...facts } = factsOf(layer, positions);
+      const { members, uses, ...facts } = factsOf(layer, positions);
       return {
         ...facts,
         init: random ? drawnIn(layer, words) : null,
         macs: costs.layers[i]!,
         ownMacs: own?.layers[i] ?? null,
         ...(members && { members }),
+        ...(uses && { uses }),
       };
     }),
     model: {
       parameters: model.layers.reduce((sum, { parameters }) => sum + parameters, 0),
       macs: own?.forward ?? null,
     },
+    ...(model.leftOut.length > 0 && { leftOut: [...model.leftOut] }),
   };
 }
 

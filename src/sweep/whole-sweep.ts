@@ -91,6 +91,7 @@ export class WholeSweep {
       finished,
       design: this.#design,
       confidence: this.#options.confidence,
+      leftOut: this.plan.leftOut,
       knownOf: stopping ? (target) => stopping.known(target) : undefined,
     });
   }

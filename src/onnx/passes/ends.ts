@@ -5,7 +5,8 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { CritmapError } from '../../errors.js';
-import { type GraphIndex, indexGraph, readsOf } from '../graph.js';
+import { type GraphIndex, indexGraph, originOf, readsOf } from '../graph.js';
+import { modulePath } from '../names.js';
 import { type Graph, type Tensor, TensorSchema, type ValueInfo, ValueInfoSchema } from '../onnx_pb.js';
 import { elementCount, typeName } from '../tensors.js';
 import { shapeOf, shapeText } from '../value-info.js';
@@ -43,6 +44,8 @@ export interface Ends {
   batchFixedBy?: { node: string; batch: number };
   /** The file's one output per image, where it has become logits of two classes. */
   single?: string;
+  /** Operations with a stored tensor that do not lead to the output, and were left out: an auxiliary head's. */
+  aside: { name: string; op: string }[];
 }
 
 /**
@@ -61,6 +64,7 @@ export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): 
   const images = chooseInput(inputs, needed, chosen, choice.input, refuse);
   const others = needed.filter((input) => input !== images);
   graph.initializer = [...graph.initializer, ...zeroed(others, refuse)];
+  const aside = layersBeside(index, behind);
   keepOnly(graph, images, chosen, behind);
   const pixels = takesPixels(images);
   const floats = pixels ? fromFloats(graph, images) : images;
@@ -69,7 +73,8 @@ export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): 
   const input = channelsLast ? channelsFirst(graph, floats, shape) : floats.name;
   const { output, ...softmax } = unwrapLogits(graph, chosen);
   const zeros = others.map(({ name }) => name);
-  const ends = { input, output, channelsLast, pixels, chosen, others: rest, zeroed: zeros, ...softmax };
+  const made = { input, output, channelsLast, pixels, chosen, others: rest, zeroed: zeros };
+  const ends = { ...made, aside, ...softmax };
   const [logits] = graph.output;
   const sizes = logits && shapeOf(logits);
   if (sizes?.length !== 2 || sizes[1] !== 1) return ends;
@@ -141,13 +146,23 @@ function listed(descriptions: readonly string[]): string {
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
+const LAYERS = /^(Conv|ConvTranspose|Gemm|MatMul|Einsum)$/;
+
+/** What would be layers, if it led anywhere. */
+function layersBeside(index: GraphIndex, behind: ReadonlySet<string>): Ends['aside'] {
+  return index.graph.node.flatMap((node) => {
+    const { opType, output, input } = node;
+    if (!LAYERS.test(opType) || output.some((name) => behind.has(name))) return [];
+    if (!input.some((name) => (originOf(index, name)?.proto.dims.length ?? 0) > 1)) return [];
+    return [{ name: modulePath(node) ?? (node.name || output[0] || ''), op: opType }];
+  });
+}
+
 function layersBehind(index: GraphIndex, name: string): number {
   const behind = tensorsBehind(index, name);
   return index.graph.node.filter(
     ({ opType, output, input }) =>
-      /^(Conv|ConvTranspose|Gemm|MatMul|Einsum)$/.test(opType) &&
-      output.some((one) => behind.has(one)) &&
-      input.length > 1,
+      LAYERS.test(opType) && output.some((one) => behind.has(one)) && input.length > 1,
   ).length;
 }
 

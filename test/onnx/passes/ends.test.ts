@@ -45,7 +45,8 @@ t.test('a head that does not lead to the logits is left out, what a graph inside
     input: [value('x', [null, 4]), value('yes', [])],
     output: [value('logits', [null, 4]), value('aux', [null, 4])],
   });
-  chooseEnds('m.onnx', made, { input: 'x', output: 'logits' });
+  const { aside } = chooseEnds('m.onnx', made, { input: 'x', output: 'logits' });
+  t.match(aside, [{ op: 'Gemm' }, { op: 'Gemm' }], 'and said so');
   t.strictSame(
     made.node.map(({ output }) => output[0]),
     ['a', 'b', 'logits'],
