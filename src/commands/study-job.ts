@@ -1,6 +1,7 @@
 /** A study as a command does it: all of its sweeps with a live table, then what they come to. */
 import { join } from 'node:path';
 import { CritmapError } from '../errors.js';
+import { native } from '../native/addon.js';
 import { computingOn } from '../native/cards.js';
 import type { OptionValues } from '../options.js';
 import { throughQueue } from '../queue/coordinator.js';
@@ -53,6 +54,8 @@ export async function study(argv: StudyArguments): Promise<void> {
   if (out === undefined) {
     throw new CritmapError('ERR_OPTION', '--out is missing; give the directory for the study');
   }
+  // Without it every sweep would fail, for one reason.
+  native();
   const stream = argv.json ? new StudyStream(argv.quiet, { name: asked.name, out }) : null;
   try {
     for (const { words } of asked.sweeps) computingOn(words.sweepChoices);

@@ -17,6 +17,7 @@ import type { TensorShape } from '../onnx/value-info.js';
 import { valueInfo } from '../onnx/value-info.js';
 import type { BaseGraph } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
+import { likelySize } from './likely-size.js';
 
 export interface ImageSize {
   channels: number;
@@ -129,8 +130,22 @@ async function runBlank(
     await session.release();
     return result;
   } catch (error) {
-    throw new CritmapError('ERR_MODEL', `the model does not run on blank images: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new CritmapError(
+      'ERR_MODEL',
+      `the model does not run on blank images${advice(graph, inputs)}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
+}
+
+/** What size to try, where a table of positions says it. */
+function advice(graph: Graph, inputs: Record<string, readonly number[]>): string {
+  for (const [name, [, , height]] of Object.entries(inputs)) {
+    const size = likelySize(graph, name);
+    if (size !== undefined && size !== height)
+      return ` of ${height} pixels; its table of positions is for ${size}: try --size ${size}`;
+  }
+  return '';
 }

@@ -211,11 +211,12 @@ async function resetOne(
   copy: (values: Float32Array) => Float32Array = (values) => values.slice(),
 ): Promise<Patch> {
   const tensors = new Map<string, Float32Array>();
+  const addon = native();
   const resets = await resetsOf(model, layer, reset, trial, context);
   for (const { parameter, rule, factor } of resets) {
     const values = copy(model.values(parameter.tensor));
     try {
-      await native().resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+      await addon.resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
     } catch (cause) {
       throw cannotReset(model, layer, reset, cause);
     }
@@ -227,7 +228,7 @@ async function resetOne(
   let difference = 0;
   let original = 0;
   for (const [tensor, values] of tensors) {
-    const distance = native().norms(model.values(tensor), values);
+    const distance = addon.norms(model.values(tensor), values);
     original += distance.original ** 2;
     difference += distance.difference ** 2;
   }
