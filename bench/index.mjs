@@ -29,7 +29,7 @@ const number = { type: 'string' };
 const text = { type: 'string' };
 const numbers = { rounds: number, images: number, minutes: number, batch: number };
 /** Cases that run only when they are named. */
-const apart = ['soak', 'gpu', 'design', 'draws resnet-50', 'queue'];
+const apart = ['soak', 'gpu', 'design', 'draws resnet-50', 'queue', 'prune resnet-50'];
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {

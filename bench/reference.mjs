@@ -7,9 +7,9 @@ import { openReferenceEngine } from '../dist/engines/reference.js';
 import { chunkSize } from '../dist/sweep/chunks-ahead.js';
 
 /** @returns a function that measures once, and one that gives the speeds of all measurements so far */
-export async function openReference({ model, options, images, chunk, cells, few }) {
+export async function openReference({ model, options, images, chunk, cells, few, perSession }) {
   const engine = await openReferenceEngine(model, options);
-  const ownChunk = chunkSize(images, 'reference');
+  const ownChunk = perSession ?? chunkSize(images, 'reference');
   const own = [];
   return {
     /** Layer-images per second over this chunk. */

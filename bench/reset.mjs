@@ -35,6 +35,14 @@ export function resetCases() {
     layout: { channels, inner: length / channels },
     factor: new Float32Array(channels).fill(0.5),
   });
+  for (const grid of ['int8', 'fp8']) {
+    const scales = new Float32Array(channels).fill(0.01);
+    cases[`reset quantize ${grid}`] = one(
+      { kind: 'quantize', grid, scales },
+      { layout: { channels, inner: length / channels } },
+    );
+  }
+  cases['reset prune'] = one({ kind: 'prune', threshold: 0.5, ties: length / 2 });
   cases['reset interpolate'] = () => {
     const donor = new Float32Array(length);
     return one({ kind: 'interpolate', donor, alpha: 0.5 })();

@@ -22,8 +22,11 @@ const LEAST_SECONDS = 2;
 const REFERENCE_CELLS = 3;
 const nothing = { original() {}, cell() {} };
 
-/** @param task `graph`, `data`, `batch`, `trials`, `images` (count, or 'all'), `rounds` */
-export async function sweepSpeeds({ graph, data, images: wanted, rounds, ...asked }) {
+/**
+ * @param task `graph`, `data`, `batch`, `trials`, `resets`, `images` (count, or 'all'), `rounds`; `perSession`: images that
+ *   one session of the reference engine serves, default those of its chunks
+ */
+export async function sweepSpeeds({ graph, data, images: wanted, rounds, perSession, ...asked }) {
   const model = await loadModel(graph);
   const images = await openImages(data, { ...modelInput(model), images: wanted, labels: 'none' });
   const settings = withDefaults(asked, images);
@@ -35,7 +38,7 @@ export async function sweepSpeeds({ graph, data, images: wanted, rounds, ...aske
 
   const plain = await openPlain({ graph, threads, batch, shape: images.shape });
   const { value: fast, seconds: setUpSeconds } = await timed(() => openFastEngine(model, options));
-  const reference = await openReference({ model, options, images, chunk, cells, few });
+  const reference = await openReference({ model, options, images, chunk, cells, few, perSession });
   const floats = floatsOf(chunk, 0, chunk.count);
   const runPlain = () => plain(floats, chunk.count);
   const runFast = (some) => fast.evaluate(chunk, some, nothing);

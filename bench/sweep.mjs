@@ -12,6 +12,9 @@ import { table } from './measure.mjs';
 
 const SHAPE = { channels: 3, height: 224, width: 224 };
 const BATCH = 8;
+/** Fractions of a layer's weights, and images of a sweep over them. */
+const PRUNED = [0.1, 0.3, 0.5, 0.7, 0.9];
+const PRUNING_IMAGES = 256;
 export const fashion = (name) => fileURLToPath(new URL(`../examples/fashion/${name}`, import.meta.url));
 
 /** @returns {Record<string, (options: import('./index.mjs').Options) => Promise<import('./index.mjs').Outcome>>} */
@@ -22,6 +25,7 @@ export function sweepCases() {
     'sweep vit-s-16': imageNet(vit, 1),
     'sweep densenet-121': imageNet(densenet, 1),
     'sweep demo': demo,
+    'prune resnet-50': pruning,
   };
 }
 
@@ -44,6 +48,19 @@ function imageNet(network, trials) {
     const onlySpeeds = everything && trials > 1;
     return measureSweep({ ...task, shape: SHAPE, trials, rounds, out: join(folder, 'run') }, onlySpeeds);
   };
+}
+
+/** How sensitive layers are to pruning, beside a session of the whole pruned model for every cell. */
+async function pruning({ rounds = 1, images = 0 }) {
+  // Smaller batches are as fast, and 270 cells take long.
+  const batch = BATCH / 2;
+  const count = Math.max(images, availableParallelism() * batch);
+  const task = { ...(await writeCase(temporaryFolder(), resnet, count)), batch };
+  const resets = PRUNED.map((fraction) => ({ kind: 'prune', label: `prune=${fraction}`, fraction }));
+  const speeds = await inChild('./sweep-speeds.mjs', 'sweepSpeeds', {
+    ...{ ...task, trials: 1, rounds, resets, perSession: PRUNING_IMAGES },
+  });
+  return { result: speeds, text: describeSpeeds(speeds) };
 }
 
 async function demo({ rounds = 2 }) {

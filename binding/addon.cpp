@@ -93,6 +93,9 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<reset_now>(exports, "reset");
   add<reset_async, true>(exports, "resetAsync");
   add<draw_distances, true>(exports, "drawDistances");
+  add<smallest, true>(exports, "smallest");
+  add<singular_vectors, true>(exports, "singularVectors");
+  add<keep_rank, true>(exports, "keepRank");
   add<to_blocked_now>(exports, "toBlocked");
   add<compare_now>(exports, "compare");
   add<compare_async, true>(exports, "compareAsync");

@@ -11,6 +11,11 @@ Napi::Value reset_async(const Napi::CallbackInfo& info);
 Napi::Value draw_distances(const Napi::CallbackInfo& info);
 Napi::Value to_blocked_now(const Napi::CallbackInfo& info);
 
+// weight_calls.cpp
+Napi::Value smallest(const Napi::CallbackInfo& info);
+Napi::Value singular_vectors(const Napi::CallbackInfo& info);
+Napi::Value keep_rank(const Napi::CallbackInfo& info);
+
 // compare_calls.cpp
 Napi::Value compare_now(const Napi::CallbackInfo& info);
 Napi::Value compare_async(const Napi::CallbackInfo& info);

@@ -106,6 +106,7 @@ void read_reset(Napi::Object fields, const std::string& name, Step& step) {
   step.rule = request.rule;
   step.key = request.key_index;
   if (request.donor) step.donor = index_number(*request.donor, name + ".rule.donor");
+  if (request.scales) step.scales = index_number(*request.scales, name + ".rule.scales");
   const Napi::Value layout = fields.Get("layout");
   if (!layout.IsUndefined()) step.layout = read_layout(layout, name + ".layout");
 }

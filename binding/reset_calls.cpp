@@ -23,7 +23,7 @@ struct Request {
 
 // Borrowed for the rest of the call.
 struct Arrays {
-  std::span<float> target, donor, factor;
+  std::span<float> target, donor, factor, scales;
   ResetLayout layout{1, 1, false};
 };
 
@@ -64,6 +64,14 @@ Arrays take_arrays(Napi::Env env, const Request& request) {
     arrays.donor = elements<float>(*request.rule.donor, "rule.donor");
     if (arrays.donor.size() != length) throw_range(env, "rule.donor must have the length of target");
   }
+  if (request.rule.scales) {
+    if (!request.layout) throw_type(env, "options.layout must be given with rule.scales");
+    arrays.scales = elements<float>(*request.rule.scales, "rule.scales");
+    if (arrays.scales.size() != arrays.layout.channels) {
+      throw_range(env, "rule.scales must have options.layout.channels elements");
+    }
+    if (!are_scales(arrays.scales)) throw_range(env, "rule.scales must be from 2 ** -126 to 2 ** 126");
+  }
   if (request.factor) {
     arrays.factor = elements<float>(*request.factor, "options.factor");
     if (arrays.factor.size() != arrays.layout.channels) {
@@ -94,12 +102,14 @@ class ResetWorker : public PromiseWorker {
         values_(arrays.target.begin(), arrays.target.end()),
         donor_(arrays.donor.begin(), arrays.donor.end()),
         factor_(arrays.factor.begin(), arrays.factor.end()),
+        scales_(arrays.scales.begin(), arrays.scales.end()),
         has_factor_(request.factor.has_value()),
         target_(Napi::Reference<Napi::Value>::New(request.target, 1)) {}
 
  protected:
   void execute() override {
     rule_.donor = donor_.data();
+    rule_.scales = scales_.data();
     reset(kernels_, values_, rule_, layout_, has_factor_ ? factor_.data() : nullptr);
   }
 
@@ -120,7 +130,7 @@ class ResetWorker : public PromiseWorker {
   const Kernels& kernels_;
   ResetRule rule_;
   ResetLayout layout_;
-  std::vector<float> values_, donor_, factor_;
+  std::vector<float> values_, donor_, factor_, scales_;
   bool has_factor_;
   Napi::Reference<Napi::Value> target_;
 };
@@ -173,12 +183,15 @@ class DistancesWorker : public PromiseWorker {
 Napi::Value reset_now(const Napi::CallbackInfo& info) {
   Request request = read_request(info);
   const Arrays arrays = take_arrays(info.Env(), request);
-  std::vector<float> donor_copy, factor_copy;
+  std::vector<float> donor_copy, factor_copy, scales_copy;
   if (request.rule.donor) {
     // The same elements in the same places may be overwritten one by one.
     request.rule.rule.donor = arrays.donor.data() == arrays.target.data()
                                   ? arrays.donor.data()
                                   : apart(arrays.donor, arrays.target, donor_copy).data();
+  }
+  if (request.rule.scales) {
+    request.rule.rule.scales = apart(arrays.scales, arrays.target, scales_copy).data();
   }
   const std::span<float> factor = apart(arrays.factor, arrays.target, factor_copy);
   reset(*Environment::of(info.Env()).kernels, arrays.target, request.rule.rule, arrays.layout,

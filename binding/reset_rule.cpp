@@ -41,6 +41,20 @@ void read_truncated(Napi::Object rule, const std::string& name, ResetRule& out) 
   out.draw = draw_truncated(0, mean, std, low, high);
 }
 
+void read_quantize(Napi::Object rule, const std::string& name, RuleRequest& request) {
+  const std::string grid = short_string(rule.Get("grid"), (name + ".grid").c_str());
+  if (grid == "int8" || grid == "int4") {
+    request.rule.grid = Grid::whole;
+    request.rule.value = grid == "int8" ? 127 : 7;
+  } else if (grid == "fp8") {
+    request.rule.grid = Grid::e4m3;
+    request.rule.value = 448;
+  } else {
+    throw_range(rule.Env(), name + ".grid must be int8, int4 or fp8");
+  }
+  request.scales = rule.Get("scales");
+}
+
 }  // namespace
 
 RuleRequest read_rule(Napi::Value value, const std::string& name, KeyAs key) {
@@ -70,10 +84,18 @@ RuleRequest read_rule(Napi::Value value, const std::string& name, KeyAs key) {
     out.value = number(rule, "alpha", name);
     out.donor_share = 1.0f - out.value;
     request.donor = rule.Get("donor");
+  } else if (kind == "quantize") {
+    out.kind = ResetKind::quantize;
+    read_quantize(rule, name, request);
+  } else if (kind == "prune") {
+    out.kind = ResetKind::prune;
+    out.value = not_negative(rule, "threshold", name);
+    out.ties = index_number(rule.Get("ties"), name + ".ties");
   } else {
-    throw_range(
-        rule.Env(),
-        name + ".kind must be uniform, normal, trunc-normal, constant, shuffle, interpolate or noise");
+    throw_range(rule.Env(),
+                name +
+                    ".kind must be uniform, normal, trunc-normal, constant, shuffle, interpolate, "
+                    "noise, quantize or prune");
   }
   if (is_random(out.kind)) {
     if (key == KeyAs::bits) set_key(out, key_bits(rule, name));

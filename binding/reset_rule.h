@@ -16,6 +16,8 @@ struct RuleRequest {
   ResetRule rule{};
   // What rule.donor is, for the caller to read; only `interpolate` has one.
   std::optional<Napi::Value> donor;
+  // The same of rule.scales, for `quantize`.
+  std::optional<Napi::Value> scales;
   // Where the key is among those that come with each batch; only if it was read so, and of a random rule.
   std::optional<size_t> key_index;
 };

@@ -13,13 +13,15 @@
 namespace critmap::cuda {
 
 struct ResetInputs {
-  // What noise and interpolate start from, in the target's storage order; may be the target.
+  // What all rules but draws and constants start from, in the target's storage order; may be the target.
   const float* own;
   // Null, or as in reset.h; added to each new value after that; interpolate's other half.
   const float *factor, *shift, *donor;
+  // quantize: one scale per channel.
+  const float* scales;
 };
 
-// `rule.donor` is not used. A shuffle is done on the host: std::logic_error.
+// `rule.donor` and `rule.scales` are not used. A shuffle is done on the host: std::logic_error.
 void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, const ResetLayout& layout,
            const ResetInputs& inputs);
 

@@ -5,6 +5,7 @@
 #include "cuda/items.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "resets/element_rules.h"
 
 namespace critmap::cuda {
 namespace {
@@ -32,18 +33,20 @@ __device__ __forceinline__ Values load_four(const float* from, uint64_t at, uint
   return values;
 }
 
-__device__ __forceinline__ Values factors_of(const Parameter& target, uint64_t at, uint32_t part) {
+// The numbers of four elements' channels, of one number per channel.
+__device__ __forceinline__ Values per_channel(const float* numbers, const Parameter& target, uint64_t at,
+                                              uint32_t part) {
   const uint64_t row = quotient(at, target.inner);
   uint64_t within = at - row * target.inner;
   uint64_t channel = row - quotient(row, target.channels) * target.channels;
-  Values factors;
+  Values found;
   for (uint32_t i = 0; i < 4; i++) {
-    factors.v[i] = i < part ? target.factor[channel] : 0.0f;
+    found.v[i] = i < part ? numbers[channel] : 0.0f;
     if (++within < target.inner) continue;
     within = 0;
     if (++channel == target.channels) channel = 0;
   }
-  return factors;
+  return found;
 }
 
 // The rules: four new values from the number of their block.
@@ -76,13 +79,45 @@ struct Mixed {
   }
 };
 
+struct Quantized {
+  const float* scales;
+  Grid grid;
+  float largest;
+
+  __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
+    Values values = load_four(target.own, 4 * block, part);
+    const Values scale = per_channel(scales, target, 4 * block, part);
+    for (uint32_t i = 0; i < part; i++) values.v[i] = quantized(values.v[i], scale.v[i], grid, largest);
+    return values;
+  }
+};
+
+struct Pruned {
+  float threshold;
+  uint64_t ties;
+  bool transposed;
+
+  __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
+    Values values = load_four(target.own, 4 * block, part);
+    for (uint32_t i = 0; i < part; i++) {
+      uint64_t element = 4 * block + i;
+      if (transposed) {
+        const uint64_t row = quotient(element, target.channels);
+        element = (element - row * target.channels) * (target.count / target.channels) + row;
+      }
+      values.v[i] = pruned(values.v[i], element, threshold, ties);
+    }
+    return values;
+  }
+};
+
 template <class Rule>
 __global__ void __launch_bounds__(block_threads) reset_in_order(Parameter target, Rule rule) {
   for (uint64_t block = first_item(); block < (target.count + 3) / 4; block += item_stride()) {
     const uint64_t at = 4 * block, left = target.count - at;
     const uint32_t part = left < 4 ? uint32_t(left) : 4;
     Values values = rule(target, block, part);
-    if (target.factor) values = values * factors_of(target, at, part);
+    if (target.factor) values = values * per_channel(target.factor, target, at, part);
     if (target.shift) values = values + load_four(target.shift, at, part);
     store_four(target.values, at, part, values);
   }
@@ -139,6 +174,26 @@ cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule
   return cudaErrorInvalidValue;
 }
 
+cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed,
+                    const ResetInputs& inputs) {
+  switch (rule.kind) {
+    case ResetKind::draw:
+    case ResetKind::noise:
+      return drawn(stream, target, rule, transposed);
+    case ResetKind::constant:
+      return in_order(stream, target, Mixed{nullptr, rule.value, 0});
+    case ResetKind::interpolate:
+      return in_order(stream, target, Mixed{inputs.donor, rule.value, rule.donor_share});
+    case ResetKind::quantize:
+      return in_order(stream, target, Quantized{inputs.scales, rule.grid, rule.value});
+    case ResetKind::prune:
+      return in_order(stream, target, Pruned{rule.value, rule.ties, transposed});
+    case ResetKind::shuffle:
+      break;
+  }
+  return cudaErrorInvalidValue;
+}
+
 }  // namespace
 
 void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, const ResetLayout& layout,
@@ -148,13 +203,7 @@ void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, c
   const Parameter parameter{target,        count,        inputs.own ? inputs.own : target,
                             inputs.factor, inputs.shift, layout.channels,
                             layout.inner};
-  const cudaError_t status =
-      rule.kind == ResetKind::draw || rule.kind == ResetKind::noise
-          ? drawn(stream, parameter, rule, layout.transposed)
-          : in_order(stream, parameter,
-                     Mixed{rule.kind == ResetKind::interpolate ? inputs.donor : nullptr, rule.value,
-                           rule.donor_share});
-  check(status, "reset");
+  check(changed(stream, parameter, rule, layout.transposed, inputs), "reset");
 }
 
 }  // namespace critmap::cuda

@@ -74,7 +74,8 @@ class CudaWorkspace : public Workspace {
     if (step.key) set_key(rule, job.keys[*step.key]);
     if (rule.kind == ResetKind::shuffle) return shuffle(job, step, rule, layout);
     cuda::reset(stream_, floats(step.slot), count, rule, layout,
-                {constant(step.source), constant(step.factor), constant(step.shift), constant(step.donor)});
+                {constant(step.source), constant(step.factor), constant(step.shift), constant(step.donor),
+                 constant(step.scales)});
   }
 
   void compare(Job& job, size_t row, size_t slot) override {
@@ -131,7 +132,8 @@ class CudaWorkspace : public Workspace {
     constants_.resize(program.constants.size());
     for (const Step& step : program.steps) {
       if (step.kind != StepKind::reset) continue;
-      for (const std::optional<size_t>& index : {step.source, step.factor, step.shift, step.donor}) {
+      for (const std::optional<size_t>& index :
+           {step.source, step.factor, step.shift, step.donor, step.scales}) {
         if (!index || constants_[*index]) continue;
         const std::vector<float>& values = program.constants[*index]->values;
         constants_[*index] = std::make_unique<DeviceMemory>(values.size() * sizeof(float));

@@ -53,6 +53,7 @@ class HostWorkspace : public Workspace {
     ResetRule rule = step.rule;
     if (step.key) set_key(rule, job.keys[*step.key]);
     if (step.donor) rule.donor = constant(*step.donor);
+    if (step.scales) rule.scales = constant(*step.scales);
     critmap::reset(*job.kernels, target, rule, step.layout.value_or(ResetLayout{1, 1, false}),
                    step.factor ? constant(*step.factor) : nullptr);
     if (step.shift) {

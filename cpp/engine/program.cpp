@@ -181,6 +181,13 @@ void check_reset(Program& program, const Step& step, const std::string& name) {
       if (!std::isfinite(factor)) refuse(name + ".factor must be finite");
     }
   }
+  if (step.scales) {
+    if (!step.layout) refuse(name + ".layout must be given with rule.scales");
+    check_constant(program, step.scales, step.layout->channels, name + ".rule.scales");
+    if (!are_scales(program.constants[*step.scales]->values)) {
+      refuse(name + ".rule.scales must be from 2 ** -126 to 2 ** 126");
+    }
+  }
   if (step.key && *step.key >= program.keys) {
     refuse(name + ".rule.key must be less than the program's number of keys, " +
            std::to_string(program.keys));

@@ -64,8 +64,8 @@ struct Step {
   std::vector<size_t> inputs, outputs;
   // reset, compare
   size_t slot;
-  // Constants by index: copied into the slot first, multiplied in, added after that, mixed in.
-  std::optional<size_t> source, factor, shift, donor;
+  // Constants by index: copied into the slot first, multiplied in, added after that, mixed in, divided by.
+  std::optional<size_t> source, factor, shift, donor, scales;
   ResetRule rule;
   // Where a random rule's key is among those of a batch.
   std::optional<size_t> key;

@@ -66,7 +66,7 @@ void measure(cuda::Stream& stream, uint64_t seed) {
   constant.kind = ResetKind::constant;
   const auto run = [&](const char* name, const ResetRule& rule, ResetLayout layout, double bytes) {
     const double time = seconds(stream, [&] {
-      cuda::reset(stream, x, elements, rule, layout, {x, y, nullptr, nullptr});
+      cuda::reset(stream, x, elements, rule, layout, {x, y, nullptr, nullptr, nullptr});
     });
     line(name, bytes, double(elements), "values", time);
   };

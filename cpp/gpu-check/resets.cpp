@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -13,7 +14,8 @@ struct Named {
 };
 
 std::vector<Named> rules(uint64_t key) {
-  ResetRule uniform{}, normal{}, truncated{}, narrow{}, noise{}, constant{}, mixed{};
+  ResetRule uniform{}, normal{}, truncated{}, narrow{}, noise{}, constant{}, mixed{}, whole{}, e4m3{},
+      prune{};
   uniform.draw = draw_uniform(key, -0.3f, 0.7f);
   normal.draw = draw_normal(key, 0.1f, 0.7f);
   truncated.draw = draw_truncated(key, 0, 1, -2, 2);
@@ -26,13 +28,23 @@ std::vector<Named> rules(uint64_t key) {
   mixed.kind = ResetKind::interpolate;
   mixed.value = 0.3f;
   mixed.donor_share = 1 - mixed.value;
+  whole.kind = e4m3.kind = ResetKind::quantize;
+  whole.value = 7;
+  e4m3.grid = Grid::e4m3;
+  e4m3.value = 448;
+  prune.kind = ResetKind::prune;
+  prune.value = 0.5f;
+  prune.ties = 60;
   return {{"uniform", uniform},
           {"normal", normal},
           {"trunc-normal", truncated},
           {"narrow trunc-normal", narrow},
           {"noise", noise},
           {"constant", constant},
-          {"interpolate", mixed}};
+          {"interpolate", mixed},
+          {"quantize to integers", whole},
+          {"quantize to E4M3", e4m3},
+          {"prune", prune}};
 }
 
 // What one check gives to both sides; offsets are elements past an aligned address.
@@ -51,9 +63,11 @@ std::string describe(const Case& c) {
 }
 
 std::vector<float> expected(const Case& c, std::vector<float> values, const std::vector<float>& donor,
-                            const std::vector<float>& factor, const std::vector<float>& shift) {
+                            const std::vector<float>& factor, const std::vector<float>& shift,
+                            const std::vector<float>& scales) {
   ResetRule rule = c.named.rule;
   rule.donor = donor.data();
+  rule.scales = scales.data();
   reset(*kernel_paths().paths[0], values, rule, c.layout, c.factor ? factor.data() : nullptr);
   if (c.shift) {
     for (size_t i = 0; i < values.size(); i++) values[i] += shift[i];
@@ -62,24 +76,31 @@ std::vector<float> expected(const Case& c, std::vector<float> values, const std:
 }
 
 void check(cuda::Stream& stream, const Case& c, uint64_t seed, Report& report) {
-  const std::vector<float> own = random_values(seed + 1, c.count), donor = random_values(seed + 2, c.count),
-                           shift = random_values(seed + 3, c.count),
+  std::vector<float> own = random_values(seed + 1, c.count);
+  std::vector<float> scales = random_values(seed + 5, c.layout.channels);
+  for (float& scale : scales) scale = 0.2f + std::abs(scale);
+  if (c.named.rule.kind == ResetKind::prune) {
+    // As large as the threshold, on both sides of where ties end.
+    for (size_t i = 0; i < c.count; i += 3) own[i] = i % 2 ? 0.5f : -0.5f;
+  }
+  const std::vector<float> donor = random_values(seed + 2, c.count), shift = random_values(seed + 3, c.count),
                            factor = random_values(seed + 4, c.layout.channels);
   // Different alignments, since each is read on its own.
   Poisoned<float> target(stream, c.count, c.offset), from(stream, c.count, (c.offset + 1) % 4),
       other(stream, c.count, (c.offset + 2) % 4), added(stream, c.count, (c.offset + 3) % 4),
-      factors(stream, factor.size(), c.offset);
+      factors(stream, factor.size(), c.offset), steps(stream, scales.size(), (c.offset + 1) % 4);
   if (!c.apart) target.set(stream, own);
   from.set(stream, own);
   other.set(stream, donor);
   added.set(stream, shift);
   factors.set(stream, factor);
+  steps.set(stream, scales);
   cuda::reset(stream, target.data(), c.count, c.named.rule, c.layout,
               {c.apart ? from.data() : nullptr, c.factor ? factors.data() : nullptr,
-               c.shift ? added.data() : nullptr, other.data()});
+               c.shift ? added.data() : nullptr, other.data(), steps.data()});
   bool intact = false;
   const std::vector<float> found = target.get(stream, intact),
-                           wanted = expected(c, own, donor, factor, shift);
+                           wanted = expected(c, own, donor, factor, shift, scales);
   report.expect(found.size() == wanted.size() &&
                     (c.count == 0 || memcmp(found.data(), wanted.data(), c.count * sizeof(float)) == 0),
                 describe(c) + ": other bits than the processor's");
@@ -87,6 +108,11 @@ void check(cuda::Stream& stream, const Case& c, uint64_t seed, Report& report) {
 }
 
 bool is_drawn(const ResetRule& rule) { return rule.kind == ResetKind::draw || rule.kind == ResetKind::noise; }
+
+// Whether it looks at an element's logical index, or at numbers of its channel.
+bool minds_order(const ResetRule& rule) {
+  return is_drawn(rule) || rule.kind == ResetKind::quantize || rule.kind == ResetKind::prune;
+}
 
 }  // namespace
 
@@ -110,7 +136,7 @@ void check_resets(cuda::Stream& stream, const Options& options, Report& report) 
               seed += 10, report);
       }
     }
-    if (is_drawn(named.rule)) {
+    if (minds_order(named.rule)) {
       for (const Shape& shape : {Shape{1, 1, 1}, {3, 1, 5}, {17, 1, 33}, {100, 1, 64}, {129, 1, 257}}) {
         for (const bool factor : {false, true}) {
           check(

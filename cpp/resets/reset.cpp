@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "resets/element_rules.h"
 #include "simd/kernels.h"
 
 namespace critmap {
@@ -69,6 +70,45 @@ void draw_transposed(const Kernels& kernels, std::span<float> target, const Rese
   }
 }
 
+// Calls each(first, count, channel) for runs of stored elements of one channel; of all channels in turn where
+// they are stored next to each other.
+template <class Each>
+void for_each_run(size_t count, const ResetLayout& layout, const Each& each) {
+  size_t channel = 0;
+  for (size_t i = 0; i < count; i += layout.inner) {
+    each(i, layout.inner, channel);
+    if (++channel == layout.channels) channel = 0;
+  }
+}
+
+template <Grid grid>
+void quantize(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
+  const float largest = rule.value;
+  for_each_run(target.size(), layout, [&](size_t first, size_t count, size_t channel) {
+    const float scale = rule.scales[channel];
+    float* const run = target.data() + first;
+    for (size_t i = 0; i < count; i++) run[i] = quantized(run[i], scale, grid, largest);
+  });
+}
+
+// `ties` of them go if they are as large as the threshold: for the others and those the same for all, which a
+// compiler makes vectors of.
+void prune_run(std::span<float> run, float threshold, size_t ties) {
+  for (float& x : run.first(ties)) x = pruned(x, 0, threshold, 1);
+  for (float& x : run.subspan(ties)) x = pruned(x, 0, threshold, 0);
+}
+
+void prune(std::span<float> target, const ResetRule& rule, const ResetLayout& layout) {
+  const uint64_t ties = std::min<uint64_t>(rule.ties, target.size());
+  if (!layout.transposed) return prune_run(target, rule.value, size_t(ties));
+  const size_t channels = layout.channels, rest = target.size() / channels;
+  for (size_t r = 0; r < rest; r++) {
+    // Channels c whose element c * rest + r is before the end of ties.
+    const size_t before = ties > r ? (size_t(ties) - r + rest - 1) / rest : 0;
+    prune_run(target.subspan(r * channels, channels), rule.value, before);
+  }
+}
+
 }  // namespace
 
 Draw draw_uniform(uint64_t key, float low, float high) {
@@ -90,6 +130,11 @@ double acceptance(double mean, double std, double low, double high) {
                : (std::erfc(-b / root) - std::erfc(-a / root)) / 2;
 }
 
+bool are_scales(std::span<const float> scales) {
+  return std::all_of(scales.begin(), scales.end(),
+                     [](float scale) { return scale >= 0x1p-126f && scale <= 0x1p126f; });
+}
+
 void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rule, const ResetLayout& layout,
            const float* factor) {
   switch (rule.kind) {
@@ -107,6 +152,16 @@ void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rul
       break;
     case ResetKind::shuffle:
       shuffle(kernels, target, rule.key, layout);
+      break;
+    case ResetKind::quantize:
+      if (rule.grid == Grid::whole) {
+        quantize<Grid::whole>(target, rule, layout);
+      } else {
+        quantize<Grid::e4m3>(target, rule, layout);
+      }
+      break;
+    case ResetKind::prune:
+      prune(target, rule, layout);
       break;
   }
   if (factor) scale(target.data(), 0, target.size(), layout, factor);

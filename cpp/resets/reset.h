@@ -21,6 +21,9 @@ Draw draw_truncated(uint64_t key, float mean, float std, float low, float high);
 double acceptance(double mean, double std, double low, double high);
 constexpr double least_acceptance = 0.02;
 
+// Whether numbers can scale a grid: normal floats whose inverses are.
+bool are_scales(std::span<const float> scales);
+
 // `factor` is null or one factor per channel, multiplied into every new value.
 // channels * inner divides the target's length.
 void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rule, const ResetLayout& layout,

@@ -14,19 +14,29 @@ struct ResetLayout {
   bool transposed;
 };
 
-enum class ResetKind { draw, noise, constant, shuffle, interpolate };
+enum class ResetKind { draw, noise, constant, shuffle, interpolate, quantize, prune };
+
+// Numbers that quantized values are multiples of their channel's scale by: integers, or floats of 4 exponent
+// and 3 mantissa bits.
+enum class Grid { whole, e4m3 };
 
 struct ResetRule {
   ResetKind kind;
   // draw: the new value. noise: what is added (its mean is 0).
   Draw draw;
-  // constant: the new value. interpolate: the share that stays.
+  // constant: the new value. interpolate: the share that stays. quantize: the grid's largest number. prune:
+  // the size below which an element becomes zero.
   float value;
   // interpolate: 1 - value, and as many elements as the target, in the target's storage order.
   float donor_share;
   const float* donor;
   // shuffle; a draw has its own.
   uint64_t key;
+  // quantize: one scale per channel.
+  Grid grid;
+  const float* scales;
+  // prune: elements as large as the threshold become zero too if their logical index is below this.
+  uint64_t ties;
 };
 
 constexpr bool is_random(ResetKind kind) {

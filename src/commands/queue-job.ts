@@ -10,7 +10,7 @@ import { json, print, shown } from './terminal.js';
 /** @throws what a sweep throws; CritmapError (ERR_QUEUE) for the server and for parts that fail again and again */
 export async function runQueue(argv: Record<string, unknown>): Promise<void> {
   const server = serverIn(argv as { redis?: string });
-  const job = sweepJobOf(argv);
+  const job = await sweepJobOf(argv);
   const words = offeredWords(job);
   await runSweep(job, (listener) => {
     const onMessage = (message: string) => {

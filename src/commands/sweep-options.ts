@@ -3,6 +3,7 @@ import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { metaOf, withoutDefault } from '../options.js';
 import { sampleOf } from '../request/sample-size.js';
+import { expandResets } from '../resets/expand.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
 import { modelOptions } from './model-options.js';
 import { shardValue, text } from './option-values.js';
@@ -22,7 +23,7 @@ const dataOption = {
 } as const satisfies Record<string, Options>;
 
 const resetOptions = {
-  // Repeated, not separated by commas: a file's name may have one.
+  // Repeated, not separated by commas: a file's name may have one. Numbers behind a kind are.
   reset: {
     type: 'string',
     array: true,
@@ -125,14 +126,14 @@ type Own = InferredOptionTypes<
 >;
 
 /** @param argv - checked by the options above */
-export function sweepJobOf(argv: Record<string, unknown>): SweepJob {
+export async function sweepJobOf(argv: Record<string, unknown>): Promise<SweepJob> {
   const own = argv as unknown as Own & { model: string | undefined };
   return {
     ...own,
     allowPartial: own['allow-partial'],
     imageChoices: { ...givenOf(imageOptions, argv), images: sampleOf(argv) },
     sweepChoices: givenOf(sweepOptions, argv),
-    resets: own.reset,
+    resets: await expandResets(own.reset),
     initFrom: own['init-from'],
   };
 }

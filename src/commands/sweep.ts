@@ -13,6 +13,6 @@ export const sweepCommand: CommandModule = {
       import('./sweep-job.js'),
     ]);
     const command = process.argv.slice(2);
-    await runSweep({ ...sweepJobOf(argv as ArgumentsCamelCase<SweepJob>), command });
+    await runSweep({ ...(await sweepJobOf(argv as ArgumentsCamelCase<SweepJob>)), command });
   },
 };

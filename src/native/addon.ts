@@ -3,7 +3,7 @@
  */
 import type { NativeEngine, NativeRuntime } from './engine.js';
 import { loadAddon } from './load-addon.js';
-import type { Blocked, ResetOptions, ResetRule } from './reset-rule.js';
+import type { Blocked, Layout, ResetOptions, ResetRule } from './reset-rule.js';
 
 /** Per-image comparison of two N x C logit blocks; every array has N entries. */
 export interface Comparison {
@@ -127,6 +127,18 @@ export interface Native {
     options: ResetOptions | undefined,
     keys: BigUint64Array,
   ): Promise<Float64Array>;
+  /**
+   * Which `count` elements are the smallest in size, as the rule `prune` takes it; of equal ones those that come first
+   * in PyTorch's order.
+   */
+  smallest(values: Float32Array, layout: Layout, count: number): Promise<{ threshold: number; ties: number }>;
+  /**
+   * The singular vectors of the shorter side of a parameter unfolded as output channels x rest, one after the other,
+   * by falling singular value. In float64; takes some n^3 operations for n of them.
+   */
+  singularVectors(values: Float32Array, layout: Layout): Promise<Float64Array>;
+  /** What of the values lies along the first `rank` of their singular vectors; with all of them, the values. */
+  keepRank(values: Float32Array, layout: Layout, vectors: Float64Array, rank: number): Promise<Float32Array>;
   /** Writes `from`, stored row by row, to `to` in another order; `to` has the padding besides. */
   toBlocked(from: Float32Array, to: Float32Array, order: Blocked): void;
   /** Compares two row-major N x `classes` blocks; labels: one class index per row, or -1 for unlabelled. */

@@ -4,7 +4,7 @@
  * names the entry. Meaning (which steps a sweep needs) is made in `src/plan`.
  */
 import type { columns } from './columns.js';
-import type { Blocked, Layout, ResetRule } from './reset-rule.js';
+import type { Blocked, Layout, QuantizeGrid, ResetRule } from './reset-rule.js';
 
 /** ONNX TensorProto.DataType of the slots that planning meets. */
 export const ElementType = {
@@ -49,10 +49,11 @@ export interface EngineSlot {
 /** Without its bits: `key` is where they are among the keys that come with each batch. */
 type Keyed<R> = R extends { key: bigint } ? Omit<R, 'key'> & { key: number } : R;
 
-/** A {@link ResetRule} whose donor is a constant and whose draw is chosen per batch. */
+/** A {@link ResetRule} whose donor or scales are a constant and whose draw is chosen per batch. */
 export type EngineRule =
-  | Keyed<Exclude<ResetRule, { kind: 'interpolate' }>>
-  | { kind: 'interpolate'; donor: number; alpha: number };
+  | Keyed<Exclude<ResetRule, { kind: 'interpolate' | 'quantize' }>>
+  | { kind: 'interpolate'; donor: number; alpha: number }
+  | { kind: 'quantize'; grid: QuantizeGrid; scales: number };
 
 /** Cells by index. A step runs when one of them is active, and always if it names none. */
 export type StepCells = number | number[];

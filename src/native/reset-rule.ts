@@ -48,7 +48,20 @@ export type ResetRule =
   /** (1 - alpha) * donor + alpha * target; the donor's elements are stored in the target's order. */
   | { kind: 'interpolate'; donor: Float32Array; alpha: number }
   /** target + std * Normal(0, 1). */
-  | { kind: 'noise'; std: number; key: bigint };
+  | { kind: 'noise'; std: number; key: bigint }
+  /**
+   * Rounded to the nearest of a grid's numbers, ties to even, times a scale per output channel (from 2^-126 to 2^126);
+   * needs `layout`. The grids are the integers to 127 or to 7, and the floats of 4 exponent and 3 mantissa bits (E4M3)
+   * to 448.
+   */
+  | { kind: 'quantize'; grid: QuantizeGrid; scales: Float32Array }
+  /** Zero where |target| is below the threshold, or equal to it and the logical index below `ties`. */
+  | { kind: 'prune'; threshold: number; ties: number };
+
+/** Names of the grids of `quantize`. */
+export const quantizeGrids = ['int8', 'int4', 'fp8'] as const;
+export type QuantizeGrid = (typeof quantizeGrids)[number];
+
 export interface ResetOptions {
   layout?: Layout;
   /** One factor per output channel, applied to the new value; needs `layout`. */

@@ -47,7 +47,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
         : await optimisedGraph(model, size, batch, context.norm);
   signal?.throwIfAborted();
   const source = typeof found === 'string' ? ownGraph(model, context.norm) : found;
-  const replaced = replacedTensors(model, cells, context);
+  const replaced = await replacedTensors(model, cells, context);
   const plan = await planGraph(source, {
     ...choices,
     size,

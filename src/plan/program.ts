@@ -12,7 +12,7 @@ import type { ResetRule } from '../native/reset-rule.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
-import { type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
+import { leavesLayer, type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
 import { type BaseGraph, nodesOf, type Place, type PlacedLayer } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
@@ -77,6 +77,8 @@ class Compiler {
     if (ahead) this.#runOn(0, this.#original);
 
     const compares: EngineStep[] = [];
+    /** Cells whose logits are the original's. */
+    const left: Cell[] = [];
     const segmentSlots = ahead
       ? new Map([[source.input, slotOf(this.#original, source.input)]])
       : this.#original;
@@ -86,19 +88,21 @@ class Compiler {
       this.#run(this.#originalSession(i), segment.inputs, made, segmentSlots);
       for (const part of parts.layers.filter((part) => part.segment === i)) {
         for (const cell of cells.filter((cell) => cell.layer === part.layer)) {
-          const slot = this.#cell(part, cell, segmentSlots);
-          const compare = { kind: 'compare', slot, cell: cell.index } as const;
-          if (ahead) this.#steps.push(compare);
-          else compares.push(compare);
+          const slot = await this.#cell(part, cell, segmentSlots);
+          if (slot === undefined) left.push(cell);
+          else if (ahead) this.#steps.push({ kind: 'compare', slot, cell: cell.index });
+          else compares.push({ kind: 'compare', slot, cell: cell.index });
         }
       }
     }
+    const logits = slotOf(this.#original, logitsName);
+    for (const { index } of left) compares.push({ kind: 'compare', slot: logits, cell: index });
     this.#steps.push(...compares);
     const program: EngineProgram = {
       slots: [],
       constants: this.#constants,
       input: slotOf(this.#original, source.input),
-      logits: slotOf(this.#original, logitsName),
+      logits,
       cells: cells.length,
       steps: this.#steps,
       keys: this.#keyed.length,
@@ -113,11 +117,16 @@ class Compiler {
     };
   }
 
-  /** Steps of one cell; returns the slot of its logits. */
-  #cell(part: LayerPart, cell: Cell, original: ReadonlyMap<string, number>): number {
+  /** Steps of one cell; the slot of its logits, or undefined where the reset leaves the layer as it is. */
+  async #cell(
+    part: LayerPart,
+    cell: Cell,
+    original: ReadonlyMap<string, number>,
+  ): Promise<number | undefined> {
     const { model, source, context, parts } = this.input;
     const slots = new Map(original);
-    const resets = parameterResets(model, part.layer, cell.reset, cell.trial, context);
+    const resets = await parameterResets(model, part.layer, cell.reset, cell.trial, context);
+    if (leavesLayer(part.layer, cell.reset, resets, context)) return undefined;
     for (const tensor of part.parameters) {
       const place = this.#place(part, tensor);
       const slot = this.#slot({ type: FLOAT, dims: place.dims });
@@ -146,7 +155,7 @@ class Compiler {
       alpha: 1,
     };
     const factor = product(reset?.factor, place.factor);
-    const changes = rule.kind === 'shuffle' || rule.kind === 'noise' || rule.kind === 'interpolate';
+    const changes = changing.has(rule.kind);
     return {
       kind: 'reset',
       slot,
@@ -163,6 +172,7 @@ class Compiler {
   /** @param reset - whose rule it is; what no reset draws has no key */
   #engineRule(rule: ResetRule, cell: Cell, reset: ParameterReset | undefined): EngineRule {
     if (rule.kind === 'interpolate') return { ...rule, donor: this.#constant(rule.donor) };
+    if (rule.kind === 'quantize') return { ...rule, scales: this.#constant(rule.scales) };
     if (!('key' in rule)) return rule;
     const { layer, role } = reset as ParameterReset;
     return { ...rule, key: this.#keyed.push({ cell, layer, role }) - 1 };
@@ -313,6 +323,11 @@ class Compiler {
     return { slots, bytes };
   }
 }
+
+/** Rules that start from the layer's own weights. */
+const changing: ReadonlySet<ResetRule['kind']> = new Set([
+  ...(['shuffle', 'noise', 'interpolate', 'quantize', 'prune'] as const),
+]);
 
 const noSegment = { steps: [], inputs: [], outputs: [], taps: [] };
 

@@ -59,6 +59,14 @@ export function resetSentence(reset: string, init: string | undefined): string {
       return `its weights were mixed with those of another checkpoint (${argument})`;
     case 'noise':
       return `noise was added to its weights (σ = ${argument})`;
+    case 'quantize':
+      return `its weights were rounded to ${argument}, with a scale per output channel`;
+    case 'prune':
+      return `its smallest weights were set to zero, a part of ${argument} of them`;
+    case 'prune-channels':
+      return `its smallest output channels were set to zero, a part of ${argument} of them`;
+    case 'lowrank':
+      return `its weights were replaced by the nearest matrix of a lower rank, a part of ${argument} of the full one`;
     default:
       return `its weights were changed (${reset})`;
   }

@@ -2,21 +2,17 @@
  * `--init-from`: the files of several freshly built models, which are the draws of a random reset in place of critmap's
  * own. Draw t takes file t mod n.
  */
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { CritmapError, messageOf } from '../errors.js';
 import type { FetchOptions } from '../fetch/options.js';
 import { isRemote } from '../fetch/words.js';
-import { fileGlob } from '../files/glob.js';
+import { numberedFiles } from '../files/numbered.js';
 import type { Model } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { loadDonor } from './parse.js';
 
 const refuse = (what: string, why: string, cause?: unknown) =>
   new CritmapError('ERR_OPTION', `--init-from ${what}: ${why}`, { cause });
-
-/** As people number files: 2 before 10. */
-const { compare } = new Intl.Collator('en', { numeric: true });
 
 /**
  * Loads the files that names and globs mean, each glob's in the order of their numbers. Memory holds them all.
@@ -53,13 +49,10 @@ export async function loadFresh(
 }
 
 async function filesOf(source: string): Promise<string[]> {
-  if (isRemote(source) || !/[*?]/.test(basename(source))) return [source];
-  const folder = dirname(source);
-  const names = await readdir(folder).catch((thrown: unknown) => {
+  if (isRemote(source)) return [source];
+  const found = await numberedFiles(source).catch((thrown: unknown) => {
     throw refuse(source, messageOf(thrown), thrown);
   });
-  const matches = fileGlob(basename(source));
-  const found = names.filter((name) => matches(name)).sort(compare);
-  if (found.length === 0) throw refuse(source, `matches no file; look into ${folder}`);
-  return found.map((name) => join(folder, name));
+  if (found.length === 0) throw refuse(source, `matches no file; look into ${dirname(source)}`);
+  return found;
 }

@@ -4,8 +4,10 @@ import type { FetchOptions } from '../fetch/options.js';
 import { loadFile, withFiles } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
 import { addressesOf } from '../model/place.js';
+import { type QuantizeGrid, quantizeGrids } from '../native/reset-rule.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
+import { expandResets } from './expand.js';
 import { type Reset, resetForms } from './reset.js';
 
 /**
@@ -18,20 +20,25 @@ import { type Reset, resetForms } from './reset.js';
  * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
  * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
  *
- * FILE may also be an address, as `loadModel` takes it.
+ * - `quantize=int8`, `int4` or `fp8`: rounded to that many numbers, symmetric, with a scale per output channel
+ * - `prune=FRACTION`: the smallest weights set to zero; `prune-channels=FRACTION`: whole output channels
+ * - `lowrank=FRACTION`: the nearest matrix, output channels x rest, of that part of the full rank
+ *
+ * The last four leave biases as they are. FILE may also be an address, as `loadModel` takes it.
  *
  * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
  *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
  *   model that critmap reads; ERR_FETCH when it cannot be fetched
  */
 export function parseReset(text: string): Promise<Reset> {
-  return parse(text);
+  return parse(text, (file) => loadDonor(file, undefined, {}));
 }
 
 /**
  * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, `FILE#PLACE` too, which say
  * nothing of layers: they become the model's own graph with the checkpoint's weights. They are renamed as the model's
- * own checkpoints were.
+ * own checkpoints were. One text may stand for several resets: `prune=0.1,0.3`, `donor=step-*.pth`,
+ * `interpolate=step-*.pth@0,0.5,1`. A donor that several name is loaded once.
  *
  * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
@@ -43,11 +50,21 @@ export async function parseResets(
 ): Promise<Reset[]> {
   // Of another list `map` may give anything: of a typed array numbers in the place of promises.
   if (!Array.isArray(texts)) throw new TypeError('parseResets takes a list of resets');
-  return Promise.all(texts.map((text) => parse(text, model, { input, output, onFetch, signal })));
+  if (!texts.every((text) => typeof text === 'string')) throw new TypeError(NO_STRING);
+  const ends = { input, output, onFetch, signal };
+  const donors = new Map<string, Promise<Model>>();
+  const donorOf = (file: string) => {
+    const donor = donors.get(file) ?? loadDonor(file, model, ends);
+    donors.set(file, donor);
+    return donor;
+  };
+  return Promise.all((await expandResets(texts)).map((text) => parse(text, donorOf)));
 }
 
-async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions = {}): Promise<Reset> {
-  if (typeof text !== 'string') throw new TypeError('a reset to be parsed must be a string');
+const NO_STRING = 'a reset to be parsed must be a string';
+
+async function parse(text: string, donorOf: (file: string) => Promise<Model>): Promise<Reset> {
+  if (typeof text !== 'string') throw new TypeError(NO_STRING);
   const at = text.indexOf('=');
   const kind = at < 0 ? text : text.slice(0, at);
   const argument = at < 0 ? undefined : text.slice(at + 1);
@@ -71,22 +88,35 @@ async function parse(text: string, model?: Model, ends: EndChoice & FetchOptions
       return { kind, label, value: number('V', argument) };
     case 'noise': {
       const sigma = number('SIGMA', argument);
-      if (sigma <= 0) throw refuse('SIGMA must be above 0');
+      if (sigma < 0) throw refuse('SIGMA must not be below 0');
       return { kind, label, sigma };
+    }
+    case 'quantize':
+      if (!isGrid(argument)) throw refuse(`it takes ${quantizeGrids.join(', ')}`);
+      return { kind, label, grid: argument };
+    case 'prune':
+    case 'prune-channels':
+    case 'lowrank': {
+      const fraction = number('FRACTION', argument);
+      if (fraction < 0 || fraction > 1) throw refuse('FRACTION must be from 0 to 1');
+      return { kind, label, fraction };
     }
     case 'donor':
       if (!argument) throw refuse('a file is missing');
-      return { kind: 'interpolate', label, alpha: 0, donor: await loadDonor(argument, model, ends) };
+      return { kind: 'interpolate', label, alpha: 0, donor: await donorOf(argument) };
     case 'interpolate': {
       const split = argument?.lastIndexOf('@') ?? -1;
       if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
       const alpha = number('ALPHA', argument.slice(split + 1));
-      return { kind, label, alpha, donor: await loadDonor(argument.slice(0, split), model, ends) };
+      return { kind, label, alpha, donor: await donorOf(argument.slice(0, split)) };
     }
     default:
       throw refuse('there is no such reset');
   }
 }
+
+const isGrid = (text: string | undefined): text is QuantizeGrid =>
+  (quantizeGrids as readonly (string | undefined)[]).includes(text);
 
 /**
  * A donor from `FILE` or `FILE#PLACE`, a folder or an address; one from a checkpoint lacks the layers that the

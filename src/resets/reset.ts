@@ -10,20 +10,31 @@ import { matchFactor } from '../initialisation/spread.js';
 import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
-import type { ResetOptions, ResetRule } from '../native/reset-rule.js';
+import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
 import { transpose } from '../onnx/tensors.js';
+import {
+  lowRankRule,
+  pruneChannelsRule,
+  pruneRule,
+  quantizeRule,
+  unlessSame,
+  type WeightRule,
+} from './weight-rules.js';
 
 /** What `--reset` takes. */
 export const resetForms =
-  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA';
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA, ' +
+  'quantize=int8|int4|fp8, prune=FRACTION, prune-channels=FRACTION, lowrank=FRACTION';
 
 /** A reset as asked for, with its donor loaded. */
 export type Reset =
   | { kind: 'random' | 'zero' | 'shuffle'; label: string }
   | { kind: 'constant'; label: string; value: number }
   | { kind: 'noise'; label: string; sigma: number }
-  | { kind: 'interpolate'; label: string; alpha: number; donor: Model };
+  | { kind: 'interpolate'; label: string; alpha: number; donor: Model }
+  | { kind: 'quantize'; label: string; grid: QuantizeGrid }
+  | { kind: 'prune' | 'prune-channels' | 'lowrank'; label: string; fraction: number };
 
 export interface ResetContext {
   seed: number;
@@ -64,6 +75,8 @@ const matchFactors = new WeakMap<Float32Array, Float32Array>();
 const norms = new WeakMap<Float32Array, number>();
 /** A donor's matrices as the model stores them, where its export turned them round. */
 const transposedDonors = new WeakMap<Float32Array, Float32Array>();
+/** What a reset makes of a weight as a whole, by the weight's values. */
+const weightRules = new WeakMap<Reset, WeakMap<Float32Array, Promise<WeightRule>>>();
 
 /** Whether a reset has several independent trials. */
 export function isRandom(reset: Reset): boolean {
@@ -93,50 +106,61 @@ export interface ParameterReset {
 }
 
 /**
- * What a reset does to the own parameters of a layer, or of a group's members, in one trial, as rules: engines apply them where the weights are.
- * A parameter that the reset leaves as it is has no entry.
+ * What a reset does to the own parameters of a layer, or of a group's members, in one trial, as rules: engines apply them
+ * where the weights are. A parameter that the reset leaves as it is has no entry: so does an interpolation all the way to
+ * the layer's own weights.
  * @throws CritmapError (ERR_RESET) when the donor does not fit
  */
-export function parameterResets(
+export async function parameterResets(
   model: Model,
   layer: Resettable,
   reset: Reset,
   trial: number,
   context: ResetContext,
-): ParameterReset[] {
-  return membersOf(layer).flatMap((member) => layerResets(model, member, reset, trial, context));
+): Promise<ParameterReset[]> {
+  const resets: ParameterReset[] = [];
+  for (const member of membersOf(layer)) {
+    resets.push(...(await layerResets(model, member, reset, trial, context)));
+  }
+  return resets;
 }
 
-function layerResets(
+async function layerResets(
   model: Model,
   layer: Layer,
   reset: Reset,
   trial: number,
   context: ResetContext,
-): ParameterReset[] {
+): Promise<ParameterReset[]> {
   const resets: ParameterReset[] = [];
   for (const [role, parameter] of parametersOf(layer)) {
     const values = model.values(parameter.tensor);
     const key = resetKey(context.seed, layer.name, role, trial);
-    const rule = ruleFor(
-      model,
-      drawnFrom(reset, trial, context),
-      layer,
-      role,
-      values,
-      key,
-      context,
-      parameter,
-    );
-    if (!rule) continue;
+    const drawn = drawnFrom(reset, trial, context);
+    const found = await ruleFor(model, drawn, layer, role, values, key, context, parameter);
+    if (!found) continue;
     const matched =
       reset.kind === 'random' &&
       !context.initFrom?.length &&
       initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
-    resets.push({ layer, role, parameter, rule, ...(matched && { factor: factor() }) });
+    resets.push({ layer, role, parameter, ...found, ...(matched && { factor: factor() }) });
   }
   return resets;
+}
+
+/**
+ * Whether a reset of this kind may leave a layer, or all of a group's members, as they are, and does: a result then, of no
+ * change, and no mistake.
+ */
+export function leavesLayer(
+  layer: Resettable,
+  { kind }: Reset,
+  resets: readonly ParameterReset[],
+  { norm }: ResetContext,
+): boolean {
+  const resetsNorm = norm === 'reset' && membersOf(layer).some((member) => member.norm);
+  return kind !== 'random' && resets.length === 0 && !resetsNorm;
 }
 
 /** The values of a BatchNorm as PyTorch makes it: scale 1, shift 0, mean 0, variance 1. */
@@ -188,17 +212,13 @@ async function resetOne(
 ): Promise<Patch> {
   const tensors = new Map<string, Float32Array>();
   const addon = native();
-  for (const { parameter, rule, factor } of parameterResets(model, layer, reset, trial, context)) {
+  const resets = await resetsOf(model, layer, reset, trial, context);
+  for (const { parameter, rule, factor } of resets) {
     const values = copy(model.values(parameter.tensor));
     try {
       await addon.resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
     } catch (cause) {
-      // Weights that are not finite give spreads that are not, and so rules that cannot be drawn.
-      throw new CritmapError(
-        'ERR_RESET',
-        `cannot reset ${parameter.tensor} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
-        { cause },
-      );
+      throw cannotReset(model, layer, reset, cause);
     }
     tensors.set(parameter.tensor, values);
   }
@@ -212,7 +232,8 @@ async function resetOne(
     original += distance.original ** 2;
     difference += distance.difference ** 2;
   }
-  if (difference === 0) throw changesNothing(layer, reset);
+  if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
+  else if (difference === 0) throw changesNothing(layer, reset);
   const moved = { original, difference };
   return { tensors, moved, change: changeOf([moved]) };
 }
@@ -231,7 +252,8 @@ export async function movesOf(
 ): Promise<Moved[]> {
   const squares = draws.map(() => 0);
   let original = 0;
-  for (const { role, parameter, rule, factor } of parameterResets(model, layer, reset, 0, context)) {
+  const resets = await resetsOf(model, layer, reset, 0, context);
+  for (const { role, parameter, rule, factor } of resets) {
     const values = model.values(parameter.tensor);
     original += norm(values) ** 2;
     const keys = BigUint64Array.from(draws, (draw) => resetKey(context.seed, layer.name, role, draw));
@@ -249,9 +271,14 @@ export async function movesOf(
     original += size ** 2;
     for (const i of draws.keys()) squares[i]! += difference ** 2;
   }
-  if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
+  if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
+  else if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
   return squares.map((difference) => ({ original, difference }));
 }
+
+/** |W|^2 of all that a layer has. */
+const ownSquare = (model: Model, layer: Layer) =>
+  parametersOf(layer).reduce((sum, [, { tensor }]) => sum + norm(model.values(tensor)) ** 2, 0);
 
 /** Of a parameter that every draw sets to the same, as a bias of zeros. */
 function fixedDistance(values: Float32Array, rule: ResetRule, options: ResetOptions): number {
@@ -261,6 +288,29 @@ function fixedDistance(values: Float32Array, rule: ResetRule, options: ResetOpti
 }
 
 const norm = (values: Float32Array) => measured(norms, values, () => native().norms(values, values).original);
+
+/** The same, its failure named: weights that are not finite give spreads that are not, and so no rule. */
+async function resetsOf(...asked: Parameters<typeof parameterResets>): Promise<ParameterReset[]> {
+  try {
+    return await parameterResets(...asked);
+  } catch (cause) {
+    const [model, layer, reset] = asked;
+    throw cause instanceof CritmapError ? cause : cannotReset(model, layer, reset, cause);
+  }
+}
+
+function cannotReset(
+  model: Model,
+  { name }: Pick<Layer, 'name'>,
+  reset: Reset,
+  cause: unknown,
+): CritmapError {
+  return new CritmapError(
+    'ERR_RESET',
+    `cannot reset ${name} of ${model.file.path} with ${reset.label}: ${messageOf(cause)}`,
+    { cause },
+  );
+}
 
 function changesNothing(layer: Layer, reset: Reset): CritmapError {
   return new CritmapError(
@@ -300,7 +350,7 @@ function drawnFrom(reset: Reset, trial: number, { initFrom = [] }: ResetContext)
   return donor ? { kind: 'interpolate', label: reset.label, alpha: 0, donor } : reset;
 }
 
-function ruleFor(
+async function ruleFor(
   model: Model,
   reset: Reset,
   layer: Layer,
@@ -309,28 +359,54 @@ function ruleFor(
   key: bigint,
   context: ResetContext,
   parameter: Parameter,
-): ResetRule | undefined {
+): Promise<WeightRule | undefined> {
   switch (reset.kind) {
     case 'random': {
       const { distribution } = initialOf(model, layer, role, context);
-      return distribution ? drawFrom(distribution, key) : undefined;
+      return distribution ? { rule: drawFrom(distribution, key) } : undefined;
     }
     case 'zero':
-      return { kind: 'constant', value: 0 };
+      return { rule: { kind: 'constant', value: 0 } };
     case 'constant':
-      return { kind: 'constant', value: reset.value };
+      return { rule: { kind: 'constant', value: reset.value } };
     case 'shuffle':
-      return { kind: 'shuffle', key };
+      return { rule: { kind: 'shuffle', key } };
     case 'noise': {
+      if (reset.sigma === 0) return undefined;
       // Relative to the parameter's root mean square, so that one sigma means the same in every layer.
-      return { kind: 'noise', std: (reset.sigma * norm(values)) / Math.sqrt(values.length), key };
+      const std = (reset.sigma * norm(values)) / Math.sqrt(values.length);
+      return { rule: { kind: 'noise', std, key } };
     }
-    case 'interpolate':
-      return {
-        kind: 'interpolate',
-        donor: donorValues(reset.donor, layer, role, parameter),
-        alpha: reset.alpha,
-      };
+    case 'interpolate': {
+      const donor = donorValues(reset.donor, layer, role, parameter);
+      return reset.alpha === 1 ? undefined : { rule: { kind: 'interpolate', donor, alpha: reset.alpha } };
+    }
+    default: {
+      // Biases are few and stay.
+      if (role === 'bias') return undefined;
+      const ofReset = weightRules.get(reset) ?? new WeakMap<Float32Array, Promise<WeightRule>>();
+      weightRules.set(reset, ofReset);
+      return measured(ofReset, values, async () =>
+        unlessSame(await weightRuleOf(reset, parameter, values), parameter, values),
+      );
+    }
+  }
+}
+
+async function weightRuleOf(
+  reset: Extract<Reset, { kind: 'quantize' | 'prune' | 'prune-channels' | 'lowrank' }>,
+  parameter: Parameter,
+  values: Float32Array,
+): Promise<WeightRule> {
+  switch (reset.kind) {
+    case 'quantize':
+      return quantizeRule(reset.grid, parameter, values);
+    case 'prune':
+      return pruneRule(reset.fraction, parameter, values);
+    case 'prune-channels':
+      return pruneChannelsRule(reset.fraction, parameter, values);
+    case 'lowrank':
+      return lowRankRule(reset.fraction, parameter, values);
   }
 }
 

@@ -10,6 +10,7 @@ import { imageOptions } from '../images/options.js';
 import type { SweepWords } from '../request/open-sweep.js';
 import { sampleOf } from '../request/sample-size.js';
 import { withPaths } from '../request/sweep-paths.js';
+import { expandResets } from '../resets/expand.js';
 import { studyFiles } from '../run/study-plan.js';
 import { sweepOptions } from '../sweep/options.js';
 import { type ModelEntry, type StudyFile, sourceTable } from './schema.js';
@@ -201,7 +202,8 @@ async function wordsOf(
     ...(choices.reset !== undefined && { resets: listOf(choices.reset) }),
     ...(choices.initFrom !== undefined && { initFrom: listOf(choices.initFrom) }),
   } as SweepWords;
-  return withPaths(words, { model: resolve, data: resolve, isLabelFile });
+  const placed = withPaths(words, { model: resolve, data: resolve, isLabelFile });
+  return { ...placed, ...(placed.resets && { resets: await expandResets(placed.resets) }) };
 }
 
 /** Web addresses with the hash that what is fetched from them must have. @throws CritmapError (ERR_STUDY) */

@@ -88,9 +88,10 @@ export async function proveCells(
   return cells.map((cell, i) => ({ ...cell, change: changeOf(ofCell[i]!.map((one) => moves[one]!)) }));
 }
 
-/** Per element: the new values and the addon's copy of them, of a donor, and of the order when shuffling. */
+/** Per element: the new values and the addon's copy of them, of a donor or what takes its place, and of the order
+ * when shuffling. */
 function bytesHeld({ kind }: Reset): number {
-  return kind === 'shuffle' ? 32 : kind === 'interpolate' ? 12 : 8;
+  return kind === 'shuffle' ? 32 : kind === 'interpolate' || kind === 'lowrank' ? 12 : 8;
 }
 
 /**

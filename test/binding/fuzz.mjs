@@ -122,24 +122,35 @@ function trapped(object, victims) {
   return object;
 }
 
-const kinds = ['uniform', 'normal', 'trunc-normal', 'constant', 'shuffle', 'interpolate', 'noise', 'nothing'];
+const kinds = [
+  ...['uniform', 'normal', 'trunc-normal', 'constant', 'shuffle', 'interpolate', 'noise'],
+  ...['quantize', 'prune', 'nothing'],
+];
 function rule(victims) {
   const made = { kind: rough(() => pick(kinds)), key: rough(key) };
-  for (const name of ['low', 'mean', 'std', 'high', 'value', 'alpha']) made[name] = rough(number);
+  for (const name of ['low', 'mean', 'std', 'high', 'value', 'alpha', 'threshold', 'ties'])
+    made[name] = rough(number);
   if (chance(0.5)) Object.assign(made, { low: -1, high: 2, mean: 0, std: 1 });
   const donor = floats();
   victims.push(donor);
   made.donor = rough(() => donor);
+  const scales = new Float32Array(pick([1, 2, 3, 4, 12])).fill(pick([1, 1, ...numbers]));
+  victims.push(scales);
+  Object.assign(made, { grid: rough(() => pick(['int8', 'int4', 'fp8', ''])), scales: rough(() => scales) });
   if (chance(0.1)) delete made[pick(Object.keys(made))];
   return trapped(made, victims);
 }
-function options(victims) {
-  if (chance(0.4)) return undefined;
+function layoutOf(victims) {
   const layout = trapped(
     { channels: rough(() => pick([1, 2, 3, 4, 12])), inner: rough(() => pick([1, 1, 2, 3, 4])) },
     victims,
   );
   if (chance(0.3)) layout.transposed = rough(() => chance(0.7));
+  return layout;
+}
+function options(victims) {
+  if (chance(0.4)) return undefined;
+  const layout = layoutOf(victims);
   const factor = new Float32Array(pick([1, 2, 3, 4, 12])).fill(pick(numbers));
   const made = { layout: rough(() => layout) };
   if (chance(0.5)) made.factor = rough(() => factor);
@@ -169,6 +180,18 @@ const actions = [
     return pending;
   },
 ];
+const weights = (name) => {
+  const victims = [floats(), new Float64Array(pick([1, 4, 9, 16]))];
+  const count = rough(() => pick([0, 1, 2, 3, 12]));
+  const rest = name === 'keepRank' ? [rough(() => victims[1]), count] : [count];
+  const pending = addon[name](
+    rough(() => victims[0]),
+    rough(() => layoutOf(victims)),
+    ...rest,
+  );
+  if (chance(0.2)) victims.forEach(detach);
+  return pending;
+};
 const side = () => pick([1, 2, 3, 4, 7, 31]);
 function resize(victims) {
   const [height, width] = [side(), side()];
@@ -246,6 +269,9 @@ const functions = {
     ),
   reset: actions[0],
   resetAsync: actions[0],
+  smallest: weights,
+  singularVectors: weights,
+  keepRank: weights,
   compare: actions[1],
   compareAsync: actions[1],
   norms: () => addon.norms(rough(floats), rough(floats)),

@@ -61,6 +61,9 @@ t.test('what is not a Float32Array is a TypeError that names the argument', asyn
 t.test('arrays that are detached or shared are a TypeError', async (t) => {
   const shared = new Float32Array(new SharedArrayBuffer(48));
   for (const bad of [detached(12), shared]) {
+    const layout = { channels: 12, inner: 1 };
+    const quantize = { kind: 'quantize', grid: 'int8', scales: bad } as const;
+    throwsType(t, () => addon.reset(target(), quantize, { layout }), /^rule.scales must not/);
     throwsType(t, () => addon.reset(bad, normal as never), /^target must not be detached/);
     throwsType(t, () => addon.compare(target(), bad, 3), /^changed must not be detached/);
     throwsType(t, () => addon.norms(bad, bad), /^original must not be detached/);

@@ -92,6 +92,14 @@ t.test('every form of --reset is understood', async (t) => {
   t.match(donor, { kind: 'interpolate', alpha: 0 });
   const between = await parseReset(`interpolate=${fixture('bottleneck-donor.onnx')}@0.25`);
   t.match(between, { kind: 'interpolate', alpha: 0.25 });
+  t.match(await parseReset('noise=0'), { sigma: 0 });
+  for (const grid of ['int8', 'int4', 'fp8'] as const) {
+    const label = `quantize=${grid}`;
+    t.strictSame(await parseReset(label), { kind: 'quantize', label, grid });
+  }
+  for (const kind of ['prune', 'prune-channels', 'lowrank'] as const) {
+    t.strictSame(await parseReset(`${kind}=0.5`), { kind, label: `${kind}=0.5`, fraction: 0.5 });
+  }
 });
 
 t.test('anything else is refused with the forms there are', async (t) => {
@@ -102,8 +110,13 @@ t.test('anything else is refused with the forms there are', async (t) => {
     'constant',
     'constant=',
     'constant=x',
-    'noise=0',
     'noise=-1',
+    'quantize',
+    'quantize=int2',
+    'prune',
+    'prune=-0.1',
+    'prune-channels=1.01',
+    'lowrank=x',
     'donor',
     'interpolate=f',
     'interpolate=@0.5',

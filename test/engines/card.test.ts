@@ -28,7 +28,7 @@ const CLOSE = 1e-4;
 
 t.test('on a card every reset gives the predictions of the reference engine', { skip }, async (t) => {
   const model = await loadModel(example('resnet.onnx'));
-  const words = ['random', 'zero', 'constant=0.01', 'shuffle', 'noise=0.1'];
+  const words = ['random', 'zero', 'constant=0.01', 'shuffle', 'noise=0.1', 'quantize=int4', 'prune=0.5'];
   const resets = await Promise.all(words.map(parseReset));
   const cells = planCells(model.layers, resets, 1);
   const set = await openImages(example('images.npz'), {

@@ -106,6 +106,45 @@ for (const name of ['a vision transformer', 'depthwise convolutions with squeeze
   });
 }
 
+const rules = ['quantize=int4', 'quantize=fp8', 'prune=0.4', 'prune-channels=0.3', 'lowrank=0.4'];
+const still = ['prune=0', 'lowrank=1', 'noise=0'];
+
+for (const name of [
+  'a bottleneck ResNet',
+  'a ConvNeXt with Linears',
+  'a vision transformer stored transposed',
+] as const) {
+  t.test(`${name}: quantised, pruned and low-rank layers are the reference engine's`, async (t) => {
+    const model = await modelOf(t, networks[name]);
+    const chunk = await chunkOf(model, `synthetic:${IMAGES}`);
+    const resets = await Promise.all([...rules, ...still].map(parseReset));
+    const cells = planCells(model.layers, resets, 1);
+    const options = { context: { seed: 0, init: 'auto', norm: 'keep' }, batch: BATCH, threads: 2 } as const;
+    const [expected = []] = await evaluations(openReferenceEngine, model, chunk, [cells], options);
+    const [found = []] = await evaluations(openFastEngine, model, chunk, [cells], options);
+    t.strictSame(differences(cells, found, expected), []);
+    const moved = cells.filter(({ reset }, i) => rules.includes(reset.label) && found[i]!.l1.some(Boolean));
+    t.ok(moved.length > 0.9 * rules.length * model.layers.length, `${moved.length} cells have an effect`);
+    const own = found.at(-1)!;
+    for (const [i, { reset }] of cells.entries()) {
+      if (!still.includes(reset.label)) continue;
+      t.ok(bitsOf([found[i]!]).equals(bitsOf([own])), 'what is left as it is has the bits of the original');
+    }
+  });
+}
+
+t.test('a norm is reset with a layer whose weights are left as they are', async (t) => {
+  const model = await modelOf(t, networks['a bottleneck ResNet']);
+  const chunk = await chunkOf(model, `synthetic:${IMAGES}`);
+  const layers = model.layers.filter(({ norm }) => norm).slice(0, 3);
+  const cells = planCells(layers, [await parseReset('prune=0')], 1);
+  const options = { context: { seed: 0, init: 'auto', norm: 'reset' }, batch: BATCH, threads: 2 } as const;
+  const [expected = []] = await evaluations(openReferenceEngine, model, chunk, [cells], options);
+  const [found = []] = await evaluations(openFastEngine, model, chunk, [cells], options);
+  t.strictSame(differences(cells, found, expected), []);
+  t.strictSame(withoutEffect(cells, found.slice(0, -1)), []);
+});
+
 t.test("the demo's ResNet: the fast engine gives the reference engine's predictions", async (t) => {
   await check(t, await loadModel(example('resnet.onnx')), example('images.npz'));
 });

@@ -120,6 +120,11 @@ t.test('every kind of reset means the same in a plan as on the whole model', asy
     'noise=0.3',
     `donor=${donor}`,
     `interpolate=${donor}@0.4`,
+    `interpolate=${donor}@1`,
+    'quantize=int4',
+    'prune=0.5',
+    'prune-channels=0.5',
+    'lowrank=0.5',
   ];
   const resets = await Promise.all(forms.map(parseReset));
   await checkPlan(t, model, { resets });

@@ -216,6 +216,10 @@ t.test('every kind of reset has a sentence', async (t) => {
     'donor=a=b.onnx',
     'interpolate=c@0.5',
     'noise=0.1',
+    'quantize=int8',
+    'prune=0.3',
+    'prune-channels=0.3',
+    'lowrank=0.3',
     'other',
   ];
   t.same(
@@ -228,6 +232,10 @@ t.test('every kind of reset has a sentence', async (t) => {
       'its weights were replaced by those of a=b.onnx',
       'its weights were mixed with those of another checkpoint (c@0.5)',
       'noise was added to its weights (σ = 0.1)',
+      'its weights were rounded to int8, with a scale per output channel',
+      'its smallest weights were set to zero, a part of 0.3 of them',
+      'its smallest output channels were set to zero, a part of 0.3 of them',
+      'its weights were replaced by the nearest matrix of a lower rank, a part of 0.3 of the full one',
       'its weights were changed (other)',
     ],
   );

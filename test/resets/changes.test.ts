@@ -26,13 +26,19 @@ t.test('how far draws move the weights is what the reset itself measures', async
   }
 });
 
-t.test('draws that change nothing are refused', async (t) => {
+t.test('draws that change nothing are refused, but of noise that is none', async (t) => {
   const model = await loadModel(example('resnet.onnx'));
   const layer = model.layers[0]!;
-  await t.rejects(movesOf(model, layer, { kind: 'noise', label: 'noise=0', sigma: 0 }, [0, 1], context), {
+  const reset = (sigma: number) => ({ kind: 'noise', label: `noise=${sigma}`, sigma }) as const;
+  await t.rejects(movesOf(model, layer, reset(1e-30), [0, 1], context), {
     code: 'ERR_RESET',
-    message: /resetting conv1 with noise=0 changes none of its weights/,
+    message: /resetting conv1 with noise=1e-30 changes none of its weights/,
   });
+  const still = await movesOf(model, layer, reset(0), [0, 1], context);
+  t.strictSame(
+    still.map((moved) => changeOf([moved])),
+    [0, 0],
+  );
 });
 
 t.test('the addon measures draws without writing them, and refuses what is none', async (t) => {
