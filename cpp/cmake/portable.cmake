@@ -64,8 +64,9 @@ function(critmap_make_portable target)
     add_dependencies(${target} critmap_names_${name})
   endforeach()
   target_sources(${target} PRIVATE cpp/system/older_glibc.c)
+  # All of them are kept: what the C++ library wants of them is known only after they were looked at.
   # libgcc stays outside: a new one finds frames by a function of the newest glibc, and every system has one.
-  target_link_options(${target} PRIVATE -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed)
+  target_link_options(${target} PRIVATE -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--no-as-needed)
   # Nothing of this machine's folders.
   set_target_properties(${target} PROPERTIES SKIP_BUILD_RPATH ON)
 endfunction()
