@@ -148,6 +148,16 @@ std::unique_ptr<Job> read_images(Napi::Env env, const EngineHandle& handle, Napi
   return job;
 }
 
+void read_keys(Job& job, Napi::Value value) {
+  const std::span<uint64_t> keys =
+      value.IsUndefined() ? std::span<uint64_t>() : elements<uint64_t>(value, "keys");
+  if (keys.size() != job.program->keys) {
+    throw_range(value.Env(),
+                "keys must have the program's " + std::to_string(job.program->keys) + " elements");
+  }
+  job.keys.assign(keys.begin(), keys.end());
+}
+
 }  // namespace
 
 Napi::Value engine_open(const Napi::CallbackInfo& info) {
@@ -203,14 +213,8 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info) {
   if (active.size() != program.cells.size()) {
     throw_range(env, "active must have one element per cell, " + std::to_string(program.cells.size()));
   }
-  const Napi::Value keys_value = argument(info, 5);
-  const std::span<uint64_t> keys =
-      keys_value.IsUndefined() ? std::span<uint64_t>() : elements<uint64_t>(keys_value, "keys");
-  if (keys.size() != program.keys) {
-    throw_range(env, "keys must have the program's " + std::to_string(program.keys) + " elements");
-  }
   job->active.assign(active.begin(), active.end());
-  job->keys.assign(keys.begin(), keys.end());
+  read_keys(*job, argument(info, 5));
   job->labelled = !labels_value.IsUndefined();
   if (job->labelled) {
     const std::span<int32_t> labels = elements<int32_t>(labels_value, "labels");
@@ -230,6 +234,16 @@ Napi::Value engine_logits(const Napi::CallbackInfo& info) {
   const Napi::Value self = argument(info, 0);
   EngineHandle& handle = EngineHandle::of(self);
   auto job = read_images(info.Env(), handle, argument(info, 1), argument(info, 2));
+  const Napi::Value cell_value = argument(info, 3);
+  if (!cell_value.IsUndefined()) {
+    const size_t cell = index_number(cell_value, "cell");
+    if (cell >= job->active.size()) {
+      throw_range(info.Env(),
+                  "cell must be less than the number of cells, " + std::to_string(job->active.size()));
+    }
+    job->active[cell] = 1;
+    read_keys(*job, argument(info, 4));
+  }
   job->wants_logits = true;
   return handle.submit(self, std::move(job));
 }

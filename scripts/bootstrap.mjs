@@ -3,7 +3,7 @@
  * older than its sources. Uses nothing but Node, since it runs before anything is installed.
  *
  *   node scripts/bootstrap.mjs            all three
- *   node scripts/bootstrap.mjs addon dist only those (npm's install and prepare scripts; `npm test` adds `tests`)
+ *   node scripts/bootstrap.mjs addon dist only those (npm's prepare script; `npm test` adds `tests`)
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -84,10 +84,10 @@ class CudaWorkspace : public Workspace {
     batch_->compared[row] = true;
   }
 
-  void read_logits(Job& job) override {
+  void read_logits(Job& job, size_t slot) override {
     const size_t bytes = job.count * program_->classes * sizeof(float);
     batch_->logits = std::make_unique<PinnedMemory>(bytes);
-    stream_.download(batch_->logits->data(), address(program_->logits), bytes);
+    stream_.download(batch_->logits->data(), address(slot), bytes);
   }
 
   void send_rows(Job& job) override {

@@ -96,8 +96,8 @@ class HostWorkspace : public Workspace {
     }
   }
 
-  void read_logits(Job& job) override {
-    const float* const from = floats(program_->logits);
+  void read_logits(Job& job, size_t slot) override {
+    const float* const from = floats(slot);
     job.rows.assign(from, from + job.count * program_->classes);
   }
   void send_rows(Job&) override {}

@@ -31,7 +31,7 @@ struct Job {
   std::vector<uint8_t> active;
   // As many as the program has.
   std::vector<uint64_t> keys;
-  // The original's logits are asked for; no cell is active then.
+  // The logits are asked for: of the one cell that is active, else the original's.
   bool wants_logits = false;
   const Kernels* kernels = nullptr;
   std::shared_ptr<const Program> program;
@@ -41,8 +41,8 @@ struct Job {
 
   Outcome outcome = Outcome::failed;
   // (cells + 1) x count x columns; the first block is the original compared with itself. NaN where a cell is
-  // not active, and for the label's columns without labels. Of a job that wants them, the original logits
-  // instead, count x classes.
+  // not active, and for the label's columns without labels. Of a job that wants them, the logits instead,
+  // count x classes.
   std::vector<double> rows;
   std::string error;
 };

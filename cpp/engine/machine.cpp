@@ -115,8 +115,11 @@ void Machine::run_program(Job& job) {
     run_step(job, step, i);
     laps.end(stage_of(step.kind));
   }
-  if (!original_compared_) workspace_->compare(job, 0, program_->logits);
-  if (job.wants_logits) workspace_->read_logits(job);
+  if (!job.wants_logits) {
+    if (!original_compared_) workspace_->compare(job, 0, program_->logits);
+  } else if (std::none_of(job.active.begin(), job.active.end(), [](uint8_t active) { return active; })) {
+    workspace_->read_logits(job, program_->logits);
+  }
   workspace_->send_rows(job);
   laps.end(Stage::metrics);
 }
@@ -137,6 +140,10 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
       break;
     case StepKind::compare:
       // While the logits are there: their buffer may be used for something else later.
+      if (job.wants_logits) {
+        workspace_->read_logits(job, step.slot);
+        break;
+      }
       if (!original_compared_) workspace_->compare(job, 0, program_->logits);
       original_compared_ = true;
       workspace_->compare(job, step.cells[0] + 1, step.slot);

@@ -26,8 +26,8 @@ class Workspace {
   virtual void reset(const Job& job, const Step& step) = 0;
   // The logits in `slot` with the original ones: row 0 of the job's rows is the original's.
   virtual void compare(Job& job, size_t row, size_t slot) = 0;
-  // The original logits instead of rows, for a job that wants them.
-  virtual void read_logits(Job& job) = 0;
+  // The logits in `slot` instead of rows, for a job that wants them.
+  virtual void read_logits(Job& job, size_t slot) = 0;
   // After the last step.
   virtual void send_rows(Job& job) = 0;
   // Until the job's rows are there.

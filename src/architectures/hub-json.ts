@@ -1,8 +1,9 @@
 /** The JSON files of a folder from the Hugging Face hub. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
+import { readRegular } from '../files/regular-file.js';
 
 const MOST_BYTES = 2 ** 20;
 
@@ -18,7 +19,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     const { size } = await stat(path);
     if (size > MOST_BYTES) throw refuse(path, `is ${size} bytes long, no configuration of a model`);
-    text = await readFile(path, 'utf8');
+    text = (await readRegular(path)).toString('utf8');
   } catch (cause) {
     if (cause instanceof CritmapError) throw cause;
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -9,6 +9,7 @@ import type { ResampleFilter } from '../native/addon.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import { predictCost, type SweepCost } from '../sweep/cost.js';
 import type { SweepValues } from '../sweep/options.js';
+import { stepsOf } from './image-steps.js';
 import type { ProgressLine } from './progress.js';
 import { duration } from './progress.js';
 import { json, print, shown } from './terminal.js';
@@ -120,7 +121,7 @@ function text(set: ImageSet, survey: SourceSurvey, cost: SweepCost | null, job: 
   if (skipped.length > MOST_SHOWN) {
     lines.push(`         and ${number(skipped.length - MOST_SHOWN)} more, see --json`);
   }
-  lines.push(...folded('pixels', '', steps(set)));
+  lines.push(...folded('pixels', '', stepsOf(set)));
   if (cost) lines.push(`sweep    ${costText(cost, job.group)}`);
   if (preview !== undefined) lines.push(`preview  ${preview}`);
   lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
@@ -161,17 +162,6 @@ function folded(name: string, head: string, items: readonly string[]): string[] 
     else lines.push(' '.repeat(INDENT) + piece);
   }
   return lines.map((line) => line.trimEnd());
-}
-
-function steps({ transform, shape }: ImageSet): string[] {
-  if (transform.kind === 'tensors') return ['taken as they are'];
-  const { resize, mean, std } = transform;
-  return [
-    ...(resize === null ? [] : [`short side to ${resize}`]),
-    `${shape.width} x ${shape.height} at the centre`,
-    `mean ${mean.join(' ')}`,
-    `std ${std.join(' ')}`,
-  ];
 }
 
 function sizeText({ width, height }: NonNullable<SourceSurvey['sizes']>): string {

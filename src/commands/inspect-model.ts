@@ -79,6 +79,8 @@ export function describe(model: Model) {
     /** Whose initialisation its layers have; null when that is a guess. */
     family: recognise(model).family ?? null,
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    /** Where all trained numbers are, in percent of them. */
+    account: accountIn(model),
     ...(weights && { weights }),
     warnings: [...model.warnings, ...initWarnings(model, 'auto')],
     leftOut: model.leftOut,
@@ -100,6 +102,33 @@ export function describe(model: Model) {
       weight: layer.weight.tensor,
     })),
   };
+}
+
+function accountIn(model: Model) {
+  const { total, layers, norms, elsewhere } = model.account();
+  const share = (elements: number) => ({ parameters: elements, percent: (100 * elements) / total });
+  return {
+    total,
+    layers: share(layers),
+    norms: share(norms),
+    elsewhere: elsewhere.map(({ tensor, elements, why }) => ({ tensor, ...share(elements), why })),
+  };
+}
+
+/** Tensors outside of layers and norms that are named one by one. */
+const NAMED = 5;
+
+function accountText({ total, layers, norms, elsewhere }: ReturnType<typeof accountIn>): string[] {
+  const of = ({ parameters, percent }: { parameters: number; percent: number }) =>
+    `${parameters.toLocaleString('en')} (${percent.toFixed(1)} %)`;
+  const rest = elsewhere.reduce((sum, { parameters }) => sum + parameters, 0);
+  const largest = [...elsewhere].sort((a, b) => b.parameters - a.parameters);
+  const more = largest.length - NAMED;
+  return [
+    `trained ${total.toLocaleString('en')} parameters: ${of(layers)} in layers, ${of(norms)} in norms, ${of({ parameters: rest, percent: (100 * rest) / total })} elsewhere`,
+    ...largest.slice(0, NAMED).map((one) => `        ${one.tensor}: ${of(one)}; ${one.why}`),
+    ...(more > 0 ? [`        and ${more} more; inspect --json lists them all`] : []),
+  ];
 }
 
 function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null): string {
@@ -130,6 +159,7 @@ function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null)
       (input.mean ? `, mean ${input.mean.join(',')}, std ${input.std?.join(',')}` : ''),
     `output  ${output.name}: ${output.classes ?? 'any number of'} classes${model.file.ends?.single === undefined ? '' : ', of one number'}${output.compared === output.name ? '' : `, compared by ${output.compared}`}`,
     `layers  ${about.layers.length}, with ${about.parameters.toLocaleString('en')} parameters`,
+    ...accountText(about.account),
     `starts  ${about.family ? `as ${about.family}` : 'as none of the families that are known: init is a guess where it has a ?'}`,
     '',
     ...lines,

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import { messageOf } from '../errors.js';
 import { nameOfWord, parseRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
-import { openImages } from '../images/index.js';
+import { type ImageOptions, openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { addressesIn, withPaths } from '../request/sweep-paths.js';
 import { costsOfSweeps, networkFor } from '../study/costs.js';
@@ -12,20 +12,33 @@ import type { Study, StudySweep } from '../study/study.js';
 import { textTable } from './text-table.js';
 
 const NOTHING_FETCHED = { offline: true };
+const MISSING = 'missing: ';
+const BROKEN = 'cannot be opened: ';
 
-export async function checkText(study: Study): Promise<string[]> {
+export interface Check {
+  lines: string[];
+  /** What the study needs and is not there, or cannot be used; one sentence each. */
+  missing: string[];
+}
+
+export async function checkOf(study: Study): Promise<Check> {
   const counts = new Map<string, number>();
-  const sets = await Promise.all(
-    study.images.map(async ({ id }) => {
-      const sweep = study.sweeps.find(({ images }) => images.id === id)!;
-      const { images = 'all' } = sweep.words.imageChoices;
-      const sample = `${images === 'all' ? 'all' : images.toLocaleString('en')} images`;
-      const found = await imagesIn(sweep);
-      if (typeof found === 'number') counts.set(id, found);
-      const state = typeof found === 'number' ? `${found.toLocaleString('en')} there` : found;
-      return [id, sweep.words.data, sample, state];
-    }),
-  );
+  const missing: string[] = [];
+  const sets: string[][] = [];
+  for (const { id } of study.images) {
+    const sweeps = study.sweeps.filter(({ images }) => images.id === id);
+    const [{ words }] = sweeps as [StudySweep];
+    const { images = 'all' } = words.imageChoices;
+    const sample = `${images === 'all' ? 'all' : images.toLocaleString('en')} images`;
+    const { total, problems } = await imagesIn(sweeps);
+    if (total !== null) counts.set(id, total);
+    missing.push(...problems.map((problem) => `${id}: ${problem}`));
+    const there = total === null ? [] : [`${total.toLocaleString('en')} there`];
+    const state = [...there, ...problems.slice(0, 1)];
+    if (problems.length > 1) state.push(`and ${problems.length - 1} more such`);
+    if (state.length === 0) state.push('not looked at, since no model can be opened');
+    sets.push([id, words.data, sample, state.join('; ')]);
+  }
   const costs = await costsOfSweeps(study.sweeps, counts, NOTHING_FETCHED);
   const ofModel = study.models.map(({ id }) => study.sweeps.findIndex(({ model }) => model.id === id));
   const rows = await Promise.all(
@@ -35,10 +48,10 @@ export async function checkText(study: Study): Promise<string[]> {
       const { missing, remote } = await filesOf(study.sweeps[at]!);
       const state =
         missing.length > 0
-          ? `missing: ${missing.join(', ')}`
+          ? `${MISSING}${missing.join(', ')}`
           : remote.length > 0
             ? `to be fetched, unless it is there: ${remote.join(', ')}`
-            : 'there';
+            : (!cost && (await whyNot(study.sweeps[at]!))) || 'there';
       return [
         model.id,
         model.category ?? '',
@@ -54,8 +67,9 @@ export async function checkText(study: Study): Promise<string[]> {
   const passes = counted.reduce((sum, cost) => sum + (cost.passes ?? 0), 0);
   const macs = counted.reduce((sum, cost) => sum + cost.macsPerImage * (cost.images ?? 0), 0);
   const isAll = counted.length === study.sweeps.length;
-  const lacking = rows.filter((row) => row.at(-1)!.startsWith('missing')).length;
-  return [
+  const lacking = rows.filter((row) => row.at(-1)!.startsWith(MISSING) || row.at(-1)!.startsWith(BROKEN));
+  missing.unshift(...lacking.map((row) => `${row[0]}: ${row.at(-1)}`));
+  const lines = [
     `${study.name}: ${study.models.length} models, ${study.images.length} ${study.images.length === 1 ? 'set' : 'sets'} of images, ${study.sweeps.length} sweeps`,
     '',
     ...textTable(['images', 'from', 'sample', ''], sets),
@@ -63,28 +77,55 @@ export async function checkText(study: Study): Promise<string[]> {
     ...textTable(['model', 'category', 'architecture', 'layers', 'GMACs an image', ''], rows),
     '',
     `${isAll ? 'at most' : `of ${counted.length} sweeps at most`} ${passes.toLocaleString('en')} passes, ${gigas(macs)} GMACs before layers share what they can`,
-    ...(lacking > 0 ? [`${lacking} of ${rows.length} models are missing files`] : []),
+    ...(lacking.length > 0
+      ? [`${lacking.length} of ${rows.length} models lack files, or have some that cannot be opened`]
+      : []),
   ];
+  return { lines, missing };
 }
 
-/** How many images there are, or what is wrong with them. */
-async function imagesIn(sweep: StudySweep): Promise<number | string> {
-  const network = await networkFor(sweep, NOTHING_FETCHED).catch(() => null);
-  if (!network) return `not looked at, since ${sweep.model.id} cannot be opened`;
-  const { labels, labelColumns, crop, resize } = sweep.words.imageChoices;
-  const choices = Object.entries({ labels, labelColumns, resize }).filter(([, value]) => value !== undefined);
+/** How many images there are, and what is wrong with them for the models: those that take them alike are asked once. */
+async function imagesIn(sweeps: readonly StudySweep[]) {
+  const seen = new Map<string, Promise<number | string>>();
+  const problems = new Set<string>();
+  let total: number | null = null;
+  for (const sweep of sweeps) {
+    const network = await networkFor(sweep, NOTHING_FETCHED).catch(() => null);
+    // What a model lacks is told of the model.
+    if (!network) continue;
+    const { labels, labelColumns, crop, resize } = sweep.words.imageChoices;
+    const choices = Object.entries({ labels, labelColumns, resize }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const { shape, ...input } = modelInput(network, crop);
+    const key = JSON.stringify([sweep.words.data, shape, choices]);
+    let found = seen.get(key);
+    if (!found) {
+      found = countOf(sweep.words.data, { ...input, shape, ...Object.fromEntries(choices), images: 1 });
+      seen.set(key, found);
+    }
+    const count = await found;
+    if (typeof count === 'number') total ??= count;
+    else problems.add(sweeps.length > 1 && total !== null ? `${sweep.model.id}: ${count}` : count);
+  }
+  return { total, problems: [...problems] };
+}
+
+async function countOf(source: string, options: ImageOptions): Promise<number | string> {
   try {
-    const images = await openImages(sweep.words.data, {
-      ...modelInput(network, crop),
-      ...Object.fromEntries(choices),
-      images: 1,
-    });
+    const images = await openImages(source, options);
     await images.close();
     return images.total;
   } catch (error) {
     return messageOf(error);
   }
 }
+
+const whyNot = (sweep: StudySweep) =>
+  networkFor(sweep, NOTHING_FETCHED).then(
+    () => null,
+    (error) => `${BROKEN}${messageOf(error)}`,
+  );
 
 /** What of a sweep's model is not there. */
 async function filesOf({ words }: StudySweep) {

@@ -1,6 +1,7 @@
 /** A study as a command does it: all of its sweeps with a live table, then what they come to. */
 import { join } from 'node:path';
-import { CritmapError } from '../errors.js';
+import { CritmapError, some } from '../errors.js';
+import { native } from '../native/addon.js';
 import { computingOn } from '../native/cards.js';
 import type { OptionValues } from '../options.js';
 import { throughQueue } from '../queue/coordinator.js';
@@ -15,7 +16,7 @@ import type { Study } from '../study/study.js';
 import { writeStudyResults } from '../study/write-results.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { serverIn } from './queue-options.js';
-import { checkText } from './study-check.js';
+import { checkOf } from './study-check.js';
 import { machineTable } from './study-options.js';
 import { StudyProgress } from './study-progress.js';
 import { StudyStream } from './study-stream.js';
@@ -47,12 +48,16 @@ export async function study(argv: StudyArguments): Promise<void> {
   const { file, out, shard } = argv;
   const asked = onThisMachine(await readStudy(file), givenOf(machineTable, { ...argv }));
   if (argv.check) {
-    print(`${shown(await checkText(asked)).join('\n')}\n`);
-    return;
+    const { lines, missing } = shown(await checkOf(asked));
+    print(`${lines.join('\n')}\n`);
+    if (missing.length === 0) return;
+    throw new CritmapError('ERR_STUDY', `the study lacks what it needs: ${some(missing, 5)}`);
   }
   if (out === undefined) {
     throw new CritmapError('ERR_OPTION', '--out is missing; give the directory for the study');
   }
+  // Without it every sweep would fail, for one reason.
+  native();
   const stream = argv.json ? new StudyStream(argv.quiet, { name: asked.name, out }) : null;
   try {
     for (const { words } of asked.sweeps) computingOn(words.sweepChoices);

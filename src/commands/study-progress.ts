@@ -33,6 +33,7 @@ export class StudyProgress {
   readonly #started = Date.now();
   readonly #states = new Map<string, State>();
   #places: readonly string[];
+  #tasks: Map<string, string[]> | null = null;
   #lines = 0;
   #last = 0;
 
@@ -47,6 +48,7 @@ export class StudyProgress {
   /** Of a shard, its own. */
   begin(places: readonly string[]): void {
     this.#places = places;
+    this.#tasks = null;
   }
 
   told(event: StudyEvent): void {
@@ -94,7 +96,7 @@ export class StudyProgress {
   #stateOf({ place }: Task): State {
     const known = this.#states.get(place);
     if (known) return known;
-    const state: State = { state: 'waiting', share: 0, began: null, words: '', stopped: 0 };
+    const state = { ...WAITING };
     this.#states.set(place, state);
     return state;
   }
@@ -148,23 +150,38 @@ export class StudyProgress {
     ];
   }
 
-  /** A sweep that is computed in parts has one cell. */
-  #merged(place: string): State {
-    const parts = [...this.#states].filter(([key]) => key === place || key.startsWith(`${place}/`));
-    if (parts.length === 0) return { state: 'waiting', share: 0, began: null, words: '', stopped: 0 };
-    return parts.find(([, { state }]) => !isOver(state))?.[1] ?? parts[0]![1];
+  /** A sweep that is computed in parts has one cell: what is under way, else what is still to come, else its end. */
+  #merged(place: string): State & { over: number; parts: number } {
+    const parts = (this.#parts().get(place) ?? []).map((key) => this.#states.get(key) ?? WAITING);
+    const of = (...wanted: State['state'][]) => parts.find(({ state }) => wanted.includes(state));
+    const found =
+      parts.find(({ state }) => !isOver(state) && state !== 'waiting') ??
+      of('waiting') ??
+      of('failed') ??
+      of('done') ??
+      parts[0];
+    const over = parts.filter(({ state }) => isOver(state)).length;
+    return { ...(found ?? WAITING), over, parts: parts.length };
+  }
+
+  /** The tasks of each sweep. */
+  #parts(): ReadonlyMap<string, string[]> {
+    if (this.#tasks) return this.#tasks;
+    this.#tasks = new Map();
+    for (const place of this.#places) {
+      const [sweep = ''] = /^[^/\\]*[/\\][^/\\]*/.exec(place) ?? [];
+      const key = sweep.replace('\\', '/');
+      const known = this.#tasks.get(key);
+      if (known) known.push(place);
+      else this.#tasks.set(key, [place]);
+    }
+    return this.#tasks;
   }
 
   #cell(place: string): string {
-    const { state, share, words, stopped } = this.#merged(place);
-    if (state === 'waiting') return '·';
-    if (state === 'skipped') return 'there already';
-    if (state === 'opening') return 'opening';
-    if (state === 'opened') return 'next';
-    if (state === 'fetching') return `fetching ${percent(share)}`;
-    if (state === 'checking') return `checking ${percent(share)}`;
-    if (state === 'started') return `${bar(share)} ${percent(share)} ${words}`.trimEnd();
-    return state === 'done' && stopped > 0 ? `done, ${stopped} stopped` : state;
+    const { over, parts, ...state } = this.#merged(place);
+    const words = cellOf(state);
+    return over > 0 && over < parts ? `${words} (${over} of ${parts} parts)` : words;
   }
 
   #overall(): string {
@@ -180,6 +197,18 @@ export class StudyProgress {
   }
 }
 
+function cellOf({ state, share, words, stopped }: State): string {
+  if (state === 'waiting') return '·';
+  if (state === 'skipped') return 'there already';
+  if (state === 'opening') return 'opening';
+  if (state === 'opened') return 'next';
+  if (state === 'fetching') return `fetching ${percent(share)}`;
+  if (state === 'checking') return `checking ${percent(share)}`;
+  if (state === 'started') return `${bar(share)} ${percent(share)} ${words}`.trimEnd();
+  return state === 'done' && stopped > 0 ? `done, ${stopped} stopped` : state;
+}
+
+const WAITING: State = { state: 'waiting', share: 0, began: null, words: '', stopped: 0 };
 const isOver = (state: State['state']) => state === 'done' || state === 'skipped' || state === 'failed';
 const percent = (share: number) => `${Math.floor(100 * share)} %`;
 

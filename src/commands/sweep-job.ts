@@ -10,6 +10,7 @@ import { files } from '../run/run.js';
 import { lanes, observed, type SweepObserver } from '../sweep/observer.js';
 import { type Computer, computeHere, type SweepResult, sweepWith } from '../sweep/sweep.js';
 import { EventStream } from './event-stream.js';
+import { stepsOf } from './image-steps.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { ProgressLine } from './progress.js';
 import { endOf, observerOf } from './sweep-observer.js';
@@ -95,6 +96,7 @@ async function compute(
   );
   const started: SweepObserver['started'] = (what) => {
     observer.started?.(what);
+    if (!job.quiet) listener.note(`images: ${stepsOf(images).join(', ')}`);
     if (images.labelsUnderstood !== null) listener.note(`labels: ${images.labelsUnderstood}`);
   };
   try {

@@ -114,7 +114,8 @@ function comparable(models: readonly ModelNumbers[], baseline: ModelNumbers) {
   }
   const common = base.filter((key) => kept.every((model) => sets.get(model)!.has(key)));
   const own = new Set(kept.flatMap((model) => [...sets.get(model)!]));
-  const left = [...own].filter((key) => !common.includes(key)).map((key) => nameOfKey(key));
+  const ofAll = new Set(common);
+  const left = [...own].filter((key) => !ofAll.has(key)).map((key) => nameOfKey(key));
   return {
     kept,
     common,

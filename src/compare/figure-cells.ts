@@ -3,14 +3,15 @@ import type { FigureCell } from '../figures/data.js';
 import { measures } from '../native/columns.js';
 import type { LayerSummary } from '../run/summary.js';
 import { tQuantile } from '../statistics/student-t.js';
-import type { ModelNumbers } from './numbers.js';
+import { keyOf, type LayerNumbers, type ModelNumbers } from './numbers.js';
 
 /** @returns null where the model was not swept there */
 export function cellOf(model: ModelNumbers, layer: string): FigureCell | null {
-  const numbers = model.layers.find((one) => one.layer === layer);
+  const { layers, summaries } = rowsOf(model);
+  const numbers = layers.get(layer);
   if (!numbers) return null;
   const head = { model: model.id, layer, mean: numbers.mean, isDestroyed: numbers.isDestroyed };
-  const summary = model.summary?.layers.find((one) => one.layer === layer && one.reset === numbers.reset);
+  const summary = summaries.get(keyOf(numbers));
   if (summary) return { ...head, ...ofSummary(summary) };
   const unknown = { agreement: null, metrics: {}, images: null, passes: null, stoppedAt: null };
   const values = numbers.numbers.kind === 'draws' ? numbers.numbers.values : [];
@@ -22,6 +23,26 @@ export function cellOf(model: ModelNumbers, layer: string): FigureCell | null {
     low: half === null ? null : numbers.mean! - half,
     high: half === null ? null : numbers.mean! + half,
   };
+}
+
+interface Rows {
+  layers: ReadonlyMap<string, LayerNumbers>;
+  summaries: ReadonlyMap<string, LayerSummary>;
+}
+const known = new WeakMap<ModelNumbers, Rows>();
+
+/** A model's rows by name, made once: there may be a hundred thousand. The first of a name counts. */
+function rowsOf(model: ModelNumbers): Rows {
+  const found = known.get(model);
+  if (found) return found;
+  const first = <T>(rows: readonly T[], key: (row: T) => string) =>
+    new Map([...rows].reverse().map((row) => [key(row), row]));
+  const rows = {
+    layers: first(model.layers, ({ layer }) => layer),
+    summaries: first(model.summary?.layers ?? [], keyOf),
+  };
+  known.set(model, rows);
+  return rows;
 }
 
 function ofSummary(layer: LayerSummary) {

@@ -4,7 +4,7 @@ import { isRandomLabel } from '../resets/reset.js';
 import { criticalityShare } from '../run/estimate.js';
 import { crossedTotals, type DrawSums, drawTotals, type Finished } from '../run/finished.js';
 import { readJournal } from '../run/journal.js';
-import { readRun } from '../run/read-run.js';
+import { readRunAndJournal } from '../run/read-run.js';
 import { files, journalSeal } from '../run/run.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
 import { crossedMean } from '../statistics/crossed.js';
@@ -13,10 +13,10 @@ import type { LayerNumbers, Measurements, ModelNumbers } from './numbers.js';
 
 /** @throws CritmapError (ERR_RUN) when it is no run, is not finished, or a file of it is damaged */
 export async function fromRun(directory: string): Promise<ModelNumbers & { folder: string }> {
-  const run = await readRun(directory);
+  const { run, finished: known } = await readRunAndJournal(directory);
   const { summary, info } = run;
-  // Version 1 had its draws in the summary.
-  const finished = await readJournal(join(directory, files.journal), journalSeal(info)).catch(() => null);
+  const finished =
+    known ?? (await readJournal(join(directory, files.journal), journalSeal(info)).catch(() => null));
   const drawsOf = (layer: LayerSummary) => {
     const matrix = run.matrix('criticality', layer.reset);
     const row = run.summary.layers.filter(({ reset }) => reset === layer.reset).indexOf(layer);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
 import { studyRun } from '../run/study-entry.js';
-import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
+import { type PlannedModel, readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
 import { fromRun } from './from-run.js';
 import type { ModelNumbers } from './numbers.js';
 
@@ -29,30 +29,42 @@ export async function fromStudy(
     );
   }
   const models: ModelNumbers[] = [];
-  for (const { id, name, category, accuracy, attributes } of plan.models) {
-    if (!('summary' in (await studyRun(directory, plan, id, wanted)))) continue;
-    const { folder: _, ...found } = await fromRun(join(directory, id, wanted));
-    const numbers = Object.entries(attributes).flatMap(([name, value]) =>
-      typeof value === 'number' ? [[name, value] as const] : [],
-    );
-    const words = Object.entries(attributes).flatMap(([key, value]) =>
-      typeof value === 'string' ? [[key, value] as const] : [],
-    );
-    // As the file says, else as measured on these images.
-    const { top1, ...measured } = found.attributes;
-    const known = accuracy ?? top1;
-    models.push({
-      ...found,
-      id,
-      name,
-      category,
-      words: Object.fromEntries(words),
-      attributes: {
-        ...(known === undefined ? {} : { accuracy: known }),
-        ...measured,
-        ...Object.fromEntries(numbers),
-      },
-    });
+  for (const model of plan.models) {
+    if (!('summary' in (await studyRun(directory, plan, model.id, wanted)))) continue;
+    models.push(await numbersOf(directory, model, wanted));
   }
   return { plan, models };
+}
+
+/**
+ * One finished run of a study: what the file says of its model counts more than what the run says.
+ * @throws CritmapError (ERR_RUN) when it is damaged
+ */
+export async function numbersOf(
+  directory: string,
+  { id, name, category, accuracy, attributes }: PlannedModel,
+  images: string,
+): Promise<ModelNumbers> {
+  const { folder: _, ...found } = await fromRun(join(directory, id, images));
+  const numbers = Object.entries(attributes).flatMap(([name, value]) =>
+    typeof value === 'number' ? [[name, value] as const] : [],
+  );
+  const words = Object.entries(attributes).flatMap(([key, value]) =>
+    typeof value === 'string' ? [[key, value] as const] : [],
+  );
+  // As the file says, else as measured on these images.
+  const { top1, ...measured } = found.attributes;
+  const known = accuracy ?? top1;
+  return {
+    ...found,
+    id,
+    name,
+    category,
+    words: Object.fromEntries(words),
+    attributes: {
+      ...(known === undefined ? {} : { accuracy: known }),
+      ...measured,
+      ...Object.fromEntries(numbers),
+    },
+  };
 }

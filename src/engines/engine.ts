@@ -39,6 +39,8 @@ export interface Engine {
   readonly graph: ComputedGraph;
   /** The untouched model's logits for the first images of a chunk, at most a batch. */
   original(chunk: Chunk, count: number): Promise<Logits>;
+  /** The same with a cell's layer reset, by the draw that a slice has. */
+  changed(chunk: Chunk, count: number, cell: Cell, slice: number): Promise<Logits>;
   /**
    * Compares every cell's predictions with the original's on a chunk. The fast engine takes several chunks at once.
    * Rejects with the signal's reason soon after it aborts; what was put into the sink stays valid.

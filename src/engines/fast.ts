@@ -60,6 +60,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     signal?.removeEventListener('abort', close);
   }
 
+  /** Images of cells that were computed for no sink. */
+  let besides = 0;
   return {
     name: 'fast',
     async original(chunk: Chunk, count: number) {
@@ -70,13 +72,22 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         throw failure(model, error);
       }
     },
+    async changed(chunk: Chunk, count: number, cell: Cell, slice: number) {
+      try {
+        const found = await engine.logits(imagesOf(chunk, 0, count), count, cell.index, keysIn(slice));
+        besides += count;
+        return { logits: Float32Array.from(found), classes };
+      } catch (error) {
+        throw failure(model, error);
+      }
+    },
     graph: plan.source.optimised ? 'runtime' : 'model',
     async evaluate(chunk: Chunk, wanted: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       signal?.throwIfAborted();
       refuseLabels(model, chunk.labels, classes);
       const active = new Uint8Array(cells.length);
       for (const cell of wanted) active[cell.index] = 1;
-      const timer = setInterval(() => sink.computed?.(engine.stats().computed), PROGRESS_MS);
+      const timer = setInterval(() => sink.computed?.(engine.stats().computed - besides), PROGRESS_MS);
       const onAbort = () => engine.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {

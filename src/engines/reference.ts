@@ -45,15 +45,19 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
   const compared = (expected: Logits, changed: Logits, labels: Int32Array | undefined) =>
     timed('metrics', () => compare(expected, changed, labels));
 
+  /** A session with the weights of the draw that a slice has. */
+  const resetSession = (cell: Cell, slice: number) =>
+    timed('reset', async () => {
+      const draw = drawOf(design, cell.reset, slice, cell.trial);
+      const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
+      return openSession(model, tensors, threads);
+    });
+
   /** A cell's logits: for every draw that the chunk's slices have, a session with its weights. */
   const changedLogits = async (cell: Cell, chunk: Chunk, signal?: AbortSignal): Promise<Logits> => {
     const parts: Logits[] = [];
     for (const part of partsByDraw(design, cell, chunk)) {
-      const draw = drawOf(design, cell.reset, part.slice, cell.trial);
-      const session = await timed('reset', async () => {
-        const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
-        return openSession(model, tensors, threads);
-      });
+      const session = await resetSession(cell, part.slice);
       try {
         parts.push(await forward(session, chunk, signal, part));
       } finally {
@@ -72,6 +76,18 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
         runBatch(model, original, images, count, [chunk.height, chunk.width]),
       );
       return { logits, classes: logits.length / count };
+    },
+    async changed(chunk: Chunk, count: number, cell: Cell, slice: number) {
+      const session = await resetSession(cell, slice);
+      try {
+        const images = floatsOf(chunk, 0, count);
+        const logits = await timed('inference', () =>
+          runBatch(model, session, images, count, [chunk.height, chunk.width]),
+        );
+        return { logits, classes: logits.length / count };
+      } finally {
+        await session.release();
+      }
     },
     async evaluate(chunk: Chunk, cells: readonly Cell[], sink: ResultSink, signal?: AbortSignal) {
       const expected = await forward(original, chunk, signal);

@@ -1,85 +1,66 @@
 /**
- * The runtime is checked too: what it optimises a model to must be the model. An engine's original logits are those
- * of the graph as it is, on a few images, or a sweep ends before it begins.
+ * The model's own graph, node by node as its file has it, in the thread pool of an engine of its own: what an
+ * engine's plan, and what ONNX Runtime makes of a graph, are held against.
  */
-import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
-import type { Precision } from '../native/cards.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
 import { nativeEngine } from '../native/open-engine.js';
+import { indexGraph } from '../onnx/graph.js';
 import { dimensions, FLOAT, floats } from '../onnx/tensors.js';
 import { dataflowOf } from '../plan/dataflow.js';
 import { extract } from '../plan/extract.js';
 import { type Chunk, imagesOf } from './chunk.js';
-import type { Engine, Logits } from './engine.js';
 
-/** Images that are compared: a fault of the optimiser changes all of them, or nearly. */
-const CHECKED_IMAGES = 4;
-
-/** Relative to a row's largest logit; TF32 and float16 have 10 bits of fraction, dozens of layers lose some. */
-const TOLERANCE: Record<Precision, number> = { fp32: 1e-3, tf32: 0.05, fp16: 0.05 };
-
-/**
- * @param chunk the first images; null where there is nothing to compute
- * @returns warnings: that the check could not be made
- * @throws CritmapError (ERR_MODEL) when the logits differ; the signal's reason
- */
-export async function checkOptimised(
-  model: Model,
-  engine: Engine,
-  chunk: Chunk | null,
-  settings: { batch: number; threads: number; precision?: Precision | undefined },
-  signal?: AbortSignal,
-): Promise<string[]> {
-  if (!chunk) return [];
-  const { batch, threads, precision = 'fp32' } = settings;
-  const count = Math.min(CHECKED_IMAGES, chunk.count, model.io.batch ?? batch);
-  signal?.throwIfAborted();
-  const found = await engine.original(chunk, count);
-  let expected: Float32Array;
-  try {
-    expected = await unoptimised(model, chunk, { count, classes: found.classes, threads }, signal);
-  } catch (error) {
-    signal?.throwIfAborted();
-    return [
-      `${model.file.path}: ONNX Runtime runs it only as it optimises it, which could not be checked therefore: ${messageOf(error)}`,
-    ];
-  }
-  const far = furthest(found, expected);
-  if (far.distance <= TOLERANCE[precision]) return [];
-  const other = engine.name === 'fast' ? 'Try --engine reference, which is checked too, or export' : 'Export';
-  throw new CritmapError(
-    'ERR_MODEL',
-    `${model.file.path}: ONNX Runtime's optimiser makes another model of it: on image ${far.image} the logit of class ${far.class} is ${far.found}, without optimising ${far.expected}. ${other} it in another way or with another opset, and please report it to critmap`,
-  );
+export interface Unoptimised {
+  /**
+   * Count x classes logits of a chunk's first images.
+   * @param values of the parameters that it was opened with; default the trained ones
+   */
+  logits(chunk: Chunk, count: number, values?: ReadonlyMap<string, Float32Array>): Promise<Float32Array>;
+  close(): Promise<void>;
 }
 
-/** The logits of the graph as it is, in the thread pool of an engine of its own. */
-async function unoptimised(
-  { file, io }: Model,
-  chunk: Chunk,
-  { count, classes, threads }: { count: number; classes: number; threads: number },
-  signal?: AbortSignal,
-): Promise<Float32Array> {
+export interface UnoptimisedOptions {
+  /** Of the images, in pixels. */
+  size: { height: number; width: number };
+  classes: number;
+  threads: number;
+  /** Stored tensors whose values may be others. */
+  parameters: readonly string[];
+  signal?: AbortSignal | undefined;
+}
+
+/** @throws Error when the runtime cannot run the graph as it is; it is closed when the signal aborts */
+export async function openUnoptimised(model: Model, options: UnoptimisedOptions): Promise<Unoptimised> {
+  const { file, io } = model;
+  const { size, classes, threads, parameters, signal } = options;
   const { proto, graph } = file;
   const batch = io.batch ?? 1;
   const flow = dataflowOf(graph, io.input, io.output);
-  const shapes = {
-    images: { type: FLOAT, dims: [batch, io.channels, chunk.height, chunk.width] },
-    logits: { type: FLOAT, dims: [batch, classes] },
-  };
+  const floatsOf = (dims: number[]) => ({ type: FLOAT, dims });
+  const images = floatsOf([batch, io.channels, size.height, size.width]);
+  const logits = floatsOf([batch, classes]);
+  const { tensors } = indexGraph(graph);
+  const own = new Map(
+    parameters.map((name) => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new RangeError(`${file.path} has no stored tensor named ${name}`);
+      return [name, floatsOf(dimensions(tensor))];
+    }),
+  );
   const part = {
     nodes: flow.steps.filter(({ dynamic }) => dynamic).map(({ node }) => node),
-    inputs: [io.input],
+    inputs: [io.input, ...parameters],
     outputs: [io.output],
   };
   // Weights that lie beside the graph are copied a few at a time, and not twice.
   const { bytes, shared } = extract({ proto, graph, apart: true }, flow, part, (name) =>
-    name === io.input ? shapes.images : shapes.logits,
+    name === io.input ? images : (own.get(name) ?? logits),
   );
-  const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: Math.min(threads, count) });
-  const close = () => void engine.close();
-  signal?.addEventListener('abort', close, { once: true });
+  const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads });
+  const close = () => engine.close();
+  const onAbort = () => void close();
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const externals = shared.map((tensor) => ({
       name: tensor.name,
@@ -88,41 +69,40 @@ async function unoptimised(
     }));
     await engine.addConstants(externals.map(({ values }) => values));
     await engine.addSession(bytes, 'whole model', { optimise: false, externals });
-    await engine.load({
-      slots: [shapes.images, shapes.logits],
-      constants: [],
-      input: 0,
-      logits: 1,
-      cells: 0,
-      steps: [{ kind: 'run', session: 0, inputs: [0], outputs: [1] }],
-    });
-    const starts = Array.from({ length: Math.ceil(count / batch) }, (_, i) => i * batch);
-    const rows = starts.map((from) => {
-      const to = Math.min(count, from + batch);
-      return engine.logits(imagesOf(chunk, from, to), to - from);
-    });
-    return Float32Array.from((await Promise.all(rows)).flatMap((values) => [...values]));
-  } finally {
-    signal?.removeEventListener('abort', close);
-    await engine.close();
+  } catch (error) {
+    signal?.removeEventListener('abort', onAbort);
+    await close();
+    throw error;
   }
-}
-
-/** The largest difference, relative to the largest of its row; what is not finite must be the same. */
-export function furthest({ logits, classes }: Logits, expected: Float32Array) {
-  let far = { distance: 0, image: 0, class: 0, found: 0, expected: 0 };
-  for (let from = 0; from < expected.length; from += classes) {
-    const row = expected.subarray(from, from + classes);
-    const size = Math.max(...row.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
-    for (const [c, wanted] of row.entries()) {
-      const found = logits[from + c] ?? Number.NaN;
-      if (Object.is(found, wanted) || found === wanted) continue;
-      const difference = Math.abs(found - wanted);
-      // What cannot be compared is as far as can be.
-      const distance = Number.isFinite(difference) ? difference / size : Number.POSITIVE_INFINITY;
-      if (distance > far.distance)
-        far = { distance, image: from / classes, class: c, found, expected: wanted };
-    }
-  }
-  return far;
+  return {
+    async logits(chunk, count, values = new Map()) {
+      const constants = parameters.map((name) => values.get(name) ?? model.values(name));
+      const slots = parameters.map((_, i) => 2 + i);
+      await engine.load({
+        slots: [images, logits, ...own.values()],
+        constants,
+        input: 0,
+        logits: 1,
+        cells: 0,
+        steps: [
+          // The constant itself: all of what was copied stays.
+          ...slots.map((slot, i) => ({
+            ...{ kind: 'reset' as const, slot, source: i },
+            rule: { kind: 'interpolate' as const, donor: i, alpha: 1 },
+          })),
+          { kind: 'run', session: 0, inputs: [0, ...slots], outputs: [1] },
+        ],
+      });
+      const starts = Array.from({ length: Math.ceil(count / batch) }, (_, i) => i * batch);
+      const rows = starts.map((from) => {
+        const to = Math.min(count, from + batch);
+        return engine.logits(imagesOf(chunk, from, to), to - from);
+      });
+      return Float32Array.from((await Promise.all(rows)).flatMap((row) => [...row]));
+    },
+    async close() {
+      signal?.removeEventListener('abort', onAbort);
+      await close();
+    },
+  };
 }

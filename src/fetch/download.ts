@@ -39,6 +39,11 @@ interface Version {
 /** After so many failures in a row without one more byte, or so many in all. */
 const TRIES = 5;
 const MOST_TRIES = 100;
+/** Bytes of a file whose length nobody says; and after how many the disk is looked at. */
+const MOST_UNSAID = 2 ** 36;
+const LOOK_EVERY = 2 ** 26;
+/** Bytes that such a file leaves free on the disk. */
+const LEFT_FREE = 2 ** 29;
 /** Seconds without a byte are a connection that is cut. */
 const STALL_S = 60;
 
@@ -195,7 +200,8 @@ class Transfer {
         `has ${total} bytes instead of ${source.size}; it is not what was announced`,
       );
     }
-    if (total !== undefined) await requireRoom(source.what, folder, total - this.#offset);
+    await requireRoom(source.what, folder, total === undefined ? LEFT_FREE : total - this.#offset);
+    let looked = this.#offset;
     const reader = response.body?.getReader();
     const name = { what: source.what, total: total ?? null };
     options.onFetch?.({ ...name, done: this.#offset });
@@ -210,6 +216,10 @@ class Transfer {
           this.isSpoilt = true;
           throw fetchError(source.what, `has more than the ${total} bytes that were announced`);
         }
+        if (total === undefined && this.#offset - looked > LOOK_EVERY) {
+          looked = this.#offset;
+          await this.#requireEnd();
+        }
         options.onFetch?.({ ...name, done: this.#offset });
       }
     } finally {
@@ -217,6 +227,21 @@ class Transfer {
     }
     if (total !== undefined && this.#offset < total) return { cut: 'it ended too early' };
     return { total: this.#offset, ...version };
+  }
+
+  /** A server that does not say how much it sends may send for ever. */
+  async #requireEnd(): Promise<void> {
+    const { what } = this.source;
+    if (this.#offset > MOST_UNSAID) {
+      this.isSpoilt = true;
+      throw fetchError(what, `does not end after ${this.#offset} bytes, and its length was not announced`);
+    }
+    try {
+      await requireRoom(what, this.folder, LEFT_FREE);
+    } catch (error) {
+      this.isSpoilt = true;
+      throw error;
+    }
   }
 
   /** A part that nobody asked for. */

@@ -127,6 +127,53 @@ async function answer(url: URL, { headers, method, body, token, signal }: Ask): 
   }
 }
 
+/** Bytes of an answer that is read whole; the hub's lists have less than a megabyte. */
+const MOST_BYTES = 2 ** 26;
+
+/**
+ * The same answer when all of it is there.
+ * @throws CritmapError (ERR_FETCH) when it is too long, or takes too long; the signal's reason
+ */
+export async function whole(
+  response: Response,
+  what: string,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  const reader = response.body?.getReader();
+  const parts: Uint8Array[] = [];
+  const late = AbortSignal.timeout(1000 * ANSWER_S);
+  const stopped = aborted(AbortSignal.any([...(signal ? [signal] : []), late]));
+  let bytes = 0;
+  try {
+    signal?.throwIfAborted();
+    while (reader) {
+      const part = await Promise.race([reader.read(), stopped]);
+      if (part.done) break;
+      bytes += part.value.length;
+      if (bytes > MOST_BYTES) throw fetchError(what, `the answer is longer than ${MOST_BYTES} bytes`);
+      parts.push(part.value);
+    }
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    if (thrown instanceof CritmapError) throw thrown;
+    throw new Unreachable(what, `cannot be fetched: ${reasonOf(thrown)}`, thrown);
+  } finally {
+    void reader?.cancel().catch(() => {});
+  }
+  const { status, statusText, headers } = response;
+  return new Response(reader ? Buffer.concat(parts) : null, { status, statusText, headers });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  const promise = new Promise<never>((_, reject) => {
+    const late = () => reject(new Error(`the answer did not end within ${ANSWER_S} s`));
+    signal.addEventListener('abort', late, { once: true });
+  });
+  // Nobody waits for it any more when the answer is there.
+  promise.catch(() => {});
+  return promise;
+}
+
 /** So that the connection is free again. */
 export const discard = (response: Response) => response.body?.cancel().catch(() => {});
 

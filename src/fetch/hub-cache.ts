@@ -7,10 +7,11 @@
  *                         .no_exist/COMMIT/FILE      empty: there is no such file
  */
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { makeDirectory } from '../files/make-directory.js';
+import { readRegular } from '../files/regular-file.js';
 import { replaceFile } from '../files/replace.js';
 
 const expanded = (path: string) =>
@@ -54,7 +55,7 @@ export class CachedRepository {
 
   /** The commit that a revision was when it was last asked for. */
   async commitOf(revision: string): Promise<string | undefined> {
-    const text = await readFile(join(this.root, 'refs', revision), 'utf8').catch(() => '');
+    const text = String(await readRegular(join(this.root, 'refs', revision)).catch(() => ''));
     return isCommit(text.trim()) ? text.trim() : undefined;
   }
 
@@ -75,7 +76,7 @@ export class CachedRepository {
   async setLacks(commit: string, file: string): Promise<void> {
     const path = join(this.root, '.no_exist', commit, file);
     await mkdir(dirname(path), { recursive: true })
-      .then(() => writeFile(path, ''))
+      .then(() => writeFile(path, '', { flag: 'wx' }))
       .catch(() => {});
   }
 

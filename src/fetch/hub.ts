@@ -2,14 +2,15 @@
  * Repositories of the Hugging Face hub, by `@huggingface/hub`'s questions and into the hub's cache. Its own downloads
  * cannot go on where they ended, know no refs and share a name among processes, so that bytes come by download.ts.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
+import { readRegular } from '../files/regular-file.js';
 import { filesInIndex, isIndex, usualWeights, weightsAmong } from '../weights/folder.js';
 import { cannotKeep, download } from './download.js';
 import { fetchError, Unreachable } from './fetch-error.js';
-import { discard, request } from './http.js';
+import { discard, request, whole } from './http.js';
 import { CachedRepository, hubHome, isCommit, isFile } from './hub-cache.js';
 import { type FetchOptions, isOffline } from './options.js';
 import { type HubWord, isTrusted, nameOfWord } from './words.js';
@@ -40,6 +41,8 @@ function isOfTransformers(config: string): boolean {
 /** A name that is no path. */
 const PLAIN = /^(?!\.{1,2}$)[^\\/\p{Cc}]+$/u;
 const MOST_FILES = 100_000;
+/** Pages of its list; the hub's have a thousand files. */
+const MOST_QUESTIONS = 250;
 
 interface Endpoint {
   url: string;
@@ -52,6 +55,7 @@ export class Repository {
   readonly #cache: CachedRepository;
   #endpoint: Endpoint | undefined;
   #commit = '';
+  #asked = 0;
   /** Why nothing more can be asked. */
   #away: CritmapError | undefined;
   #listed: Promise<Map<string, Entry>> | undefined;
@@ -155,7 +159,7 @@ export class Repository {
    * @throws CritmapError as {@link file}
    */
   async config(): Promise<void> {
-    const text = await readFile(await this.file('config.json'), 'utf8');
+    const text = (await readRegular(await this.file('config.json'))).toString('utf8');
     if (!isOfTransformers(text)) return;
     const commit = this.#commit;
     const known = (await this.#cache.path(commit, BESIDE)) ?? (await this.#cache.lacks(commit, BESIDE));
@@ -253,8 +257,9 @@ export class Repository {
       const headers = Object.fromEntries(new Headers(init.headers).entries());
       const body = typeof init.body === 'string' ? { body: init.body } : {};
       const method = init.method ?? 'GET';
+      if (++this.#asked > MOST_QUESTIONS) throw fetchError(this.what, 'its list of files does not end');
       const response = await request(url, { what: this.what, headers, method, ...body, token, signal });
-      if (response.ok) return response;
+      if (response.ok) return whole(response, this.what, signal);
       const refused = this.#refusal(response);
       await discard(response);
       throw refused;
@@ -317,7 +322,7 @@ async function tokenOf(what: string): Promise<string | undefined> {
   const { HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_DISABLE_IMPLICIT_TOKEN } = process.env;
   if (/^(1|on|yes|true)$/i.test(HF_HUB_DISABLE_IMPLICIT_TOKEN ?? '')) return undefined;
   const given = HF_TOKEN || HUGGING_FACE_HUB_TOKEN;
-  const text = given ?? (await readFile(HF_TOKEN_PATH || join(hubHome(), 'token'), 'utf8').catch(() => ''));
+  const text = given ?? String(await readRegular(HF_TOKEN_PATH || join(hubHome(), 'token')).catch(() => ''));
   const token = text.replace(/[\r\n]/g, '').trim();
   if (token === '') return undefined;
   if (!/^[\x21-\x7e]+$/.test(token))

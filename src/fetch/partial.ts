@@ -3,11 +3,12 @@
  * file is whole, the next one takes over; of two that try, one gets it.
  */
 import { randomBytes } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, readlinkSync } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
+const GO_ON = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const ENDING = '.incomplete';
 /** `KEY~HOST~PIDS~PID~RANDOM.incomplete`; the key says which bytes they are. */
 const NAME = /^([\w.=-]*)~([\w.-]+)~(\d+)~(\d+)~[0-9a-f]+\.incomplete$/;
@@ -36,9 +37,9 @@ export class PartialFile {
       active.add(mine);
       try {
         await rename(join(folder, name), join(folder, mine));
-        return new PartialFile(folder, mine, await open(join(folder, mine), 'r+'));
+        return new PartialFile(folder, mine, await open(join(folder, mine), GO_ON));
       } catch {
-        // Another was quicker.
+        // Another was quicker, or it is a link.
         active.delete(mine);
       }
     }
@@ -100,8 +101,9 @@ async function leftIn(folder: string, isWanted: (key: string) => boolean) {
     if (key === undefined || !isWanted(key) || theirHost !== host || theirPids !== pids) continue;
     const isLeft = Number(pid) === process.pid ? !active.has(name) : !isAlive(Number(pid));
     if (!isLeft) continue;
-    const { size } = await stat(join(folder, name)).catch(() => ({ size: 0 }));
-    found.push({ name, key, size });
+    const info = await lstat(join(folder, name)).catch(() => null);
+    // What others may have put there is neither waited for nor followed.
+    if (info?.isFile()) found.push({ name, key, size: info.size });
   }
   return found.sort((a, b) => b.size - a.size);
 }

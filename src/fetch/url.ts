@@ -4,13 +4,13 @@
  * asked whether it is still the newest.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { DOWNLOADS, defaultCacheDirectory } from '../files/cache-directory.js';
 import { makeDirectory } from '../files/make-directory.js';
+import { openRegular, readRegular } from '../files/regular-file.js';
 import { replaceFile } from '../files/replace.js';
 import { cannotKeep, type Downloaded, download } from './download.js';
 import { fetchError, Unreachable } from './fetch-error.js';
@@ -104,7 +104,7 @@ function refusal(what: string, response: Response) {
 /** What is known of a file that is there whole; null when it is not. */
 async function keptAs(path: string, about: string): Promise<About | null> {
   try {
-    const known = aboutSchema.parse(JSON.parse(await readFile(about, 'utf8')));
+    const known = aboutSchema.parse(JSON.parse(String(await readRegular(about))));
     return (await stat(path)).size === known.size ? known : null;
   } catch {
     return null;
@@ -113,7 +113,8 @@ async function keptAs(path: string, about: string): Promise<About | null> {
 
 async function hashOf(path: string, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash, { ...(signal && { signal }) }).catch((error: unknown) => {
+  const handle = await openRegular(path);
+  await pipeline(handle.createReadStream(), hash, { ...(signal && { signal }) }).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw error;
   });

@@ -4,7 +4,7 @@
  */
 import type { Layer } from '../onnx/layers.js';
 
-export type Kind = 'conv' | 'depthwise' | 'grouped' | 'linear';
+export type Kind = 'conv' | 'depthwise' | 'grouped' | 'linear' | 'recurrent';
 
 /** What recognising takes of a layer. */
 export type Sketch = Pick<Layer, 'name' | 'op' | 'groups' | 'fanIn' | 'fanOut'> & {
@@ -34,6 +34,7 @@ export interface Family {
 }
 
 export function kindOf({ op, groups, weight: { shape } }: Sketch): Kind {
+  if (/^(LSTM|GRU|RNN)$/.test(op)) return 'recurrent';
   if (!/^Conv/.test(op)) return 'linear';
   if (groups === 1) return 'conv';
   return shape[1] === 1 ? 'depthwise' : 'grouped';
@@ -61,7 +62,7 @@ function patternOf(sign: string): RegExp {
   const known = patterns.get(sign);
   if (known) return known;
   const [, kind = '\\w+', name = '', bias = '[+-]bias'] =
-    /^(?:(conv|depthwise|grouped|linear) )?(\S+)(?: ([+-]bias))?$/.exec(sign) ?? [];
+    /^(?:(conv|depthwise|grouped|linear|recurrent) )?(\S+)(?: ([+-]bias))?$/.exec(sign) ?? [];
   const path = name
     .replace(/[.[\]()|^$?]/g, '\\$&')
     .replaceAll('#', '\\d+')
@@ -81,7 +82,8 @@ export function schemesFor(
   const kind = kindOf(layer);
   for (const [which, weight, bias] of rules) {
     const [wanted, pattern] = parts(which);
-    if (wanted !== undefined && wanted !== kind && !(wanted === 'conv' && kind !== 'linear')) continue;
+    if (wanted !== undefined && wanted !== kind && !(wanted === 'conv' && /^(depthwise|grouped)$/.test(kind)))
+      continue;
     const found = layer.name.match(pattern);
     if (!found) continue;
     return { weight: typeof weight === 'string' ? weight : weight(found), bias };

@@ -44,8 +44,10 @@ export function recogniseGraph<L extends Sketch>(graph: Graph<L>): Recognised<L>
   return {
     family: family?.name,
     schemesOf(layer) {
-      const found = family && schemesFor(family.rules, layer);
-      const { weight, bias } = found ?? schemesFor(guess, layer)!;
+      // PyTorch's draw themselves, and no family lets them do otherwise.
+      const cell = kindOf(layer) === 'recurrent' ? { weight: 'pytorch', bias: 'pytorch' } : undefined;
+      const found = family && (cell ?? schemesFor(family.rules, layer));
+      const { weight, bias } = found ?? cell ?? schemesFor(guess, layer)!;
       const scheme = parseScheme(weight);
       return {
         weight: scheme,

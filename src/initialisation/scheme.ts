@@ -19,6 +19,8 @@ export interface Fans {
   readonly fanIn: number;
   readonly fanOut: number;
   readonly groups: number;
+  /** Of a recurrent cell: how many numbers its state has. */
+  readonly hidden?: number;
 }
 
 export interface Scheme {
@@ -64,7 +66,8 @@ type Form = (argument: string | undefined) => Draw;
 
 const forms: Readonly<Record<string, Form>> = {
   // kaiming_uniform_(a = sqrt 5) comes to this bound; the bias is drawn with the weight's fan-in.
-  pytorch: plain(({ fanIn }) => symmetric(1 / Math.sqrt(fanIn))),
+  // Recurrent modules draw all that they have by the size of the state.
+  pytorch: plain(({ fanIn, hidden = fanIn }) => symmetric(1 / Math.sqrt(hidden))),
   'kaiming-normal': kaiming((gain, fan) => normal(Math.sqrt(gain / fan))),
   'kaiming-uniform': kaiming((gain, fan) => symmetric(Math.sqrt((3 * gain) / fan))),
   'xavier-normal': plain(({ fanIn, fanOut }) => normal(Math.sqrt(2 / (fanIn + fanOut)))),

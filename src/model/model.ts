@@ -1,6 +1,7 @@
 /** A trained model, ready to be swept: its file, what it takes and gives, and its layers. */
 import { basename } from 'node:path';
 import { CritmapError, messageOf, some } from '../errors.js';
+import { type Account, accountOf } from '../onnx/account.js';
 import type { OnnxFile } from '../onnx/file.js';
 import { indexGraph } from '../onnx/graph.js';
 import { type ModelIo, modelIo } from '../onnx/io.js';
@@ -32,6 +33,8 @@ export interface Model {
   layers: readonly Layer[];
   /** Nodes with a trained tensor, or one that may be, that are no layers; in graph order. */
   leftOut: readonly LeftOut[];
+  /** Where its trained numbers are. */
+  account(): Account;
   /** What may make a sweep mean less than it seems, one line each. */
   warnings: readonly string[];
   /** The trained values of a stored tensor, in storage order; always the same array. Not to be written to. */
@@ -84,6 +87,7 @@ export function modelOf(file: OnnxFile, name?: string): Model {
     io,
     layers,
     leftOut,
+    account: () => accountOf({ file, index, inputs: [io.input] }, layers, leftOut),
     warnings: doubtsOf({ file, index, io, ends, layers, leftOut }),
     values(tensor) {
       const known = values.get(tensor);

@@ -76,7 +76,10 @@ export function parametersOf(model: Model): ModelParameter[] {
   const copies = new Map<string, string[]>();
   for (const name of tensors.keys()) {
     const of = copyOf.exec(name)?.[1];
-    if (of !== undefined && !found.has(name)) copies.set(of, [...(copies.get(of) ?? []), name]);
+    if (of === undefined || found.has(name)) continue;
+    const known = copies.get(of);
+    if (known) known.push(name);
+    else copies.set(of, [name]);
   }
   for (const [tensor, proto] of tensors) {
     if (proto.dataType !== FLOAT || !telling.test(tensor)) continue;

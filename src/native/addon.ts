@@ -1,12 +1,8 @@
 /**
  * The native addon: its whole surface as one type, and the loader. Nothing else in `src` imports the binary.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { CritmapError, messageOf } from '../errors.js';
 import type { NativeEngine, NativeRuntime } from './engine.js';
+import { loadAddon } from './load-addon.js';
 import type { Blocked, ResetOptions, ResetRule } from './reset-rule.js';
 
 /** Per-image comparison of two N x C logit blocks; every array has N entries. */
@@ -195,38 +191,11 @@ export interface Native {
 let loaded: Native | undefined;
 
 /**
- * The addon, loaded on first use: `build/Release/critmap.node` of this package, or the file that the
- * environment variable `CRITMAP_ADDON` names.
+ * The addon, loaded on first use: as {@link loadAddon} finds it.
  *
  * @throws CritmapError `ERR_NATIVE` that lists what was tried and what to do
  */
 export function native(): Native {
-  loaded ??= load();
+  loaded ??= loadAddon() as Native;
   return loaded;
-}
-
-function load(): Native {
-  const override = process.env.CRITMAP_ADDON;
-  const candidates = override ? [resolve(override)] : builtAddons();
-  const failures: string[] = [];
-  for (const file of candidates) {
-    try {
-      return createRequire(import.meta.url)(file) as Native;
-    } catch (error) {
-      failures.push(`${file} (${existsSync(file) ? messageOf(error) : 'not there'})`);
-    }
-  }
-  const advice = override
-    ? 'Unset CRITMAP_ADDON or let it name a critmap.node built for this Node.js and processor.'
-    : 'Build it with `npm run build:addon`, which needs CMake and a C++20 compiler.';
-  throw new CritmapError(
-    'ERR_NATIVE',
-    `The native addon could not be loaded: ${failures.join('; ')}. ${advice}`,
-  );
-}
-
-/** Where cmake-js leaves the addon, seen from `src/` and from `dist/`. */
-function builtAddons(): string[] {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  return [join(root, 'build', 'Release', 'critmap.node'), join(root, 'build', 'Debug', 'critmap.node')];
 }

@@ -227,8 +227,17 @@ export interface NativeEngine {
     active: Uint8Array,
     keys?: BigUint64Array,
   ): Promise<Float64Array>;
-  /** The untouched model's logits for at most a batch of images, count x classes. Rejects as `execute`. */
-  logits(engine: EngineHandle, images: EngineImages, count: number): Promise<Float64Array>;
+  /**
+   * The logits for at most a batch of images, count x classes: the untouched model's, or those of a cell with its
+   * draws' `keys`. Rejects as `execute`.
+   */
+  logits(
+    engine: EngineHandle,
+    images: EngineImages,
+    count: number,
+    cell?: number,
+    keys?: BigUint64Array,
+  ): Promise<Float64Array>;
   /** Makes all outstanding batches reject: waiting ones at once, running ones before their next graph node. */
   cancel(engine: EngineHandle): void;
   /** Cancels, ends the threads and frees everything. May be called again. */

@@ -62,8 +62,8 @@ export class OpenEngine {
     return native().engine.execute(this.#engine, images, count, labels, active, keys);
   }
 
-  logits(images: EngineImages, count: number): Promise<Float64Array> {
-    return native().engine.logits(this.#engine, images, count);
+  logits(images: EngineImages, count: number, cell?: number, keys?: BigUint64Array): Promise<Float64Array> {
+    return native().engine.logits(this.#engine, images, count, cell, keys);
   }
 
   cancel(): void {

@@ -18,6 +18,7 @@ import { type Graph, ModelSchema, type Model as Proto, type Tensor } from './onn
 import { chooseEnds, type EndChoice, type Ends } from './passes/ends.js';
 import { type SizeChoice, settleSizes } from './passes/sizes.js';
 import { sorted } from './passes/sort.js';
+import { splitCells } from './passes/split-cells.js';
 import { storeAsUsed } from './passes/store-as-used.js';
 import { toFloat32 } from './passes/to-float32.js';
 import { sliceSequences } from './passes/unsequence.js';
@@ -88,6 +89,7 @@ async function prepare(proto: Proto, graph: Graph): Promise<string[]> {
   sliceSequences(graph);
   await storeAsUsed(graph);
   unshare(graph);
+  splitCells(graph);
   return converted;
 }
 

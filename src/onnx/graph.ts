@@ -75,6 +75,10 @@ export function onlyConsumer(index: GraphIndex, name: string | undefined): Node 
   return readers?.length === 1 ? readers[0] : undefined;
 }
 
+/** ONNX's operators of whole sequences. */
+export const isRecurrent = ({ opType, domain }: Pick<Node, 'opType' | 'domain'>) =>
+  (domain === '' || domain === 'ai.onnx') && /^(LSTM|GRU|RNN)$/.test(opType);
+
 export function attributeInt(node: Node, name: string, fallback: number): number {
   const attribute = node.attribute.find((a) => a.name === name);
   return attribute ? Number(attribute.i) : fallback;

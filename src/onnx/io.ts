@@ -26,7 +26,7 @@ export function modelIo({ path, graph }: OnnxFile, { input: name, output }: Ends
   const shape = input && shapeOf(input);
   if (shape?.length !== 4) {
     throw refuse(
-      `the input ${name} has the shape ${shape ? shapeText(shape) : 'unknown'}; critmap needs images, N x channels x height x width`,
+      `the input ${name} has the shape ${shape ? shapeText(shape) : 'unknown'}; critmap needs images, N x channels x height x width${remedy(shape ?? null)}`,
     );
   }
   const type = input?.type?.tensorType?.elemType ?? 0;
@@ -38,4 +38,10 @@ export function modelIo({ path, graph }: OnnxFile, { input: name, output }: Ends
   const logits = graph.output.find((one) => one.name === output);
   const classes = (logits && shapeOf(logits)?.[1]) ?? null;
   return { input: name, output, batch, channels, height, width, classes };
+}
+
+/** How a model of flat vectors, or of images without channels, takes images. */
+function remedy(shape: readonly Size[] | null): string {
+  const layer = { 2: 'torch.nn.Flatten(1)', 3: 'torch.nn.Flatten(1, 2)' }[shape?.length ?? 0];
+  return layer ? `: export torch.nn.Sequential(${layer}, model) with an example of that shape` : '';
 }

@@ -1,10 +1,12 @@
 /**
  * Finds the layers of a model: every Conv, ConvTranspose, Gemm and MatMul whose weight is a trained tensor, and every
- * Einsum that is a Linear, with its bias, its BatchNorm and its PyTorch name. A weight that several nodes share is one layer, as it is one
- * parameter; a standardised weight's layer has the tensor that is standardised.
+ * Einsum that is a Linear, with its bias, its BatchNorm and its PyTorch name; of recurrent operators the weights of what
+ * comes in and those of the state. A weight that several nodes share is one layer, as it is one parameter; a standardised
+ * weight's layer has the tensor that is standardised.
  */
 import { CritmapError } from '../errors.js';
 import type { Layout } from '../native/reset-rule.js';
+import { type CellPart, cellParts } from './cells.js';
 import { type EinsumWeight, einsumWeight } from './einsum.js';
 import type { OnnxFile } from './file.js';
 import {
@@ -15,7 +17,7 @@ import {
   onlyConsumer,
   originOf,
 } from './graph.js';
-import { madeUp, moduleName } from './names.js';
+import { madeUp, moduleName, unlike } from './names.js';
 import { whyNoLayer } from './not-layers.js';
 import type { Node } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';
@@ -43,7 +45,7 @@ export interface Norm {
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;
-  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul' | 'Einsum';
+  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul' | 'Einsum' | 'LSTM' | 'GRU' | 'RNN';
   weight: Parameter;
   bias: Parameter | null;
   norm: Norm | null;
@@ -51,6 +53,8 @@ export interface Layer {
   fanIn: number;
   fanOut: number;
   groups: number;
+  /** Of a recurrent cell: how many numbers its state has. */
+  hidden?: number;
   /** Trained elements: weight and bias. */
   parameters: number;
   /** Graph nodes that use the weight; more than one when it is tied. */
@@ -65,6 +69,11 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   const byWeight = new Map<string, Layer>();
   const taken = new Set<string>();
   for (const node of file.graph.node) {
+    for (const part of cellParts(index, node) ?? []) {
+      const known = byWeight.get(part.weight.name);
+      if (known) known.uses += 1;
+      else byWeight.set(part.weight.name, ofCell(node, part, taken));
+    }
     const found = weightOf(index, node, file.computed);
     if (!found || whyNoLayer(index, node, found.origin.proto)) continue;
     const known = byWeight.get(found.origin.tensor);
@@ -91,6 +100,27 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   }
   if (byWeight.size === 0) throw noLayers(file);
   return [...byWeight.values()];
+}
+
+function ofCell(node: Node, { weight, bias, shape, name, hidden }: CellPart, taken: Set<string>): Layer {
+  const [channels = 1, inner = 1] = shape;
+  const own = unlike(name, taken);
+  taken.add(own);
+  return {
+    name: own,
+    op: node.opType as Layer['op'],
+    weight: { tensor: weight.name, stored: dimensions(weight), shape, layout: { channels, inner } },
+    bias: bias
+      ? { tensor: bias.name, stored: dimensions(bias), shape: [channels], layout: { channels, inner: 1 } }
+      : null,
+    norm: null,
+    fanIn: inner,
+    fanOut: channels,
+    groups: 1,
+    hidden,
+    parameters: elementCount(shape) + (bias ? channels : 0),
+    uses: 1,
+  };
 }
 
 interface Weight {
@@ -243,11 +273,22 @@ function biasOf(
   if (node.opType === 'Gemm') return vector(node.input[2], 0);
   if (/^Conv/.test(node.opType) && node.input[2]) return vector(node.input[2], 0);
   const add = onlyConsumer(index, node.output[0]);
+  if (add?.domain === 'com.microsoft') return vector(fusedBias(index, add, node.output[0] ?? ''), 0);
   if (add?.opType !== 'Add') return null;
   return vector(
     add.input.find((name) => name !== node.output[0]),
     spatial,
   );
+}
+
+/** The bias that ONNX Runtime's optimiser put into the node that follows. */
+function fusedBias(index: GraphIndex, { opType, input }: Node, output: string): string | undefined {
+  if (/^(BiasGelu|FastGelu|BiasSplitGelu|BiasAdd)$/.test(opType))
+    return input[0] === output ? input[1] : undefined;
+  if (opType !== 'SkipLayerNormalization') return undefined;
+  // Of the two that it adds, one had the bias.
+  const other = input.slice(0, 2).find((name) => name !== output) ?? '';
+  return /^(MatMul|Gemm)$/.test(index.producer.get(other)?.opType ?? '') ? undefined : input[4];
 }
 
 function normOf(index: GraphIndex, node: Node): Norm | null {

@@ -1,9 +1,10 @@
 /** What has a trained tensor, or may have, and is no layer: each with the reason. */
+import { cellParts } from './cells.js';
 import type { OnnxFile } from './file.js';
 import { type GraphIndex, originOf } from './graph.js';
 import type { Layer } from './layers.js';
 import { whyNoLayer } from './not-layers.js';
-import type { Node } from './onnx_pb.js';
+import type { Graph, Node } from './onnx_pb.js';
 import { dimensions, FLOAT } from './tensors.js';
 
 export interface LeftOut {
@@ -16,21 +17,23 @@ export interface LeftOut {
 /** In graph order, then what does not lead to the logits. */
 export function findLeftOut(file: OnnxFile, index: GraphIndex, layers: readonly Layer[]): LeftOut[] {
   const used = new Set(layers.map(({ weight }) => weight.tensor));
-  const isLayer = (name: string | undefined) =>
+  const isLayer: IsLayer = (name) =>
     name !== undefined && (file.computed?.has(name) || used.has(originOf(index, name)?.tensor ?? ''));
   const aside = (file.ends?.aside ?? []).map((one) => ({
     ...one,
     why: 'what is compared does not depend on it',
   }));
   const found = index.graph.node.flatMap((node) => {
-    if (node.input.some(isLayer)) return [];
-    const why = whyOf(index, node);
+    if (node.input.some(isLayer) || cellParts(index, node)) return [];
+    const why = whyOf(index, node, isLayer);
     return why === undefined ? [] : [{ name: node.name || node.output[0] || '', op: node.opType, why }];
   });
   return [...found, ...aside];
 }
 
-function whyOf(index: GraphIndex, node: Node): string | undefined {
+type IsLayer = (name: string | undefined) => boolean;
+
+function whyOf(index: GraphIndex, node: Node, isLayer: IsLayer): string | undefined {
   const own = node.domain === '' || node.domain === 'ai.onnx';
   if (own && /^Conv(Transpose)?$/.test(node.opType)) {
     const origin = originOf(index, node.input[1] ?? '');
@@ -41,7 +44,19 @@ function whyOf(index: GraphIndex, node: Node): string | undefined {
     }
     return whyNoLayer(index, node, origin.proto) ?? 'its groups have several inputs and several outputs each';
   }
-  if (own && !/^(MatMul|Einsum|LSTM|GRU|RNN)$/.test(node.opType)) return undefined;
+  if (own && /^(If|Loop|Scan)$/.test(node.opType)) {
+    const isInside = node.attribute.some(({ g, graphs }) =>
+      (g ? [g, ...graphs] : graphs).some((one) => hasWeights(index, one)),
+    );
+    return isInside
+      ? 'layers inside of it are not reset: export without control flow, as torch.jit.trace does'
+      : undefined;
+  }
+  if (own && !/^(MatMul|Gemm|Einsum|LSTM|GRU|RNN)$/.test(node.opType)) return undefined;
+  const isProduct = own && /^(MatMul|Gemm)$/.test(node.opType);
+  if (isProduct && node.input.slice(0, 2).some((name) => isComputed(index, name, isLayer))) {
+    return 'its weight is computed in the graph (a norm of the weight, a mask, LoRA): merge it before the export';
+  }
   const matrix = node.input
     .map((name) => originOf(index, name)?.proto)
     .find((tensor) => tensor && isMatrix(tensor));
@@ -50,8 +65,48 @@ function whyOf(index: GraphIndex, node: Node): string | undefined {
   const fixed = whyNoLayer(index, node, matrix);
   if (fixed) return fixed;
   if (node.opType === 'Einsum') return 'it sums in another way than a Linear';
-  if (node.opType !== 'MatMul') return 'a recurrent operator';
+  if (!isProduct) return 'a recurrent operator whose weights are computed';
+  if (node.opType === 'Gemm') return undefined;
   return dimensions(matrix).length > 2 ? 'a stack of matrices' : 'it multiplies stored tensors only';
+}
+
+/** Whether a graph inside of a node has a product with a stored matrix of its own, or of the graph around it. */
+function hasWeights(index: GraphIndex, { node, initializer }: Graph): boolean {
+  const own = new Map(initializer.map((tensor) => [tensor.name, tensor]));
+  const stored = (name: string) => own.get(name) ?? index.tensors.get(name);
+  return node.some(
+    ({ opType, input }) =>
+      /^(Conv|ConvTranspose|Gemm|MatMul)$/.test(opType) &&
+      input.slice(0, 2).some((name) => {
+        const tensor = stored(name);
+        return tensor !== undefined && isMatrix(tensor);
+      }),
+  );
+}
+
+/** Nodes that are followed at most; a damaged file may have a cycle. */
+const MOST = 100;
+
+/** Whether a tensor is computed from stored matrices alone, by more than moving them, and no layer is among that. */
+function isComputed(index: GraphIndex, name: string, isLayer: IsLayer): boolean {
+  if (index.tensors.has(name)) return false;
+  const seen = new Set<Node>();
+  let matrices = 0;
+  let isPlain = true;
+  const visit = (current: string): boolean => {
+    const tensor = index.tensors.get(current);
+    if (tensor) {
+      if (isMatrix(tensor)) matrices++;
+      return true;
+    }
+    const node = index.producer.get(current);
+    if (!node || node.input.length === 0 || seen.size > MOST || node.input.some(isLayer)) return false;
+    if (seen.has(node)) return true;
+    seen.add(node);
+    if (!/^(Transpose|Identity|Cast|Reshape|Squeeze|Unsqueeze)$/.test(node.opType)) isPlain = false;
+    return node.input.every((input) => input === '' || visit(input));
+  };
+  return visit(name) && matrices > 0 && !isPlain;
 }
 
 function isMatrix(tensor: Parameters<typeof dimensions>[0]): boolean {

@@ -39,6 +39,11 @@ export function moduleName(node: Node, tensors: readonly string[], taken: Readon
     path ??
     first([...tensors, node.name], ofTensorflow) ??
     (tensors.find((tensor) => !madeUp.test(tensor)) || node.name || node.output[0] || node.opType);
+  return unlike(name, taken);
+}
+
+/** The name, or with a number where another layer has it. */
+export function unlike(name: string, taken: ReadonlySet<string>): string {
   if (!taken.has(name)) return name;
   for (let n = 2; ; n++) if (!taken.has(`${name}#${n}`)) return `${name}#${n}`;
 }
@@ -58,6 +63,9 @@ function first(names: readonly string[], of: (name: string) => string | undefine
 function ofParameter(tensor: string): string | undefined {
   const name = tensor.replace(/:\d+$/, '');
   if (/^(onnx::|\/)/.test(name)) return undefined;
+  // Of a recurrent module, whose parameters are several.
+  const cell = /^(.+)[./](?:weight|bias)_([ih]h_l\d+(?:_reverse)?)$/.exec(name);
+  if (cell) return `${cell[1]}.${cell[2]}`;
   const suffix = parameter.find((pattern) => pattern.test(name));
   return suffix && withoutCall(name.replace(suffix, ''));
 }

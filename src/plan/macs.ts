@@ -2,7 +2,7 @@
  * Multiply-accumulates: of one node, and of a model's layers each by itself. They are of the model alone, the same on every
  * machine. Convolutions and matrix products count, other operators do not.
  */
-import { attributeInt } from '../onnx/graph.js';
+import { attributeInt, attributeText } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
@@ -46,23 +46,39 @@ export async function ownMacs(
     products.reduce((sum, step, i) => (reads(step.reads) ? sum + macs[i]! : sum), 0);
   return {
     forward: sumOf(() => true),
-    layers: layers.map(({ weight }) => {
+    layers: layers.map(({ weight, hidden }) => {
       // The weight itself, or what is made of it without the image: transposed, standardised.
       const own = new Set([weight.tensor]);
       for (const { reads, makes, dynamic } of flow.steps) {
         if (!dynamic && reads.some((name) => own.has(name))) for (const name of makes) own.add(name);
       }
-      return sumOf((names) => names.some((name) => own.has(name)));
+      const reading = (names: readonly string[]) => names.some((name) => own.has(name));
+      if (hidden === undefined) return sumOf(reading);
+      // A recurrent operator has others' weights too: each step takes a product with the layer's own.
+      const elements = elementCount(weight.shape);
+      return products.reduce((sum, { node, reads }) => {
+        return reading(reads) ? sum + (stepsOf(node, shapes) * elements) / batch : sum;
+      }, 0);
     }),
   };
 }
 
-const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum']);
+const RECURRENT = /^(LSTM|GRU|RNN)$/;
+const PRODUCTS: ReadonlySet<string> = new Set([
+  ...['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum'],
+  ...['LSTM', 'GRU', 'RNN'],
+]);
 
 /** Multiply-accumulates of a convolution or matrix product; other operators count as none. */
 export function stepMacs(node: Node, shapes: ReadonlyMap<string, TensorShape>): number {
   const shapeOf = (name: string | undefined) => shapes.get(name ?? '')?.dims;
   const input = shapeOf(node.input[0]);
+  if (RECURRENT.test(node.opType)) {
+    const hidden = attributeInt(node, 'hidden_size', 0);
+    const directions = attributeText(node, 'direction') === 'bidirectional' ? 2 : 1;
+    const gates = { LSTM: 4, GRU: 3 }[node.opType] ?? 1;
+    return stepsOf(node, shapes) * directions * gates * hidden * ((input?.at(-1) ?? 0) + hidden);
+  }
   const output = shapeOf(node.output[0]);
   if (!input || !output) return 0;
   const outputs = elementCount(output);
@@ -84,6 +100,11 @@ export function stepMacs(node: Node, shapes: ReadonlyMap<string, TensorShape>): 
     default:
       return 0;
   }
+}
+
+/** Of a recurrent operator: steps of all sequences together. */
+function stepsOf(node: Node, shapes: ReadonlyMap<string, TensorShape>): number {
+  return elementCount(shapes.get(node.input[0] ?? '')?.dims.slice(0, -1) ?? [0]);
 }
 
 const kernelOf = (node: Node) =>

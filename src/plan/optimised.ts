@@ -24,6 +24,12 @@ import { findPlaces } from './places.js';
 import type { ImageSize } from './shapes.js';
 
 /**
+ * ONNX Runtime's optimisers take time in proportion to the square of the nodes that they fold or lay out anew: 16 s for
+ * this many, more than 6 minutes for 100,000. No network that somebody has trained has so many.
+ */
+const MOST_NODES = 20_000;
+
+/**
  * @returns the graph, or why this model has none that can be used
  * @throws CritmapError (ERR_NATIVE) when it is the machine that has no room for it: another time there would be one,
  *   and numbers of the two graphs differ in their last bits
@@ -35,6 +41,10 @@ export async function optimisedGraph(
   norm: ResetContext['norm'],
   openFile = openScratchFile,
 ): Promise<BaseGraph | string> {
+  const nodes = model.file.graph.node.length;
+  if (nodes > MOST_NODES) {
+    return `it has ${nodes.toLocaleString('en')} nodes, and the runtime optimises more than ${MOST_NODES.toLocaleString('en')} too slowly`;
+  }
   let proto: Proto;
   try {
     proto = await optimise(model, size, batch, openFile);

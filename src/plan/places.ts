@@ -166,7 +166,7 @@ class Finder {
     }
     // What the graph computes of a weight (its norm taken out, standardised) may be the same values: a constant in the
     // runtime's graph, which a reset would not pass through the computation.
-    if (this.#isComputed(weight.tensor)) return undefined;
+    if (this.#isComputed(weight.tensor) || layer.hidden !== undefined) return undefined;
     const turn = async () => trained.length > LARGE && setImmediate();
     await turn();
     const expected = folded ? this.#scaled(trained, folded.factor, weight.layout) : trained;
@@ -208,6 +208,8 @@ class Finder {
     if (bias && !folded && named && this.#uses(bias.tensor) === named.readers.length && own) {
       if (this.#same(bias.tensor, own)) return { parameter, tensor: bias.tensor, dims: named.dims };
     }
+    // Those of a recurrent cell are no input of their own.
+    if (layer.hidden !== undefined) return bias ? undefined : null;
     const name = readers[0]?.input[2] ?? '';
     if (!bias && name === '' && folded?.shift.every((value) => value === 0)) return null;
     const stored = this.#stored.get(name);

@@ -2,8 +2,8 @@
  * The figures of a report as Vega-Lite specifications: pure functions of the summaries, with no data from
  * elsewhere and no expression built from a name. One specification serves HTML, SVG and PNG.
  */
-import { type Loader, loader, parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { Loader } from 'vega';
+import type { TopLevelSpec } from 'vega-lite';
 import { CritmapError } from '../errors.js';
 import type { Summary } from '../run/summary.js';
 import { criticalityMap } from './criticality-map.js';
@@ -72,8 +72,12 @@ function criticalityCaption(summary: Summary): string {
   );
 }
 
+/** Loaded when a figure is drawn: it waits for a canvas while it is loaded, which `require` of the package cannot. */
+const vega = () => import('vega');
+
 /** A loader that loads nothing: a figure carries its data. */
-function noLoader(): Loader {
+async function noLoader(): Promise<Loader> {
+  const { loader } = await vega();
   const refuse = (): Promise<never> =>
     Promise.reject(new CritmapError('ERR_OPTION', 'a figure must not load anything from outside'));
   return Object.assign(loader(), { load: refuse, http: refuse, file: refuse });
@@ -84,7 +88,9 @@ function noLoader(): Loader {
  * @returns one `<svg>` element; equal specifications give equal bytes
  */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
-  const view = new View(parse(compile(spec).spec), { renderer: 'none', loader: noLoader() });
+  const { parse, View } = await vega();
+  const { compile } = await import('vega-lite');
+  const view = new View(parse(compile(spec).spec), { renderer: 'none', loader: await noLoader() });
   try {
     return await view.toSVG();
   } finally {

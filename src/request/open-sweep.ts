@@ -11,6 +11,7 @@ import { loadFresh } from '../resets/fresh.js';
 import { parseResets } from '../resets/parse.js';
 import type { SweepValues } from '../sweep/options.js';
 import type { SweepOptions } from '../sweep/settings.js';
+import { normalisationDoubts } from './normalisation.js';
 import { type ModelChoice, openModel } from './open-model.js';
 
 /** What is swept, in words; what is left out has the library's default. */
@@ -62,7 +63,13 @@ export async function openSweep(
     onProgress,
     signal,
   });
-  return { model, images, options: { resets, ...words.sweepChoices, ...(initFrom && { initFrom }), signal } };
+  const doubts = words.arch === undefined || choices.mean ? [] : normalisationDoubts(model, images);
+  const doubted = doubts.length > 0 ? { ...model, warnings: [...model.warnings, ...doubts] } : model;
+  return {
+    model: doubted,
+    images,
+    options: { resets, ...words.sweepChoices, ...(initFrom && { initFrom }), signal },
+  };
 }
 
 /** The entries that have a value: an option that was not given keeps its default further down. */

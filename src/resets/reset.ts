@@ -189,10 +189,11 @@ async function resetOne(
   copy: (values: Float32Array) => Float32Array = (values) => values.slice(),
 ): Promise<Patch> {
   const tensors = new Map<string, Float32Array>();
+  const addon = native();
   for (const { parameter, rule, factor } of parameterResets(model, layer, reset, trial, context)) {
     const values = copy(model.values(parameter.tensor));
     try {
-      await native().resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
+      await addon.resetAsync(values, rule, { layout: parameter.layout, ...(factor && { factor }) });
     } catch (cause) {
       // Weights that are not finite give spreads that are not, and so rules that cannot be drawn.
       throw new CritmapError(
@@ -209,7 +210,7 @@ async function resetOne(
   let difference = 0;
   let original = 0;
   for (const [tensor, values] of tensors) {
-    const distance = native().norms(model.values(tensor), values);
+    const distance = addon.norms(model.values(tensor), values);
     original += distance.original ** 2;
     difference += distance.difference ** 2;
   }

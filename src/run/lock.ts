@@ -9,6 +9,7 @@ import { getSystemErrorName } from 'node:util';
 import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
+import { readRegular } from '../files/regular-file.js';
 import { native } from '../native/addon.js';
 
 const holder = z.object({
@@ -81,7 +82,7 @@ function inUse(directory: string, path: string, holder: Holder | undefined): Cri
 
 async function holderOf(path: string): Promise<Holder | undefined> {
   try {
-    return holder.parse(JSON.parse(await readFile(path, 'utf8')));
+    return holder.parse(JSON.parse(String(await readRegular(path))));
   } catch {
     return undefined;
   }

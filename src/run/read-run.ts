@@ -13,6 +13,9 @@ import { earlierSchema, fromEarlier } from './summary-v1.js';
 
 export type { TrialMetric } from './draw-numbers.js';
 
+/** Of a matrix: a gigabyte. */
+const MOST_NUMBERS = 2 ** 27;
+
 export interface Run {
   directory: string;
   info: RunInfo;
@@ -33,10 +36,15 @@ export interface Run {
  * @throws CritmapError (ERR_RUN) when it is not one, or a file of it is damaged; RangeError for an unknown reset
  */
 export async function readRun(directory: string): Promise<Run> {
+  return (await readRunAndJournal(directory)).run;
+}
+
+/** @returns also what is in its journal; null of an earlier version, whose summary has the draws */
+export async function readRunAndJournal(directory: string): Promise<{ run: Run; finished: Finished | null }> {
   const info = await readJson(directory, files.info, runInfoSchema);
   if (info.shard !== null) throw isShard(directory, info.shard);
   if (info.status === 'running') await explainRunning(directory);
-  const { summary, drawsOf } = await readSummary(directory, info);
+  const { summary, drawsOf, finished } = await readSummary(directory, info);
   const resets = [...new Set(summary.layers.map((layer) => layer.reset))];
   const rowsOf = (reset = resets[0]) => {
     const rows = summary.layers.filter((layer) => layer.reset === reset);
@@ -45,14 +53,21 @@ export async function readRun(directory: string): Promise<Run> {
     }
     return rows;
   };
-  return {
+  const run: Run = {
     directory,
     info,
     summary,
     layers: rowsOf().map((layer) => layer.layer),
     matrix(metric, reset) {
       const rows = rowsOf(reset).map(drawsOf);
-      const draws = Math.max(1, ...rows.flatMap((row) => row.map(({ draw }) => draw + 1)));
+      let draws = 1;
+      for (const row of rows) for (const { draw } of row) draws = Math.max(draws, draw + 1);
+      if (!(rows.length * draws <= MOST_NUMBERS)) {
+        throw new CritmapError(
+          'ERR_RUN',
+          `${directory} is damaged: ${draws} draws of ${rows.length} layers are more than any run has`,
+        );
+      }
       const matrix = ndarray(new Float64Array(rows.length * draws).fill(Number.NaN), [rows.length, draws]);
       for (const [i, row] of rows.entries()) {
         for (const draw of row) matrix.set(i, draw.draw, numberOf(draw, metric) ?? Number.NaN);
@@ -60,6 +75,7 @@ export async function readRun(directory: string): Promise<Run> {
       return matrix;
     },
   };
+  return { run, finished };
 }
 
 /** `summary.json` alone, of this version or the one before. */
@@ -70,9 +86,9 @@ export async function readRunSummary(directory: string): Promise<Summary> {
 
 async function readSummary(directory: string, info: RunInfo) {
   const found = await readJson(directory, files.summary, summarySchema.or(earlierSchema));
-  if (found.version === 1) return fromEarlier(found);
+  if (found.version === 1) return { ...fromEarlier(found), finished: null };
   const finished = await readJournal(join(directory, files.journal), journalSeal(info));
-  return { summary: found, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
+  return { summary: found, finished, drawsOf: (layer: LayerSummary) => drawsIn(finished, layer, found) };
 }
 
 /** Single draws are in the journal; those that the summary counts, which come first. */

@@ -11,6 +11,8 @@ export const studyFiles = {
   results: 'study.json',
   table: 'study.csv',
   parquet: 'study.parquet',
+  /** Of who writes to it. */
+  lock: 'lock',
 } as const;
 
 /** Of models and sets of images: they are folders. */
@@ -28,14 +30,18 @@ export type PlannedModel = z.infer<typeof model>;
 
 const images = z.object({ id: z.string().regex(PLACE_NAME), name: z.string() });
 
+/** Two of one id would be read again and again. */
+const areApart = (entries: readonly { id: string }[]) =>
+  new Set(entries.map(({ id }) => id)).size === entries.length;
+
 export const studyPlan = z.object({
   version: z.literal(1),
   critmap: z.string(),
   name: z.string(),
   baseline: z.string(),
   categories: z.array(z.object({ name: z.string(), color: z.string().nullable() })),
-  models: z.array(model),
-  images: z.array(images),
+  models: z.array(model).refine(areApart),
+  images: z.array(images).refine(areApart),
   /** Which part of the study the directory was asked for; null for all of it. */
   shard: z.object({ index: z.int().min(1), of: z.int().min(1) }).nullable(),
   /** By `MODEL/IMAGES`, a hash of what is asked of the sweep: runs of other options do not count. */

@@ -21,7 +21,7 @@ const layer = summarySchema.shape.layers.element
   .omit({ draws: true, passes: true, stoppedAt: true, publishedCrossEntropy: true })
   .extend({ criticality: estimate, agreement: estimate, trials: z.number(), perTrial: z.array(trial) });
 
-export const earlierSchema = summarySchema.extend({ version: z.literal(1), layers: z.array(layer) });
+export const earlierSchema = summarySchema.extend({ version: z.literal(1), layers: z.array(layer).min(1) });
 export type EarlierSummary = z.infer<typeof earlierSchema>;
 
 export function fromEarlier(earlier: EarlierSummary): {

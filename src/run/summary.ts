@@ -7,6 +7,11 @@ import { type Measure, measures } from '../native/columns.js';
 
 const number = z.number();
 const nullable = number.nullable();
+/** Of things; other files have them as 32 bits. */
+const count = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
 
 /** Means over valid images; with labels, top1 and top5 in percent of all images and the loss in nats. */
 const measured = Object.fromEntries(measures.map(({ name }) => [name, nullable])) as {
@@ -51,9 +56,9 @@ const layerSummary = z.object({
   /** What a random reset drew from, `trunc-normal(0.02) bias 0`; null of other resets. */
   init: z.string().nullable().default(null),
   /** Images, draws, and images under a draw that the numbers are from. */
-  images: number,
-  draws: number,
-  passes: number,
+  images: count,
+  draws: count,
+  passes: z.int().min(0),
   /** Images after which it was known as well as asked for; null where it was not, or nothing was asked for. */
   stoppedAt: nullable,
   /** Passes that gave a NaN or infinite logit. */
@@ -89,7 +94,7 @@ export const summarySchema = z.object({
   options: z.record(z.string(), z.unknown()),
   /** Of the untouched model on these images; null without labels. Percent, percent, nats. */
   baseline: z.object({ top1: number, top5: number, loss: number }).nullable(),
-  layers: z.array(layerSummary),
+  layers: z.array(layerSummary).min(1),
   /** Of the model; not there where it has none. */
   leftOut: z.array(leftOut).optional(),
 });

@@ -25,6 +25,9 @@ export interface Problem {
 
 const OWN_FILES: readonly string[] = [...Object.values(studyFiles), 'report.html'];
 
+/** What one directory can have, and one process can hold. */
+const MOST_SWEEPS = 100_000;
+
 type Choices = Readonly<Record<string, unknown>>;
 
 /** An entry of `models`, with `at` to speak of it. */
@@ -59,6 +62,11 @@ export async function entriesOf(
   }
   const models = placed.map(({ entry }) => modelOf(entry));
   const sweeps: StudySweep[] = [];
+  if (placed.length * sets.length > MOST_SWEEPS) {
+    const count = `${placed.length} models on ${sets.length} sets of images`;
+    problems.push({ at: ['models'], message: `are ${count}; a study has at most ${MOST_SWEEPS} sweeps` });
+    placed.length = 0;
+  }
   for (const [i, { at, entry }] of placed.entries()) {
     for (const { images, choices, data } of sets) {
       try {

@@ -3,15 +3,12 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
-import { makeDirectory } from '../files/make-directory.js';
-import { cannotWrite } from '../files/problems.js';
-import { replaceFile } from '../files/replace.js';
 import { files, readInfo } from '../run/run.js';
 import { writeEntry } from '../run/study-entry.js';
-import { readPlan, type StudyPlan, studyFiles } from '../run/study-plan.js';
+import { readPlan, type StudyPlan } from '../run/study-plan.js';
 import { IncompleteRuns, type MergeOptions, mergeRuns } from '../sweep/merge.js';
 import { ofShard, shellWords, withOption } from '../sweep/missing-commands.js';
-import { planText, refuseOther } from './plan-text.js';
+import { inStudyOf } from './own-directory.js';
 import type { StudyResults } from './results.js';
 import { writeStudyResults } from './write-results.js';
 
@@ -38,15 +35,18 @@ export async function mergeStudies(
   }
   const sources = await sourcesOf(paths);
   const { plan } = sources[0]!;
-  try {
-    await makeDirectory(out);
-  } catch (error) {
-    throw cannotWrite(out, error);
-  }
   const places = plan.models.flatMap(({ id }) => plan.images.map((images) => join(id, images.id)));
   const whole: StudyPlan = { ...plan, shard: null, tasks: places, command: null };
-  await refuseOther(out, plan.name);
-  await replaceFile(join(out, studyFiles.plan), planText(whole));
+  return inStudyOf(out, whole, () => mergeInto(sources, places, out, plan, options));
+}
+
+async function mergeInto(
+  sources: readonly Source[],
+  places: readonly string[],
+  out: string,
+  plan: StudyPlan,
+  options: MergeOptions,
+): Promise<StudyResults> {
   const missing: string[] = [];
   for (const place of places) {
     const runs = (await Promise.all(sources.map(({ directory }) => runsIn(join(directory, place))))).flat();

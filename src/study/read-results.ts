@@ -60,10 +60,13 @@ export async function readStudyResults(directory: string): Promise<FinishedStudy
   if (!head.safeParse(found).success) {
     throw new CritmapError('ERR_STUDY', `${path} is damaged, or of another version of critmap`);
   }
-  return withCube(found as StudyResults);
+  return withCube(found as StudyResults, path);
 }
 
-function withCube(results: StudyResults): FinishedStudy {
+/** A gigabyte. */
+const MOST_NUMBERS = 2 ** 27;
+
+function withCube(results: StudyResults, path: string): FinishedStudy {
   const { rows, models, imageSets } = results;
   const layers = [...new Set(rows.map(({ layer }) => layer))];
   return {
@@ -81,6 +84,9 @@ function withCube(results: StudyResults): FinishedStudy {
       }
       const shape = [models.length, layers.length, imageSets.length];
       const size = shape.reduce((product, side) => product * side, 1);
+      if (size > MOST_NUMBERS) {
+        throw new CritmapError('ERR_STUDY', `${path} has ${shape.join(' x ')} numbers, more than a cube can`);
+      }
       const cube = ndarray(new Float64Array(size).fill(Number.NaN), shape);
       const position = <T>(keys: readonly T[]) => new Map(keys.map((key, i) => [key, i]));
       const [ofModel, ofLayer] = [position(models.map(({ id }) => id)), position(layers)];

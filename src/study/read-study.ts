@@ -31,13 +31,16 @@ export async function readStudy(path: string, { env = process.env }: ReadStudyOp
     throw new CritmapError('ERR_STUDY', `${path} ${fileProblem(error).join('; ')}`, { cause: error });
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // The parser's own look for equal keys takes minutes for a hundred thousand.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const place = (at: number) => `${lines.linePos(at).line}:${lines.linePos(at).col}`;
   refuse(
     path,
-    document.errors.map(({ message, pos: [at] }) => {
-      const { line, col } = lines.linePos(at);
-      return `${line}:${col}: ${message}`;
-    }),
+    document.errors.map(({ message, pos: [at] }) => `${place(at)}: ${messageOfParser(message)}`),
+  );
+  refuse(
+    path,
+    secondKeys(document).map((at) => `${place(at)}: this key is there already`),
   );
   refuse(path, withEnvironment(document, env, lines));
   const checked = studyFile.safeParse(contentsOf(path, document));
@@ -68,6 +71,25 @@ function problem(path: string, problems: readonly string[]): CritmapError {
   );
   const others = more.length > 0 ? `; ${some(more, SHOWN)}` : '';
   return new CritmapError('ERR_STUDY', `${first}${others}`);
+}
+
+const messageOfParser = (message: string) =>
+  message.startsWith('Maximum call stack') ? 'it is nested too deeply' : message;
+
+/** Where keys are that their map has already. */
+function secondKeys(document: Document): number[] {
+  const found: number[] = [];
+  visit(document, {
+    Map(_, map) {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) found.push(key.range?.[0] ?? 0);
+        seen.add(key.value);
+      }
+    },
+  });
+  return found;
 }
 
 function contentsOf(path: string, document: Document): unknown {

@@ -4,13 +4,19 @@
  */
 import { join } from 'node:path';
 import type { CategoryRow, ComparedModel, CorrelationRow } from '../compare/across-models.js';
-import { adjusted, type ComparedLayer, compareModels, meansByReset } from '../compare/compare.js';
-import { fromStudy } from '../compare/from-study.js';
+import {
+  adjusted,
+  type ComparedLayer,
+  compareModels,
+  type ModelComparison,
+  meansByReset,
+} from '../compare/compare.js';
+import { numbersOf } from '../compare/from-study.js';
 import type { ModelNumbers } from '../compare/numbers.js';
 import { messageOf } from '../errors.js';
 import { measures } from '../native/columns.js';
 import { studyRun } from '../run/study-entry.js';
-import { readPlan, type StudyPlan } from '../run/study-plan.js';
+import { type PlannedModel, readPlan, type StudyPlan } from '../run/study-plan.js';
 import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
 
 /** One number of one layer. */
@@ -86,30 +92,15 @@ export async function collectResults(directory: string): Promise<StudyResults> {
   const plan = await readPlan(directory);
   const notes: string[] = [];
   const summaries = await summariesOf(directory, plan, notes);
-  const numbers = new Map<string, ModelNumbers[]>();
+  const means = new Map<string, Record<string, number | null>>();
+  const compared: ComparedSet[] = [];
+  // One set after the other: the numbers of all slices of all models take gigabytes.
   for (const { id } of plan.images) {
-    const { models } = await fromStudy(directory, id);
-    // The same bytes wherever the study is.
-    numbers.set(
-      id,
-      models.map((model) => ({ ...model, source: join(model.id, id) })),
-    );
+    const models = await modelsOn(directory, plan, summaries, id);
+    for (const model of models) means.set(keyOf(model.id, id), meansByReset(model.layers));
+    const found = comparedOn(id, models, plan.baseline, notes);
+    if (found) compared.push(found);
   }
-  const compared = plan.images.flatMap(({ id }) => {
-    const models = numbers.get(id)!;
-    if (models.length < 2) return [];
-    try {
-      const isThere = models.some((model) => model.id === plan.baseline);
-      if (!isThere)
-        notes.push(`${id}: the baseline ${plan.baseline} is lacking; nothing is compared with it`);
-      const found = compareModels(models, { baseline: isThere ? plan.baseline : undefined });
-      if (isThere) notes.push(...found.notes.map((note) => `${id}: ${note}`));
-      return [{ imageSet: id, isThere, ...found }];
-    } catch (error) {
-      notes.push(`${id}: ${messageOf(error)}`);
-      return [];
-    }
-  });
   const categoryOrder = plan.categories.map(({ name }) => name);
   const rank = ({ category }: { category: string }) => categoryOrder.indexOf(category);
   return {
@@ -121,12 +112,12 @@ export async function collectResults(directory: string): Promise<StudyResults> {
       models: plan.models.filter((model) => model.category === category.name).map(({ id }) => id),
     })),
     imageSets: imageSetsOf(plan, summaries),
-    models: modelsOf(plan, summaries, numbers, compared),
+    models: modelsOf(plan, summaries, means, compared),
     rows: [...summaries].flatMap(([, { model, imageSet, summary }]) => rowsOf(model, imageSet, summary)),
     differences: compared.flatMap(({ imageSet, isThere, differences }) =>
       isThere ? differences.map(({ category: _, ...row }) => ({ imageSet, ...row })) : [],
     ),
-    imageSetDifferences: imageSetDifferences(plan, numbers, notes),
+    imageSetDifferences: await imageSetDifferences(directory, plan, summaries, notes),
     correlations: compared.flatMap(({ imageSet, correlations }) =>
       correlations.map((row) => ({ imageSet, ...row })),
     ),
@@ -135,6 +126,50 @@ export async function collectResults(directory: string): Promise<StudyResults> {
     ),
     notes,
   };
+}
+
+/** The same bytes wherever the study is. */
+const numbersOn = async (
+  directory: string,
+  model: PlannedModel,
+  imageSet: string,
+): Promise<ModelNumbers> => ({
+  ...(await numbersOf(directory, model, imageSet)),
+  source: join(model.id, imageSet),
+});
+
+async function modelsOn(
+  directory: string,
+  plan: StudyPlan,
+  summaries: ReadonlyMap<string, OneRun>,
+  imageSet: string,
+): Promise<ModelNumbers[]> {
+  const models: ModelNumbers[] = [];
+  for (const model of plan.models) {
+    if (summaries.has(keyOf(model.id, imageSet))) models.push(await numbersOn(directory, model, imageSet));
+  }
+  return models;
+}
+
+type ComparedSet = ModelComparison & { imageSet: string; isThere: boolean };
+
+function comparedOn(
+  imageSet: string,
+  models: readonly ModelNumbers[],
+  baseline: string,
+  notes: string[],
+): ComparedSet | null {
+  if (models.length < 2) return null;
+  try {
+    const isThere = models.some((model) => model.id === baseline);
+    if (!isThere) notes.push(`${imageSet}: the baseline ${baseline} is lacking; nothing is compared with it`);
+    const found = compareModels(models, { baseline: isThere ? baseline : undefined });
+    if (isThere) notes.push(...found.notes.map((note) => `${imageSet}: ${note}`));
+    return { imageSet, isThere, ...found };
+  } catch (error) {
+    notes.push(`${imageSet}: ${messageOf(error)}`);
+    return null;
+  }
 }
 
 interface OneRun {
@@ -173,19 +208,19 @@ function imageSetsOf(plan: StudyPlan, summaries: ReadonlyMap<string, OneRun>): S
 function modelsOf(
   plan: StudyPlan,
   summaries: ReadonlyMap<string, OneRun>,
-  numbers: ReadonlyMap<string, readonly ModelNumbers[]>,
+  means: ReadonlyMap<string, Record<string, number | null>>,
   compared: readonly { imageSet: string; models: readonly ComparedModel[] }[],
 ): StudyModelResults[] {
   return plan.models.map(({ id, name, category, accuracy, attributes }) => {
     const runs = plan.images.map((images) => {
       const run = summaries.get(keyOf(id, images.id));
-      const found = numbers.get(images.id)?.find((model) => model.id === id);
-      if (!run || !found) return [images.id, null] as const;
+      const own = means.get(keyOf(id, images.id));
+      if (!run || !own) return [images.id, null] as const;
       const top1 = run.summary.baseline?.top1 ?? null;
       const mean = compared
         .find(({ imageSet }) => imageSet === images.id)
         ?.models.find(({ model }) => model === id);
-      const criticality = mean ? { ...mean.criticality } : meansByReset(found.layers);
+      const criticality = mean ? { ...mean.criticality } : own;
       return [images.id, { directory: keyOf(id, images.id), top1, criticality }] as const;
     });
     const measured = runs.find(([, run]) => run?.top1 != null)?.[1]?.top1 ?? null;
@@ -214,35 +249,40 @@ function rowsOf({ id, category }: OneRun['model'], imageSet: string, { layers }:
 }
 
 /** Of every model that has more than one: paired by slice, since its draws are the same on all of them. */
-function imageSetDifferences(
+async function imageSetDifferences(
+  directory: string,
   { models, images: [first, ...others] }: StudyPlan,
-  numbers: ReadonlyMap<string, readonly ModelNumbers[]>,
+  summaries: ReadonlyMap<string, OneRun>,
   notes: string[],
-): ImageSetDifference[] {
-  const found = models.flatMap(({ id }) =>
-    others.flatMap((other) => {
-      const of = (set: string) => numbers.get(set)?.find((model) => model.id === id);
-      const [base, changed] = [of(first!.id), of(other.id)];
-      if (!base || !changed) return [];
+): Promise<ImageSetDifference[]> {
+  const found: (ComparedLayer & Pick<ImageSetDifference, 'imageSet' | 'otherSet'>)[] = [];
+  for (const model of models) {
+    const { id } = model;
+    const isThere = (set: { id: string }) => summaries.has(keyOf(id, set.id));
+    const rest = first && isThere(first) ? others.filter(isThere) : [];
+    if (rest.length === 0) continue;
+    const base = await numbersOn(directory, model, first!.id);
+    for (const other of rest) {
+      const changed = await numbersOn(directory, model, other.id);
       try {
         const { differences } = compareModels([
           { ...base, id: first!.id },
           { ...changed, id: other.id },
         ]);
-        return differences.map(({ category: _, baselineMean, ...row }) => ({
-          ...row,
-          model: id,
-          category: null,
-          baselineMean,
-          imageSet: other.id,
-          otherSet: first!.id,
-        }));
+        found.push(
+          ...differences.map((row) => ({
+            ...row,
+            model: id,
+            category: null,
+            imageSet: other.id,
+            otherSet: first!.id,
+          })),
+        );
       } catch (error) {
         notes.push(`${id}: ${messageOf(error)}`);
-        return [];
       }
-    }),
-  );
+    }
+  }
   return adjusted(found).map(({ category: _, baselineMean, ...row }) => ({
     ...row,
     otherMean: baselineMean,

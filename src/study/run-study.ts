@@ -2,22 +2,19 @@
  * A study computed: one sweep after the other, or several at a time through a queue. What is finished is skipped, the next
  * model and its images are opened while one is swept, and a sweep that fails keeps no other from its turn.
  */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
 import type { FetchProgress } from '../fetch/options.js';
 import { isRemote } from '../fetch/words.js';
-import { makeDirectory } from '../files/make-directory.js';
-import { cannotWrite } from '../files/problems.js';
-import { replaceFile } from '../files/replace.js';
 import { type OpenSweep, openSweep } from '../request/open-sweep.js';
 import { removeEntry } from '../run/study-entry.js';
-import { studyFiles } from '../run/study-plan.js';
 import type { StoppedLayer } from '../sweep/observer.js';
 import type { Progress } from '../sweep/progress.js';
 import type { Shard, SweepOptions } from '../sweep/settings.js';
 import { type Computer, computeHere, sweepWith } from '../sweep/sweep.js';
 import { costsOfSweeps, macsOf } from './costs.js';
-import { planOfStudy, planText, refuseOther } from './plan-text.js';
+import { inStudyOf } from './own-directory.js';
+import { planOfStudy } from './plan-text.js';
 import { Pools } from './pools.js';
 import { filesOf, finish, isFinished } from './stamps.js';
 import type { Study, StudySweep } from './study.js';
@@ -62,29 +59,26 @@ export interface RunStudyOptions {
 /**
  * Computes what a study's directory lacks.
  * @returns the sweeps that failed
- * @throws CritmapError (ERR_STUDY) when the directory is of another study, (ERR_RUN) when it cannot be written; the
- *   signal's reason after an abort, with everything that is finished kept
+ * @throws CritmapError (ERR_STUDY) when the directory is of another study, (ERR_RUN) when it cannot be written or another
+ *   process writes there; the signal's reason after an abort, with everything that is finished kept; what `onEvent` threw,
+ *   after everything is done
  */
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyFailure[]> {
   refuseMisuse(study, options);
   const { out, shard, signal = new AbortController().signal } = options;
   const tasks = await tasksOf(study, shard);
   options.onTasks?.(tasks);
-  try {
-    await makeDirectory(resolve(out));
-  } catch (error) {
-    throw cannotWrite(out, error);
-  }
-  await refuseOther(out, study.name);
   const plan = planOfStudy(study, { shard: shard ?? null, tasks, command: options.command ?? null });
-  await replaceFile(join(out, studyFiles.plan), planText(plan));
-  const running = new Running(tasks, { ...options, signal });
-  try {
-    await running.all();
-  } finally {
-    await running.close();
-  }
-  return running.failures;
+  return inStudyOf(out, plan, async () => {
+    const running = new Running(tasks, { ...options, signal });
+    try {
+      await running.all();
+    } finally {
+      await running.close();
+    }
+    running.rethrow();
+    return running.failures;
+  });
 }
 
 /** What TypeScript would have refused. */
@@ -153,6 +147,8 @@ class Running {
   readonly #pools = new Pools();
   readonly #opened = new Map<number, Promise<Opened>>();
   #next = 0;
+  /** What `onEvent` threw first. */
+  #thrown: { error: unknown } | null = null;
 
   constructor(
     private readonly wanted: readonly Task[],
@@ -263,13 +259,28 @@ class Running {
     this.#tell({ task, type: 'failed', failure });
   }
 
+  /** Who only looks on keeps no sweep from its end. */
   #tell(event: StudyEvent): void {
-    this.options.onEvent?.(event);
+    try {
+      this.options.onEvent?.(event);
+    } catch (error) {
+      this.#thrown ??= { error };
+    }
+  }
+
+  rethrow(): void {
+    if (this.#thrown) throw this.#thrown.error;
   }
 }
 
 /** What a study that is not whole says at its end. */
 export function failedWords(failures: readonly StudyFailure[], all: number): string {
-  const words = failures.map(({ place, message }) => `${place}: ${message}`);
+  const places = new Map<string, string[]>();
+  for (const { place, message } of failures) {
+    const known = places.get(message);
+    if (known) known.push(place);
+    else places.set(message, [place]);
+  }
+  const words = [...places].map(([message, found]) => `${some(found, 2)}: ${message}`);
   return `${failures.length} of ${all} sweeps failed: ${some(words, 3)}. Repeat the command to try them again`;
 }

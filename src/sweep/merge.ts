@@ -2,9 +2,9 @@
  * Parts of a sweep put together: their journals are read, whoever wrote them and in whatever order, and what they hold
  * counts once. Where nothing lacks the results are those of one run, byte for byte.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
+import { readRegular } from '../files/regular-file.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { differencesOf } from '../run/identity.js';
 import { writeLine } from '../run/journal-line.js';
@@ -167,7 +167,10 @@ async function write(
     environment: { ...first.environment, merged: sources.map(({ directory }) => directory) },
   };
   await run.writeInfo(info);
-  await run.write(files.images, await readFile(join(sources[0]!.directory, files.images), 'utf8'));
+  await run.write(
+    files.images,
+    (await readRegular(join(sources[0]!.directory, files.images))).toString('utf8'),
+  );
   const lacking = lines.filter((line) =>
     line.type === 'original'
       ? !run.finished.original.has(line.chunk)

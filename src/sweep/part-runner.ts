@@ -2,10 +2,10 @@
 import { planCells, targetsOf } from '../design/cells.js';
 import { chosenOf } from '../design/groups.js';
 import { isCrossed } from '../design/slices.js';
+import { checkEngine } from '../engines/check.js';
 import type { ComputedGraph } from '../engines/engine.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
-import { checkOptimised } from '../engines/unoptimised.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { Finished, type JournalLine } from '../run/finished.js';
@@ -56,7 +56,7 @@ export async function openPartRunner(
   const warnings: string[] = [];
   try {
     const first = await readChunk(images, 0, chunk, signal);
-    warnings.push(...(await checkOptimised(model, engine, first, settings, signal)));
+    warnings.push(...(await checkEngine(model, engine, cells, first, settings, signal)));
   } catch (error) {
     await engine.close();
     throw error;

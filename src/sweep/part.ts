@@ -42,7 +42,9 @@ export function coverage(
   for (const { targets, from, to } of parts) {
     for (const { layer, reset } of targets) {
       const key = targetKey(layer, reset);
-      ranges.set(key, [...(ranges.get(key) ?? []), { from, to }]);
+      const known = ranges.get(key);
+      if (known) known.push({ from, to });
+      else ranges.set(key, [{ from, to }]);
     }
   }
   return ({ layer, reset }, chunk) =>

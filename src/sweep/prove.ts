@@ -5,6 +5,7 @@
 import { Budget, forEachBounded } from '../concurrency.js';
 import type { Cell, ProvenCell } from '../design/cells.js';
 import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
+import { refuseNotFinite } from '../model/finite.js';
 import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
@@ -48,8 +49,8 @@ function singlesOf(cells: readonly Cell[]): { singles: Single[]; ofCell: number[
 
 /**
  * @returns the cells in their order, each with the relative change of its parameters
- * @throws CritmapError (ERR_RESET) of the first cell whose reset changes nothing or does not fit; the signal's
- *   reason
+ * @throws CritmapError (ERR_MODEL) when the model's weights are not finite, (ERR_RESET) of the first cell whose reset
+ *   changes nothing or does not fit; the signal's reason
  */
 export async function proveCells(
   model: Model,
@@ -57,6 +58,7 @@ export async function proveCells(
   context: ResetContext & { threads: number },
   signal?: AbortSignal,
 ): Promise<ProvenCell[]> {
+  await refuseNotFinite(model);
   const { singles, ofCell } = singlesOf(cells);
   const moves = new Array<Moved>(singles.length);
   const memory = new Budget(MOST_BYTES);

@@ -6,9 +6,9 @@
 import { planCells, targetsOf } from '../design/cells.js';
 import { chosenOf } from '../design/groups.js';
 import { isCrossed } from '../design/slices.js';
+import { checkEngine } from '../engines/check.js';
 import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
-import { checkOptimised } from '../engines/unoptimised.js';
 import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
@@ -171,7 +171,7 @@ export async function computeHere(
       const first = await ahead.first();
       record.tell(
         await observed(observer, 'planning', 'check engine', () =>
-          checkOptimised(model, engine, first, settings, signal),
+          checkEngine(model, engine, cells, first, settings, signal),
         ),
       );
       const units = unitsOf(lackingChunks(subject, new Finished()));

@@ -6,10 +6,12 @@ import { buildModel, loadModel, modelInput, openImages, parseReset, sweep } from
 import { writeResnet50 } from '../resnet50.js';
 
 /**
- * Twenty are aimed at and kept on an idle machine; one whose processors are taken away has more. Before planning
- * left the main thread, an idle machine needed 1600 to 3000.
+ * Twenty are aimed at and kept on an idle machine. On one whose processors are taken away everything takes longer, the
+ * longest time between two turns as well as the whole: so it is held against what the work took, too. Before planning
+ * left the main thread, an idle machine needed 1600 to 3000, most of the time of loading.
  */
 const BOUND_MS = 500;
+const SHARE = 0.2;
 
 const path = writeResnet50(t.testdir({}));
 const delays = monitorEventLoopDelay({ resolution: 1 });
@@ -37,9 +39,11 @@ t.test('building a ResNet-101 leaves most of the time to others', async (t) => {
 
 t.test('loading a ResNet-50 and sweeping some layers does not hold up the event loop', async (t) => {
   await longestDelay(delays);
+  const started = performance.now();
   const model = await loadModel(path);
   const images = await openImages('synthetic:16', { ...modelInput(model), images: 16 });
   const loading = await longestDelay(delays);
+  const loadingMs = performance.now() - started;
   let settingUp: Promise<number> | undefined;
   const resets = await Promise.all(['random', 'shuffle'].map(parseReset));
   await sweep(model, images, {
@@ -53,9 +57,14 @@ t.test('loading a ResNet-50 and sweeping some layers does not hold up the event 
     },
   });
   const computing = await longestDelay(delays);
+  const sweepingMs = performance.now() - started - loadingMs;
   await images.close();
-  for (const [phase, longestMs] of Object.entries({ loading, settingUp: await settingUp!, computing })) {
-    t.comment(`${phase}: ${longestMs.toFixed(1)} ms at most`);
-    t.ok(longestMs < BOUND_MS, phase);
+  for (const [phase, longestMs, wholeMs] of [
+    ['loading', loading, loadingMs],
+    ['setting up', await settingUp!, sweepingMs],
+    ['computing', computing, sweepingMs],
+  ] as const) {
+    t.comment(`${phase}: ${longestMs.toFixed(1)} ms at most of ${wholeMs.toFixed(0)} ms`);
+    t.ok(longestMs < Math.max(BOUND_MS, SHARE * wholeMs), phase);
   }
 });

@@ -135,9 +135,13 @@ async function interruptedAt(event: RegExp, args: readonly string[]) {
   const child = start(...args);
   const ended = outcome(child);
   let stdout = '';
+  let isInterrupted = false;
   child.stdout!.on('data', (text) => {
     stdout += text;
-    if (event.test(stdout)) child.kill('SIGINT');
+    // Once: a second signal ends it at once, whatever it still has to tell.
+    if (isInterrupted || !event.test(stdout)) return;
+    isInterrupted = true;
+    child.kill('SIGINT');
   });
   return ended;
 }

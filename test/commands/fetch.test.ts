@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { checkText } from '../../src/commands/study-check.js';
+import { checkOf } from '../../src/commands/study-check.js';
 import {
   buildModel,
   type FetchProgress,
@@ -145,7 +145,7 @@ t.test('a study takes them too, and its check fetches nothing', async (t) => {
     { model: { id: 'b' }, words: { weights: ['hf:local/tiny/model.safetensors'] } },
   ]);
   const asked = hub.asked.length;
-  const text = (await checkText(study)).join('\n');
+  const text = (await checkOf(study)).lines.join('\n');
   t.match(text, /^tiny .* \? .* to be fetched, unless it is there: hf:local\/tiny$/m);
   t.match(text, /^b .* \d+ .* to be fetched, unless it is there: hf:local\/tiny\/model\.safetensors$/m);
   t.equal(hub.asked.length, asked);

@@ -62,6 +62,18 @@ t.test('sweeps, plans and reports are quiet', { skip: withoutStrace }, async (t)
   await isQuiet(t, folder, [cli, 'report', run, '--out', page], [page]);
 });
 
+t.test('so are a study, its check and a pick', { skip: withoutStrace }, async (t) => {
+  const folder = t.testdir({});
+  const file = join(folder, 'study.yaml');
+  const sweep = '{ images: 4, layers: fc, threads: 1 }';
+  writeFileSync(file, `defaults: ${sweep}\ndata: { a: ${data} }\nmodels: [{ id: one, model: ${model} }]\n`);
+  const out = join(folder, 'study');
+  const may = [out, join(folder, 'home', '.cache', 'critmap')];
+  await isQuiet(t, folder, [cli, 'study', file, '--check'], []);
+  await isQuiet(t, folder, [cli, 'study', file, '--out', out, '--quiet'], may);
+  await isQuiet(t, folder, [cli, 'pick', out, '--model', 'one', '--below', '50'], []);
+});
+
 t.test('so is the reference engine', { skip: withoutStrace }, async (t) => {
   const folder = t.testdir({});
   const run = join(folder, 'run');

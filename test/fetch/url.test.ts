@@ -149,7 +149,9 @@ t.test('a server that never sends more is given up, and what came is kept', asyn
   await refusal(t, url, /the connection to 127\.0\.0\.1:\d+ was cut again and again .*what came in is kept/);
   t.equal(server.asked.length, 5);
   t.ok((await fetched(url)).content.equals(data));
-  t.equal(server.asked.at(-1)?.range, 'bytes=60000-');
+  // What has come when the connection ends may not have been read yet.
+  const [, kept] = /^bytes=(\d+)-$/.exec(server.asked.at(-1)?.range ?? '') ?? [];
+  t.ok(Number(kept) > 0 && Number(kept) <= 60_000, `${kept} bytes were kept`);
 });
 
 t.test('stopped by a signal, it goes on the next time', async (t) => {

@@ -56,8 +56,9 @@ t.test('every short pattern matches what the definition says', async (t) => {
 
 t.test('a long name takes no longer than it must', async (t) => {
   const name = 'a'.repeat(50_000);
-  const start = performance.now();
+  const start = process.cpuUsage();
+  t.notOk(glob('*a*a*b')(name));
   t.notOk(glob('*a*a*a*a*b')(name));
   t.notOk(glob(`${'*a'.repeat(20)}b`)(name));
-  t.ok(performance.now() - start < 5000);
+  t.ok(process.cpuUsage(start).user < 5e6);
 });

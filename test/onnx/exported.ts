@@ -1,20 +1,25 @@
 /**
- * Checks one exported model against what PyTorch says of it (oracle/export_zoo.py): its layers, its logits, the
- * logits after a one-layer donor reset, and the fast engine against the reference.
+ * Checks one exported model against what PyTorch says of it (oracle/export_zoo.py): its layers and parameters, its logits,
+ * the logits after a one-layer donor reset, and both engines against each other and the graph as it is.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe } from '../../src/commands/inspect-model.js';
 import { type Cell, planCells } from '../../src/design/cells.js';
+import { checkEngine } from '../../src/engines/check.js';
 import type { Engine, EngineOptions } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
+import { messageOf } from '../../src/errors.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import type { Comparison } from '../../src/native/addon.js';
 import { writeOnnx } from '../../src/onnx/file.js';
 import type { Layer } from '../../src/onnx/layers.js';
+import { elementCount } from '../../src/onnx/tensors.js';
 import { compareLogits } from '../../src/resets/arrays.js';
+import { parseReset } from '../../src/resets/parse.js';
 import { type Reset, resetLayer } from '../../src/resets/reset.js';
 import { comparisonOf } from '../comparison.js';
 import { readNpyFloats } from '../npy-floats.js';
@@ -30,6 +35,8 @@ export interface Exported {
     bias: boolean;
     groups: number;
   }[];
+  /** Shapes of all of PyTorch's parameters, by name. */
+  parameters?: Record<string, number[]>;
   logits: number[][];
   /** Logits with one layer's weight and bias from the donor, by layer. */
   donor: Record<string, number[][]>;
@@ -55,13 +62,16 @@ const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
 /** What invariant 1 allows. */
 const LOGITS = 1e-3;
 
-/** Layers that get a random reset on both engines, evenly spread; the reference makes a session of each. */
+const RESETS = ['random', 'zero', 'constant=0.05'];
+
+/** Layers that get a reset on both engines, evenly spread; the reference makes a session of each. */
 const SAMPLED = 6;
 
 export const readExported = (folder: string, name: string): Exported =>
   JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
 
-export async function checkExport(folder: string, name: string, kind: string): Promise<Checked> {
+/** @param all every layer gets every reset on both engines; otherwise some */
+export async function checkExport(folder: string, name: string, kind: string, all = true): Promise<Checked> {
   const truth = readExported(folder, name);
   const images = readNpyFloats(join(folder, `${name}.npy`));
   const model = await loadModel(join(folder, `${name}.${kind}.onnx`));
@@ -71,9 +81,11 @@ export async function checkExport(folder: string, name: string, kind: string): P
 
   const donorPath = join(folder, `${name}.${kind}.donor.onnx`);
   const donor = existsSync(donorPath) ? await loadModel(donorPath) : undefined;
-  const step = Math.max(1, Math.floor(model.layers.length / SAMPLED));
+  problems.push(...accountProblems(model, truth, /^(torchscript|dynamo-plain)$/.test(kind)));
+  // Deep ones take minutes on the reference engine, which makes a session of each.
+  const step = all ? 1 : Math.max(1, Math.floor(model.layers.length / SAMPLED));
   const sampled = model.layers.filter((_, i) => i % step === 0);
-  const cells = planCells(sampled, [{ kind: 'random', label: 'random' }], 1);
+  const cells = planCells(sampled, await Promise.all(RESETS.map((words) => parseReset(words))), 1);
   const answers = new Map<Layer, number[][]>();
   let worst = 0;
   for (const [layer, expected] of donor ? Object.entries(truth.donor) : []) {
@@ -90,6 +102,26 @@ export async function checkExport(folder: string, name: string, kind: string): P
   }
   problems.push(...(await engineProblems(model, cells, images, truth.logits, answers)));
   return { layers: model.layers.length, original, donor: worst, warnings: model.warnings, problems };
+}
+
+/** Every parameter is in a layer, in a norm, or listed with a reason; and nothing that is not PyTorch's is in the first two. */
+function accountProblems(model: Model, { parameters }: Exported, isWhole: boolean): string[] {
+  const { account } = describe(model);
+  const { total, layers, norms, elsewhere } = account;
+  const sum = (list: readonly { parameters: number; percent: number }[], of: 'parameters' | 'percent') =>
+    list.reduce((so, one) => so + one[of], 0);
+  const all = [layers, norms, ...elsewhere];
+  const problems: string[] = [];
+  if (sum(all, 'parameters') !== total) problems.push(`${total} parameters are not those of the account`);
+  if (Math.abs(sum(all, 'percent') - 100) > 1e-9) problems.push('the percentages do not add up to 100');
+  if (elsewhere.some(({ why }) => why === '')) problems.push('a parameter is listed without a reason');
+  // Exports that fold constants store what they computed in the place of parameters.
+  if (!parameters || !isWhole) return problems;
+  const made = elsewhere.filter(({ tensor }) => !parameters[tensor.replace(/#\d+$/, '')]);
+  const trained = Object.values(parameters).reduce((so, shape) => so + elementCount(shape), 0);
+  if (total - sum(made, 'parameters') !== trained)
+    problems.push(`${total - sum(made, 'parameters')} parameters accounted for, PyTorch has ${trained}`);
+  return problems;
 }
 
 function layerProblems({ layers }: Model, truth: Exported): string[] {
@@ -132,7 +164,7 @@ async function engineProblems(
     await comparisons(openReferenceEngine, model, cells, images),
     await comparisons(openFastEngine, model, cells, images),
   ];
-  const problems: string[] = [];
+  const problems = await ownGraphProblems(model, cells, images);
   for (const [i, { layer, reset }] of cells.entries()) {
     const [a, b] = [expected[i], found[i]];
     const apart = a && b ? distance(a, b) : Number.NaN;
@@ -145,6 +177,27 @@ async function engineProblems(
         problems.push(`donor reset of ${layer.name}: the fast engine differs from PyTorch`);
     }
   }
+  return problems;
+}
+
+/** Cells whose logits are not those of the graph as it is, as a sweep's own check finds them. */
+async function ownGraphProblems(
+  model: Model,
+  cells: readonly Cell[],
+  { data, shape }: { data: Float32Array; shape: number[] },
+): Promise<string[]> {
+  const [count = 0, , height = 0, width = 0] = shape;
+  const chunk = { index: 0, count, images: data, height, width, labels: undefined };
+  const problems: string[] = [];
+  const engine = await openFastEngine(model, { cells, context, size: chunk, batch: 3, threads: 1 });
+  for (const cell of cells) {
+    const settings = { ...context, batch: 3, threads: 1 };
+    const unchecked = await checkEngine(model, engine, [cell], chunk, settings).catch((error) => [
+      messageOf(error),
+    ]);
+    problems.push(...unchecked);
+  }
+  await engine.close();
   return problems;
 }
 

@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { CritmapError, messageOf } from '../../src/errors.js';
+import { initialsOf } from '../../src/initialisation/initials.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { writeOnnx } from '../../src/onnx/file.js';
+import { ownGraph } from '../../src/plan/base-graph.js';
+import { ownMacs } from '../../src/plan/macs.js';
 import { fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';
 import { checkExport } from './exported.js';
@@ -18,10 +21,11 @@ const kinds = {
   attending: ['folded', 'dynamo'],
   standardised: ['torchscript', 'dynamo-plain'],
   upsampling: ['torchscript', 'dynamo'],
+  recurrent: ['torchscript', 'folded'],
 };
 for (const [name, list] of Object.entries(kinds)) {
   for (const kind of list) {
-    t.test(`${name}, exported as ${kind}, has PyTorch's layers, logits and donor resets`, async (t) => {
+    t.test(`${name}, exported as ${kind}, has PyTorch's layers, parameters, logits and resets`, async (t) => {
       const { problems } = await checkExport(folder, name, kind);
       t.strictSame(problems, []);
     });
@@ -70,6 +74,40 @@ t.test('a transposed convolution has one channel an output, whatever its groups'
       ['up3', [6, 2, 2, 2], { channels: 12, inner: 4 }, true, false],
     ],
   );
+});
+
+t.test('layers of recurrent cells are named, drawn and counted as those of PyTorch', async (t) => {
+  const size = { channels: 3, height: 16, width: 16 };
+  for (const kind of ['torchscript', 'folded']) {
+    const model = await loadModel(at(`recurrent.${kind}`));
+    const { forward, layers } = await ownMacs(ownGraph(model, 'keep'), model.layers, size, 2);
+    const initials = initialsOf(model, 'auto');
+    // Four steps, the rows of patches; torch.nn.LSTM draws all by the size of its state.
+    t.strictSame(
+      model.layers.slice(1, -1).map(({ name, op, hidden }, i) => [name, op, hidden, layers[i + 1]]),
+      [
+        ['lstm.ih_l0', 'LSTM', 5, 4 * 20 * 16],
+        ['lstm.hh_l0', 'LSTM', 5, 4 * 20 * 5],
+        ['lstm.ih_l0_reverse', 'LSTM', 5, 4 * 20 * 16],
+        ['lstm.hh_l0_reverse', 'LSTM', 5, 4 * 20 * 5],
+        ['gru.ih_l0', 'GRU', 6, 4 * 18 * 10],
+        ['gru.hh_l0', 'GRU', 6, 4 * 18 * 6],
+        ['gru.ih_l1', 'GRU', 6, 4 * 18 * 6],
+        ['gru.hh_l1', 'GRU', 6, 4 * 18 * 6],
+        ['rnn.ih_l0', 'RNN', 7, 4 * 7 * 6],
+        ['rnn.hh_l0', 'RNN', 7, 4 * 7 * 7],
+      ],
+    );
+    t.equal(
+      forward,
+      layers.reduce((sum, one) => sum + one),
+    );
+    for (const { name, hidden } of model.layers.slice(1, -1)) {
+      const bound = 1 / Math.sqrt(hidden!);
+      const drawn = { kind: 'uniform', low: -bound, high: bound };
+      t.match(initials.get(name), { weight: { distribution: drawn }, bias: { distribution: drawn } });
+    }
+  }
 });
 
 /** What make_export_fixtures.py says of a graph that it built. */

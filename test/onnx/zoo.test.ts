@@ -1,7 +1,8 @@
 /**
  * Many architectures, exported by both of PyTorch's exporters: run by hand on what oracle/export_zoo.py made.
  *
- *     CRITMAP_ZOO=FOLDER npx tap -R tap test/onnx/zoo.test.ts     # CRITMAP_ZOO_ONLY=NAME,... for some
+ *     CRITMAP_ZOO=FOLDER npx tap -R tap test/onnx/zoo.test.ts     # CRITMAP_ZOO_ONLY=NAME,... for some,
+ *     # CRITMAP_ZOO_EVERY=1 for resets of every layer
  */
 import { readdirSync } from 'node:fs';
 import t from 'tap';
@@ -20,6 +21,8 @@ const known: Record<string, RegExp> = {
 };
 
 const folder = process.env.CRITMAP_ZOO;
+/** Both engines and the unoptimised graph on every layer, or on some. */
+const every = process.env.CRITMAP_ZOO_EVERY === '1';
 const only = process.env.CRITMAP_ZOO_ONLY?.split(',');
 const names = (folder ? readdirSync(folder) : [])
   .flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -5)] : []))
@@ -32,7 +35,12 @@ t.test('exported architectures are what PyTorch says they are', { skip, timeout:
     for (const [kind, why] of Object.entries(failed)) t.comment(`${name}.${kind} was not exported: ${why}`);
     for (const kind of kinds) {
       try {
-        const { problems, warnings, layers, original, donor } = await checkExport(folder ?? '', name, kind);
+        const { problems, warnings, layers, original, donor } = await checkExport(
+          folder ?? '',
+          name,
+          kind,
+          every,
+        );
         const expected = known[`${name}.${kind}`];
         for (const problem of problems) t.comment(problem);
         t.strictSame(

@@ -32,6 +32,7 @@ from exporting import export, logits
 
 IMAGES, CLASSES, SEED = 4, 10, 5
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
 KINDS = {"torchscript": dict(dynamo=False, folded=False), "folded": dict(dynamo=False, folded=True),
          "dynamo-plain": dict(dynamo=True, optimize=False), "dynamo": dict(dynamo=True, optimize=True)}
 
@@ -87,6 +88,24 @@ class Upsampling(nn.Module):
         return self.head(torch.relu(self.up3(torch.relu(self.up2(x)))).mean((2, 3)))
 
 
+class Recurrent(nn.Module):
+    """Rows of the image as steps of an LSTM in both directions, a GRU of two layers, and a plain cell without biases."""
+
+    def __init__(self, size=32):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 4, 4)
+        self.lstm = nn.LSTM(size, 5, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(10, 6, num_layers=2, batch_first=True)
+        self.rnn = nn.RNN(6, 7, batch_first=True, bias=False)
+        self.head = nn.Linear(7, CLASSES)
+
+    def forward(self, x):
+        x = self.stem(x).permute(0, 2, 1, 3).flatten(2)
+        for cell in (self.lstm, self.gru, self.rnn):
+            x = cell(x)[0]
+        return self.head(x.mean(1))
+
+
 def timm_model(name, **options):
     return timm.create_model(name, num_classes=CLASSES, **options)
 
@@ -126,6 +145,11 @@ ZOO = {
                              use_rel_pos_bias=True), 64),
     "bit": (lambda: tm.ResNetV2([1, 1, 1, 1], channels=(128, 128, 256, 256), num_classes=CLASSES, stem_chs=32), 64),
     "upsampling": (Upsampling, 32),
+    "mobileone": (lambda: timm_model("mobileone_s0"), 64),
+    "repvgg": (lambda: timm_model("test_byobnet"), 64),
+    "sequencer": (lambda: tm.sequencer.Sequencer2d(layers=(1, 1), patch_sizes=(7, 2), embed_dims=(16, 24),
+                                                   hidden_sizes=(6, 8), mlp_ratios=(2, 2), num_classes=CLASSES), 56),
+    "recurrent": (Recurrent, 32),
 }
 
 
@@ -169,6 +193,9 @@ def donor_of(model):
                 for parameter in [module.weight] + ([] if module.bias is None else [module.bias]):
                     parameter.copy_(parameter.flatten()[torch.randperm(parameter.numel())].reshape(parameter.shape))
                     parameter.add_(0.02 * torch.randn_like(parameter))
+            if isinstance(module, RECURRENT):
+                for parameter in module.parameters():
+                    parameter.add_(0.1 * torch.randn_like(parameter))
             if isinstance(module, nn.MultiheadAttention):
                 module.in_proj_weight.add_(0.05 * torch.randn_like(module.in_proj_weight))
                 module.in_proj_bias.add_(0.05 * torch.randn_like(module.in_proj_bias))
@@ -188,13 +215,17 @@ def layers(model, images):
             if isinstance(module, nn.MultiheadAttention):
                 add(f"{name}.in_proj", module.in_proj_weight, module.in_proj_bias, "Linear")
                 add(f"{name}.out_proj", module.out_proj.weight, module.out_proj.bias, "Linear")
+            elif isinstance(module, RECURRENT):   # the input's and the state's weights of every layer and direction
+                for weight in [name for name, _ in module.named_parameters() if name.startswith("weight")]:
+                    add(f"{name}.{weight[7:]}", getattr(module, weight),
+                        getattr(module, weight.replace("weight", "bias"), None), type(module).__name__)
             elif hasattr(module, "q_bias"):   # BEiT joins three biases outside of its Linear
                 add(f"{name}.qkv", module.qkv.weight, None, "Linear")
             else:
                 add(name, module.weight, module.bias, type(module).__name__, getattr(module, "groups", 1))
         return called
 
-    kinds = (*LAYERS, nn.MultiheadAttention)
+    kinds = (*LAYERS, *RECURRENT, nn.MultiheadAttention)
     hooks = [module.register_forward_pre_hook(hook(name)) for name, module in model.named_modules()
              if isinstance(module, kinds) or hasattr(module, "q_bias")]
     with torch.no_grad():
@@ -210,6 +241,10 @@ def with_layer_of(model, donor, name):
     if leaf == "in_proj":
         there, from_ = mixed.get_submodule(path), donor.get_submodule(path)
         pairs = [(there.in_proj_weight, from_.in_proj_weight), (there.in_proj_bias, from_.in_proj_bias)]
+    elif isinstance(mixed.get_submodule(path), RECURRENT):
+        there, from_ = mixed.get_submodule(path), donor.get_submodule(path)
+        names = [name for name, _ in there.named_parameters() if name in (f"weight_{leaf}", f"bias_{leaf}")]
+        pairs = [(getattr(there, name), getattr(from_, name)) for name in names]
     else:
         there, from_ = mixed.get_submodule(name), donor.get_submodule(name)
         pairs = [(there.weight, from_.weight)] + ([] if there.bias is None else [(there.bias, from_.bias)])
@@ -234,9 +269,10 @@ def one(name, out, kinds=KINDS):
     for path, module in model.named_modules(remove_duplicate=False):
         names.setdefault(id(module), []).append(path)
     for row in rows:
-        if not row["name"].endswith(("in_proj", "qkv")):
+        if row["name"] in dict(model.named_modules()) and not row["name"].endswith("qkv"):
             row["aliases"] = names[id(model.get_submodule(row["name"]))]
-    answer = {"layers": rows, "logits": logits(model, images), "kinds": [], "failed": {},
+    trained = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    answer = {"layers": rows, "parameters": trained, "logits": logits(model, images), "kinds": [], "failed": {},
               "donor": {layer: logits(with_layer_of(model, donor, layer), images) for layer in chosen}}
     for kind, options in kinds.items():
         start = time.time()

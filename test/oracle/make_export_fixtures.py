@@ -69,9 +69,11 @@ class Attending(nn.Module):
         return self.head((x + self.attention(x, x, x, need_weights=False)[0]).mean(1))
 
 
-MODULES = {"standardised": Standardised, "upsampling": Upsampling, "attending": Attending}
+MODULES = {"standardised": Standardised, "upsampling": Upsampling, "attending": Attending,
+           "recurrent": lambda: zoo.Recurrent(16)}
 KINDS = {"standardised": ("torchscript", "folded", "dynamo-plain", "dynamo"),
-         "upsampling": ("torchscript", "dynamo"), "attending": ("folded", "dynamo")}
+         "upsampling": ("torchscript", "dynamo"), "attending": ("folded", "dynamo"),
+         "recurrent": ("torchscript", "folded")}
 
 
 def scrub(path):
@@ -81,7 +83,7 @@ def scrub(path):
         node.doc_string = ""
         keep = [p for p in node.metadata_props if p.key.endswith(("name_scopes", "rule_name"))]
         keep = [onnx.StringStringEntryProto(key=p.key, value=p.value) for p in keep] \
-            if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") else []
+            if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN") else []
         del node.metadata_props[:]
         node.metadata_props.extend(keep)
     for value in (stored.graph, *stored.graph.value_info, *stored.graph.input, *stored.graph.output,
@@ -92,9 +94,10 @@ def scrub(path):
     onnx.save(stored, str(path))
 
 
-def from_pytorch():
+def from_pytorch(names=MODULES):
     """Takes a minute; the graphs built by hand do not depend on it."""
-    for name, make in MODULES.items():
+    for name in names:
+        make = MODULES[name]
         zoo.ZOO[name] = (make, 16)
         kinds = {kind: options for kind, options in zoo.KINDS.items()
                  if kind in KINDS[name]}

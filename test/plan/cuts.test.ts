@@ -17,7 +17,7 @@ t.test('the cuts of a chain of 100,000 nodes are found in seconds', async (t) =>
     maker: new Map(steps.map((_, i) => [`t${i}`, i])),
     readers: new Map(steps.map(({ reads }, i) => [reads[0]!, [i]])),
   };
-  const start = performance.now();
+  const start = process.cpuUsage();
   const cuts = chooseCuts({
     flow,
     output: `t${count - 1}`,
@@ -29,7 +29,8 @@ t.test('the cuts of a chain of 100,000 nodes are found in seconds', async (t) =>
     budget: 0,
     keep: 1e9,
   });
-  t.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
+  const { user } = process.cpuUsage(start);
+  t.ok(user < 10e6, `${user / 1e6} s`);
   t.equal(cuts[0]?.before, 0);
   t.equal(cuts.at(-1)?.before, count);
   t.ok(

@@ -131,7 +131,7 @@ t.test('everything that is wrong is named, with line and column', async (t) => {
       /2:10: models\[0\] \(x\): both --images and --max-images are given/,
     ],
     ['data: a\n  b: c: d', /2:\d+: .*[Nn]ested mappings/],
-    ['data: a\ndata: b\nmodels: [c]', /2:1: Map keys must be unique/],
+    ['data: a\ndata: b\nmodels: [c]', /2:1: this key is there already/],
     [
       'data: 7\nmodels: [{ id: 1, model: b, seed: -1 }, [c]]',
       /1:7: data must be a path or an object, got "7"; .*2:16: models\[0\]\.id .*2:35: models\[0\]\.seed must be a whole number from 0.*2:41: models\[1\]/,
@@ -184,4 +184,37 @@ t.test('shards take all tasks once, and evenly', async (t) => {
     const places = tasks.flat().map(({ place }) => place);
     t.equal(new Set(places).size, places.length);
   }
+});
+
+t.test('a file that is an attack ends in one line, soon', async (t) => {
+  const folder = t.testdir({});
+  const lines = (count: number, line: (i: number) => string) =>
+    Array.from({ length: count }, (_, i) => line(i)).join('\n');
+  const models = (count: number) => `models:\n${lines(count, (i) => `  - { id: m${i}, arch: resnet18 }`)}\n`;
+  const sets = (count: number) => `data:\n${lines(count, (i) => `  d${i}: synthetic:4`)}\n`;
+  for (const [what, text, message] of [
+    [
+      'aliases of aliases',
+      `a: &a [${'x,'.repeat(9)}]\n${lines(8, (i) => `b${i}: &${'bcdefghi'[i]} [${`*${'abcdefgh'[i]},`.repeat(9)}]`)}\ndata: *i\nmodels: [m]`,
+      /Excessive alias count/,
+    ],
+    ['deep lists', `data: ${'['.repeat(20_000)}\nmodels: [m]`, /1:\d+: it is nested too deeply/],
+    [
+      'more sweeps than one directory has',
+      models(400) + sets(400),
+      /models are 400 models on 400 sets of images; a study has at most 100000/,
+    ],
+    ['equal keys', `${sets(1)}${sets(1)}${models(1)}`, /3:1: this key is there already/],
+    ['names that lead elsewhere', `data: {../a: synthetic:4}\n${models(1)}`, /keyed by names of letters/],
+  ] as const) {
+    const path = join(folder, 'attack.yaml');
+    writeFileSync(path, text);
+    await t.rejects(readStudy(path), { code: 'ERR_STUDY', message }, what);
+  }
+  const path = join(folder, 'many.yaml');
+  writeFileSync(path, models(1) + sets(40_000));
+  const began = process.cpuUsage();
+  t.equal((await readStudy(path)).sweeps.length, 40_000);
+  const { user } = process.cpuUsage(began);
+  t.ok(user < 15e6, `${user / 1e6} s`);
 });

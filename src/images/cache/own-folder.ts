@@ -2,10 +2,11 @@
  * Makes sure that a cache's folder is nothing but a cache, before anything in it is ever deleted. It is marked as the
  * Cache Directory Tagging Specification (bford.info/cachedir) says, which backup programs skip.
  */
-import { readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { DOWNLOADS } from '../../files/cache-directory.js';
 import { makeDirectory } from '../../files/make-directory.js';
+import { readRegular } from '../../files/regular-file.js';
 import { imageError } from '../input-error.js';
 
 const TAG = 'CACHEDIR.TAG';
@@ -39,7 +40,11 @@ export async function claimFolder(root: string, source: string): Promise<void> {
   await writeFile(join(root, TAG), TAG_TEXT, { flag: 'wx' }).catch(() => {});
 }
 
-const readTag = (root: string): Promise<string | null> => readFile(join(root, TAG), 'utf8').catch(() => null);
+const readTag = (root: string): Promise<string | null> =>
+  readRegular(join(root, TAG)).then(
+    (bytes) => bytes.toString('utf8'),
+    () => null,
+  );
 
 async function refuseWithin(root: string, source: string): Promise<void> {
   const info = await stat(source).catch(() => null);

@@ -4,11 +4,12 @@
  * and a segment that another has evicted is a miss. Every record is checked by CRC-32 when it is read, so a damaged
  * one is a miss too. A failure to write is a warning and the end of writing, never the end of a sweep.
  */
-import { type FileHandle, open, readdir, utimes } from 'node:fs/promises';
+import { type FileHandle, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { makeDirectory } from '../../files/make-directory.js';
 import { writeReason } from '../../files/problems.js';
+import { openRegular } from '../../files/regular-file.js';
 import { bytesText } from './location.js';
 import { dropOldest, makeRoom } from './room.js';
 import { keyText, readIndex, SEGMENT_ENDING, SegmentWriter, segmentBytes } from './segment.js';
@@ -194,7 +195,7 @@ export class PixelCache {
   async #handleOf(segment: Readable): Promise<FileHandle | null> {
     if (segment === this.#writing?.segment) return segment.handle;
     const opening = segment.handle === null;
-    segment.handle ??= open(segment.path, 'r').catch(() => null);
+    segment.handle ??= openRegular(segment.path).catch(() => null);
     this.#opened(segment);
     if (opening) {
       this.#used.add(segment.path);

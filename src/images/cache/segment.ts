@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { openRegular } from '../../files/regular-file.js';
 
 export const SEGMENT_ENDING = '.segment';
 export const TEMPORARY_ENDING = '.tmp';
@@ -43,7 +44,7 @@ export const segmentBytes = (records: number, recordBytes: number): number =>
  * @throws the file system's error
  */
 export async function readIndex(path: string, recordBytes: number): Promise<Entry[] | null> {
-  const handle = await open(path, 'r');
+  const handle = await openRegular(path);
   try {
     const { size } = await handle.stat();
     if (size < FOOTER_BYTES) return null;

@@ -5,10 +5,11 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { makeDirectory } from '../../files/make-directory.js';
+import { readRegular } from '../../files/regular-file.js';
 
 const KEY_BYTES = 16;
 const DIGEST_BYTES = 32;
@@ -48,7 +49,7 @@ export class StampCache {
     const name = createHash('sha256').update(resolve(source)).digest('hex').slice(0, 32);
     const folder = join(root, 'stamps');
     const cache = new StampCache(folder, join(folder, name));
-    const bytes = await readFile(cache.path).catch(() => Buffer.alloc(0));
+    const bytes = await readRegular(cache.path).catch(() => Buffer.alloc(0));
     const entries = bytes.subarray(HEAD_BYTES);
     const whole = bytes.length >= HEAD_BYTES && entries.length % ENTRY_BYTES === 0;
     if (whole && bytes.toString('latin1', 0, 8) === MAGIC && crc32(entries) === bytes.readUInt32LE(8)) {

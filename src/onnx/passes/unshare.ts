@@ -79,7 +79,10 @@ function untieFresh(graph: Graph): void {
   const users = new Map<string, Node[]>();
   for (const node of graph.node) {
     const name = /^(Conv|Gemm|MatMul)$/.test(node.opType) ? (node.input[1] ?? '') : '';
-    if (stored.has(name)) users.set(name, [...(users.get(name) ?? []), node]);
+    if (!stored.has(name)) continue;
+    const known = users.get(name);
+    if (known) known.push(node);
+    else users.set(name, [node]);
   }
   const added: Tensor[] = [];
   for (const [name, nodes] of users) {

@@ -150,6 +150,27 @@ t.test('the original logits are the product itself, also of a short batch', asyn
   t.equal(rows.length, 3 * 3 * COLUMNS, 'and the next batch gives rows again');
 });
 
+t.test("a cell's logits are those that its rows compare with the original's", async (t) => {
+  const engine = await productEngine(t, { batch: 4, cells: 3 });
+  const images = noise(3 * CLASSES, 9n);
+  const keys = productKeys(3);
+  const original = Float32Array.from(await engine.logits(images, 3));
+  const rows = await engine.execute(images, 3, undefined, Uint8Array.of(1, 1, 1), keys);
+  for (const cell of [0, 2]) {
+    const logits = await engine.logits(images, 3, cell, keys);
+    t.equal(logits.length, 3 * CLASSES);
+    const compared = addon.compare(original, Float32Array.from(logits), CLASSES);
+    for (let image = 0; image < 3; image++) {
+      const row = rows.subarray(((cell + 1) * 3 + image) * COLUMNS);
+      const at = (name: ColumnName) => row[columns.findIndex((column) => column.name === name)];
+      t.equal(at('l1'), compared.l1[image]);
+      t.equal(at('kl'), compared.kl[image]);
+      t.ok(compared.l1[image]! > 0);
+    }
+  }
+  t.strictSame(Float32Array.from(await engine.logits(images, 3)), original, 'the original is as it was');
+});
+
 t.test('pixels give the bits of their normalised floats, also in a short batch', async (t) => {
   // One image of 2 x 2 pixels of 3 channels has the 12 values that one of 12 classes takes.
   const [batch, channels, height, width] = [3, 3, 2, 2];

@@ -241,6 +241,12 @@ t.test('logits checks every array', async (t) => {
     name: 'TypeError',
     message: /handle/,
   });
+  const ofCell = (cell: unknown, keys: unknown) =>
+    engine.logits(handle, new Float32Array(8), 2, cell as never, keys as never);
+  await t.rejects(ofCell(2, productKeys(2)), { name: 'RangeError', message: /cell must be less than .* 2/ });
+  await t.rejects(ofCell('0', productKeys(2)), { name: 'TypeError', message: /cell/ });
+  await t.rejects(ofCell(0, undefined), { name: 'RangeError', message: /keys must have .* 2 elements/ });
+  await t.rejects(ofCell(0, new Float64Array(2)), { name: 'TypeError', message: /keys/ });
 });
 
 t.test('open refuses options and libraries that are none', async (t) => {

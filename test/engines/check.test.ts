@@ -1,15 +1,17 @@
-/** What ONNX Runtime makes of a model is the model, on both engines, or the sweep is refused. */
+/** What an engine computes is the model, reset or not, or the sweep is refused. */
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
+import { planCells } from '../../src/design/cells.js';
+import { checkEngine, furthest } from '../../src/engines/check.js';
 import type { Chunk } from '../../src/engines/chunk.js';
 import type { Engine } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
-import { checkOptimised, furthest } from '../../src/engines/unoptimised.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { writeOnnx } from '../../src/onnx/file.js';
+import type { Layer } from '../../src/onnx/layers.js';
 import { example } from '../fixtures.js';
 import { longs, node, value, weight, writeGraph } from '../onnx/graphs.js';
 
@@ -64,7 +66,7 @@ t.test('zeros in front of a max-pooling stay zeros on both engines', async (t) =
     for (const [i, wanted] of expected.entries()) {
       t.ok(Math.abs((found.logits[i] ?? 0) - wanted) < 1e-4, `${kind}: ${found.logits[i]} is ${wanted}`);
     }
-    t.strictSame(await checkOptimised(model, engine, chunk, { batch: 2, threads: 2 }), [], kind);
+    t.strictSame(await checkEngine(model, engine, [], chunk, { ...context, batch: 2, threads: 2 }), [], kind);
     await engine.close();
   }
 });
@@ -88,7 +90,7 @@ t.test('an engine that gives other logits is refused, with what to do', async (t
     },
   });
   const check = (engine: Engine, precision?: 'fp32' | 'tf32') =>
-    checkOptimised(model, engine, four, { batch: 8, threads: 2, precision });
+    checkEngine(model, engine, [], four, { ...context, batch: 8, threads: 2, precision });
   t.strictSame(await check(right), []);
   t.strictSame(await check(off('fast', 5e-4)), []);
   await t.rejects(check(off('fast', 2e-3)), {
@@ -115,4 +117,56 @@ t.test('what is not finite must be the same', async (t) => {
   t.equal(distance([0, 0], [0, 0]), 0, 'a row of zeros');
   t.equal(distance([1, 0], [0, 0]), infinite);
   t.equal(distance([4, 1], [4, 2]), 0.25);
+});
+
+t.test('a plan that resets another layer than it says is refused', async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const size = { height: 28, width: 28 };
+  const noise = Float32Array.from({ length: 4 * 28 * 28 }, (_, i) => Math.cos(i * i));
+  const four: Chunk = {
+    ...{ index: 0, count: 4, images: noise, ...size, labels: undefined },
+    slices: [
+      { slice: 3, from: 0, to: 2 },
+      { slice: 4, from: 2, to: 4 },
+    ],
+  };
+  const design = { imagesPerDraw: 2, trials: 1 };
+  // Two layers of one shape, each with the other's weights, as where a weight was taken for another.
+  const shape = ({ weight }: Layer) => weight.shape.join();
+  const a = model.layers.find((one) =>
+    model.layers.some((other) => other !== one && shape(other) === shape(one)),
+  )!;
+  const b = model.layers.findLast((other) => shape(other) === shape(a))!;
+  const taking = (layer: Layer, { weight, bias, norm }: Layer): Layer => ({ ...layer, weight, bias, norm });
+  const wrong = taking(a, b);
+  const layers = model.layers.map((layer) => (layer === a ? wrong : layer === b ? taking(b, a) : layer));
+  const confused = { ...model, layers };
+  const resets = {
+    random: { kind: 'random', label: 'random' },
+    zero: { kind: 'zero', label: 'zero' },
+  } as const;
+  for (const reset of Object.values(resets)) {
+    for (const kind of ['fast', 'reference'] as const) {
+      const cells = planCells([a], [reset], 1);
+      const options = { context, design, size, batch: 2, threads: 1 };
+      const settings = { ...context, design, batch: 2, threads: 1 };
+      const right = await engines[kind](model, { ...options, cells });
+      t.strictSame(await checkEngine(model, right, cells, four, settings), [], kind);
+      await right.close();
+      const other = planCells([wrong], [reset], 1);
+      const engine = await engines[kind](confused, { ...options, cells: other });
+      // As it believes.
+      const deceived: Engine = {
+        ...engine,
+        changed: (chunk, count, cell, slice) => engine.changed(chunk, count, other[cell.index]!, slice),
+      };
+      await t.rejects(checkEngine(model, deceived, cells, four, settings), {
+        code: 'ERR_MODEL',
+        message: new RegExp(
+          `resnet\\.onnx: the ${kind} engine does not compute what the model's own graph does with ${a.name} reset \\(${reset.label}\\): on image`,
+        ),
+      });
+      await engine.close();
+    }
+  }
 });

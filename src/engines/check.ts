@@ -1,0 +1,217 @@
+/**
+ * The runtime and the plan are checked too: what an engine computes must be the model. Its original logits, and those
+ * of a layer under draws of its own, are those of the graph as it is on a few images, or a sweep ends before it begins.
+ */
+import type { Cell } from '../design/cells.js';
+import { drawOf, type SliceDesign } from '../design/slices.js';
+import { CritmapError, messageOf } from '../errors.js';
+import { parametersIn } from '../model/layer-group.js';
+import type { Model } from '../model/model.js';
+import type { Precision } from '../native/cards.js';
+import { isRandom, type ResetContext, resetLayer } from '../resets/reset.js';
+import { type Chunk, floatsOf, slicesIn } from './chunk.js';
+import { CROSSED, type Engine, type Logits } from './engine.js';
+import { openUnoptimised, type Unoptimised } from './unoptimised.js';
+
+/** Images that are compared: a fault of the optimiser changes all of them, or nearly. */
+const CHECKED_IMAGES = 4;
+
+/** A wrong layer changes all images. */
+const imagesOfDraw = (checked: number) => Math.min(2, checked);
+
+/** Draws of the one layer. */
+const DRAWS = 2;
+
+/** Layers of more parameters are not the one that is checked where there are others: each draw is a copy of it. */
+const MOST_PARAMETERS = 2 ** 24;
+
+/** Relative to a row's largest logit; TF32 and float16 have 10 bits of fraction, dozens of layers lose some. */
+const TOLERANCE: Record<Precision, number> = { fp32: 1e-3, tf32: 0.05, fp16: 0.05 };
+
+/** Of a number, with which inputs and weights are moved to see what rounding comes to. */
+const ROUNDING: Record<Precision, number> = { fp32: 2 ** -20, tf32: 2 ** -10, fp16: 2 ** -10 };
+
+/** As many times as far, the sum of all layers' rounding may move what one rounding moves by 1. */
+const ROUNDINGS = 30;
+
+export interface CheckSettings extends ResetContext {
+  batch: number;
+  threads: number;
+  precision?: Precision | undefined;
+  design?: SliceDesign | undefined;
+}
+
+/**
+ * @param cells those of the engine
+ * @param chunk the first images; null where there is nothing to compute
+ * @returns warnings: that the check could not be made
+ * @throws CritmapError (ERR_MODEL) when the logits differ; the signal's reason
+ */
+export async function checkEngine(
+  model: Model,
+  engine: Engine,
+  cells: readonly Cell[],
+  chunk: Chunk | null,
+  settings: CheckSettings,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  if (!chunk) return [];
+  const { batch, threads } = settings;
+  const count = Math.min(CHECKED_IMAGES, chunk.count, model.io.batch ?? batch);
+  signal?.throwIfAborted();
+  const draws = await drawsToCheck(model, cells, chunk, settings);
+  const changing = (draw: Draw) => engine.changed(chunk, imagesOfDraw(count), draw.cell, draw.slice);
+  const [found, ...changed] = await Promise.all([engine.original(chunk, count), ...draws.map(changing)]);
+  const own = await openUnoptimised(model, {
+    size: chunk,
+    classes: found.classes,
+    threads: Math.min(threads, count),
+    parameters: [...new Set(draws.flatMap(({ values }) => [...values.keys()]))],
+    signal,
+  }).catch((error: unknown) => error as Error);
+  signal?.throwIfAborted();
+  const unchecked = (error: unknown) => [
+    `${model.file.path}: ONNX Runtime runs it only as it optimises it, which could not be checked therefore: ${messageOf(error)}`,
+  ];
+  if (own instanceof Error) return unchecked(own);
+  try {
+    let expected: Float32Array;
+    try {
+      expected = await own.logits(chunk, count);
+    } catch (error) {
+      signal?.throwIfAborted();
+      return unchecked(error);
+    }
+    refuseOriginal(model, engine, found, expected, settings);
+    for (const [i, logits] of changed.entries()) {
+      signal?.throwIfAborted();
+      await checkDraw(model, engine, own, { ...draws[i]!, ...logits }, chunk, settings);
+    }
+    return [];
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    await own.close();
+  }
+}
+
+function refuseOriginal(
+  model: Model,
+  engine: Engine,
+  found: Logits,
+  expected: Float32Array,
+  { precision = 'fp32' }: CheckSettings,
+): void {
+  const far = furthest(found, expected);
+  if (far.distance <= TOLERANCE[precision]) return;
+  const other = engine.name === 'fast' ? 'Try --engine reference, which is checked too, or export' : 'Export';
+  throw new CritmapError(
+    'ERR_MODEL',
+    `${model.file.path}: ONNX Runtime's optimiser makes another model of it: on image ${far.image} the logit of class ${far.class} is ${far.found}, without optimising ${far.expected}. ${other} it in another way or with another opset, and please report it to critmap`,
+  );
+}
+
+/** A cell under one of its draws. */
+interface Draw {
+  cell: Cell;
+  slice: number;
+  /** Of the tensors that it replaces. */
+  values: ReadonlyMap<string, Float32Array>;
+}
+
+/** Some draws of one layer and reset, which the model's hash chooses. */
+async function drawsToCheck(
+  model: Model,
+  cells: readonly Cell[],
+  chunk: Chunk,
+  { design = CROSSED, ...context }: CheckSettings,
+): Promise<Draw[]> {
+  const random = cells.filter(({ reset }) => isRandom(reset));
+  const kind = random.length > 0 ? random : cells;
+  const small = kind.filter(({ layer }) => parametersIn(layer) <= MOST_PARAMETERS);
+  const candidates = small.length > 0 ? small : kind;
+  const chosen = candidates[Number.parseInt(model.sha256.slice(0, 8), 16) % candidates.length];
+  if (!chosen) return [];
+  const { layer, reset } = chosen;
+  const trials = candidates.filter((cell) => cell.layer === layer && cell.reset === reset);
+  const found = new Map<number, Pick<Draw, 'cell' | 'slice'>>();
+  for (const { slice } of slicesIn(chunk)) {
+    for (const cell of trials) {
+      const draw = drawOf(design, reset, slice, cell.trial);
+      if (found.size < DRAWS && !found.has(draw)) found.set(draw, { cell, slice });
+    }
+  }
+  return Promise.all(
+    [...found].map(async ([draw, { cell, slice }]) => {
+      const { tensors } = await resetLayer(model, layer, reset, draw, context);
+      return { cell, slice, values: tensors };
+    }),
+  );
+}
+
+/** @throws CritmapError (ERR_MODEL) when the engine's logits are not those of the graph with the draw's weights */
+async function checkDraw(
+  model: Model,
+  engine: Engine,
+  own: Unoptimised,
+  { cell, values, ...found }: Draw & Logits,
+  chunk: Chunk,
+  { precision = 'fp32' }: CheckSettings,
+): Promise<void> {
+  const count = found.logits.length / found.classes;
+  const expected = await own.logits(chunk, count, values);
+  const far = furthest(found, expected, { overflowing: precision === 'fp16' });
+  if (far.distance <= TOLERANCE[precision]) return;
+  // What rounding moves as far is no fault: a norm of channels that are all the same makes numbers of it.
+  const by = ROUNDING[precision];
+  const images = moved(floatsOf(chunk, 0, count), by);
+  const nearby = new Map([...values].map(([name, own]) => [name, moved(own, by)]));
+  const logits = await own.logits({ ...chunk, count, images }, count, nearby);
+  const rounding = furthest({ logits, classes: found.classes }, expected).distance;
+  if (far.distance <= ROUNDINGS * rounding) return;
+  const other =
+    engine.name === 'fast'
+      ? 'Use --engine reference, which is checked too'
+      : 'Export it in another way or with another opset';
+  throw new CritmapError(
+    'ERR_MODEL',
+    `${model.file.path}: the ${engine.name} engine does not compute what the model's own graph does with ${cell.layer.name} reset (${cell.reset.label}): on image ${far.image} the logit of class ${far.class} is ${far.found}, in the graph ${far.expected}. ${other}, and please report it to critmap`,
+  );
+}
+
+/** Every number a little larger or smaller, in no regular order. */
+function moved(values: Float32Array, by: number): Float32Array {
+  return values.map((value, i) => value * (1 + by * Math.sin(i * i + 1)));
+}
+
+/** Above this the other way of computing a sum may overflow. */
+const NEARLY_INFINITE = 1e30;
+
+/**
+ * The largest difference, relative to the largest of its row; what is not finite must be the same.
+ * @param overflowing rows with a number that is not finite, or nearly so, tell nothing
+ */
+export function furthest(
+  { logits, classes }: Logits,
+  expected: Float32Array,
+  { overflowing = false }: { overflowing?: boolean } = {},
+) {
+  let far = { distance: 0, image: 0, class: 0, found: 0, expected: 0 };
+  for (let from = 0; from < expected.length; from += classes) {
+    const row = expected.subarray(from, from + classes);
+    const size = Math.max(...row.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
+    if (size > NEARLY_INFINITE) continue;
+    if (overflowing && !logits.subarray(from, from + classes).every(Number.isFinite)) continue;
+    for (const [c, wanted] of row.entries()) {
+      const found = logits[from + c] ?? Number.NaN;
+      if (Object.is(found, wanted) || found === wanted) continue;
+      const difference = Math.abs(found - wanted);
+      // What cannot be compared is as far as can be.
+      const distance = Number.isFinite(difference) ? difference / size : Number.POSITIVE_INFINITY;
+      if (distance > far.distance)
+        far = { distance, image: from / classes, class: c, found, expected: wanted };
+    }
+  }
+  return far;
+}

@@ -1,0 +1,104 @@
+/** Where the addon is: built in this folder, or in a package of its own for this platform. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CritmapError, messageOf } from '../errors.js';
+import { version } from '../version.js';
+
+/** Platforms whose addon comes as a package, `@critmap/PLATFORM`; on Linux for glibc. */
+const PREBUILT = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
+
+/** What is looked at to find the addon. */
+export interface AddonPlaces {
+  /** The folder of this package. */
+  root: string;
+  /** Node's `process.platform` and `process.arch`, and whether the C library is another one than glibc. */
+  platform: string;
+  arch: string;
+  isMusl: boolean;
+  /** Loads a file or a package, as seen from the root. */
+  load: (request: string) => unknown;
+}
+
+function thisMachine(): AddonPlaces {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  return {
+    root,
+    platform: process.platform,
+    arch: process.arch,
+    isMusl: process.platform === 'linux' && isMusl(),
+    load: createRequire(join(root, 'package.json')),
+  };
+}
+
+/** The report of Node names the version of glibc that it runs with; all else on Linux is musl. */
+function isMusl(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined;
+}
+
+/**
+ * The addon: the file that the environment variable `CRITMAP_ADDON` names, else what was built in this folder, else the
+ * package for this platform. Whoever built one wants it, say with CUDA for a new card.
+ *
+ * @throws CritmapError `ERR_NATIVE` that lists what was tried and what to do
+ */
+export function loadAddon(places: AddonPlaces = thisMachine()): unknown {
+  const { root, load } = places;
+  const override = process.env.CRITMAP_ADDON;
+  const failures: string[] = [];
+  const files = override
+    ? [resolve(override)]
+    : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'critmap.node'));
+  for (const file of files) {
+    try {
+      return load(file);
+    } catch (error) {
+      // One that was never built is no news, unless it was asked for.
+      if (override || existsSync(file))
+        failures.push(`${file} (${existsSync(file) ? messageOf(error) : 'not there'})`);
+    }
+  }
+  const advice = override
+    ? 'Unset CRITMAP_ADDON or let it name a critmap.node built for this Node.js and processor.'
+    : '';
+  if (!override) {
+    const found = fromPackage(places);
+    if ('addon' in found) return found.addon;
+    failures.push(found.failure);
+  }
+  throw new CritmapError(
+    'ERR_NATIVE',
+    `The native addon could not be loaded: ${failures.join('; ')}. ${advice || waysOut(places)}`,
+  );
+}
+
+const platformOf = ({ platform, arch }: AddonPlaces) => `${platform}-${arch}`;
+const isPrebuilt = (places: AddonPlaces) => !places.isMusl && PREBUILT.includes(platformOf(places));
+
+function fromPackage(places: AddonPlaces): { addon: unknown } | { failure: string } {
+  const name = `@critmap/${platformOf(places)}`;
+  if (!isPrebuilt(places)) {
+    return {
+      failure: `there is no prebuilt one for ${platformOf(places)}${places.isMusl ? ' with musl' : ''}`,
+    };
+  }
+  try {
+    const addon = places.load(name) as { info(): { version: string } };
+    const found = addon.info().version;
+    if (found === version) return { addon };
+    return { failure: `${name} is of version ${found}, and this is critmap ${version}` };
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+    return { failure: `${name} (${isMissing ? 'not installed' : messageOf(error)})` };
+  }
+}
+
+function waysOut(places: AddonPlaces): string {
+  const { root } = places;
+  const build = `build it with \`npm run build:addon\` in ${root}, which needs CMake and a C++20 compiler`;
+  return isPrebuilt(places)
+    ? `Either install it with \`npm install @critmap/${platformOf(places)}@${version}\` (npm leaves it out with --omit=optional), or ${build}.`
+    : `Either use one of ${PREBUILT.join(', ')} (Linux with glibc 2.28 or newer), or ${build}.`;
+}

@@ -1,0 +1,129 @@
+/**
+ * Where every trained number of a model is: in a layer, in a norm, or elsewhere, with what takes it there. Stored floats
+ * count as trained but for statistics of norms and single numbers without a parameter's name, which exporters write down.
+ */
+import { cellParts } from './cells.js';
+import type { OnnxFile } from './file.js';
+import { type GraphIndex, readsOf } from './graph.js';
+import type { Layer } from './layers.js';
+import type { LeftOut } from './left-out.js';
+import { madeUp } from './names.js';
+import type { Graph, Node, Tensor } from './onnx_pb.js';
+import { dimensions, elementCount, FLOAT } from './tensors.js';
+
+export interface Account {
+  /** Trained numbers in all: layers, norms and elsewhere together. */
+  total: number;
+  layers: number;
+  /** Scales and shifts of normalisations. */
+  norms: number;
+  elsewhere: Elsewhere[];
+}
+
+export interface Elsewhere {
+  tensor: string;
+  elements: number;
+  why: string;
+}
+
+export function accountOf(
+  { file, index, inputs }: { file: OnnxFile; index: GraphIndex; inputs: readonly string[] },
+  layers: readonly Layer[],
+  leftOut: readonly LeftOut[],
+): Account {
+  const ofLayers = new Map(
+    layers.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]).map((one) => [one.tensor, one])),
+  );
+  const uses = usesOf(file.graph, inputs);
+  const account: Account = { total: 0, layers: 0, norms: 0, elsewhere: [] };
+  const reasons = new Map(leftOut.map(({ name, why }) => [name, why]));
+  for (const tensor of storedFloats(file.graph)) {
+    const elements = elementCount(dimensions(tensor));
+    const use = uses.get(tensor.name);
+    if (ofLayers.has(tensor.name)) account.layers += elements;
+    else if (elements === 0 || !isTrained(tensor, elements) || isStatistic(use)) continue;
+    else if (isOfNorm(use)) account.norms += elements;
+    else account.elsewhere.push({ tensor: tensor.name, elements, why: whyElsewhere(index, use, reasons) });
+    account.total += elements;
+  }
+  return account;
+}
+
+/** Those of graphs inside of nodes too. */
+function storedFloats(graph: Graph): Tensor[] {
+  const own = graph.initializer.filter(({ dataType }) => dataType === FLOAT);
+  const inner = graph.node.flatMap(({ opType, attribute }) =>
+    attribute.flatMap(({ name, t, g, graphs }) => {
+      const constant = opType === 'Constant' && name === 'value' && t?.dataType === FLOAT ? [t] : [];
+      return [...constant, ...(g ? [g, ...graphs] : graphs).flatMap(storedFloats)];
+    }),
+  );
+  return [...own, ...inner];
+}
+
+const isTrained = ({ name }: Tensor, elements: number) =>
+  elements > 1 || (!madeUp.test(name) && /\.|(_scale|gain|temperature)$/.test(name));
+
+/** How a stored tensor comes to the image's numbers. */
+interface Use {
+  node: Node;
+  slot: number;
+  /** The graph computes something of it first. */
+  computed: boolean;
+}
+
+const arranging = /^(Identity|Cast|Reshape|Squeeze|Unsqueeze|Flatten|Transpose|Expand)$/;
+
+/** The first node that reads a tensor, or what is computed of it without the images, together with the images. */
+function usesOf(graph: Graph, inputs: readonly string[]): Map<string, Use> {
+  const dynamic = new Set(inputs);
+  for (const node of graph.node) {
+    if (readsOf(node).some((name) => dynamic.has(name))) for (const name of node.output) dynamic.add(name);
+  }
+  const uses = new Map<string, Use>();
+  const put = (name: string, use: Use) => {
+    if (name && !uses.has(name)) uses.set(name, use);
+  };
+  // What a node makes is used already when the node is met from behind.
+  for (const node of [...graph.node].reverse()) {
+    const isDynamic = node.output.some((name) => dynamic.has(name));
+    const use = isDynamic ? undefined : node.output.map((name) => uses.get(name)).find(Boolean);
+    const inner = readsOf(node).filter((name) => !node.input.includes(name));
+    for (const [slot, name] of [...node.input, ...inner].entries()) {
+      if (dynamic.has(name)) continue;
+      if (isDynamic) uses.set(name, { node, slot, computed: false });
+      else if (use) put(name, { ...use, computed: use.computed || !arranging.test(node.opType) });
+    }
+  }
+  return uses;
+}
+
+const isStatistic = (use: Use | undefined) =>
+  use !== undefined && use.node.opType === 'BatchNormalization' && use.slot > 2;
+
+const isOfNorm = (use: Use | undefined) =>
+  use !== undefined &&
+  /(Normalization|GroupNorm)$/.test(use.node.opType) &&
+  (use.slot === 1 || use.slot === 2 || (/^Skip/.test(use.node.opType) && use.slot === 3));
+
+const taken: readonly [op: RegExp, why: string][] = [
+  [/^(Add|Sub|Sum)$/, 'added to activations, as embeddings of positions and biases of no layer are'],
+  [/^(Mul|Div|Pow)$/, 'multiplied with activations, as scales and gates are'],
+  [/^PRelu$/, 'slopes of an activation'],
+  [/^(Gather|GatherElements|GatherND)$/, 'a table that rows are taken of'],
+  [/^(Concat|Expand|Where|Tile|ScatterND|ScatterElements)$/, 'put beside activations, as tokens are'],
+  [/^(If|Loop|Scan)$/, 'read in the graph inside of a node'],
+];
+
+function whyElsewhere(index: GraphIndex, use: Use | undefined, reasons: ReadonlyMap<string, string>): string {
+  if (!use) return 'no node that leads to the logits reads it, or one inside of another graph';
+  const { node, computed } = use;
+  const at = `${node.name || node.output[0]} (${node.opType})`;
+  const known = reasons.get(node.name || node.output[0] || '');
+  if (known !== undefined) return `${at}: ${known}`;
+  if (cellParts(index, node)) return `${at}: an initial state or a peephole`;
+  if (computed && /^(Conv|ConvTranspose|Gemm|MatMul|Einsum)$/.test(node.opType))
+    return `${at}: its weight is computed from this and is no layer, or has it as a gain`;
+  const found = taken.find(([op]) => op.test(node.opType))?.[1];
+  return found ? `${at}: ${found}` : `read by ${at}`;
+}
