@@ -184,7 +184,7 @@ t.test('one that fails keeps no other from its turn, and is tried again', async 
   const out = join(dir, 'mended');
   const failed = await critmap('study', file, '--out', out, '--quiet');
   t.equal(failed.code, 1);
-  t.match(failed.stderr, /critmap: 2 of 12 sweeps failed: m1\/clean: .*m1\.onnx.*\. Repeat the command/);
+  t.match(failed.stderr, /critmap: 2 of 12 sweeps failed: m1\/clean, m1\/noisy: .*m1\.onnx.*\. Repeat the command/);
   t.match(failed.stdout, /note: m1\/noisy is lacking/);
   writeFileSync(join(folder, 'm1.onnx'), bytes);
   const mended = await critmap('study', file, '--out', out);
