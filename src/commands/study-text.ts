@@ -31,7 +31,7 @@ export function studyText(results: StudyResults): string[] {
     ...table(head, rows),
     ...categoryLines(results, reset),
     ...mostDifferent(results),
-    ...(notes.length > 0 ? ['', ...folded(results).map((note) => `note: ${note}`)] : []),
+    ...(notes.length > 0 ? ['', ...notes.map((note) => `note: ${note}`)] : []),
   ];
 }
 
@@ -89,36 +89,6 @@ function mostDifferent({ differences, imageSetDifferences, baseline }: StudyResu
       ? ['', 'farthest between sets of images', ...table(['', '', '', ''], between).slice(1)]
       : []),
   ];
-}
-
-/** What is noted of several models alike is said once, with how many they are. */
-function folded({ notes, models, imageSets }: StudyResults): string[] {
-  const starts = imageSets.flatMap((set) =>
-    models.map(({ id }) => ({ set: set.id, id, text: `${set.id}: ${id}: ` })),
-  );
-  const said = new Map<string, { set: string; ids: string[]; rest: string }>();
-  const lines: (string | { set: string; ids: string[]; rest: string })[] = [];
-  for (const note of notes) {
-    const start = starts.find(({ text }) => note.startsWith(text));
-    if (!start) {
-      lines.push(note);
-      continue;
-    }
-    const rest = note.slice(start.text.length);
-    const key = `${start.set}\n${rest}`;
-    const before = said.get(key);
-    if (before) before.ids.push(start.id);
-    else {
-      const line = { set: start.set, ids: [start.id], rest };
-      said.set(key, line);
-      lines.push(line);
-    }
-  }
-  return lines.map((line) => {
-    if (typeof line === 'string') return line;
-    const { set, ids, rest } = line;
-    return `${set}: ${ids.length === 1 ? ids[0] : `${ids.length} of ${models.length} models`}: ${rest}`;
-  });
 }
 
 /** Names to the left, numbers to the right. */

@@ -12,7 +12,7 @@ import {
   correlationRows,
 } from './across-models.js';
 import { type LayerDifference, layerDifference } from './differences.js';
-import { keyOf, type ModelNumbers } from './numbers.js';
+import { groupedBy, keyOf, type ModelNumbers } from './numbers.js';
 
 export interface CompareOptions {
   /** The model that others are compared with; default the one model of the category `baseline`, else the first. */
@@ -199,6 +199,15 @@ function notesOf(
           `${untested} of ${found.length} differences have no p-value: one of the two has a single draw, or nothing valid was measured`,
         ]
       : []),
-    ...models.flatMap(({ id, notes }) => notes.map((note) => `${id}: ${note}`)),
+    ...notesOfModels(models),
   ];
+}
+
+/** What holds for several models is said once. */
+function notesOfModels(models: readonly ModelNumbers[]): string[] {
+  const notes = models.flatMap(({ id, notes }) => notes.map((note) => ({ id, note })));
+  return [...groupedBy(notes, ({ note }) => note)].map(([note, of]) => {
+    const isAll = of.length === models.length && of.length > 1;
+    return `${isAll ? 'all models' : some(of.map(({ id }) => id))}: ${note}`;
+  });
 }

@@ -27,10 +27,10 @@ export async function fromRun(directory: string): Promise<ModelNumbers & { folde
   const { options, data, baseline } = summary;
   const of = (...names: string[]) => JSON.stringify(names.map((name) => options[name] ?? null));
   const notes = [
-    ...(info.status === 'done' ? [] : [`it is ${info.status}`]),
+    ...(info.status === 'done' ? [] : [`the run is ${info.status}`]),
     ...(options.tolerance === undefined
       ? []
-      : ['it stopped layers when they were known (--tolerance), so that its p-values are only approximate']),
+      : ['layers stopped as soon as they were known (--tolerance), so that p-values are only approximate']),
   ];
   return {
     id: summary.model.name,

@@ -4,7 +4,7 @@
  */
 import { runInNewContext } from 'node:vm';
 import { CritmapError, messageOf, quoted } from '../errors.js';
-import type { LayerGroup, Resettable } from '../model/layer-group.js';
+import type { LayerGroup, LayerParts, Resettable } from '../model/layer-group.js';
 import type { Layer } from '../onnx/layers.js';
 import { placeInNames } from './blocks.js';
 import { selectLayers } from './cells.js';
@@ -33,11 +33,30 @@ export interface LayerChoice {
   layers?: readonly string[] | undefined;
   exclude?: readonly string[] | undefined;
   group?: string | undefined;
+  parts?: LayerParts | undefined;
 }
 
 /** @throws CritmapError (ERR_OPTION) as {@link selectLayers} and {@link groupLayers} */
-export const chosenOf = (all: readonly Layer[], { layers, exclude, group }: LayerChoice): Resettable[] =>
-  groupLayers(selectLayers(all, layers, exclude), group);
+export function chosenOf(
+  all: readonly Layer[],
+  { layers, exclude, group, parts }: LayerChoice,
+): Resettable[] {
+  const selected = selectLayers(all, layers, exclude);
+  const found = parts === 'bias' ? selected.filter(({ bias }) => bias !== null) : selected;
+  if (found.length === 0) {
+    const why = `--parts bias: none of the ${selected.length} chosen layers has a bias of its own`;
+    throw new CritmapError('ERR_OPTION', why);
+  }
+  return groupLayers(found, group);
+}
+
+/** Of the chosen layers those that have nothing to reset, as what is left out. */
+export function withoutParts(all: readonly Layer[], { layers, exclude, parts }: LayerChoice) {
+  if (parts !== 'bias') return [];
+  return selectLayers(all, layers, exclude)
+    .filter(({ bias }) => bias === null)
+    .map(({ name, op }) => ({ name, op, why: 'it has no bias of its own (--parts bias)' }));
+}
 
 /**
  * @param layers - those that are reset, in graph order

@@ -203,7 +203,7 @@ function budgetFigure(data: FigureData, style: Style): Drawing | null {
       title: 'budget of the attack (ε)',
       values: budgets,
       labelOverlap: 'greedy',
-      format: '~g',
+      labelExpr: "format(datum.value, '~g')",
       gridColor: GRID,
     },
   };

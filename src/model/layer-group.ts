@@ -12,13 +12,21 @@ export interface LayerGroup {
 
 export type Resettable = Layer | LayerGroup;
 
+/** Which of a layer's own parameters are reset. */
+export const layerParts = ['both', 'weight', 'bias'] as const;
+export type LayerParts = (typeof layerParts)[number];
+
 const isGroup = (one: Resettable): one is LayerGroup => 'members' in one;
 
 /** The layers that are reset: a layer itself, a group's members. */
 export const membersOf = (one: Resettable): readonly Layer[] => (isGroup(one) ? one.members : [one]);
 
-export const parametersIn = (one: Resettable): number =>
-  membersOf(one).reduce((sum, { parameters }) => sum + parameters, 0);
+/** How many parameters are reset. */
+export const parametersIn = (one: Resettable, parts: LayerParts = 'both'): number =>
+  membersOf(one).reduce((sum, { parameters, bias }) => {
+    const inBias = bias?.layout.channels ?? 0;
+    return sum + (parts === 'both' ? parameters : parts === 'bias' ? inBias : parameters - inBias);
+  }, 0);
 
 /** What tables say of a layer or group. */
 export interface ResettableFacts {
@@ -38,11 +46,16 @@ export interface ResettableFacts {
 }
 
 /** @param positions - of the model's layers, by name */
-export function factsOf(one: Resettable, positions: ReadonlyMap<string, number>): ResettableFacts {
+export function factsOf(
+  one: Resettable,
+  positions: ReadonlyMap<string, number>,
+  parts: LayerParts = 'both',
+): ResettableFacts {
   const { name } = one;
+  const parameters = parametersIn(one, parts);
   const positionOf = (layer: Layer) => positions.get(layer.name)!;
   if (!isGroup(one)) {
-    const { op, weight, groups, parameters, uses } = one;
+    const { op, weight, groups, uses } = one;
     const facts = { name, op, shape: [...weight.shape], groups, parameters, position: positionOf(one) };
     return uses > 1 ? { ...facts, uses } : facts;
   }
@@ -53,7 +66,7 @@ export function factsOf(one: Resettable, positions: ReadonlyMap<string, number>)
     op: [...new Set(members.map(({ op }) => op))].join('+'),
     shape: [],
     groups: 1,
-    parameters: parametersIn(one),
+    parameters,
     position: at ? positionOf(at) : mean,
     members: members.map((layer) => layer.name),
   };

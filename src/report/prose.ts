@@ -80,12 +80,13 @@ export function explanation(summary: Summary): string {
   const covers = intervalsText(summary);
   const resets = resetsOf(summary).map((reset) => resetSentence(reset, optionText(summary, 'init')));
   const together = optionText(summary, 'group');
+  const parts = optionText(summary, 'parts');
   const subject = isGrouped(summary)
     ? `Each of ${grouped(names.size)} groups of layers (${together}) was reset together, a layer that is no group's on its own`
     : `${names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`} was reset on its own`;
   const sentences = [
     `This report shows which layers ${model.name} uses.`,
-    `${subject}: ${resets.join(', or ')}; all other layers stayed as trained.`,
+    `${subject}: ${resets.join(', or ')}; all other layers stayed as trained${parts === undefined ? '' : `, and of the layer all but its ${parts}`}.`,
     `The changed model then classified ${grouped(data.images)} ${data.images === 1 ? 'image' : 'images'} from ${data.source}, and its predictions were compared with those of the untouched model.`,
     `${designSentence(summary)}${seed === undefined ? '' : ` (seed ${seed})`}${covers === undefined ? '' : `; given with ${covers}`}.`,
     'A layer is critical if the predictions move far when it is reset; a layer that can be reset with little effect is hardly used.',

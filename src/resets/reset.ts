@@ -7,7 +7,7 @@ import { CritmapError, messageOf } from '../errors.js';
 import { type InitChoice, type Initial, initialsOf } from '../initialisation/initials.js';
 import { drawFrom } from '../initialisation/scheme.js';
 import { matchFactor } from '../initialisation/spread.js';
-import { membersOf, type Resettable } from '../model/layer-group.js';
+import { type LayerParts, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
@@ -44,6 +44,8 @@ export interface ResetContext {
   initFrom?: readonly Model[] | undefined;
   /** `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). */
   norm: 'keep' | 'reset';
+  /** Which of a layer's own parameters are reset; default both. */
+  parts?: LayerParts | undefined;
 }
 
 /** How far parameters were moved: |W|^2 and |W' - W|^2. */
@@ -133,7 +135,7 @@ async function layerResets(
   context: ResetContext,
 ): Promise<ParameterReset[]> {
   const resets: ParameterReset[] = [];
-  for (const [role, parameter] of parametersOf(layer)) {
+  for (const [role, parameter] of parametersOf(layer, context.parts)) {
     const values = model.values(parameter.tensor);
     const key = resetKey(context.seed, layer.name, role, trial);
     const drawn = drawnFrom(reset, trial, context);
@@ -328,14 +330,13 @@ function measured<T>(known: WeakMap<Float32Array, T>, values: Float32Array, meas
   return found;
 }
 
-/** A layer's own parameters by PyTorch's name within the module. */
-export function parametersOf(layer: Layer): [role: 'weight' | 'bias', parameter: Parameter][] {
-  return layer.bias
-    ? [
-        ['weight', layer.weight],
-        ['bias', layer.bias],
-      ]
-    : [['weight', layer.weight]];
+/** A layer's own parameters that are reset, by PyTorch's name within the module. */
+export function parametersOf(
+  layer: Layer,
+  parts: LayerParts = 'both',
+): [role: 'weight' | 'bias', parameter: Parameter][] {
+  const all = [['weight', layer.weight] as const, ...(layer.bias ? [['bias', layer.bias] as const] : [])];
+  return all.filter(([role]) => parts === 'both' || parts === role).map(([role, one]) => [role, one]);
 }
 
 function initialOf(model: Model, layer: Layer, role: 'weight' | 'bias', { init }: ResetContext): Initial {

@@ -75,12 +75,12 @@ async function costOf(
 ): Promise<SweepCost> {
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
   const model = await networkFor(sweep, fetching);
-  const { norm = 'keep', engine = 'fast' } = sweepChoices;
+  const { norm = 'keep', engine = 'fast', parts = 'both' } = sweepChoices;
   const layers = chosenOf(model.layers, sweepChoices);
   const { forward, layers: macs } = await costsOf(
     model,
     modelInput(model, imageChoices.crop),
-    { norm, engine },
+    { norm, engine, parts },
     layers,
   );
   const { trials } = designOf(sweepChoices);

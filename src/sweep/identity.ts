@@ -41,6 +41,7 @@ export async function identityOf(
       layers,
       exclude,
       ...(settings.group !== 'layer' && { group: settings.group }),
+      ...(settings.parts !== 'both' && { parts: settings.parts }),
       confidence,
       engine,
       batch,

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { groupings } from '../design/groups.js';
 import { imageOptions } from '../images/options.js';
+import { layerParts } from '../model/layer-group.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
 import { resetForms } from '../resets/reset.js';
@@ -34,7 +35,8 @@ export const sweepOptions = {
   group: words()
     .default('layer')
     .meta({
-      description: `What is reset together: ${groupings.join(', ')}, or a regular expression whose captures name the groups`,
+      description:
+        'What is reset together: layer, block, stage, pairs, cumulative-from-output or -input, or by a REGEX',
       group: measured,
       wanted: `one of ${groupings.join(', ')}, or a regular expression`,
     }),
@@ -48,6 +50,11 @@ export const sweepOptions = {
       group: measured,
       wanted: 'a scheme or a list of GLOB=SCHEME',
     }),
+  /** Layers without a bias are left out of `bias`, and said to be. */
+  parts: z.enum(layerParts).default('both').meta({
+    description: "Which of a layer's own parameters are reset",
+    group: measured,
+  }),
   norm: z.enum(['keep', 'reset']).default('keep').meta({
     description: 'What happens to the BatchNorm behind a convolution that is reset',
     group: measured,

@@ -1,4 +1,6 @@
 /** What a run keeps of its whole sweep, and what every layer costs: of the model alone, the same on every machine. */
+
+import { withoutParts } from '../design/groups.js';
 import type { ImageSet } from '../images/index.js';
 import { factsOf, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
@@ -6,6 +8,7 @@ import { ownGraph } from '../plan/base-graph.js';
 import { planGraph } from '../plan/graph-plan.js';
 import { type OwnMacs, ownMacs } from '../plan/macs.js';
 import { drawnWords } from '../resets/drawn.js';
+import { parametersOf } from '../resets/reset.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { Settings } from './settings.js';
 
@@ -33,12 +36,13 @@ export function planOf(
   const positions = new Map(model.layers.map(({ name }, i) => [name, i]));
   const words = drawnWords(model, settings);
   const random = settings.resets.some(({ kind }) => kind === 'random');
+  const leftOut = [...model.leftOut, ...withoutParts(model.layers, settings)];
   return {
     chunk: settings.chunk,
     classes: model.io.classes,
     forward: costs.forward,
     layers: layers.map((layer, i) => {
-      const { members, uses, ...facts } = factsOf(layer, positions);
+      const { members, uses, ...facts } = factsOf(layer, positions, settings.parts);
       return {
         ...facts,
         init: random ? drawnIn(layer, words) : null,
@@ -52,7 +56,7 @@ export function planOf(
       parameters: model.layers.reduce((sum, { parameters }) => sum + parameters, 0),
       macs: own?.forward ?? null,
     },
-    ...(model.leftOut.length > 0 && { leftOut: [...model.leftOut] }),
+    ...(leftOut.length > 0 && { leftOut }),
   };
 }
 
@@ -81,7 +85,7 @@ export async function ownMacsOf(
 export async function costsOf(
   model: Model,
   { shape }: Pick<ImageSet, 'shape'>,
-  { norm, engine }: Pick<Settings, 'norm' | 'engine'>,
+  { norm, engine, parts }: Pick<Settings, 'norm' | 'engine' | 'parts'>,
   layers: readonly Resettable[],
 ): Promise<LayerCosts> {
   try {
@@ -90,7 +94,7 @@ export async function costsOf(
       batch: model.io.batch ?? 1,
       layers,
       parametersOf: (layer) =>
-        membersOf(layer).flatMap(({ weight, bias }) => [weight.tensor, ...(bias ? [bias.tensor] : [])]),
+        membersOf(layer).flatMap((one) => parametersOf(one, parts).map(([, { tensor }]) => tensor)),
       choose: (candidates) => [...candidates],
     });
     // The reference engine computes every cell from the images on.

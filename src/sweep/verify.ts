@@ -146,7 +146,7 @@ function designIn({ options }: RunInfo): SliceDesign {
 }
 
 function contextIn(
-  { options: { seed, init, norm, initFrom } }: RunInfo,
+  { options: { seed, init, norm, parts, initFrom } }: RunInfo,
   fresh: readonly Model[] | undefined,
 ): ResetContext {
   const wanted = (initFrom as string[] | undefined) ?? [];
@@ -155,7 +155,7 @@ function contextIn(
     const file = fresh?.[changed]?.file.path ?? `the fresh model ${changed + 1}`;
     throw new CritmapError('ERR_RUN', `${file} (--init-from) is not that of the run any more`);
   }
-  return { seed, init, norm, ...(wanted.length > 0 && { initFrom: fresh }) } as ResetContext;
+  return { seed, init, norm, parts, ...(wanted.length > 0 && { initFrom: fresh }) } as ResetContext;
 }
 
 interface Setting {

@@ -13,7 +13,7 @@ const sweep = (out: string, ...more: string[]) =>
 t.test('what a run says is what the published algorithm gives, whatever its design', async (t) => {
   const dir = t.testdir({});
   const designs = [[], ['--reset', 'zero'], ['--images-per-draw', '16', '--trials', '2']];
-  for (const more of [...designs, ['--group', 'cumulative-from-input']]) {
+  for (const more of [...designs, ['--group', 'cumulative-from-input', '--parts', 'weight']]) {
     const out = join(dir, more.join('') || 'default');
     t.equal((await sweep(out, ...more)).code, 0);
     const { code, stdout } = await critmap('verify', out, '--cells', '4', '--json');

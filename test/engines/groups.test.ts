@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
-import { groupLayers } from '../../src/design/groups.js';
+import { chosenOf, groupLayers } from '../../src/design/groups.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
 import { membersOf, type Resettable } from '../../src/model/layer-group.js';
@@ -27,6 +27,8 @@ type Answers = Record<'fromOutput' | 'fromInput' | 'pairs', Together[]> & {
   layers: string[];
   logits: number[][];
   donor: number[][];
+  /** Of all layers, and of the last. */
+  parts: Record<'weight' | 'bias', Together[]>;
 };
 
 const { data, shape } = readNpyFloats(fixture('cascades/images.npy'));
@@ -112,6 +114,53 @@ for (const name of ['resnet', 'vit', 'convnext']) {
         const { tensors } = await resetLayer(model, fromOutput[i]!, reset, 0, context);
         t.equal(tensors.size, changed.size, `${label} ${i}`);
         t.ok([...tensors].every(([tensor, values]) => bits(values).equals(bits(changed.get(tensor)!))));
+      }
+    }
+  });
+}
+
+for (const name of ['resnet', 'vit', 'convnext']) {
+  t.test(`${name}: weights alone and biases alone are reset as PyTorch does it`, async (t) => {
+    const model = await loadModel(fixture(`cascades/${name}.onnx`));
+    const answers: Answers = JSON.parse(readFileSync(fixture(`cascades/${name}.json`), 'utf8'));
+    const donor = await loadDonor(fixture(`cascades/${name}.donor.safetensors`), model, {});
+    const reset: Reset = { kind: 'interpolate', label: 'donor', alpha: 0, donor };
+    for (const parts of ['weight', 'bias'] as const) {
+      const cascade = chosenOf(model.layers, { group: 'cumulative-from-output', parts });
+      const cells = planCells(
+        [cascade.at(-1)!, cascade[0]!],
+        [reset, { kind: 'random', label: 'random' }],
+        1,
+      );
+      const options = {
+        cells,
+        context: { ...context, parts },
+        size: { height, width },
+        batch: 2,
+        threads: 2,
+      };
+      const found: Map<number, Comparison>[] = [];
+      for (const open of [openFastEngine, openReferenceEngine]) {
+        const engine = await open(model, options);
+        const rows = new Map<number, Comparison>();
+        await engine.evaluate(chunk, cells, {
+          original() {},
+          cell: (cell, one) => void rows.set(cell.index, comparisonOf(one)),
+        });
+        await engine.close();
+        found.push(rows);
+      }
+      const [fast, reference] = found as [Map<number, Comparison>, Map<number, Comparison>];
+      for (const { index, layer } of cells) {
+        t.ok(
+          apart(fast.get(index)!, reference.get(index)!) < NEAR,
+          `${parts} of ${layer.name}: the engines agree`,
+        );
+        t.ok(Math.max(...fast.get(index)!.l1) > 1e-3, 'and it is seen');
+      }
+      for (const [i, truth] of answers.parts[parts].entries()) {
+        const wanted = await compareLogits(block(answers.logits), block(truth.logits));
+        t.ok(apart(fast.get(2 * i)!, wanted) < NEAR, `${parts} ${i}: as PyTorch`);
       }
     }
   });

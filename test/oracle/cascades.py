@@ -4,8 +4,8 @@
     python test/oracle/cascades.py FOLDER     # needs torch, timm, onnx, numpy; FOLDER is test/fixtures/cascades
 
 For a ResNet with BatchNorm, a vision transformer and a ConvNeXt, all small: NAME.onnx, NAME.donor.safetensors and NAME.json
-with the logits of the images in images.npy: untouched, of the donor, and with the named modules' weights and biases from
-the donor. Cascades (Adebayo et al., 2018, arXiv:1810.03292) go from the output and from the input, a module more at
+with the logits of the images in images.npy: untouched, of the donor, and with the named modules' weights and biases (or
+one of the two) from the donor. Cascades (Adebayo et al., 2018, arXiv:1810.03292) go from the output and from the input, a module more at
 each step. The donor differs from the model in nothing but the weights and biases of convolutions and Linear modules, so that
 the last step of a cascade is the donor.
 """
@@ -63,6 +63,7 @@ def called(model, images):
 
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(SEED)  # what a network draws that is not a layer's, as the positions of a transformer
     generator = torch.Generator().manual_seed(SEED)
     images = torch.randn(IMAGES, 3, SIZE, SIZE, generator=generator)
     np.save(folder / "images.npy", images.numpy())
@@ -77,10 +78,12 @@ def main(folder):
                     module.bias.data.normal_(0, 0.3, generator=generator)
         layers = called(model, images)
 
-        def together(names):
+        def together(names, parts=("weight", "bias")):
             changed = copy.deepcopy(model)
             for one in names:
-                changed.get_submodule(one).load_state_dict(donor.get_submodule(one).state_dict())
+                state = donor.get_submodule(one).state_dict()
+                taken = {part: state[part] for part in parts if part in state}
+                changed.get_submodule(one).load_state_dict(taken, strict=False)
             return {"layers": names, "logits": logits(changed, images)}
 
         export(model, images, folder / f"{name}.onnx")
@@ -89,7 +92,10 @@ def main(folder):
         answers = {"layers": layers, "logits": logits(model, images), "donor": logits(donor, images),
                    "fromOutput": [together(layers[-n:]) for n in steps],
                    "fromInput": [together(layers[:n]) for n in steps],
-                   "pairs": [together([layers[0], one]) for one in layers[1:]]}
+                   "pairs": [together([layers[0], one]) for one in layers[1:]],
+                   # Of all layers, and of the last.
+                   "parts": {part: [together(names, (part,)) for names in (layers, layers[-1:])]
+                             for part in ("weight", "bias")}}
         (folder / f"{name}.json").write_text(json.dumps(answers) + "\n")
 
 

@@ -102,6 +102,27 @@ t.test('a run of one grouping is not gone on with in another', async (t) => {
   await t.rejects(sweep(model, images, { out, layers: ['fc'] }), { code: 'ERR_RUN', message: /group/ });
 });
 
+t.test('weights or biases alone: what has none of them is left out with the reason', async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const { summary } = await sweep(model, images, { out, layers: ['layer3.2.*', 'fc'], parts: 'bias' });
+  t.match(summary.layers, [{ layer: 'fc', parameters: 10 }]);
+  t.equal(summary.options.parts, 'bias');
+  t.strictSame(
+    summary.leftOut?.map(({ name, why }) => `${name}: ${why}`),
+    ['layer3.2.conv1', 'layer3.2.conv2'].map((name) => `${name}: it has no bias of its own (--parts bias)`),
+  );
+  const weights = await sweep(model, images, { layers: ['fc'], parts: 'weight' });
+  t.match(weights.summary, { layers: [{ layer: 'fc', parameters: 480 }] });
+  await t.rejects(sweep(model, images, { out, layers: ['layer3.2.*', 'fc'] }), {
+    code: 'ERR_RUN',
+    message: /parts/,
+  });
+  await t.rejects(
+    sweep(model, images, { layers: ['conv1'], parts: 'bias' }),
+    /none of the 1 chosen layers has a bias/,
+  );
+});
+
 t.test('what groups cost is predicted: a cascade from the input begins there each time', async (t) => {
   const costOf = async (group: string) => (await predictCost(model, images, { group, threads: 1 })).macs;
   const [alone, block, forth, back] = [
