@@ -88,10 +88,19 @@ const COVERS = {
   images: 'of the mean over new images, under the draw that was made',
 } as const;
 
+/** Of resets that always put the same weights there. */
+const DRAWLESS = 'of the mean over new images';
+
 /** What the intervals are and cover, `95 % intervals of ...`; undefined where there are none. */
 export function intervalsText(summary: Summary): string | undefined {
-  const kinds = [...new Set(summary.layers.map(({ criticality }) => criticality.interval))];
-  const texts = [...new Set(kinds.filter((kind) => kind !== null).map((kind) => COVERS[kind]))];
+  const texts = [
+    ...new Set(
+      summary.layers.flatMap(({ reset, criticality: { interval } }) => {
+        if (interval === null) return [];
+        return [interval === 'images' && !isRandomLabel(reset) ? DRAWLESS : COVERS[interval]];
+      }),
+    ),
+  ];
   if (texts.length === 0) return undefined;
   return `${confidenceText(summary) ?? 'confidence'} intervals ${texts.join(' or ')}`;
 }

@@ -126,6 +126,13 @@ t.test('the table of layers', async (t) => {
         'under the draw that was made.',
     ]);
     t.same(note([null]), []);
+    const drawless = exampleSummary(resnet18Layers.slice(0, 1));
+    Object.assign(drawless.layers[0]!, { reset: 'zero' }).criticality.interval = 'images';
+    t.match(
+      layerTable(drawless, { color: false, width: 200 }),
+      /95 % intervals of the mean over new images\.$/m,
+      'a reset without draws speaks of none',
+    );
   });
 
   t.test('warns of random resets with a single draw, not of resets that have but one', async (t) => {
