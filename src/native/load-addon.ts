@@ -16,7 +16,7 @@ export interface AddonPlaces {
   /** Node's `process.platform` and `process.arch`, and whether the C library is another one than glibc. */
   platform: string;
   arch: string;
-  isMusl: boolean;
+  isMusl: () => boolean;
   /** Loads a file or a package, as seen from the root. */
   load: (request: string) => unknown;
 }
@@ -27,14 +27,19 @@ function thisMachine(): AddonPlaces {
     root,
     platform: process.platform,
     arch: process.arch,
-    isMusl: process.platform === 'linux' && isMusl(),
+    isMusl: () => process.platform === 'linux' && isMusl(),
     load: createRequire(join(root, 'package.json')),
   };
 }
 
 /** The report of Node names the version of glibc that it runs with; all else on Linux is musl. */
 function isMusl(): boolean {
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  // Without it Node asks the kernel for the machine's network interfaces, and looks up names.
+  const report = process.report as { excludeNetwork?: boolean; getReport(): object };
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as { header: { glibcVersionRuntime?: string } };
+  report.excludeNetwork = before ?? false;
   return header.glibcVersionRuntime === undefined;
 }
 
@@ -75,13 +80,13 @@ export function loadAddon(places: AddonPlaces = thisMachine()): unknown {
 }
 
 const platformOf = ({ platform, arch }: AddonPlaces) => `${platform}-${arch}`;
-const isPrebuilt = (places: AddonPlaces) => !places.isMusl && PREBUILT.includes(platformOf(places));
+const isPrebuilt = (places: AddonPlaces) => PREBUILT.includes(platformOf(places)) && !places.isMusl();
 
 function fromPackage(places: AddonPlaces): { addon: unknown } | { failure: string } {
   const name = `@critmap/${platformOf(places)}`;
   if (!isPrebuilt(places)) {
     return {
-      failure: `there is no prebuilt one for ${platformOf(places)}${places.isMusl ? ' with musl' : ''}`,
+      failure: `there is no prebuilt one for ${platformOf(places)}${places.isMusl() ? ' with musl' : ''}`,
     };
   }
   try {

@@ -8,7 +8,7 @@ function machine(there: Record<string, unknown>, more: Partial<AddonPlaces> = {}
     if (request in there) return there[request];
     throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
   };
-  return { root: '/package', platform: 'linux', arch: 'x64', isMusl: false, load, ...more };
+  return { root: '/package', platform: 'linux', arch: 'x64', isMusl: () => false, load, ...more };
 }
 
 const addonOf = (found: string) => ({ info: () => ({ version: found }) });
@@ -53,7 +53,7 @@ t.test('a package of another version is not taken', async (t) => {
 t.test('platforms without a package are told which have one', async (t) => {
   for (const [more, said] of [
     [{ platform: 'freebsd' }, 'there is no prebuilt one for freebsd-x64. Either use one of linux-x64, '],
-    [{ isMusl: true }, 'there is no prebuilt one for linux-x64 with musl. Either use'],
+    [{ isMusl: () => true }, 'there is no prebuilt one for linux-x64 with musl. Either use'],
   ] as const) {
     const text = message(machine({ '@critmap/linux-x64': addonOf(version) }, more));
     t.ok(text.includes(said), text);
