@@ -2,6 +2,7 @@
  * What figures of many models are drawn from, whatever it was read from: models by category, layers in network order,
  * cells, differences to a baseline. Percentages are 0-100; null stands for "not measured" or "not defined".
  */
+import type { CellNumbers, DifferenceNumbers } from '../report/page-columns.js';
 import type { CategoryRow, CorrelationRow } from './rows.js';
 
 export interface FigureCategory {
@@ -46,38 +47,14 @@ export interface FigurePanel {
   models: string[];
 }
 
-export interface FigureInterval {
-  mean: number | null;
-  low: number | null;
-  high: number | null;
-}
-
-export interface FigureCell extends FigureInterval {
+export interface FigureCell extends CellNumbers {
   model: string;
   layer: string;
-  isDestroyed: boolean;
-  /** Sample standard deviation over draws of a crossed design, else the estimated one between draws; points. */
-  spread: number | null;
-  agreement: FigureInterval | null;
-  /** Other metrics by name, for how they agree. */
-  metrics: Readonly<Record<string, number | null>>;
-  images: number | null;
-  draws: number | null;
-  passes: number | null;
-  /** Images after which it was known as well as asked for. */
-  stoppedAt: number | null;
 }
 
-export interface FigureDifference {
+export interface FigureDifference extends DifferenceNumbers {
   model: string;
   layer: string;
-  /** Percentage points, model minus baseline. */
-  difference: number | null;
-  low: number | null;
-  high: number | null;
-  p: number | null;
-  pHolm: number | null;
-  pBh: number | null;
 }
 
 /** The same cells on one of a study's sets of images. */

@@ -4,27 +4,30 @@ import { measures } from '../native/columns.js';
 import type { PackedColumn, PageMetric } from '../page/page-data.js';
 import type { LayerSummary } from '../run/summary.js';
 
-interface Ends {
+/** A mean and the ends of its interval. */
+export interface MeanInterval {
   mean: number | null;
   low: number | null;
   high: number | null;
 }
 
 /** What is known of one layer of one model. */
-export interface CellNumbers extends Ends {
+export interface CellNumbers extends MeanInterval {
   isDestroyed: boolean;
-  /** Standard deviation between draws, points. */
+  /** Sample standard deviation over draws of a crossed design, else the estimated one between draws; points. */
   spread: number | null;
-  agreement: Ends | null;
-  /** Other metrics by name. */
+  agreement: MeanInterval | null;
+  /** All metrics by name, for how they agree. */
   metrics: Readonly<Record<string, number | null>>;
   images: number | null;
   draws: number | null;
   passes: number | null;
+  /** Images after which it was known as well as asked for. */
   stoppedAt: number | null;
 }
 
 export interface DifferenceNumbers {
+  /** Percentage points, model minus baseline. */
   difference: number | null;
   low: number | null;
   high: number | null;

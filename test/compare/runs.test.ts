@@ -88,3 +88,16 @@ t.test('what cannot be compared is one error that names it', async (t) => {
   await refused([join(dir, 'a')], undefined, /one model|two|another/i);
   await refused([join(dir, 'none'), join(dir, 'a')], undefined, /none/);
 });
+
+t.test('what is noted of several models is said once', async (t) => {
+  const dir = t.testdir({});
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => join(dir, name)) as [string, string, string];
+  await run('resnet.onnx', a, { layers: ['fc'], tolerance: 45 });
+  await run('resnet-init.onnx', b, { layers: ['fc'], tolerance: 45 });
+  await run('resnet-init.onnx', c, { layers: ['fc'] });
+  const stopped = async (paths: string[]) =>
+    (await compareRuns(paths)).notes.filter((note) => note.includes('--tolerance'));
+  t.match(await stopped([a, b]), [/^all models: layers stopped as soon as they were known/]);
+  t.match(await stopped([a, b, c]), [/^resnet, b: layers stopped/]);
+  t.match(await stopped([a, c]), [/^resnet: layers stopped/]);
+});

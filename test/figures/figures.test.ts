@@ -7,6 +7,7 @@ import { compile } from 'vega-lite';
 import { figureData } from '../../src/compare/figure-data.js';
 import { renderFigures } from '../../src/compare/render-figures.js';
 import { drawingsOf } from '../../src/figures/all-figures.js';
+import { DARK_PAPER, darkened } from '../../src/figures/dark.js';
 import { layerLabels } from '../../src/figures/layer-labels.js';
 import { figurePage } from '../../src/figures/page.js';
 import { inlineSvg, pdfFile, pngFile, svgFile } from '../../src/figures/render.js';
@@ -47,6 +48,28 @@ const specOf = (id: string) => drawings.find((one) => one.id === id)!.spec;
 const count = (text: string, part: string) => text.split(part).length - 1;
 const marksOf = (svg: string, name: string) =>
   new RegExp(`<g class="[^"]*\\b${name}_marks"[^>]*>(.*?)</g>`, 's').exec(svg)?.[1] ?? '';
+
+t.test('in the dark, ink and ground change, and what is drawn of the data stays', async (t) => {
+  const spec = specOf('map');
+  const values = (text: string) => text.match(/"values":\[\{.*?\}\]/gs);
+  const [light, dark] = [JSON.stringify(spec), JSON.stringify(darkened(spec))];
+  t.ok(light.includes('#222222') && !dark.replaceAll(/"values":\[\{.*?\}\]/gs, '').includes('#222222'));
+  t.strictSame(values(dark), values(light));
+  const svg = await svgFile(darkened(spec), { ground: DARK_PAPER });
+  t.ok(svg.includes(`fill="${DARK_PAPER}"`), 'the ground');
+  t.notMatch(svg, /fill="(#222222|white)"/);
+});
+
+t.test('budgets are labelled as the numbers that they are', async (t) => {
+  const attributes = [4, 10, 25];
+  const at = (model: { id: string }) => models.slice(1, 4).indexOf(model.id);
+  const attacked = data.models.map((model) =>
+    at(model) < 0 ? model : { ...model, attributes: { norm: 'linf', budget: attributes[at(model)]! } },
+  );
+  const budget = drawingsOf({ ...data, models: attacked }).find(({ id }) => id === 'budget')!;
+  const svg = await svgFile(budget.spec);
+  for (const label of ['4', '10', '25']) t.ok(svg.includes(`>${label}</text>`), label);
+});
 
 t.test('layers get labels that a reader knows', async (t) => {
   const labelled = (names: string[], shape: number[] = []) =>
