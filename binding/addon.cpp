@@ -8,6 +8,7 @@
 #include "environment.h"
 #include "guard.h"
 #include "images/jpeg.h"
+#include "interface.h"
 #include "onnxruntime/library.h"
 #include "random/normal.h"
 #include "random/philox.h"
@@ -22,6 +23,7 @@ Napi::Value info(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < known.count; i++) paths.Set(uint32_t(i), known.paths[i]->name);
   const Napi::Object result = Napi::Object::New(env);
   result.Set("version", CRITMAP_VERSION);
+  result.Set("interface", interface_number);
   result.Set("path", Environment::of(env).kernels->name);
   result.Set("paths", paths);
   result.Set("jpeg", jpeg_library() ? Napi::Value(Napi::String::New(env, jpeg_library())) : env.Null());

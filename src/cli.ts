@@ -5,6 +5,7 @@
  */
 import { CritmapError, messageOf, oneLine } from './errors.js';
 import { lacksMemory, writeReason } from './files/problems.js';
+import { openFilesLimit } from './machine.js';
 
 const EXIT = { failed: 1, usage: 2 } as const;
 /** With fewer, Node.js says of packages that they are not there. */
@@ -55,11 +56,4 @@ function lineOf(error: unknown): string {
     return `there is not enough memory (${message}); take smaller images or batches (--crop, --batch), or another machine`;
   }
   return `${message} (an error that critmap does not know; CRITMAP_DEBUG=1 shows where it comes from)`;
-}
-
-function openFilesLimit(): number {
-  Object.assign(process.report, { excludeNetwork: true });
-  const { userLimits } = process.report.getReport() as { userLimits?: Record<string, { soft: unknown }> };
-  const soft = Number(userLimits?.open_files?.soft);
-  return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft;
 }

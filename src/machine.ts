@@ -38,6 +38,15 @@ export function usableMemory({ root, env, memory }: Machine = here()): number {
   return Math.min(memory, job === null ? memory : job * megabytes, memoryLimit(root));
 }
 
+/** Files that this process may have open at once; infinite where nothing is said of it. */
+export function openFilesLimit(): number {
+  // Without it Node asks the kernel for the machine's network interfaces, and looks up names.
+  Object.assign(process.report, { excludeNetwork: true });
+  const { userLimits } = process.report.getReport() as { userLimits?: Record<string, { soft: unknown }> };
+  const soft = Number(userLimits?.open_files?.soft);
+  return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft;
+}
+
 /** A whole number from 1; anything else says nothing. */
 function countIn(text: string | undefined): number | null {
   return text !== undefined && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null;

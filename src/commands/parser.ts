@@ -9,6 +9,7 @@ import { architecturesCommand } from './architectures.js';
 import { compareCommand } from './compare.js';
 import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
+import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { mergeCommand } from './merge.js';
 import { pickCommand } from './pick.js';
@@ -45,6 +46,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(verifyCommand)
     .command(architecturesCommand)
     .command(devicesCommand)
+    .command(doctorCommand)
     .command(demoCommand)
     .demandCommand(1, 'Give a command.')
     .recommendCommands()

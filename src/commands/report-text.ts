@@ -10,7 +10,7 @@ import { readRun, readRunSummary } from '../run/read-run.js';
 import { files } from '../run/run.js';
 import { readPlan } from '../run/study-plan.js';
 import type { Summary } from '../run/summary.js';
-import { print, shown } from './terminal.js';
+import { colourDepth, print, shown } from './terminal.js';
 
 /** Columns of what is no terminal. */
 const PLAIN_WIDTH = 100;
@@ -22,8 +22,7 @@ const PLAIN_WIDTH = 100;
 export async function printReport(sources: readonly string[], title?: string): Promise<void> {
   const { stdout } = process;
   const width = stdout.columns || PLAIN_WIDTH;
-  // 1 where NO_COLOR is set or the terminal has no colours.
-  const depth = stdout.isTTY ? stdout.getColorDepth() : 1;
+  const depth = colourDepth();
   const isOneRun = sources.length === 1 && !isStudy(sources[0]!) && !(await isFile(sources[0]!));
   const lines = isOneRun
     ? runLines((await readRun(sources[0]!)).summary, depth > 1, width)

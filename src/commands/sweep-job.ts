@@ -14,7 +14,7 @@ import { stepsOf } from './image-steps.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { ProgressLine } from './progress.js';
 import { endOf, observerOf } from './sweep-observer.js';
-import { print, shown } from './terminal.js';
+import { colourDepth, print, shown } from './terminal.js';
 import { writeReport } from './write-report.js';
 
 /** What a sweep command was asked; what is left out has the library's default. */
@@ -129,7 +129,7 @@ function printShard(
 }
 
 export function printResult({ summary }: Pick<SweepResult, 'summary'>, out: string): void {
-  const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const color = colourDepth() > 1;
   const width = process.stdout.columns;
   print(`${baselineLine(summary)}\n\n`);
   print(`${layerTable(summary, { color, ...(width ? { width } : {}) })}\n\n`);

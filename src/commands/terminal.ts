@@ -1,4 +1,5 @@
 /** What goes to a terminal: names come from files of others, which may hold what steers one. */
+import { WriteStream } from 'node:tty';
 import { UNPRINTABLE } from '../errors.js';
 import { printable } from '../report/text.js';
 
@@ -26,4 +27,18 @@ const escaped = (character: string) =>
 
 export function print(text: string): void {
   process.stdout.write(text);
+}
+
+/**
+ * Bits of colour that may be printed; 1 is none. `FORCE_COLOR` (0 to 3) decides, also for a pipe; else `NO_COLOR`, where
+ * it is not empty (no-color.org), and then the terminal.
+ */
+export function colourDepth(
+  stream: Pick<NodeJS.WriteStream, 'isTTY'> = process.stdout,
+  { ...env }: NodeJS.ProcessEnv = process.env,
+): number {
+  if (env.FORCE_COLOR === undefined && (env.NO_COLOR || !stream.isTTY)) return 1;
+  // Node takes an empty one too, and warns where both are set.
+  delete env.NO_COLOR;
+  return WriteStream.prototype.getColorDepth(env);
 }

@@ -2,7 +2,7 @@
  * The native addon: its whole surface as one type, and the loader. Nothing else in `src` imports the binary.
  */
 import type { NativeEngine, NativeRuntime } from './engine.js';
-import { loadAddon } from './load-addon.js';
+import { type FoundAddon, findAddon } from './load-addon.js';
 import type { Blocked, Layout, ResetOptions, ResetRule } from './reset-rule.js';
 
 /** Per-image comparison of two N x C logit blocks; every array has N entries. */
@@ -74,6 +74,8 @@ export interface Placement {
 
 export interface NativeInfo {
   version: string;
+  /** The number of the surface that it was built with; `interfaceNumber` where it fits. */
+  interface: number;
   /**
    * The JPEG decoder and its version; null where the addon was built without: then `resampleJpeg` fails and `fitJpeg`
    * gives false.
@@ -200,14 +202,19 @@ export interface Native {
   };
 }
 
-let loaded: Native | undefined;
+let found: FoundAddon | undefined;
 
 /**
- * The addon, loaded on first use: as {@link loadAddon} finds it.
+ * The addon, loaded on first use: as {@link findAddon} finds it.
  *
  * @throws CritmapError `ERR_NATIVE` that lists what was tried and what to do
  */
 export function native(): Native {
-  loaded ??= loadAddon() as Native;
-  return loaded;
+  return foundAddon().addon as Native;
+}
+
+/** The same with where it was. @throws as {@link native} */
+export function foundAddon(): FoundAddon {
+  found ??= findAddon();
+  return found;
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CritmapError, messageOf } from '../errors.js';
 import { version } from '../version.js';
+import { interfaceNumber } from './interface.js';
 
 /** Platforms whose addon comes as a package, `@critmap/PLATFORM`; on Linux for glibc. */
 const PREBUILT = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
@@ -19,16 +20,20 @@ export interface AddonPlaces {
   isMusl: () => boolean;
   /** Loads a file or a package, as seen from the root. */
   load: (request: string) => unknown;
+  /** The file that would be loaded. */
+  locate: (request: string) => string;
 }
 
 function thisMachine(): AddonPlaces {
   const root = fileURLToPath(new URL('../..', import.meta.url));
+  const require = createRequire(join(root, 'package.json'));
   return {
     root,
     platform: process.platform,
     arch: process.arch,
     isMusl: () => process.platform === 'linux' && isMusl(),
-    load: createRequire(join(root, 'package.json')),
+    load: require,
+    locate: require.resolve,
   };
 }
 
@@ -43,13 +48,35 @@ function isMusl(): boolean {
   return header.glibcVersionRuntime === undefined;
 }
 
+/** There is no addon that can be used: what is wrong, and what to do. */
+export class AddonError extends CritmapError {
+  constructor(
+    readonly fault: string,
+    readonly remedy: string,
+  ) {
+    super('ERR_NATIVE', `${fault} ${remedy}`);
+  }
+}
+
+/** An addon that fits these sources, and where it was. */
+export interface FoundAddon {
+  addon: unknown;
+  file: string;
+  /** Named by `CRITMAP_ADDON`, built in this folder, or of the package for this platform. */
+  from: 'CRITMAP_ADDON' | 'build' | 'package';
+}
+
+/** The addon, as {@link findAddon} finds it. */
+export const loadAddon = (places?: AddonPlaces): unknown => findAddon(places).addon;
+
 /**
  * The addon: the file that the environment variable `CRITMAP_ADDON` names, else what was built in this folder, else the
- * package for this platform. Whoever built one wants it, say with CUDA for a new card.
+ * package for this platform. Whoever built one wants it, say with CUDA for a new card: where it was built from other
+ * sources no other is taken in its place.
  *
- * @throws CritmapError `ERR_NATIVE` that lists what was tried and what to do
+ * @throws AddonError that lists what was tried and what to do
  */
-export function loadAddon(places: AddonPlaces = thisMachine()): unknown {
+export function findAddon(places: AddonPlaces = thisMachine()): FoundAddon {
   const { root, load } = places;
   const override = process.env.CRITMAP_ADDON;
   const failures: string[] = [];
@@ -57,32 +84,52 @@ export function loadAddon(places: AddonPlaces = thisMachine()): unknown {
     ? [resolve(override)]
     : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'critmap.node'));
   for (const file of files) {
+    let addon: unknown;
     try {
-      return load(file);
+      addon = load(file);
     } catch (error) {
       // One that was never built is no news, unless it was asked for.
       if (override || existsSync(file))
         failures.push(`${file} (${existsSync(file) ? messageOf(error) : 'not there'})`);
+      continue;
     }
+    refuseOther(addon, file, root, override);
+    return { addon, file, from: override ? 'CRITMAP_ADDON' : 'build' };
   }
   const advice = override
     ? 'Unset CRITMAP_ADDON or let it name a critmap.node built for this Node.js and processor.'
     : '';
   if (!override) {
     const found = fromPackage(places);
-    if ('addon' in found) return found.addon;
+    if ('addon' in found) return found;
     failures.push(found.failure);
   }
-  throw new CritmapError(
-    'ERR_NATIVE',
-    `The native addon could not be loaded: ${failures.join('; ')}. ${advice || waysOut(places)}`,
+  throw new AddonError(
+    `The native addon could not be loaded: ${failures.join('; ')}.`,
+    advice || waysOut(places),
   );
+}
+
+/** @throws AddonError when an addon has another surface than these sources call */
+function refuseOther(addon: unknown, file: string, root: string, override: string | undefined): void {
+  if (infoOf(addon).interface === interfaceNumber) return;
+  throw new AddonError(
+    `The native addon ${file} was built from other sources than these of critmap ${version}.`,
+    `Run \`npm run build:addon\` in ${root}${override ? ', or unset CRITMAP_ADDON' : ''}.`,
+  );
+}
+
+/** Of any file that Node loads: an addon of before, or of something else, need not have all of it. */
+function infoOf(addon: unknown): { version?: unknown; interface?: unknown } {
+  const { info } = (addon ?? {}) as { info?: unknown };
+  const found: unknown = typeof info === 'function' ? info() : undefined;
+  return (found ?? {}) as object;
 }
 
 const platformOf = ({ platform, arch }: AddonPlaces) => `${platform}-${arch}`;
 const isPrebuilt = (places: AddonPlaces) => PREBUILT.includes(platformOf(places)) && !places.isMusl();
 
-function fromPackage(places: AddonPlaces): { addon: unknown } | { failure: string } {
+function fromPackage(places: AddonPlaces): FoundAddon | { failure: string } {
   const name = `@critmap/${platformOf(places)}`;
   if (!isPrebuilt(places)) {
     return {
@@ -90,10 +137,12 @@ function fromPackage(places: AddonPlaces): { addon: unknown } | { failure: strin
     };
   }
   try {
-    const addon = places.load(name) as { info(): { version: string } };
-    const found = addon.info().version;
-    if (found === version) return { addon };
-    return { failure: `${name} is of version ${found}, and this is critmap ${version}` };
+    const addon = places.load(name);
+    const { version: found, interface: number } = infoOf(addon);
+    if (found !== version)
+      return { failure: `${name} is of version ${found}, and this is critmap ${version}` };
+    if (number !== interfaceNumber) return { failure: `${name} was built from other sources` };
+    return { addon, file: places.locate(name), from: 'package' };
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
     return { failure: `${name} (${isMissing ? 'not installed' : messageOf(error)})` };

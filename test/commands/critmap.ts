@@ -19,8 +19,11 @@ export interface Outcome {
 const cache = mkdtempSync(join(tmpdir(), 'critmap-test-cache-'));
 process.once('exit', () => rmSync(cache, { recursive: true, force: true }));
 
-export function start(...args: string[]): ChildProcess {
-  const env = { ...process.env, XDG_CACHE_HOME: cache };
+export const start = (...args: string[]): ChildProcess => startIn({}, ...args);
+
+/** With an environment's variables besides. */
+function startIn(variables: NodeJS.ProcessEnv, ...args: string[]): ChildProcess {
+  const env = { ...process.env, XDG_CACHE_HOME: cache, ...variables };
   return spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 
@@ -36,6 +39,9 @@ export function outcome(child: ChildProcess): Promise<Outcome> {
 }
 
 export const critmap = (...args: string[]) => outcome(start(...args));
+
+export const critmapIn = (variables: NodeJS.ProcessEnv, ...args: string[]) =>
+  outcome(startIn(variables, ...args));
 
 /** What a sweep with `--json` ends with. */
 export function summaryIn(stdout: string): Summary {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type AddonPlaces, loadAddon } from '../../src/native/load-addon.js';
+import { interfaceNumber } from '../../src/native/interface.js';
+import { type AddonPlaces, findAddon, loadAddon } from '../../src/native/load-addon.js';
 import { version } from '../../src/version.js';
 
 /** A machine on which only `there` can be loaded. */
@@ -8,10 +9,20 @@ function machine(there: Record<string, unknown>, more: Partial<AddonPlaces> = {}
     if (request in there) return there[request];
     throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
   };
-  return { root: '/package', platform: 'linux', arch: 'x64', isMusl: () => false, load, ...more };
+  return {
+    root: '/package',
+    platform: 'linux',
+    arch: 'x64',
+    isMusl: () => false,
+    load,
+    locate: String,
+    ...more,
+  };
 }
 
-const addonOf = (found: string) => ({ info: () => ({ version: found }) });
+const addonOf = (found: string, number: unknown = interfaceNumber) => ({
+  info: () => ({ version: found, interface: number }),
+});
 const message = (places: AddonPlaces): string => {
   try {
     loadAddon(places);
@@ -59,4 +70,33 @@ t.test('platforms without a package are told which have one', async (t) => {
     t.ok(text.includes(said), text);
     t.match(text, /npm run build:addon/);
   }
+});
+
+t.test('an addon that was built from other sources is not used, nor another in its place', async (t) => {
+  const own = '/package/build/Release/critmap.node';
+  const told = `The native addon ${own} was built from other sources than these of critmap ${version}. Run \`npm run build:addon\` in /package.`;
+  for (const [what, old] of [
+    ['of another number', addonOf(version, interfaceNumber + 1)],
+    ['from before there were numbers', { info: () => ({ version }) }],
+    ['that is another addon', { hello: 1 }],
+  ] as const) {
+    t.equal(message(machine({ [own]: old, '@critmap/linux-x64': addonOf(version) })), told, what);
+  }
+  t.match(
+    message(machine({ '@critmap/linux-x64': addonOf(version, 0) })),
+    '@critmap/linux-x64 was built from other sources. Either install it with',
+  );
+  process.env.CRITMAP_ADDON = '/elsewhere/critmap.node';
+  t.teardown(() => delete process.env.CRITMAP_ADDON);
+  t.match(
+    message(machine({ '/elsewhere/critmap.node': addonOf(version, 0), [own]: addonOf(version) })),
+    /^The native addon \/elsewhere\/critmap\.node was built .* in \/package, or unset CRITMAP_ADDON\.$/,
+  );
+});
+
+t.test('it is told where the addon was', async (t) => {
+  const there = { '@critmap/linux-x64': addonOf(version) };
+  t.match(findAddon(machine(there)), { from: 'package', file: '@critmap/linux-x64' });
+  const own = '/package/build/Debug/critmap.node';
+  t.match(findAddon(machine({ ...there, [own]: addonOf(version) })), { from: 'build', file: own });
 });
