@@ -54,7 +54,7 @@ export interface ImageSet {
    * @throws CritmapError ERR_IMAGES that names all images that cannot be read or decoded
    */
   fingerprint(signal?: AbortSignal): Promise<string>;
-  /** SHA-256 of each image's stored content, in hex; as {@link fingerprint}, which also comes first. */
+  /** SHA-256 of each image's stored content, in hex; as `fingerprint`, which also comes first. */
   hashes(signal?: AbortSignal): Promise<string[]>;
   /**
    * Writes images [from, to) of the sample into `out` as float32 N x C x H x W, normalised.
@@ -70,7 +70,7 @@ export interface ImageSet {
   readonly normalizeTable: Float32Array | null;
   /**
    * Writes images [from, to) of the sample into `out` as uint8 N x H x W x C, before normalisation: a quarter of the
-   * memory, for who normalises them later, by {@link normalizeTable}.
+   * memory, for who normalises them later, by `normalizeTable`.
    * @param out - (to - from) x H x W x C values; as in `read`
    * @throws as `read`; TypeError for tensors
    */

@@ -15,6 +15,7 @@ import { doubtsOf } from '../onnx/warnings.js';
 export interface Model {
   /** The name given, else that of the first checkpoint or of the file without its ending, or the architecture's. */
   name: string;
+  /** @internal */
   file: OnnxFile;
   /** SHA-256, in hex, of everything that decides its numbers: of its file, or of that and the weights' files. */
   sha256: string;
@@ -28,6 +29,7 @@ export interface Model {
     /** The options that it was built with: classes, channels, size, preparation of its images. */
     asked: object;
   } | null;
+  /** @internal */
   io: ModelIo;
   /** In graph order. */
   layers: readonly Layer[];
@@ -41,10 +43,11 @@ export interface Model {
   values(tensor: string): Float32Array;
 }
 
+/** @internal */
 export const defaultName = ({ file, builtIn }: Pick<Model, 'file' | 'builtIn'>) =>
   builtIn?.architecture ?? basename(file.path).replace(/\.onnx$/i, '');
 
-/** Said of a built-in architecture as long as some of its parameters are random draws. */
+/** Said of a built-in architecture as long as some of its parameters are random draws. @internal */
 export function randomWarning({
   file,
   builtIn,

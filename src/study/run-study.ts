@@ -46,7 +46,7 @@ export interface RunStudyOptions {
   force?: boolean | undefined;
   /** Told first: what is to be computed here, finished or not. */
   onTasks?: ((tasks: readonly Task[]) => void) | undefined;
-  /** What computes a sweep; default this process. */
+  /** What computes a sweep; default this process. @internal */
   computerOf?: ((task: Task) => Computer) | undefined;
   /** How many sweeps are under way at a time; default 1. */
   atOnce?: number | undefined;
