@@ -16,6 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { extract } from 'tar';
+import { manPage } from './man-page.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -51,7 +52,7 @@ try {
   mkdirSync(out, { recursive: true });
   const addon = values.addon ? resolve(values.addon) : built();
   say(pack(addonPackage(addon)));
-  say(pack(mainPackage()));
+  say(pack(await mainPackage()));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
@@ -132,8 +133,8 @@ function byVersion(a, b) {
   return a[0] - b[0] || (a[1] ?? 0) - (b[1] ?? 0) || (a[2] ?? 0) - (b[2] ?? 0);
 }
 
-/** As in the tree, without what is for developers, and with the addons as optional dependencies. */
-function mainPackage() {
+/** As in the tree, without what is for developers, with a manual page, and the addons as optional dependencies. */
+async function mainPackage() {
   const folder = join(work, 'critmap');
   mkdirSync(folder);
   const [{ filename }] = JSON.parse(
@@ -143,8 +144,11 @@ function mainPackage() {
   const { devDependencies: _, scripts, ...rest } = manifest;
   const addons = Object.fromEntries(Object.keys(TARGETS).map((name) => [`@critmap/${name}`, version]));
   const optionalDependencies = { ...rest.optionalDependencies, ...addons };
+  mkdirSync(join(folder, 'man'));
+  writeFileSync(join(folder, 'man', 'critmap.1'), await manPage());
   writeJson(join(folder, 'package.json'), {
-    ...{ ...rest, scripts: { 'build:addon': scripts['build:addon'] }, optionalDependencies },
+    ...{ ...rest, files: [...rest.files, 'man'], man: ['man/critmap.1'] },
+    ...{ scripts: { 'build:addon': scripts['build:addon'] }, optionalDependencies },
   });
   return folder;
 }

@@ -29,9 +29,40 @@ export class UsageError extends Error {
   }
 }
 
+/** What yargs suggests, but options only where one was begun: else the shell completes names of files. */
+function completions(
+  current: string,
+  _argv: unknown,
+  suggest: (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown,
+  done: (words: string[]) => void,
+): void {
+  suggest((_, words = []) =>
+    done(current.startsWith('-') ? words : words.filter((word) => !word.startsWith('-'))),
+  );
+}
+
+/** What `--help` says behind the words, in lines of any length. */
+export const helpOf = (words: readonly string[]): Promise<string> => parser(words).wrap(null).getHelp();
+
 /** Runs the command that the words name. @throws UsageError, and what the command throws */
 export async function runCommand(words: readonly string[]): Promise<void> {
-  await yargs([...words])
+  await parser(words)
+    .fail((message, error) => {
+      // yargs wraps what a bad option value threw.
+      if (error && error.name !== 'YError') throw error;
+      throw new UsageError(message ?? error.message);
+    })
+    .parseAsync()
+    .catch((error) => {
+      // A value that is not whole yet: the shell completes names of files.
+      if (words[0] === '--get-yargs-completions') return;
+      // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
+      throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
+    });
+}
+
+function parser(words: readonly string[]) {
+  return yargs([...words])
     .scriptName('critmap')
     .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
     .command(sweepCommand)
@@ -48,21 +79,16 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(devicesCommand)
     .command(doctorCommand)
     .command(demoCommand)
+    .completion(
+      'completion',
+      'Print a script that lets bash or zsh (as SHELL says) complete what is typed',
+      completions,
+    )
     .demandCommand(1, 'Give a command.')
     .recommendCommands()
     .strict()
     .version(version)
     .alias({ h: 'help' })
     .wrap(Math.min(100, process.stdout.columns ?? 100))
-    .exitProcess(false)
-    .fail((message, error) => {
-      // yargs wraps what a bad option value threw.
-      if (error && error.name !== 'YError') throw error;
-      throw new UsageError(message ?? error.message);
-    })
-    .parseAsync()
-    .catch((error) => {
-      // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
-      throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
-    });
+    .exitProcess(false);
 }

@@ -70,6 +70,7 @@ t.test(
     for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
       t.notOk(manifest.scripts[script], script);
     t.equal(manifest.devDependencies, undefined);
+    t.match(readFileSync(join(own, manifest.man[0]), 'utf8'), /^\.TH CRITMAP 1/);
     t.notOk(existsSync(join(own, 'build')), 'nothing was compiled');
 
     const critmap = join(app, 'node_modules', '.bin', 'critmap');
