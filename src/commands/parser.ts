@@ -36,8 +36,9 @@ function completions(
   suggest: (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown,
   done: (words: string[]) => void,
 ): void {
+  const isOption = current.startsWith('-');
   suggest((_, words = []) =>
-    done(current.startsWith('-') ? words : words.filter((word) => !word.startsWith('-'))),
+    done(words.filter((word) => (isOption ? word.startsWith(current) : !word.startsWith('-')))),
   );
 }
 
