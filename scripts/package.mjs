@@ -16,6 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { extract } from 'tar';
+import { BUNDLED, TYPED } from './bundled.mjs';
 import { manPage } from './man-page.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -133,7 +134,10 @@ function byVersion(a, b) {
   return a[0] - b[0] || (a[1] ?? 0) - (b[1] ?? 0) || (a[2] ?? 0) - (b[2] ?? 0);
 }
 
-/** As in the tree, without what is for developers, with a manual page, and the addons as optional dependencies. */
+/**
+ * As in the tree, without what is for developers or inside of `dist`, with a manual page, and with the addons as optional
+ * dependencies.
+ */
 async function mainPackage() {
   const folder = join(work, 'critmap');
   mkdirSync(folder);
@@ -142,13 +146,17 @@ async function mainPackage() {
   );
   extract({ file: join(work, filename), cwd: folder, strip: 1, sync: true });
   const { devDependencies: _, scripts, ...rest } = manifest;
+  const isInside = (name) => BUNDLED.includes(name) && !TYPED.includes(name);
+  const dependencies = Object.fromEntries(
+    Object.entries(rest.dependencies).filter(([name]) => !isInside(name)),
+  );
   const addons = Object.fromEntries(Object.keys(TARGETS).map((name) => [`@critmap/${name}`, version]));
   const optionalDependencies = { ...rest.optionalDependencies, ...addons };
   mkdirSync(join(folder, 'man'));
   writeFileSync(join(folder, 'man', 'critmap.1'), await manPage());
   writeJson(join(folder, 'package.json'), {
     ...{ ...rest, files: [...rest.files, 'man'], man: ['man/critmap.1'] },
-    ...{ scripts: { 'build:addon': scripts['build:addon'] }, optionalDependencies },
+    ...{ scripts: { 'build:addon': scripts['build:addon'] }, dependencies, optionalDependencies },
   });
   return folder;
 }

@@ -2,7 +2,7 @@
  * The command line's words: every command with its options. Handlers import what they compute with when they run, so
  * that help and a mistyped option are answered at once.
  */
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { messageOf } from '../errors.js';
 import { version } from '../version.js';
 import { architecturesCommand } from './architectures.js';
@@ -29,25 +29,38 @@ export class UsageError extends Error {
   }
 }
 
-/** What yargs suggests, but options only where one was begun: else the shell completes names of files. */
-function completions(
-  current: string,
-  _argv: unknown,
-  suggest: (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown,
-  done: (words: string[]) => void,
-): void {
-  const isOption = current.startsWith('-');
-  suggest((_, words = []) =>
-    done(words.filter((word) => (isOption ? word.startsWith(current) : !word.startsWith('-')))),
-  );
-}
+const commands = [
+  sweepCommand,
+  inspectCommand,
+  mergeCommand,
+  studyCommand,
+  reportCommand,
+  compareCommand,
+  pickCommand,
+  queueCommand,
+  workerCommand,
+  verifyCommand,
+  architecturesCommand,
+  devicesCommand,
+  doctorCommand,
+  demoCommand,
+] as unknown as CommandModule[];
 
 /** What `--help` says behind the words, in lines of any length. */
-export const helpOf = (words: readonly string[]): Promise<string> => parser(words).wrap(null).getHelp();
+export const helpOf = (words: readonly string[]): Promise<string> =>
+  parser(words, commands).wrap(null).getHelp();
 
 /** Runs the command that the words name. @throws UsageError, and what the command throws */
 export async function runCommand(words: readonly string[]): Promise<void> {
-  await parser(words)
+  // When the words are understood: yargs lays out the whole help before it waits for a handler.
+  let run: (() => unknown) | undefined;
+  const later = (command: CommandModule): CommandModule => ({
+    ...command,
+    handler: (argv) => {
+      run = () => command.handler(argv);
+    },
+  });
+  await parser(words, commands.map(later))
     .fail((message, error) => {
       // yargs wraps what a bad option value threw.
       if (error && error.name !== 'YError') throw error;
@@ -60,26 +73,14 @@ export async function runCommand(words: readonly string[]): Promise<void> {
       // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
       throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
     });
+  await run?.();
 }
 
-function parser(words: readonly string[]) {
+function parser(words: readonly string[], known: CommandModule[]) {
   return yargs([...words])
     .scriptName('critmap')
     .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
-    .command(sweepCommand)
-    .command(inspectCommand)
-    .command(mergeCommand)
-    .command(studyCommand)
-    .command(reportCommand)
-    .command(compareCommand)
-    .command(pickCommand)
-    .command(queueCommand)
-    .command(workerCommand)
-    .command(verifyCommand)
-    .command(architecturesCommand)
-    .command(devicesCommand)
-    .command(doctorCommand)
-    .command(demoCommand)
+    .command(known)
     .completion(
       'completion',
       'Print a script that lets bash or zsh (as SHELL says) complete what is typed',
@@ -92,4 +93,17 @@ function parser(words: readonly string[]) {
     .alias({ h: 'help' })
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false);
+}
+
+/** What yargs suggests, but options only where one was begun: else the shell completes names of files. */
+function completions(
+  current: string,
+  _argv: unknown,
+  suggest: (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown,
+  done: (words: string[]) => void,
+): void {
+  const isOption = current.startsWith('-');
+  suggest((_, words = []) =>
+    done(words.filter((word) => (isOption ? word.startsWith(current) : !word.startsWith('-')))),
+  );
 }

@@ -2,16 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { version } from '../version.js';
+import { packageRoot, version } from '../version.js';
 import type { Finding } from './check.js';
 
 /** The oldest Node.js that package.json names. */
 const LEAST_NODE = [20, 17] as const;
 
 export function critmapItself(): Finding {
-  const folder = fileURLToPath(new URL('../..', import.meta.url));
-  return { found: `${version} in ${folder}`, facts: { version, folder } };
+  return { found: `${version} in ${packageRoot}`, facts: { version, folder: packageRoot } };
 }
 
 export function nodeVersion(node = process.versions.node): Finding {

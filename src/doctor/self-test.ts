@@ -5,15 +5,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadAnyModel } from '../architectures/load-any.js';
 import { messageOf } from '../errors.js';
 import { openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { sweep } from '../sweep/sweep.js';
+import { packageRoot } from '../version.js';
 import type { Finding } from './check.js';
 
-const example = (name: string) => fileURLToPath(new URL(`../../examples/fashion/${name}`, import.meta.url));
+const example = (name: string) => join(packageRoot, 'examples', 'fashion', name);
 
 const IMAGES = 16;
 /** Of 100; the engines differ in rounding only. */

@@ -2,9 +2,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CritmapError, messageOf } from '../errors.js';
-import { version } from '../version.js';
+import { packageRoot, version } from '../version.js';
 import { interfaceNumber } from './interface.js';
 
 /** Platforms whose addon comes as a package, `@critmap/PLATFORM`; on Linux for glibc. */
@@ -25,7 +24,7 @@ export interface AddonPlaces {
 }
 
 function thisMachine(): AddonPlaces {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const root = packageRoot;
   const require = createRequire(join(root, 'package.json'));
   return {
     root,
