@@ -1,6 +1,7 @@
 /**
- * The package for ARM: made by Debian's cross compiler, loaded by an ARM Node.js in an emulator, where it draws the same
- * bits and sweeps. It takes minutes of processor: CRITMAP_ARM64=1 runs it.
+ * The package for ARM: made by Debian's cross compiler, loaded by an ARM Node.js in an emulator, where it draws and
+ * compares to the same bits. ONNX Runtime is not tried: under qemu 7.2 even its own binding ends in a fault. The build
+ * takes minutes of processor: CRITMAP_ARM64=1 runs it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -26,15 +27,26 @@ const skip =
     ? 'it takes minutes; CRITMAP_ARM64=1 runs it'
     : missing.length > 0 && `${missing.join(' and ')} are not installed`;
 
-/** Normals of a draw, in hex, and what the addon says of itself. */
-const DRAW = `const { createHash } = require('node:crypto');
+/** What comes of every kind of draw and of a comparison, in hex, and what the addon says of itself. */
+const COMPUTE = `const { createHash } = require('node:crypto');
   const addon = require(process.argv[1]);
-  const values = new Float32Array(100003);
-  addon.reset(values, { kind: 'normal', mean: 0.25, std: 2, key: 0x0123456789abcdefn });
-  const digest = createHash('sha256').update(values).digest('hex');
-  process.stdout.write(JSON.stringify({ digest, arch: process.arch, ...addon.info() }));`;
+  const key = 0x0123456789abcdefn;
+  const drawn = [
+    { kind: 'normal', mean: 0.25, std: 2, key },
+    { kind: 'uniform', low: -3, high: 1, key },
+    { kind: 'trunc-normal', mean: 0, std: 1, low: -2, high: 2, key },
+    { kind: 'noise', std: 0.5, key },
+    { kind: 'shuffle', key },
+  ].map((rule) => {
+    const values = Float32Array.from({ length: 20000 }, (_, i) => (i % 97) / 8 - 6);
+    addon.reset(values, rule);
+    return values;
+  });
+  const compared = Object.values(addon.compare(drawn[0], drawn[1], 10)).filter(ArrayBuffer.isView);
+  const digests = [...drawn, ...compared].map((values) => createHash('sha256').update(values).digest('hex'));
+  process.stdout.write(JSON.stringify({ digests, arch: process.arch, ...addon.info() }));`;
 
-t.test('the package for ARM draws the same bits and sweeps', { skip, timeout: 1_500_000 }, async (t) => {
+t.test('the package for ARM draws and compares to the same bits', { skip, timeout: 1_500_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'critmap-arm64-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   execFileSync(process.execPath, [
@@ -62,19 +74,19 @@ t.test('the package for ARM draws the same bits and sweeps', { skip, timeout: 1_
       env: { ...process.env, CRITMAP_ADDON: addon, NODE_OPTIONS: '', XDG_CACHE_HOME: folder },
     });
 
-  const there = onArm(['-e', DRAW, addon]);
+  const there = onArm(['-e', COMPUTE, addon]);
   t.equal(there.status, 0, there.stderr);
-  const here = spawnSync(process.execPath, ['-e', DRAW, process.env.CRITMAP_ADDON ?? local()], {
+  const here = spawnSync(process.execPath, ['-e', COMPUTE, process.env.CRITMAP_ADDON ?? local()], {
     encoding: 'utf8',
   });
   const [arm, own] = [JSON.parse(there.stdout), JSON.parse(here.stdout)];
   t.match(arm, { arch: 'arm64', interface: interfaceNumber, path: 'baseline' });
-  t.equal(arm.digest, own.digest, 'the bits of this processor');
+  t.ok(own.digests.length >= 12);
+  t.strictSame(arm.digests, own.digests, 'the bits of this processor');
 
-  const doctor = onArm([join(root, 'dist', 'cli.js'), 'doctor', '--json']);
-  const page = JSON.parse(doctor.stdout) as { canSweep: boolean; checks: { id: string; found: string }[] };
-  t.strictSame([doctor.status, page.canSweep], [0, true], doctor.stdout);
-  t.match(page.checks.find(({ id }) => id === 'sweep')?.found, /^swept 16 images/);
+  const devices = onArm([join(root, 'dist', 'cli.js'), 'devices']);
+  t.equal(devices.status, 0, devices.stderr);
+  t.match(devices.stdout, /^cpu +yes .*baseline code path/);
 });
 
 const local = () => join(root, 'build', 'Release', 'critmap.node');
