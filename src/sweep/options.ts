@@ -9,6 +9,7 @@ import { layerParts } from '../model/layer-group.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
 import { resetForms } from '../resets/reset.js';
+import { imageMetrics } from '../run/image-numbers.js';
 
 const measured = 'What is measured:';
 const computing = 'Computing:';
@@ -95,6 +96,25 @@ export const sweepOptions = {
     .max(0.9999)
     .default(0.95)
     .meta({ description: 'Confidence level of the intervals', group: measured }),
+  /** Metrics that every image gets, in a .npy file for each layer; default none. */
+  perImage: z
+    .array(z.enum(imageMetrics))
+    .readonly()
+    .default([])
+    .meta({
+      description: 'Write what every image got, a .npy file a layer and metric; alone: the cosine similarity',
+      group: measured,
+      wanted: `a list of metrics: ${imageMetrics.join(', ')}`,
+      alone: ['cosine'],
+    }),
+  perImageMean: z.boolean().default(false).meta({
+    description: 'With --per-image: the mean over the draws of an image instead of each of them',
+    group: measured,
+  }),
+  perClass: z.boolean().default(false).meta({
+    description: 'Write a table of layers and classes, per-class.csv; needs labels',
+    group: measured,
+  }),
   /** Default `fast`; `reference` is the published algorithm, run the slow way. */
   engine: z.enum(['fast', 'reference']).default('fast').meta({
     description: 'fast, or reference: the published algorithm, which computes every cell from the images on',
