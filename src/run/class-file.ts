@@ -3,7 +3,7 @@
  * untouched model's on the very images that the layer was reset for.
  */
 import { csvField, type Field } from '../files/csv.js';
-import type { DetailedRun, DetailOptions, LayerLines } from './details.js';
+import type { DetailedRun, DetailOptions, LayerLines } from './detailed-run.js';
 import type { JournalLine } from './finished.js';
 import { type ClassSums, classSums } from './image-numbers.js';
 

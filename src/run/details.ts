@@ -4,52 +4,21 @@
  * all would not fit into memory.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { removeTemporary } from '../files/replace.js';
 import { isRandomLabel } from '../resets/reset.js';
 import { classCsv, classesOf } from './class-file.js';
+import { type DetailedRun, type DetailOptions, detailOptions, type LayerLines } from './detailed-run.js';
 import type { JournalLine } from './finished.js';
-import { sealOf } from './identity.js';
+import { type RunIdentity, sealOf } from './identity.js';
 import { type ImageFile, imageFile, imageFileName, imageIndexCsv } from './image-files.js';
-import { imageMetrics } from './image-numbers.js';
-import { files, type OpenRun, type RunIdentity } from './run.js';
+import { files, type OpenRun } from './run.js';
 import { scanJournalAt } from './scan-journal.js';
-import type { LayerSummary, Summary } from './summary.js';
 
 /** Numbers of images that are in memory at once. */
 const MOST_BYTES = 2 ** 28;
-
-const detailOptions = z.object({
-  perImage: z.array(z.enum(imageMetrics)).default([]),
-  perImageMean: z.boolean().default(false),
-  perClass: z.boolean().default(false),
-  imagesPerDraw: z.union([z.int().min(1), z.literal('all')]),
-  trials: z.int().min(1),
-});
-export type DetailOptions = z.infer<typeof detailOptions>;
-
-/** What a run is, as far as its files of images need it. */
-export interface DetailedRun {
-  identity: RunIdentity;
-  summary: Summary;
-  /** Images of a chunk. */
-  chunk: number;
-  /** By index; null where they have none. */
-  classNames: readonly string[] | null;
-}
-
-/** What the journal has of a layer under a reset, by chunk. */
-export interface LayerLines {
-  /** Its place in the summary. */
-  number: number;
-  layer: LayerSummary;
-  /** Draws of one image. */
-  draws: number;
-  lines: Map<number, Extract<JournalLine, { type: 'target' }>>;
-}
 
 /** @throws CritmapError (ERR_RUN) when one of them cannot be written, or the journal lacks what it should have */
 export async function writeDetails(run: OpenRun, told: DetailedRun, mostBytes = MOST_BYTES): Promise<void> {

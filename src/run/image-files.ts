@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { CritmapError } from '../errors.js';
 import { csvField } from '../files/csv.js';
 import { npyBytes } from '../files/npy-file.js';
-import type { DetailedRun, DetailOptions, LayerLines } from './details.js';
+import type { DetailedRun, DetailOptions, LayerLines } from './detailed-run.js';
 import type { ImageMetric } from './image-numbers.js';
 import type { LayerSummary, Summary } from './summary.js';
 
