@@ -30,14 +30,15 @@ export const sweepOptions = {
     wanted: ofLayers,
   }),
   /**
-   * What one cell resets: a `layer` (default), all layers of a `block` or `stage`, `pairs`, a cascade
-   * (`cumulative-from-output`, `cumulative-from-input`), or the layers in which a regular expression captures the same.
+   * What one cell resets: a `layer` (default; also `independent`), all layers of a `block`, of a `stage` or of the model
+   * (`all`), `pairs`, a cascade (`cumulative-from-output`, `cumulative-from-input`), or the layers in which a regular
+   * expression captures the same.
    */
   group: words()
     .default('layer')
     .meta({
       description:
-        'What is reset together: layer, block, stage, pairs, cumulative-from-output or -input, or by a REGEX',
+        'What is reset together: layer, block, stage, all, pairs, cumulative-from-output or -input, or by a REGEX',
       group: measured,
       wanted: `one of ${groupings.join(', ')}, or a regular expression`,
     }),

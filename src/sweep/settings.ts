@@ -73,6 +73,8 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   return {
     ...choices,
     perImage: imageMetricsOf(choices),
+    // Two words for one thing: they make the same run.
+    group: choices.group === 'independent' ? 'layer' : choices.group,
     design,
     resets,
     initFrom: options.initFrom,
