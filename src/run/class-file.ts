@@ -4,8 +4,8 @@
  */
 import { csvField, type Field } from '../files/csv.js';
 import type { DetailedRun, DetailOptions, LayerLines } from './detailed-run.js';
-import type { JournalLine } from './finished.js';
-import { type ClassSums, classSums } from './image-numbers.js';
+import type { LineDetails } from './finished.js';
+import { addClassRow, type ClassRow, classRow } from './image-numbers.js';
 
 const HEADER = 'layer,reset,class,name,images,passes,invalid,criticality,agreement,top1_before,top1';
 
@@ -15,7 +15,7 @@ export const classesOf = (layers: readonly string[]) => `${HEADER}\n${layers.joi
 /** Rows of one layer under one reset, in the order of classes. */
 export function classCsv(
   { layer, draws, lines }: LayerLines,
-  original: ReadonlyMap<number, JournalLine>,
+  original: ReadonlyMap<number, LineDetails>,
   { imagesPerDraw }: DetailOptions,
   { classNames }: DetailedRun,
 ): string {
@@ -26,22 +26,25 @@ export function classCsv(
       : Math.ceil(stoppedAt / imagesPerDraw);
   // Folded in the order of chunks, whatever the order of lines.
   const chunks = [...lines.keys()].sort((a, b) => a - b);
-  const sumsOf = (of: ReadonlyMap<number, JournalLine>) => {
-    const rows = chunks.flatMap((chunk) => of.get(chunk)?.perClass ?? []).map(classSums);
-    return byClass(rows.filter(({ slice }) => slice < slices));
-  };
+  const sumsOf = (of: ReadonlyMap<number, LineDetails>) =>
+    byClass(
+      chunks.flatMap((chunk) => of.get(chunk)?.perClass ?? []).filter((row) => row[classRow.slice]! < slices),
+    );
   const [before, after] = [sumsOf(original), sumsOf(lines)];
-  return [...after.values()]
-    .sort((a, b) => a.class - b.class)
-    .map((sums) => {
-      const { class: index, passes, invalid, cosine, agreement, top1 } = sums;
+  return [...after]
+    .sort(([a], [b]) => a - b)
+    .map(([index, row]) => {
+      const [, , passes, invalid, cosine, agreement, top1] = row as [
+        ...[slice: number, index: number, passes: number, invalid: number],
+        ...[cosine: number, agreement: number, top1: number],
+      ];
       const own = before.get(index);
       const fields: Field[] = [
         ...[layer.layer, layer.reset, index, classNames?.[index] ?? null],
         ...[passes / draws, passes, invalid],
         passes > invalid ? 100 * (1 - cosine / (passes - invalid)) : null,
         (100 * agreement) / passes,
-        own ? (100 * own.top1) / own.passes : null,
+        own ? (100 * own[classRow.top1]!) / own[classRow.passes]! : null,
         (100 * top1) / passes,
       ];
       return `${fields.map(csvField).join(',')}\n`;
@@ -49,19 +52,13 @@ export function classCsv(
     .join('');
 }
 
-function byClass(rows: readonly ClassSums[]): Map<number, ClassSums> {
-  const totals = new Map<number, ClassSums>();
+function byClass(rows: readonly ClassRow[]): Map<number, ClassRow> {
+  const totals = new Map<number, ClassRow>();
   for (const row of rows) {
-    const total = totals.get(row.class);
-    if (!total) {
-      totals.set(row.class, { ...row });
-      continue;
-    }
-    total.passes += row.passes;
-    total.invalid += row.invalid;
-    total.cosine += row.cosine;
-    total.agreement += row.agreement;
-    total.top1 += row.top1;
+    const index = row[classRow.class]!;
+    const total = totals.get(index);
+    if (total) addClassRow(total, row);
+    else totals.set(index, [...row]);
   }
   return totals;
 }

@@ -1,6 +1,6 @@
 /** What a run's files of images and classes are made from: its options, its summary, and lines of its journal. */
 import { z } from 'zod';
-import type { JournalLine } from './finished.js';
+import type { LineDetails } from './finished.js';
 import type { RunIdentity } from './identity.js';
 import { imageMetrics } from './image-numbers.js';
 import type { LayerSummary, Summary } from './summary.js';
@@ -31,5 +31,5 @@ export interface LayerLines {
   layer: LayerSummary;
   /** Draws of one image. */
   draws: number;
-  lines: Map<number, Extract<JournalLine, { type: 'target' }>>;
+  lines: Map<number, LineDetails>;
 }

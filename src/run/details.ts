@@ -11,7 +11,7 @@ import { removeTemporary } from '../files/replace.js';
 import { isRandomLabel } from '../resets/reset.js';
 import { classCsv, classesOf } from './class-file.js';
 import { type DetailedRun, type DetailOptions, detailOptions, type LayerLines } from './detailed-run.js';
-import type { JournalLine } from './finished.js';
+import type { LineDetails } from './finished.js';
 import { type RunIdentity, sealOf } from './identity.js';
 import { type ImageFile, imageFile, imageFileName, imageIndexCsv } from './image-files.js';
 import { files, type OpenRun } from './run.js';
@@ -73,19 +73,18 @@ async function collect(
   run: OpenRun,
   identity: RunIdentity,
   wanted: readonly LayerLines[],
-): Promise<Map<number, JournalLine>> {
+): Promise<Map<number, LineDetails>> {
   await run.journal.flush();
   const keyOf = (layer: string, reset: string) => JSON.stringify([layer, reset]);
   const byName = new Map(wanted.map((one) => [keyOf(one.layer.layer, one.layer.reset), one.lines]));
-  const original = new Map<number, JournalLine>();
+  const original = new Map<number, LineDetails>();
   const { damaged } = await scanJournalAt(run.journal.path, sealOf(identity), (line) => {
-    if (line.type === 'original') {
-      if (!original.has(line.chunk)) original.set(line.chunk, line);
-      return;
-    }
-    const lines = byName.get(keyOf(line.layer, line.reset));
-    // A chunk counts once.
-    if (lines && !lines.has(line.chunk)) lines.set(line.chunk, line);
+    const { chunk, perClass } = line;
+    const isOriginal = line.type === 'original';
+    const lines = isOriginal ? original : byName.get(keyOf(line.layer, line.reset));
+    // A chunk counts once. Its sums are not kept again.
+    if (!lines || lines.has(chunk)) return;
+    lines.set(chunk, { ...(!isOriginal && { perImage: line.perImage }), perClass });
   });
   if (damaged.length > 0) {
     throw new CritmapError('ERR_RUN', `${run.journal.path} was damaged while the sweep was writing to it`);

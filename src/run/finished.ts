@@ -33,8 +33,8 @@ export interface TargetChunk {
 /** What a line has besides, where it is asked for; `image-numbers.ts` makes both. It is not kept in memory. */
 export interface LineDetails {
   /** By metric, in the order in which they were asked for. */
-  perImage?: string[];
-  perClass?: ClassRow[];
+  perImage?: string[] | undefined;
+  perClass?: ClassRow[] | undefined;
 }
 
 export type JournalLine =

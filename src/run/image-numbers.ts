@@ -48,22 +48,23 @@ export function imageNumbers(draws: readonly ImageRows[], metric: ImageMetric, i
   return bytes.toString('base64');
 }
 
-/** Sums over the images of one class in one slice, under all draws that they saw. */
-export interface ClassSums {
-  slice: number;
-  class: number;
-  /** Images times draws, and those of them that are invalid. */
-  passes: number;
-  invalid: number;
-  /** Of valid ones. */
-  cosine: number;
-  agreement: number;
-  top1: number;
-}
-
-/** In the order in which lines have them. */
-const sumNames = ['slice', 'class', 'passes', 'invalid', 'cosine', 'agreement', 'top1'] as const;
+/**
+ * Sums over the images of one class in one slice, under all draws that they saw; an array, since a journal has millions.
+ * `passes` are images times draws; the cosine is of those that are valid.
+ */
 export type ClassRow = number[];
+
+/** Where its numbers are. */
+export const classRow = {
+  slice: 0,
+  class: 1,
+  passes: 2,
+  invalid: 3,
+  cosine: 4,
+  agreement: 5,
+  top1: 6,
+} as const;
+const NUMBERS = Object.keys(classRow).length;
 
 /** @param draws - rows of a chunk under each draw; @param labels - of its images, -1 for none */
 export function classRows(
@@ -78,36 +79,42 @@ export function classRows(
     top1: rows.column('top1'),
   }));
   return slices.flatMap(({ slice, from, to }) => {
-    const sums = new Map<number, ClassSums>();
+    const sums = new Map<number, ClassRow>();
     for (let i = from; i < to; i++) {
       const label = labels[i]!;
       if (label < 0) continue;
-      const none = { slice, class: label, passes: 0, invalid: 0, cosine: 0, agreement: 0, top1: 0 };
-      const total = sums.get(label) ?? none;
-      sums.set(label, total);
+      const row = sums.get(label) ?? [slice, label, 0, 0, 0, 0, 0];
+      sums.set(label, row);
       for (const { cosine, agree, invalid, top1 } of columns) {
-        total.passes++;
-        total.invalid += invalid[i]!;
-        if (!invalid[i]) total.cosine += cosine[i]!;
-        total.agreement += agree[i]!;
-        total.top1 += top1[i]!;
+        row[classRow.passes]!++;
+        row[classRow.invalid]! += invalid[i]!;
+        if (!invalid[i]) row[classRow.cosine]! += cosine[i]!;
+        row[classRow.agreement]! += agree[i]!;
+        row[classRow.top1]! += top1[i]!;
       }
     }
-    return [...sums.values()].map((total) => sumNames.map((name) => total[name]));
+    return [...sums.values()];
   });
 }
 
-/** A row as it was written. */
-export function classSums(row: ClassRow): ClassSums {
-  return Object.fromEntries(sumNames.map((name, i) => [name, row[i]!])) as unknown as ClassSums;
+/** Adds the sums of `row` to those of earlier images of its class. */
+export function addClassRow(total: ClassRow, row: ClassRow): void {
+  for (let i = classRow.passes; i < NUMBERS; i++) total[i]! += row[i]!;
 }
 
 /** Counts that no comparison gives are damage. */
 export function isClassRow(row: unknown): row is ClassRow {
-  if (!Array.isArray(row) || row.length !== sumNames.length) return false;
-  if (!row.every((value) => typeof value === 'number')) return false;
-  const { cosine, ...counts } = classSums(row as ClassRow);
-  const { passes, invalid, agreement, top1 } = counts;
-  const areWhole = Object.values(counts).every((value) => Number.isSafeInteger(value) && value >= 0);
-  return areWhole && Number.isFinite(cosine) && Math.max(agreement, top1) + invalid <= passes;
+  if (!Array.isArray(row) || row.length !== NUMBERS) return false;
+  for (let i = 0; i < NUMBERS; i++) {
+    const value: unknown = row[i];
+    const isCount = Number.isSafeInteger(value) && (value as number) >= 0;
+    if (i === classRow.cosine ? !Number.isFinite(value) : !isCount) return false;
+  }
+  const [passes, invalid, agreement, top1] = [row[2], row[3], row[5], row[6]] as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return Math.max(agreement, top1) + invalid <= passes;
 }

@@ -38,7 +38,7 @@ export const sweepOptions = {
     .default('layer')
     .meta({
       description:
-        'What is reset together: layer, block, stage, all, pairs, cumulative-from-output or -input, or by a REGEX',
+        'Reset together: layer, block, stage, all, pairs, cumulative-from-output or -input, or by a REGEX',
       group: measured,
       wanted: `one of ${groupings.join(', ')}, or a regular expression`,
     }),

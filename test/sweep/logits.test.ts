@@ -10,6 +10,7 @@ import type { LogitsPair, OnLogits } from '../../src/sweep/logits.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
 import { example } from '../fixtures.js';
+import { watched } from '../watched-images.js';
 
 const model = await loadModel(example('resnet.onnx'));
 const layers = ['conv1', 'layer3.0.conv1', 'fc'];
@@ -97,13 +98,9 @@ t.test('a slow receiver holds the sweep', async (t) => {
     release = resolve;
   });
   const set = await openImages(example('images.npz'), { ...modelInput(model), images: 1000 });
-  const images = Object.create(set, {
-    readPixels: {
-      value: (from: number, to: number, ...rest: [Uint8Array]) => {
-        read = Math.max(read, to);
-        return set.readPixels(from, to, ...rest);
-      },
-    },
+  const images = watched(set, (readThem, out) => {
+    read += out.length / (28 * 28);
+    return readThem();
   });
   const options: SweepOptions = { layers: ['fc'], threads: 1, trials: 1 };
   const ended = sweep(model, images, {
