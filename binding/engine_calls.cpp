@@ -227,6 +227,9 @@ Napi::Value engine_execute(const Napi::CallbackInfo& info) {
     }
     job->labels.assign(labels.begin(), labels.end());
   }
+  const Napi::Value logits = argument(info, 6);
+  if (!logits.IsUndefined() && !logits.IsBoolean()) throw_type(env, "logits must be a boolean");
+  job->keeps_logits = logits.IsBoolean() && logits.As<Napi::Boolean>();
   return handle.submit(self, std::move(job));
 }
 

@@ -63,6 +63,7 @@ export { type RunStudyOptions, runStudy, type StudyEvent, type StudyFailure } fr
 export type { Study, StudyModel, StudySweep } from './study/study.js';
 export { writeStudyResults } from './study/write-results.js';
 export { parseSweepEvent, type SweepEvent } from './sweep/events.js';
+export type { LogitsPair, OnLogits } from './sweep/logits.js';
 export { IncompleteRuns, type MergeOptions, mergeRuns } from './sweep/merge.js';
 export type { Progress } from './sweep/progress.js';
 export type { SweepOptions } from './sweep/settings.js';

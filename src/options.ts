@@ -13,6 +13,8 @@ export interface OptionMeta {
   group: string;
   /** What a value must be, where the type does not say it: "a list of layer names or globs". */
   wanted?: string;
+  /** What it means on the command line without a value; without this it needs one. */
+  alone?: unknown;
 }
 
 export type OptionTable = Readonly<Record<string, z.ZodType>>;
@@ -82,7 +84,10 @@ export function checkOptionValues<T extends OptionTable>(
     const value: unknown = values[name];
     const checked = schema.safeParse(value);
     if (checked.success) return [name, checked.data];
-    if (bare(schema) instanceof z.ZodArray) throw new TypeError(`${name} must be an array of strings`);
+    const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
+    if (bare(schema) instanceof z.ZodArray && !isList) {
+      throw new TypeError(`${name} must be an array of strings`);
+    }
     throw new CritmapError('ERR_OPTION', `${name} must be ${wantedOf(schema)}, got ${String(value)}`);
   });
   return Object.fromEntries(entries) as OptionSettings<T>;

@@ -28,7 +28,7 @@ struct Batch {
       : labels(label_bytes), rows(row_bytes), device_rows(row_bytes) {}
 
   PinnedMemory labels, rows;
-  // Of a job that asks for them.
+  // Of a job that asks for them, or keeps them beside its rows.
   std::unique_ptr<PinnedMemory> logits;
   DeviceMemory device_rows;
   // By row block: whether it was asked for.
@@ -64,6 +64,8 @@ class CudaWorkspace : public Workspace {
       stream_.upload(device_labels_->data(), batch_->labels.data(), bytes);
     }
     batch_->compared.assign(program_->cells.size() + 1, false);
+    batch_->logits =
+        job.keeps_logits ? std::make_unique<PinnedMemory>(job.kept_logits() * sizeof(float)) : nullptr;
   }
 
   void reset(const Job& job, const Step& step) override {
@@ -83,6 +85,10 @@ class CudaWorkspace : public Workspace {
                        job.labelled ? device_labels_->as<int32_t>() : nullptr,
                        batch_->device_rows.as<double>() + row * job.count * columns);
     batch_->compared[row] = true;
+    if (!job.keeps_logits) return;
+    // In the stream's order: later steps may use the slot's buffer for something else.
+    const size_t block = job.count * program_->classes;
+    stream_.download(batch_->logits->as<float>() + row * block, address(slot), block * sizeof(float));
   }
 
   void read_logits(Job& job, size_t slot) override {
@@ -114,7 +120,12 @@ class CudaWorkspace : public Workspace {
     for (size_t row = 0; row < batch.compared.size(); row++) {
       if (!batch.compared[row]) continue;
       std::copy_n(batch.rows.as<double>() + row * block, block, job.rows.data() + row * block);
+      if (!job.keeps_logits) continue;
+      const size_t kept = job.count * program_->classes;
+      std::copy_n(batch.logits->as<float>() + row * kept, kept,
+                  job.rows.data() + job.row_numbers() + row * kept);
     }
+    batch.logits = nullptr;
   }
 
   void abandon(Job&) override { drain(); }

@@ -95,6 +95,9 @@ class HostWorkspace : public Workspace {
       to[col_top5] = out.top5[i];
       to[col_loss] = out.loss[i];
     }
+    if (!job.keeps_logits) return;
+    const size_t block = job.count * program_->classes;
+    std::copy_n(floats(slot), block, job.rows.data() + job.row_numbers() + row * block);
   }
 
   void read_logits(Job& job, size_t slot) override {

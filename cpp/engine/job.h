@@ -33,16 +33,23 @@ struct Job {
   std::vector<uint64_t> keys;
   // The logits are asked for: of the one cell that is active, else the original's.
   bool wants_logits = false;
+  // Logits are asked for beside the rows.
+  bool keeps_logits = false;
   const Kernels* kernels = nullptr;
   std::shared_ptr<const Program> program;
   std::function<void(std::unique_ptr<Job>)> done;
 
   std::atomic<bool> cancelled = false;
 
+  size_t row_numbers() const { return (program->cells.size() + 1) * count * columns; }
+  size_t kept_logits() const {
+    return keeps_logits ? (program->cells.size() + 1) * count * program->classes : 0;
+  }
+
   Outcome outcome = Outcome::failed;
   // (cells + 1) x count x columns; the first block is the original compared with itself. NaN where a cell is
-  // not active, and for the label's columns without labels. Of a job that wants them, the logits instead,
-  // count x classes.
+  // not active, and for the label's columns without labels. Of a job that keeps them, behind that the logits,
+  // (cells + 1) x count x classes, likewise. Of a job that wants them, the logits instead, count x classes.
   std::vector<double> rows;
   std::string error;
 };

@@ -103,7 +103,7 @@ void Machine::fail(Job& job, const char* why) {
 }
 
 void Machine::run_program(Job& job) {
-  job.rows.assign((program_->cells.size() + 1) * job.count * columns, nan);
+  job.rows.assign(job.row_numbers() + job.kept_logits(), nan);
   Laps laps(counters_);
   workspace_->load_images(job);
   laps.end(Stage::upload);

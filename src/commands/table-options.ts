@@ -31,10 +31,11 @@ function read(type: z.ZodType, given: unknown): unknown {
 }
 
 /** @throws CritmapError (ERR_OPTION) with the option as it was written and what it wants */
-function coerce(name: string, schema: z.ZodType) {
+function coerce(name: string, schema: z.ZodType, alone: unknown) {
   // Lists are repeated or separated by commas; of globs at least one, since an unset variable must not mean all.
   return (given: unknown): unknown => {
     if (given === undefined) return undefined;
+    if (given === '' && alone !== undefined) return alone;
     const value = read(bare(schema), given);
     const isEmpty = Array.isArray(value) && value.length === 0;
     const checked = schema.safeParse(value);
@@ -48,7 +49,7 @@ function coerce(name: string, schema: z.ZodType) {
 
 /** An option as yargs takes it. */
 function optionOf(name: string, schema: z.ZodType): Options {
-  const { description, group } = metaOf(name, schema);
+  const { description, group, alone } = metaOf(name, schema);
   const type = bare(schema);
   const preset = defaultOf(schema);
   const isEmptyList = Array.isArray(preset) && preset.length === 0;
@@ -59,7 +60,7 @@ function optionOf(name: string, schema: z.ZodType): Options {
   };
   if (type instanceof z.ZodBoolean) return { ...shared, type: 'boolean' };
   if (type instanceof z.ZodEnum) return { ...shared, choices: type.options };
-  return { ...shared, type: 'string', requiresArg: true, coerce: coerce(name, schema) };
+  return { ...shared, type: 'string', requiresArg: alone === undefined, coerce: coerce(name, schema, alone) };
 }
 
 /** Adds a table's options. */

@@ -14,9 +14,12 @@ export const groupings = [
   'layer',
   'block',
   'stage',
+  'all',
   'pairs',
   'cumulative-from-output',
   'cumulative-from-input',
+  // What Adebayo et al. (2018) call one layer at a time.
+  'independent',
 ] as const;
 type Grouping = (typeof groupings)[number];
 
@@ -78,7 +81,10 @@ export function groupLayers(layers: readonly Layer[], grouping = 'layer'): Reset
 function byWord(layers: readonly Layer[], word: Grouping): Resettable[] {
   switch (word) {
     case 'layer':
+    case 'independent':
       return [...layers];
+    case 'all':
+      return layers.length > 1 ? [{ name: 'all', members: layers }] : [...layers];
     case 'block':
     case 'stage':
       return inPlaces(layers, word);

@@ -15,9 +15,11 @@ import type { Chunk } from './chunk.js';
 
 /** Where an engine puts results, each as soon as it is complete. */
 export interface ResultSink {
+  /** Whether it wants the logits themselves, too; what makes them comes with the rows and gives an array of its own. */
+  wantsLogits?: boolean;
   /** The untouched model against itself: its accuracy, and images on which it is invalid. */
-  original(rows: ImageRows): void | Promise<void>;
-  cell(cell: Cell, rows: ImageRows): void | Promise<void>;
+  original(rows: ImageRows, logits?: () => Logits): void | Promise<void>;
+  cell(cell: Cell, rows: ImageRows, logits?: () => Logits): void | Promise<void>;
   /** Now and then: images of cells that have been computed since the engine was opened, put here or not yet. */
   computed?(units: number): void;
 }

@@ -9,7 +9,7 @@ import { CritmapError, messageOf } from '../errors.js';
 import { usableMemory } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { cudnnSearch } from '../native/cards.js';
-import { ImageRows } from '../native/columns.js';
+import { columns, ImageRows } from '../native/columns.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
 import { nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
@@ -91,16 +91,22 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       const onAbort = () => engine.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        const rows = await runBatches(engine, chunk, batch, active, keysIn);
+        const { wantsLogits = false } = sink;
+        const rows = await runBatches(engine, chunk, batch, active, keysIn, wantsLogits);
+        const logitsOf = (index: number) =>
+          wantsLogits
+            ? () => ({ logits: keptLogits(rows, index, cells.length + 1, classes), classes })
+            : undefined;
         // From here on the cells count themselves.
         clearInterval(timer);
         signal?.throwIfAborted();
-        await sink.original(rowsOf(rows, 0, chunk));
+        await sink.original(rowsOf(rows, 0, chunk), logitsOf(0));
         const put: Promise<unknown>[] = [];
         let failed: { error: unknown } | undefined;
         for (const [i, cell] of wanted.entries()) {
           if (i % CELLS_A_TURN === 0) await setImmediate();
-          const kept = Promise.resolve(sink.cell(cell, rowsOf(rows, cell.index + 1, chunk)));
+          const at = cell.index + 1;
+          const kept = Promise.resolve(sink.cell(cell, rowsOf(rows, at, chunk), logitsOf(at)));
           // At once: one that fails while others are put together would count as unhandled.
           put.push(kept.catch((error) => (failed ??= { error })));
         }
@@ -180,7 +186,7 @@ async function addSessions(
   await Promise.all(pending);
 }
 
-/** One batch's results: (cells + 1) x count x columns. */
+/** One batch's results: (cells + 1) x count x columns, and behind them the logits where they are kept. */
 interface BatchRows {
   count: number;
   rows: Float64Array;
@@ -193,6 +199,7 @@ async function runBatches(
   batch: number,
   active: Uint8Array,
   keysIn: (slice: number) => BigUint64Array,
+  keepsLogits: boolean,
 ): Promise<BatchRows[]> {
   const batches: Promise<BatchRows>[] = [];
   for (const slice of slicesIn(chunk)) {
@@ -201,7 +208,8 @@ async function runBatches(
       const count = Math.min(batch, slice.to - from);
       const images = imagesOf(chunk, from, from + count);
       const labels = chunk.labels?.subarray(from, from + count);
-      batches.push(engine.execute(images, count, labels, active, keys).then((rows) => ({ count, rows })));
+      const executed = engine.execute(images, count, labels, active, keys, keepsLogits);
+      batches.push(executed.then((rows) => ({ count, rows })));
     }
   }
   // All must have ended before the chunk's images may be reused, also when one fails.
@@ -209,6 +217,25 @@ async function runBatches(
   const failed = ended.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
+/** The logits of one cell over the whole chunk, count x classes. */
+function keptLogits(
+  batches: readonly BatchRows[],
+  index: number,
+  blocks: number,
+  classes: number,
+): Float32Array {
+  const images = batches.reduce((sum, { count }) => sum + count, 0);
+  const logits = new Float32Array(images * classes);
+  let at = 0;
+  for (const { count, rows } of batches) {
+    const block = count * classes;
+    const first = blocks * count * columns.length + index * block;
+    logits.set(rows.subarray(first, first + block), at);
+    at += block;
+  }
+  return logits;
 }
 
 /** The rows of one cell over the whole chunk. */

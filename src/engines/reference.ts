@@ -93,11 +93,12 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
       const expected = await forward(original, chunk, signal);
       const { labels } = chunk;
       refuseLabels(model, labels, expected.classes);
-      await sink.original(await compared(expected, expected, labels));
+      const given = (logits: Logits) => (sink.wantsLogits ? () => logits : undefined);
+      await sink.original(await compared(expected, expected, labels), given(expected));
       for (const cell of cells) {
         signal?.throwIfAborted();
         const changed = await changedLogits(cell, chunk, signal);
-        await sink.cell(cell, await compared(expected, changed, labels));
+        await sink.cell(cell, await compared(expected, changed, labels), given(changed));
       }
     },
     seconds: () => ({ ...spent }),

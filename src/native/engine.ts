@@ -215,7 +215,7 @@ export interface NativeEngine {
    * Up to `threads` batches run at once, the others wait. `labels`: a class or -1 per image. `active`: one flag
    * per cell. `keys`: of the draws, as many as the program has. Resolves with (cells + 1) x count x {@link columns} numbers: first the original logits
    * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
-   * without labels.
+   * without labels. With `keepsLogits` (cells + 1) x count x classes logits are behind them, likewise.
    *
    * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`, the message naming the card where one failed; the
    * engine stays usable.
@@ -227,6 +227,7 @@ export interface NativeEngine {
     labels: Int32Array | undefined,
     active: Uint8Array,
     keys?: BigUint64Array,
+    keepsLogits?: boolean,
   ): Promise<Float64Array>;
   /**
    * The logits for at most a batch of images, count x classes: the untouched model's, or those of a cell with its

@@ -58,8 +58,9 @@ export class OpenEngine {
     labels: Int32Array | undefined,
     active: Uint8Array,
     keys?: BigUint64Array,
+    keepsLogits = false,
   ): Promise<Float64Array> {
-    return native().engine.execute(this.#engine, images, count, labels, active, keys);
+    return native().engine.execute(this.#engine, images, count, labels, active, keys, keepsLogits);
   }
 
   logits(images: EngineImages, count: number, cell?: number, keys?: BigUint64Array): Promise<Float64Array> {

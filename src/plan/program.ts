@@ -5,7 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
-import { membersOf } from '../model/layer-group.js';
+import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { EngineProgram, EngineRule, EngineStep } from '../native/engine.js';
 import type { ResetRule } from '../native/reset-rule.js';
@@ -64,6 +64,8 @@ class Compiler {
   readonly #constantOf = new Map<Float32Array, number>();
   readonly #steps: EngineStep[] = [];
   readonly #keyed: KeyedParameter[] = [];
+  /** Parameters that several cells reset alike, by tensor, reset and trial: the step that does it, and its cells. */
+  readonly #shared = new Map<string, { slot: number; cells: number[] }>();
   /** Slots of the original run's tensors, by name. */
   readonly #original = new Map<string, number>();
 
@@ -128,11 +130,20 @@ class Compiler {
     const resets = await parameterResets(model, part.layer, cell.reset, cell.trial, context);
     if (leavesLayer(part.layer, cell.reset, resets, context)) return undefined;
     for (const tensor of part.parameters) {
+      const key = JSON.stringify([tensor, cell.reset.label, cell.trial]);
+      const known = this.#shared.get(key);
+      if (isStep(part.layer) && known) {
+        slots.set(tensor, known.slot);
+        known.cells.push(cell.index);
+        continue;
+      }
       const place = this.#place(part, tensor);
       const slot = this.#slot({ type: FLOAT, dims: place.dims });
       slots.set(tensor, slot);
       const reset = resets.find(({ parameter }) => parameter === place.parameter);
-      this.#steps.push(this.#resetStep(place, slot, reset, cell));
+      const step = { cells: [cell.index], slot };
+      if (isStep(part.layer)) this.#shared.set(key, step);
+      this.#steps.push(this.#resetStep(place, slot, reset, cell, step.cells));
     }
     const inputs = [...part.parameters, ...part.inputs];
     // A layer that does not reach the logits has nothing to run.
@@ -145,7 +156,14 @@ class Compiler {
     return slotOf(slots, source.output);
   }
 
-  #resetStep(place: Place, slot: number, reset: ParameterReset | undefined, cell: Cell): EngineStep {
+  /** @param cells - for which it is done; more may be added */
+  #resetStep(
+    place: Place,
+    slot: number,
+    reset: ParameterReset | undefined,
+    cell: Cell,
+    cells: number[],
+  ): EngineStep {
     const { parameter, blocked, shift } = place;
     const own = () => this.#constant(this.input.model.values(parameter.tensor));
     // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
@@ -165,7 +183,7 @@ class Compiler {
       ...(factor && { factor: this.#constant(factor) }),
       ...(shift && { shift: this.#constant(shift) }),
       ...(blocked && { blocked }),
-      cell: cell.index,
+      cell: cells,
     };
   }
 
@@ -328,6 +346,12 @@ class Compiler {
 const changing: ReadonlySet<ResetRule['kind']> = new Set([
   ...(['shuffle', 'noise', 'interpolate', 'quantize', 'prune'] as const),
 ]);
+
+/**
+ * Whether it is a step of a cascade. Its weights are drawn once for all steps, which need them all at the end anyway; other
+ * groups would need more memory for that.
+ */
+const isStep = (layer: Resettable) => 'members' in layer && layer.at !== undefined;
 
 const noSegment = { steps: [], inputs: [], outputs: [], taps: [] };
 

@@ -6,6 +6,7 @@
 
 import { type Sums, sumNames } from '../native/columns.js';
 import type { Crossed } from '../statistics/crossed.js';
+import type { ClassRow } from './image-numbers.js';
 
 /** Sums over the images of one slice in one chunk. */
 export type SliceSums = Sums & { slice: number };
@@ -29,9 +30,16 @@ export interface TargetChunk {
   crossed?: CrossedSums;
 }
 
+/** What a line has besides, where it is asked for; `image-numbers.ts` makes both. It is not kept in memory. */
+export interface LineDetails {
+  /** By metric, in the order in which they were asked for. */
+  perImage?: string[] | undefined;
+  perClass?: ClassRow[] | undefined;
+}
+
 export type JournalLine =
-  | { type: 'original'; chunk: number; slices: SliceSums[] }
-  | ({ type: 'target'; layer: string; reset: string; chunk: number } & TargetChunk);
+  | ({ type: 'original'; chunk: number; slices: SliceSums[] } & Pick<LineDetails, 'perClass'>)
+  | ({ type: 'target'; layer: string; reset: string; chunk: number } & TargetChunk & LineDetails);
 
 export class Finished {
   readonly original = new Map<number, SliceSums[]>();

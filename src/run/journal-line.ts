@@ -6,7 +6,8 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { type Sums, sumNames } from '../native/columns.js';
-import type { DrawSums, JournalLine, SliceSums } from './finished.js';
+import type { DrawSums, JournalLine, LineDetails, SliceSums } from './finished.js';
+import { isClassRow } from './image-numbers.js';
 
 const crossed = z.object({
   images: z.int().min(0),
@@ -52,18 +53,29 @@ export function readLine(bytes: Buffer, seal: number | null): JournalLine | unde
 /** By hand, not by a schema: a resumed run reads a hundred thousand of them before it goes on. */
 function lineOf(value: unknown): JournalLine | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { type, layer, reset, chunk, slices, draws, crossed } = value as Record<string, unknown>;
-  if (!isWhole(chunk)) return undefined;
+  const { type, layer, reset, chunk, slices, draws, crossed, ...rest } = value as Record<string, unknown>;
+  const details = detailsOf(rest);
+  if (!isWhole(chunk) || !details) return undefined;
   if (type === 'original') {
     const sums = sumsOf<SliceSums>(slices, (slice) => ({ slice }), 1);
-    return sums && { type, chunk, slices: sums };
+    return sums && { type, chunk, slices: sums, ...(details.perClass && { perClass: details.perClass }) };
   }
   if (type !== 'target' || typeof layer !== 'string' || typeof reset !== 'string') return undefined;
   const sums = sumsOf<DrawSums>(draws, (slice, trial, change) => ({ slice, trial, change }), 3);
   if (!sums) return undefined;
-  if (crossed === undefined) return { type, layer, reset, chunk, draws: sums };
+  if (crossed === undefined) return { type, layer, reset, chunk, draws: sums, ...details };
   const pair = crossedPair.safeParse(crossed);
-  return pair.success ? { type, layer, reset, chunk, draws: sums, crossed: pair.data } : undefined;
+  return pair.success
+    ? { type, layer, reset, chunk, draws: sums, crossed: pair.data, ...details }
+    : undefined;
+}
+
+/** @returns undefined where they are not what is written */
+function detailsOf({ perImage, perClass }: Record<string, unknown>): LineDetails | undefined {
+  const isText = (value: unknown) => typeof value === 'string';
+  if (perImage !== undefined && !(Array.isArray(perImage) && perImage.every(isText))) return undefined;
+  if (perClass !== undefined && !(Array.isArray(perClass) && perClass.every(isClassRow))) return undefined;
+  return { ...(perImage && { perImage }), ...(perClass && { perClass }) };
 }
 
 /** @param heads - how many numbers come before the sums */

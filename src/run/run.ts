@@ -55,6 +55,8 @@ export const runInfoSchema = identity.extend({
     seed: z.number(),
     total: z.number(),
     skipped: z.array(z.object({ image: z.union([z.string(), z.number()]), problem: z.string() })),
+    /** Names of the classes by index, where there is a file that needs them. */
+    classes: z.array(z.string()).optional(),
   }),
 });
 export type RunInfo = z.infer<typeof runInfoSchema>;
@@ -71,6 +73,9 @@ export const files = {
   table: 'summary.csv',
   results: 'results.csv',
   draws: 'draws.csv',
+  /** Where they are asked for. */
+  perImage: 'per-image',
+  perClass: 'per-class.csv',
   report: 'report.html',
   lock: 'lock',
 } as const;
@@ -85,7 +90,7 @@ export interface OpenRun {
   warnings: readonly string[];
   writeInfo(info: WrittenInfo): Promise<void>;
   /** Replaces a file of the run atomically. */
-  write(name: string, text: string): Promise<void>;
+  write(name: string, content: string | Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -123,7 +128,7 @@ export async function openRun(
         `${journal.path}: ${lineNumbers(damaged)} damaged or of another run; what it held is computed again`,
       );
     }
-    const write = (name: string, text: string) => replaceFile(path(name), text);
+    const write = (name: string, content: string | Uint8Array) => replaceFile(path(name), content);
     return {
       directory,
       journal,

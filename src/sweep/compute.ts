@@ -3,17 +3,20 @@ import { setMaxListeners } from 'node:events';
 import { type Cell, type ProvenCell, type Target, targetsOf } from '../design/cells.js';
 import { isCrossed, type SlicePart, slicesOf } from '../design/slices.js';
 import type { Chunk } from '../engines/chunk.js';
-import type { Engine, ResultSink } from '../engines/engine.js';
+import type { Engine, Logits, ResultSink } from '../engines/engine.js';
 import type { ImageRows } from '../native/columns.js';
 import { isRandom } from '../resets/reset.js';
 import { crossedSums } from '../run/crossed-sums.js';
-import type { Finished, TargetChunk } from '../run/finished.js';
+import type { Finished, LineDetails, TargetChunk } from '../run/finished.js';
+import { classRows, imageNumbers } from '../run/image-numbers.js';
 import type { ChunksAhead } from './chunks-ahead.js';
+import type { LogitsReceiver } from './logits.js';
 import type { SweepObserver } from './observer.js';
 import { coverage } from './part.js';
 import type { ProgressCount } from './progress.js';
 import { proveDraws } from './prove.js';
 import type { Subject, SweepRecord } from './record.js';
+import type { Settings } from './settings.js';
 
 /** A chunk, and the layers and resets that have no result for it. */
 export interface Lacking {
@@ -56,6 +59,8 @@ export interface Work {
   todo: readonly Lacking[];
   /** Reads the images of `todo`. */
   ahead: Pick<ChunksAhead, 'next' | 'release'>;
+  /** Who gets logits. */
+  receiver?: LogitsReceiver | undefined;
   /** Chunks that the engine works on at the same time. */
   atOnce: number;
   progress: ProgressCount;
@@ -134,7 +139,7 @@ async function skip(ahead: Work['ahead']): Promise<void> {
  * @param keep takes what goes to the disk
  */
 async function computeChunk(
-  { subject, record, engine, progress, observer }: Work,
+  { subject, record, engine, progress, observer, receiver }: Work,
   read: Chunk,
   targets: readonly Target<ProvenCell>[],
   before: Promise<unknown>,
@@ -149,10 +154,17 @@ async function computeChunk(
   const args = { chunk: index, layers: new Set(targets.map(({ layer }) => layer)).size, cells: cells.length };
   const changes = proveDraws(subject, cells, slices, signal);
   changes.then(() => observer?.span?.('proofs', `chunk ${index}`, started, args)).catch(() => {});
+  const { labels } = read;
   const rowsOf = new Map<Cell, ImageRows>();
+  let original: () => Logits;
   const targetOf = new Map(targets.flatMap((target) => target.cells.map((cell) => [cell as Cell, target])));
   const sink: ResultSink = {
-    async original(rows) {
+    wantsLogits: receiver !== undefined,
+    async original(rows, logits) {
+      if (logits) {
+        const made = logits();
+        original = () => made;
+      }
       await before;
       signal.throwIfAborted();
       const { invalid } = rows.sums();
@@ -163,16 +175,34 @@ async function computeChunk(
       }
       if (record.finished.original.has(index)) return;
       const sums = slices.map(({ slice, from, to }) => ({ slice, ...rows.sums(from, to) }));
-      keep(record.add({ type: 'original', chunk: index, slices: sums }));
+      const perClass = subject.settings.perClass && labels && classRows([rows], slices, labels);
+      keep(record.add({ type: 'original', chunk: index, slices: sums, ...(perClass && { perClass }) }));
     },
-    async cell(cell, rows) {
+    async cell(cell, rows, logits) {
+      // Before it counts as finished: of what a stopped sweep has finished, everything was received.
+      if (receiver && logits) {
+        await receiver.give(cell, index * perChunk, slices, { original, changed: logits }, signal);
+      }
       rowsOf.set(cell, rows);
       const target = targetOf.get(cell)!;
       const { layer, reset, cells } = target;
       if (!cells.every((one) => rowsOf.has(one))) return;
       const found = targetChunk(target, rowsOf, slices, await changes, isRandom(reset) && isCrossed(design));
+      const details = detailsOf(
+        cells.map((one) => rowsOf.get(one)!),
+        slices,
+        labels,
+        subject.settings,
+      );
       for (const one of cells) rowsOf.delete(one);
-      const line = { type: 'target', layer: layer.name, reset: reset.label, chunk: index, ...found } as const;
+      const line = {
+        type: 'target',
+        layer: layer.name,
+        reset: reset.label,
+        chunk: index,
+        ...found,
+        ...details,
+      } as const;
       keep(record.add(line).then(() => progress.add(count * cells.length, layer.name)));
     },
     computed: (units) => progress.computed(units),
@@ -182,6 +212,21 @@ async function computeChunk(
 }
 
 const cellsOf = (targets: readonly Target<ProvenCell>[]) => targets.flatMap(({ cells }) => cells);
+
+/** What is asked for of single images. @param draws - rows of the chunk by trial */
+function detailsOf(
+  draws: readonly ImageRows[],
+  slices: readonly SlicePart[],
+  labels: Int32Array | undefined,
+  { perImage, perImageMean, perClass }: Pick<Settings, 'perImage' | 'perImageMean' | 'perClass'>,
+): LineDetails {
+  return {
+    ...(perImage.length > 0 && {
+      perImage: perImage.map((metric) => imageNumbers(draws, metric, perImageMean)),
+    }),
+    ...(perClass && labels && { perClass: classRows(draws, slices, labels) }),
+  };
+}
 
 /** @param sharesImages - whether trials have seen the same images and that is wanted of them */
 function targetChunk(

@@ -42,6 +42,11 @@ export async function identityOf(
       exclude,
       ...(settings.group !== 'layer' && { group: settings.group }),
       ...(settings.parts !== 'both' && { parts: settings.parts }),
+      ...(settings.perImage.length > 0 && {
+        perImage: settings.perImage,
+        ...(settings.perImageMean && { perImageMean: true }),
+      }),
+      ...(settings.perClass && { perClass: true }),
       confidence,
       engine,
       batch,
@@ -101,6 +106,7 @@ export function infoOf(
       seed: images.dataSeed,
       total: images.total,
       skipped: [...images.skipped],
+      ...(settings.perClass && images.classNames && { classes: [...images.classNames] }),
     },
   };
 }

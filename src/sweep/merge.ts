@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
 import { readRegular } from '../files/regular-file.js';
+import { writeDetails } from '../run/details.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { differencesOf } from '../run/identity.js';
 import { writeLine } from '../run/journal-line.js';
@@ -181,6 +182,12 @@ async function write(
   await run.journal.flush();
   await added;
   await writeResults(run, results);
+  await writeDetails(run, {
+    identity: first,
+    summary: results.summary,
+    chunk: first.plan!.chunk,
+    classNames: first.sample.classes ?? null,
+  });
   await run.writeInfo({ ...info, status: 'done', updated: new Date().toISOString() });
 }
 

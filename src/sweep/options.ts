@@ -9,6 +9,7 @@ import { layerParts } from '../model/layer-group.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
 import { resetForms } from '../resets/reset.js';
+import { imageMetrics } from '../run/image-numbers.js';
 
 const measured = 'What is measured:';
 const computing = 'Computing:';
@@ -29,14 +30,15 @@ export const sweepOptions = {
     wanted: ofLayers,
   }),
   /**
-   * What one cell resets: a `layer` (default), all layers of a `block` or `stage`, `pairs`, a cascade
-   * (`cumulative-from-output`, `cumulative-from-input`), or the layers in which a regular expression captures the same.
+   * What one cell resets: a `layer` (default; also `independent`), all layers of a `block`, of a `stage` or of the model
+   * (`all`), `pairs`, a cascade (`cumulative-from-output`, `cumulative-from-input`), or the layers in which a regular
+   * expression captures the same.
    */
   group: words()
     .default('layer')
     .meta({
       description:
-        'What is reset together: layer, block, stage, pairs, cumulative-from-output or -input, or by a REGEX',
+        'Reset together: layer, block, stage, all, pairs, cumulative-from-output or -input, or by a REGEX',
       group: measured,
       wanted: `one of ${groupings.join(', ')}, or a regular expression`,
     }),
@@ -95,6 +97,25 @@ export const sweepOptions = {
     .max(0.9999)
     .default(0.95)
     .meta({ description: 'Confidence level of the intervals', group: measured }),
+  /** Metrics that every image gets, in a .npy file for each layer; default none. */
+  perImage: z
+    .array(z.enum(imageMetrics))
+    .readonly()
+    .default([])
+    .meta({
+      description: 'Write what every image got, a .npy file a layer and metric; alone: the cosine similarity',
+      group: measured,
+      wanted: `a list of metrics: ${imageMetrics.join(', ')}`,
+      alone: ['cosine'],
+    }),
+  perImageMean: z.boolean().default(false).meta({
+    description: 'With --per-image: the mean over the draws of an image instead of each of them',
+    group: measured,
+  }),
+  perClass: z.boolean().default(false).meta({
+    description: 'Write a table of layers and classes, per-class.csv; needs labels',
+    group: measured,
+  }),
   /** Default `fast`; `reference` is the published algorithm, run the slow way. */
   engine: z.enum(['fast', 'reference']).default('fast').meta({
     description: 'fast, or reference: the published algorithm, which computes every cell from the images on',

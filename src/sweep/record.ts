@@ -6,6 +6,7 @@ import { type Cell, type ProvenCell, targetsOf } from '../design/cells.js';
 import type { ComputedGraph } from '../engines/engine.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { writeDetails } from '../run/details.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { imagesCsv } from '../run/images-csv.js';
 import {
@@ -192,6 +193,13 @@ export class SweepRecord {
     // A shard has no results: those of its layers alone could be taken for the sweep's.
     if (!this.run || this.shard) return;
     await writeResults(this.run, results);
+    const { plan, images } = this.subject;
+    await writeDetails(this.run, {
+      identity: this.identity,
+      summary: results.summary,
+      chunk: plan.chunk,
+      classNames: images.classNames,
+    });
   }
 
   async #save(status: RunInfo['status']): Promise<void> {

@@ -8,9 +8,11 @@ import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues } from '../options.js';
 import type { Reset } from '../resets/reset.js';
+import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-numbers.js';
 import { chunkSize } from './chunks-ahead.js';
 import { checkDrawn, freshDesign } from './drawn.js';
-import { type SweepValues, sweepOptions } from './options.js';
+import type { OnLogits } from './logits.js';
+import { type SweepChoices, type SweepValues, sweepOptions } from './options.js';
 import type { Progress } from './progress.js';
 
 export interface SweepOptions extends SweepValues {
@@ -29,6 +31,11 @@ export interface SweepOptions extends SweepValues {
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   onWarning?: (message: string) => void;
+  /**
+   * Gets the logits, untouched and reset, of every slice of images under every draw that is computed now: not of what an
+   * earlier run has finished. What it throws ends the sweep; everything that it had received before is kept.
+   */
+  onLogits?: OnLogits;
 }
 
 /** On cards: how many of the processor's batches make one; not measured on a card yet. */
@@ -65,6 +72,9 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   const batch = Math.min(asked, slice);
   return {
     ...choices,
+    perImage: imageMetricsOf(choices),
+    // Two words for one thing: they make the same run.
+    group: choices.group === 'independent' ? 'layer' : choices.group,
     design,
     resets,
     initFrom: options.initFrom,
@@ -78,6 +88,34 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     /** Images of a chunk; whole batches on cards. */
     chunk: cards && !(slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,
   };
+}
+
+/** Each once, in one order: the same choice makes the same run. @throws CritmapError (ERR_OPTION) */
+function imageMetricsOf({ perImage, perImageMean }: SweepChoices): ImageMetric[] {
+  if (perImageMean && perImage.length === 0) {
+    throw new CritmapError('ERR_OPTION', '--per-image-mean needs --per-image');
+  }
+  return imageMetrics.filter((metric) => perImage.includes(metric));
+}
+
+/**
+ * What needs labels or a directory.
+ * @throws CritmapError (ERR_OPTION) where they are not there
+ */
+export function refuseDetails(
+  { perImage, perClass }: Pick<Settings, 'perImage' | 'perClass'>,
+  { labels, source }: Pick<ImageSet, 'labels' | 'source'>,
+  out: string | undefined,
+): void {
+  const labelled = perImage.filter((metric) => labelledMetrics.includes(metric));
+  const asked = perClass ? '--per-class' : `--per-image ${labelled.join(',')}`;
+  if (labels === null && (perClass || labelled.length > 0)) {
+    throw new CritmapError('ERR_OPTION', `${asked} needs labels, and ${source} has none; give --labels`);
+  }
+  if (out === undefined && (perClass || perImage.length > 0)) {
+    const what = perClass ? 'perClass' : 'perImage';
+    throw new CritmapError('ERR_OPTION', `${what} writes files into the run's directory; give out`);
+  }
 }
 
 /** Of the published study. */
@@ -123,6 +161,7 @@ const known: readonly string[] = [
       'signal',
       'onProgress',
       'onWarning',
+      'onLogits',
     ] as const),
   ] satisfies (keyof SweepOptions)[]),
 ];
@@ -134,6 +173,9 @@ function refuseMisuse(options: SweepOptions): void {
     if (!known.includes(name)) {
       throw new TypeError(`sweep has no option ${JSON.stringify(name)}; it has ${known.join(', ')}`);
     }
+  }
+  if (options.onLogits !== undefined && typeof options.onLogits !== 'function') {
+    throw new TypeError('onLogits must be a function');
   }
   const resets: unknown = options.resets ?? [];
   const isReset = (reset: Partial<Reset> | null) =>

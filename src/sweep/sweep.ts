@@ -20,12 +20,20 @@ import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { ChunksAhead } from './chunks-ahead.js';
 import { computeChunks, lackingChunks, unitsOf } from './compute.js';
+import { LogitsReceiver } from './logits.js';
 import { observed, type Planned, type SweepObserver } from './observer.js';
 import { cellsOfParts, type Part } from './part.js';
 import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { type Subject, SweepRecord } from './record.js';
-import { chunksAtOnce, type Settings, type Shard, type SweepOptions, withDefaults } from './settings.js';
+import {
+  chunksAtOnce,
+  refuseDetails,
+  type Settings,
+  type Shard,
+  type SweepOptions,
+  withDefaults,
+} from './settings.js';
 import { allAlike, costsOf, ownMacsOf, planOf } from './shard-costs.js';
 import { shardProblem, shardsOf } from './shards.js';
 
@@ -73,6 +81,7 @@ export async function sweepWith(
     resets: settings.resets.map(({ label }) => label),
   });
   refuseLabels(model, images);
+  refuseDetails(settings, images, options.out);
   const all = planCells(layers, settings.resets, settings.design.trials);
   const costs = options.shard ? await costsOf(model, images, settings, layers) : allAlike(layers);
   const own = await observed(observer, 'planning', 'count products', () =>
@@ -148,7 +157,7 @@ export async function computeHere(
   options: SweepOptions,
 ): Promise<void> {
   const { model, images, settings, cells, parts } = subject;
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onLogits } = options;
   const { observer } = record;
   const { batch, chunk, design, threads, cards, precision } = settings;
   const todo = lackingChunks(subject, record.finished);
@@ -175,9 +184,10 @@ export async function computeHere(
         ),
       );
       const units = unitsOf(lackingChunks(subject, new Finished()));
+      const receiver = onLogits && new LogitsReceiver(onLogits, design, images);
       const progress = new ProgressCount(cells, images.count, onProgress, record.stopping?.expectation);
       await computeChunks(
-        { subject, record, engine, todo, ahead, atOnce, progress, units, observer },
+        { subject, record, engine, todo, ahead, atOnce, progress, units, observer, receiver },
         signal,
       );
     } finally {

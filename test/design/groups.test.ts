@@ -29,6 +29,12 @@ t.test('layers stay alone unless something else is asked for', async (t) => {
     shown(model.layers),
     model.layers.map(({ name }) => name),
   );
+  t.strictSame(shown(model.layers, 'independent'), shown(model.layers));
+});
+
+t.test('all layers at once are one group, of one layer none', async (t) => {
+  t.strictSame(shown(named('a', 'b', 'c'), 'all'), ['all: a b c']);
+  t.strictSame(shown(named('a'), 'all'), ['a']);
 });
 
 t.test('blocks and stages are found in the names that libraries give', async (t) => {

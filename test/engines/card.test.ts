@@ -109,6 +109,38 @@ t.test('on a card the original logits are those of the processor, between batche
   }
 });
 
+t.test(
+  'on a card logits are kept beside rows, those of every cell that was asked for',
+  { skip },
+  async (t) => {
+    const [batch, cells, count] = [3, 4, 2];
+    const images = noise(count * CLASSES, 5n);
+    const active = Uint8Array.of(1, 0, 1, 1);
+    const run = async (device: { cards?: number[] }) => {
+      const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, ...device });
+      await engine.addSession(product(batch), 'product');
+      await engine.load(products(batch, cells));
+      const kept = () => engine.execute(images, count, undefined, active, productKeys(cells), true);
+      const found = await Promise.all([kept(), kept(), engine.logits(images, count, 2, productKeys(cells))]);
+      await engine.close();
+      return found;
+    };
+    const [found, again, alone] = (await run({ cards: [0] })) as [Float64Array, Float64Array, Float64Array];
+    const wanted = (await run({}))[0]!;
+    const [rows, block] = [(cells + 1) * count * columns.length, count * CLASSES];
+    t.equal(found.length, rows + (cells + 1) * block);
+    t.strictSame(again, found, 'batches that are under way together do not mix');
+    const logitsOf = (all: Float64Array, cell: number) =>
+      all.slice(rows + (cell + 1) * block, rows + (cell + 2) * block);
+    t.strictSame(logitsOf(found, 2), alone);
+    t.ok(logitsOf(found, 1).every(Number.isNaN), 'not asked for');
+    for (const cell of [-1, 0, 2, 3]) {
+      const far = logitsOf(found, cell).map((value, i) => Math.abs(value - logitsOf(wanted, cell)[i]!));
+      t.ok(Math.max(...far) < CLOSE, `cell ${cell}: off by ${Math.max(...far)}`);
+    }
+  },
+);
+
 t.test('on a card a batch begins before the last is done, and none disturbs another', { skip }, async (t) => {
   const [batch, cells] = [3, 60];
   // Whole batches and short ones, pixels and tensors, labels now and then.

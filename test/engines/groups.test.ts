@@ -71,6 +71,7 @@ for (const name of ['resnet', 'vit', 'convnext']) {
       ...named(fromInput, 'in'),
       ...pairs,
       ...groupLayers(layers, 'block'),
+      ...groupLayers(layers, 'all'),
     ];
     const truths = [...answers.fromOutput, ...answers.fromInput, ...answers.pairs];
     t.strictSame(
@@ -102,8 +103,12 @@ for (const name of ['resnet', 'vit', 'convnext']) {
       t.ok(off < NEAR, `${groups[i]!.name}: ${off} from PyTorch`);
     }
     const fresh = await wanted(answers.donor);
-    for (const last of [fromOutput.length - 1, fromOutput.length + fromInput.length - 1]) {
-      t.ok(apart(fast(last * resets.length), fresh) < NEAR, 'the last step is the fresh model');
+    const lasts = [fromOutput.length - 1, fromOutput.length + fromInput.length - 1, groups.length - 1];
+    for (const last of lasts) {
+      t.ok(
+        apart(fast(last * resets.length), fresh) < NEAR,
+        'the last step, and all at once, are the fresh model',
+      );
     }
 
     // One more layer at each step, with the very weights that it has when it is reset alone.

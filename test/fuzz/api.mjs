@@ -167,6 +167,7 @@ const sweepOptions = {
     confidence: 0.95,
     resets: [{ kind: 'zero', label: 'zero' }],
   },
+  ...{ perImage: ['cosine'], perImageMean: true, perClass: false, onLogits: () => {} },
   ...{ onProgress: () => {}, onWarning: () => {}, signal: new AbortController().signal, imagesPerDraw: 4 },
 };
 const plan = { id: 'a', name: 'a', category: null, accuracy: null, attributes: {} };

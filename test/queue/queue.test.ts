@@ -1,5 +1,5 @@
 /** Sweeps through a real server on loopback, and workers in this process: what they come to is what one process makes. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -88,6 +88,38 @@ t.test('queue', { skip: lacksRedis }, async (t) => {
       if (name === 'tolerance')
         t.ok(summary.layers.some(({ stoppedAt }) => stoppedAt !== null && stoppedAt < 1000));
       t.strictSame(await redis.client.keys('critmap:*'), [], 'nothing is left in the server');
+    }
+  });
+
+  t.test('groups, and files of images and classes, come through the queue as from one process', async (t) => {
+    const dir = t.testdir({ redis: {} });
+    const redis = await startRedis(t, join(dir, 'redis'));
+    const few = ['layer3.2.*', 'fc'];
+    const details = { perImage: ['cosine', 'top1'], perClass: true } as const;
+    for (const [group, more] of Object.entries({
+      block: details,
+      pairs: {},
+      'cumulative-from-input': { ...details, tolerance: 12 },
+    })) {
+      const options = { layers: few, group, ...more };
+      await alone(join(dir, `${group}-one`), options);
+      const workers = startWorkers(t, redis, options, { count: 2 });
+      const { summary } = await through(redis, join(dir, group), options);
+      await workers.end();
+      t.ok(summary.layers.some(({ members }) => members !== undefined));
+      t.strictSame(bytesOf(join(dir, group)), bytesOf(join(dir, `${group}-one`)), group);
+      if (!('perImage' in more)) continue;
+      const detailed = [
+        'per-class.csv',
+        ...readdirSync(join(dir, group, 'per-image'), { recursive: true })
+          .map((name) => join('per-image', String(name)))
+          .filter((name) => /\.(npy|csv)$/.test(name)),
+      ];
+      t.equal(detailed.length, 2 + 2 * summary.layers.length);
+      for (const name of detailed) {
+        const [one, other] = [`${group}-one`, group].map((run) => readFileSync(join(dir, run, name)));
+        t.ok(one!.equals(other!), `${group} ${name}`);
+      }
     }
   });
 

@@ -116,6 +116,18 @@ t.test('every damage is noticed', async (t) => {
     'crossed sums without squares': damaged((line) => {
       delete line.crossed.cosine.imageSquares;
     }),
+    'numbers of images that are no text': damaged((line) => {
+      line.perImage = [7];
+    }),
+    'a class row too short': damaged((line) => {
+      line.perClass = [[0, 1, 2, 0, 1.5, 1]];
+    }),
+    'a class with more hits than passes': damaged((line) => {
+      line.perClass = [[0, 1, 2, 0, 1.5, 1, 3]];
+    }),
+    'half a class': damaged((line) => {
+      line.perClass = [[0, 0.5, 2, 0, 1.5, 1, 1]];
+    }),
   };
   for (const [what, text] of Object.entries(texts)) t.equal(readPlain(text), undefined, what);
 });

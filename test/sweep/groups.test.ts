@@ -54,6 +54,14 @@ t.test(
     );
     const [a, b] = [forth!, back!].map(({ summary }) => summary.layers.at(-1)!);
     t.equal(a!.criticality.mean, b!.criticality.mean, 'both cascades end with all layers reset');
+    const { summary: end } = await sweep(model, images, { ...fixed, group: 'all' });
+    t.strictSame(
+      end.layers.map(({ layer, criticality }) => [layer, criticality.mean]),
+      [['all', a!.criticality.mean]],
+      'which is what all of them at once are',
+    );
+    const independent = await sweep(model, images, { layers: ['fc'], group: 'independent' });
+    t.strictSame(independent.summary, (await sweep(model, images, { layers: ['fc'] })).summary);
     t.equal(a!.change, 1);
 
     for (const file of ['summary.csv', 'results.csv', 'draws.csv'])

@@ -112,6 +112,26 @@ t.test('results have the same bits for any number of threads and any order', asy
   for (const other of others) t.strictSame(bytes(other), bytes(one));
 });
 
+t.test('logits are kept beside rows where that is asked for, and are those that are compared', async (t) => {
+  const engine = await productEngine(t, { batch: 4, cells: 3 });
+  const images = noise(3 * CLASSES, 9n);
+  const [active, keys] = [Uint8Array.of(1, 0, 1), productKeys(3)];
+  const rows = await engine.execute(images, 3, undefined, active, keys);
+  const kept = await engine.execute(images, 3, undefined, active, keys, true);
+  t.equal(kept.length, rows.length + 4 * 3 * CLASSES);
+  t.strictSame(kept.slice(0, rows.length), rows);
+  const blockOf = (block: number) =>
+    kept.subarray(rows.length + block * 3 * CLASSES, rows.length + (block + 1) * 3 * CLASSES);
+  t.strictSame([...blockOf(0)], [...(await engine.logits(images, 3))]);
+  t.strictSame([...blockOf(3)], [...(await engine.logits(images, 3, 2, keys))]);
+  t.ok(blockOf(2).every(Number.isNaN), 'of a cell that is not active');
+  const wrong = 1 as unknown as boolean;
+  await t.rejects(engine.execute(images, 3, undefined, active, keys, wrong), {
+    name: 'TypeError',
+    message: 'logits must be a boolean',
+  });
+});
+
 t.test('a short batch gives the rows of its images only, the same as in a whole batch', async (t) => {
   const engine = await productEngine(t, { batch: 4, cells: 2 });
   const images = noise(4 * CLASSES, 9n);
