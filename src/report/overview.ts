@@ -53,16 +53,17 @@ const named = (names: readonly string[]) =>
 /** What was not tested by itself, a sentence for each reason: tied weights, and what cannot be reset as a layer. */
 export function untested({ layers, leftOut = [] }: Summary): string[] {
   const tied = new Map(layers.flatMap(({ layer, uses }) => (uses === undefined ? [] : [[layer, uses]])));
-  const reasons = [...new Set(leftOut.map(({ why }) => why))];
+  const reasons = new Map(leftOut.map(({ why, reset }) => [JSON.stringify([why, reset]), { why, reset }]));
   return [
     ...(tied.size > 0
       ? [
           `Used in several places, which were reset together: ${named([...tied].map(([layer, uses]) => `${layer} in ${uses}`))}.`,
         ]
       : []),
-    ...reasons.map((reason) => {
-      const names = leftOut.flatMap(({ name, why }) => (why === reason ? [name] : []));
-      return `Not tested: ${named(names)}; ${reason}.`;
+    ...[...reasons.values()].map(({ why, reset }) => {
+      const these = leftOut.filter((one) => one.why === why && one.reset === reset);
+      const under = reset === undefined ? '' : ` with ${reset}`;
+      return `Not tested${under}: ${named(these.map(({ name }) => name))}; ${why}.`;
     }),
   ];
 }

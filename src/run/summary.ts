@@ -79,7 +79,13 @@ const layerSummary = z.object({
 });
 
 /** What has a trained tensor, or may have, and cannot be reset as a layer, with the reason. */
-export const leftOut = z.object({ name: z.string(), op: z.string(), why: z.string() });
+export const leftOut = z.object({
+  name: z.string(),
+  op: z.string(),
+  why: z.string(),
+  /** Of a layer or group that cannot be tested under this one; without it, what is no layer. */
+  reset: z.string().optional(),
+});
 
 export const summarySchema = z.object({
   version: z.literal(2),
