@@ -42,9 +42,10 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   const { cells, context, size, batch, signal, precision, graph = 'runtime', ...choices } = options;
   const activations = cells.filter(({ reset }) => isActivation(reset));
   const found =
-    // The runtime's graph has not all tensors of the model's.
     graph === 'model' || activations.length > 0
-      ? 'it was asked for'
+      ? activations.length > 0
+        ? 'skip and mean need tensors that it may not have'
+        : 'it was asked for'
       : model.file.apart
         ? 'it has more than the 2 GB that the runtime writes'
         : await optimisedGraph(model, size, batch, context.norm);

@@ -1,6 +1,6 @@
 /** What a report says about a whole summary: means over layers, extremes, and options read defensively. */
 import { isRandomLabel } from '../resets/reset.js';
-import type { LayerSummary, Summary } from '../run/summary.js';
+import { type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
 /** Mean of the values that are not null; null where there are none. */
 export function meanOf(values: readonly (number | null)[]): number | null {
@@ -9,10 +9,8 @@ export function meanOf(values: readonly (number | null)[]): number | null {
   return present.reduce((sum, value) => sum + value, 0) / present.length;
 }
 
-/** The kinds of reset in the order in which they first appear. */
-export function resetsOf(summary: Summary): string[] {
-  return [...new Set(summary.layers.map((layer) => layer.reset))];
-}
+/** The resets in the order in which they were asked for. */
+export const resetsOf = (summary: Summary): string[] => resetsIn(summary);
 
 /**
  * The paper's overall measure of a model: the mean criticality of its layers, in percent. A layer whose reset leaves no

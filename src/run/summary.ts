@@ -120,3 +120,11 @@ export const noEstimate: Estimate = {
   sdImagesInterval: null,
   sdTrial: null,
 };
+
+/** The resets that some layer has, in the order in which they were asked for: the first layer need not have the first. */
+export function resetsIn({ layers, options }: Pick<Summary, 'layers' | 'options'>): string[] {
+  const found = new Set(layers.map(({ reset }) => reset));
+  const asked: unknown[] = Array.isArray(options.reset) ? options.reset : [];
+  const known = asked.filter((one): one is string => typeof one === 'string' && found.has(one));
+  return [...new Set([...known, ...found])];
+}

@@ -14,7 +14,9 @@ import {
   sweep,
 } from '../../src/index.js';
 import { layerTable } from '../../src/report/table.js';
-import { readInfo } from '../../src/run/run.js';
+import type { JournalLine } from '../../src/run/finished.js';
+import { readJournal } from '../../src/run/journal.js';
+import { journalSeal, readInfo } from '../../src/run/run.js';
 import { predictCost } from '../../src/sweep/cost.js';
 import { openPartRunner } from '../../src/sweep/part-runner.js';
 import { verifyRun } from '../../src/sweep/verify.js';
@@ -81,26 +83,29 @@ t.test('parts of a sweep, wherever they are computed, come to the bytes of one r
   await mergeRuns(shards, join(dir, 'merged'));
   for (const file of results) t.equal(read(join(dir, 'merged'), file), read(whole, file), file);
 
-  const lines: unknown[] = [];
+  const lines: JournalLine[] = [];
   const runner = await openPartRunner(model, images, options);
   t.equal(runner.targets.length, summary.layers.length);
   const part = { targets: [{ layer: 'fc', reset: 'mean' }], from: 0, to: 1 };
   await runner.run(part, (line) => lines.push(line), new AbortController().signal);
   await runner.close();
-  const journal = read(whole, 'cells.ndjson');
-  const sums = (lines as { type: string; draws: unknown }[]).find(({ type }) => type === 'target')!;
-  t.ok(journal.includes(JSON.stringify(sums.draws)), "a worker's line is the journal's");
+  const journal = await readJournal(join(whole, 'cells.ndjson'), journalSeal(await readInfo(whole)));
+  t.match(
+    lines.find((line) => line.type === 'target'),
+    journal.chunksOf('fc', 'mean').get(0)!,
+    "a worker's line is the journal's",
+  );
 
   const file = join(dir, 'study.yaml');
   writeFileSync(
     file,
     JSON.stringify({
       models: [{ id: 'resnet', model: example('resnet.onnx') }],
-      images: [{ id: 'fashion', data: example('images.npz') }],
-      options: { images: 80, ...options, resets: undefined, reset: ['random', 'skip', 'mean'] },
+      data: { fashion: example('images.npz') },
+      defaults: { images: 80, ...options, resets: undefined, reset: ['random', 'skip', 'mean'] },
     }),
   );
-  await runStudy(await readStudy(file), { out: join(dir, 'study') });
+  t.strictSame(await runStudy(await readStudy(file), { out: join(dir, 'study') }), []);
   const studied = JSON.parse(read(join(dir, 'study/resnet/fashion'), 'summary.json'));
   t.strictSame(studied.layers, JSON.parse(read(whole, 'summary.json')).layers, 'a study comes to the same');
 
