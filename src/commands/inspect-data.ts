@@ -7,6 +7,7 @@ import { type SourceSurvey, surveyImages } from '../images/survey.js';
 import { type ModelInput, modelInput } from '../model/input.js';
 import type { ResampleFilter } from '../native/addon.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
+import { parseResets } from '../resets/parse.js';
 import { predictCost, type SweepCost } from '../sweep/cost.js';
 import type { SweepValues } from '../sweep/options.js';
 import { stepsOf } from './image-steps.js';
@@ -29,6 +30,7 @@ export interface InspectData extends ModelChoice {
   layers?: readonly string[] | undefined;
   exclude?: readonly string[] | undefined;
   group?: string | undefined;
+  reset?: readonly string[] | undefined;
   imagesPerDraw?: number | 'all' | undefined;
   trials?: number | undefined;
   threads?: number | undefined;
@@ -72,7 +74,8 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     if (preview !== undefined) {
       await writeOutput(preview, await contactSheet(set));
     }
-    const cost = model && (await predictCost(model, set, designOf(job)));
+    const resets = model && job.reset && (await parseResets(job.reset, model, job));
+    const cost = model && (await predictCost(model, set, { ...designOf(job), ...(resets && { resets }) }));
     print(asJson ? json({ ...describe(set, survey), cost }, 1) : text(set, survey, cost, job));
   } finally {
     await set.close();
@@ -142,7 +145,8 @@ function designOf({ layers, exclude, group, imagesPerDraw, trials, threads }: In
 
 function costText({ layers, images, passes, threads, seconds }: SweepCost, group = 'layer'): string {
   const each = passes / (layers * images);
-  const draws = each > 1 ? ` x ${each} draws` : '';
+  // Not every layer may be tested under every reset.
+  const draws = each > 1 && Number.isInteger(each) ? ` x ${each} draws` : '';
   return `${number(passes)} passes (${layers} ${group === 'layer' ? 'layers' : 'groups of layers'} x ${number(images)} images${draws}), about ${duration(seconds)} with ${threads} threads`;
 }
 

@@ -1,6 +1,6 @@
 /** What `critmap inspect` says of a model. */
 
-import { chosenOf, type LayerChoice } from '../design/groups.js';
+import type { LayerChoice } from '../design/groups.js';
 import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
@@ -8,6 +8,8 @@ import { membersOf, parametersIn, type Resettable } from '../model/layer-group.j
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
+import { parseResets } from '../resets/parse.js';
+import { chooseTargets, type Targets } from '../sweep/targets.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
 import { json, print, shown } from './terminal.js';
@@ -15,20 +17,25 @@ import { weightsText } from './weights-options.js';
 
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(
-  choice: ModelChoice & LayerChoice & { json: boolean },
+  choice: ModelChoice & LayerChoice & { reset?: readonly string[] | undefined; json: boolean },
   line: ProgressLine,
 ): Promise<void> {
   const model = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
     line.clear(),
   );
-  const isChosen = [choice.layers, choice.exclude, choice.group].some((given) => given !== undefined);
-  const chosen = isChosen ? chosenOf(model.layers, choice) : model.layers;
-  const plan = await summarisePlan(model, chosen);
-  const groups = isChosen ? groupsOf(chosen, plan) : null;
+  const { layers, exclude, group, reset } = choice;
+  const isChosen = [layers, exclude, group, reset].some((given) => given !== undefined);
+  const resets = await parseResets(reset ?? ['random'], model, choice);
+  const targets = await chooseTargets(model, modelInput(model).shape, {
+    ...{ layers, exclude, group, resets, design: { trials: 1 } },
+  });
+  const plan = await summarisePlan(model, targets);
+  const groups = isChosen ? groupsOf(targets.layers, plan) : null;
+  const { leftOut } = targets;
   print(
     choice.json
-      ? json({ ...describe(model), ...(groups && { groups }), plan }, 1)
-      : text(model, shown(plan), groups && shown(groups)),
+      ? json({ ...describe(model), leftOut, ...(groups && { groups }), plan }, 1)
+      : text(model, shown(plan), groups && shown(groups), shown(leftOut)),
   );
 }
 
@@ -131,7 +138,12 @@ function accountText({ total, layers, norms, elsewhere }: ReturnType<typeof acco
   ];
 }
 
-function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null): string {
+function text(
+  model: Model,
+  plan: PlanSummary,
+  groups: readonly Chosen[] | null,
+  leftOut: Targets['leftOut'],
+): string {
   const about = shown(describe(model));
   const { input, output } = about;
   const any = (size: number | null) => size ?? 'any';
@@ -166,6 +178,7 @@ function text(model: Model, plan: PlanSummary, groups: readonly Chosen[] | null)
     '',
     ...(model.weights ? [...weightsText(shown(model.weights)), ''] : []),
     ...(groups ? [...groupsText(groups), ''] : []),
+    ...untestedText(leftOut),
     ...planText(plan, groups ? 'group' : 'layer'),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',
@@ -187,6 +200,12 @@ function aligned(table: readonly (readonly string[])[], numbers: number): string
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** Layers and groups that cannot be tested under a reset; of what is no layer the model's warnings tell. */
+function untestedText(leftOut: Targets['leftOut']): string[] {
+  const rows = leftOut.flatMap(({ name, why, reset }) => (reset === undefined ? [] : [[name, reset, why]]));
+  return rows.length > 0 ? [...aligned([['cannot be tested', 'reset', ''], ...rows], -1), ''] : [];
 }
 
 /** What is reset, one by one, with what an image costs each time. */

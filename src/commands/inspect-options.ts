@@ -2,7 +2,7 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { type OptionValues, withoutDefault } from '../options.js';
-import { sweepOptions } from '../sweep/options.js';
+import { resetOption, sweepOptions } from '../sweep/options.js';
 import { modelOptions } from './model-options.js';
 import { text } from './option-values.js';
 import { kebab, withTable } from './table-options.js';
@@ -32,7 +32,7 @@ const sampled = {
 
 /** What decides how much a sweep of these images would compute. */
 const { layers, exclude, group, imagesPerDraw, trials, threads } = sweepOptions;
-const chosen = { layers, exclude, group };
+const chosen = { layers, exclude, group, reset: resetOption };
 const ofDesign = { imagesPerDraw, trials, threads };
 const costed = { ...chosen, ...ofDesign };
 
@@ -61,6 +61,7 @@ export function withInspectOptions(yargs: Argv<object>) {
   return withTable(yargs, imageTable)
     .example('$0 inspect resnet50.onnx', 'layers and plan')
     .example('$0 inspect resnet50.onnx --group block', 'which layers a sweep would reset together')
+    .example('$0 inspect resnet50.onnx --group block --reset skip', 'which blocks can be skipped')
     .example('$0 inspect resnet50.onnx --weights resnet50.pth', 'which tensor becomes which parameter')
     .example('$0 inspect resnet50.onnx --data val/ --preview seen.png', 'images as that model sees them');
 }

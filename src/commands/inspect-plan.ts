@@ -1,33 +1,31 @@
-/** What `inspect` says of the fast engine's plan for a model: one random trial of every layer, or group of layers. */
+/** What `inspect` says of the fast engine's plan for a model: one cell of every layer, or group of layers. */
 
-import { planCells } from '../design/cells.js';
 import { usableThreads } from '../machine.js';
 import { modelInput } from '../model/input.js';
-import type { Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
 import { heldBytes } from '../plan/memory.js';
-import { planProblem, planSweep } from '../plan/plan-sweep.js';
+import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
 import { defaultBatch } from '../sweep/settings.js';
+import { type Targets, unmeasured } from '../sweep/targets.js';
 
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
 
 /** The plan as plain JSON; `error` when the fast engine cannot sweep the model. */
-export async function summarisePlan(model: Model, layers: readonly Resettable[]) {
+export async function summarisePlan(model: Model, { layers, cells: all, replacements }: Targets) {
   const size = modelInput(model).shape;
   const batch = model.io.batch ?? defaultBatch(size);
   const threads = usableThreads();
-  const cells = planCells(layers, [{ kind: 'random', label: 'random' }], 1);
+  const cells = layers.map((layer, index) => ({ ...all.find((cell) => cell.layer === layer)!, index }));
+  const activations = unmeasured(replacements);
+  const context = { seed: 0, init: 'auto', norm: 'keep', activations } as const;
   try {
-    const plan = await planSweep(model, {
-      cells,
-      context: { seed: 0, init: 'auto', norm: 'keep' },
-      size,
-      batch,
-    });
+    const plan = await planSweep(model, { cells, context, size, batch });
     const bytesOf = (name: string) => 4 * elementCount(plan.shapes.get(name)?.dims ?? []);
-    const { forward, suffixes } = plan.macs;
+    const { forward } = plan.macs;
+    const each = macsOfCells(plan, cells, context);
+    const planned = each.reduce((sum, one) => sum + one, forward);
     const whole = forward * layers.length;
     const { fixed, perThread } = heldBytes(model.file, plan.workerBytes);
     return {
@@ -42,9 +40,9 @@ export async function summarisePlan(model: Model, layers: readonly Resettable[])
         bytes: live.reduce((sum, name) => sum + bytesOf(name), 0),
       })),
       macs: {
-        ...{ forward, whole, planned: forward + suffixes, speedUp: whole / (forward + suffixes) },
+        ...{ forward, whole, planned, speedUp: whole / planned },
         /** Of one image with each of them reset, in their order. */
-        each: plan.macs.layers,
+        each,
       },
       workerBytes: plan.workerBytes,
       memoryBytes: fixed + threads * perThread,

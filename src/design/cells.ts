@@ -61,11 +61,20 @@ export function targetsOf<C extends Cell>(cells: readonly C[]): Target<C>[] {
   return targets;
 }
 
-/** Cells by layer, then reset, then trial. A reset without randomness has one trial. */
-export function planCells(layers: readonly Resettable[], resets: readonly Reset[], trials: number): Cell[] {
+/**
+ * Cells by layer, then reset, then trial. A reset without randomness has one trial.
+ * @param isTested - whether a layer is tested under a reset; default all under all
+ */
+export function planCells(
+  layers: readonly Resettable[],
+  resets: readonly Reset[],
+  trials: number,
+  isTested: (layer: Resettable, reset: Reset) => boolean = () => true,
+): Cell[] {
   const cells: Cell[] = [];
   for (const layer of layers) {
     for (const reset of resets) {
+      if (!isTested(layer, reset)) continue;
       const count = isRandom(reset) ? trials : 1;
       for (let trial = 0; trial < count; trial++) cells.push({ index: cells.length, layer, reset, trial });
     }

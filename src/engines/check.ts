@@ -8,6 +8,9 @@ import { CritmapError, messageOf } from '../errors.js';
 import { parametersIn } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
+import { rewired } from '../onnx/rewire.js';
+import { replacementIn } from '../plan/program.js';
+import { isActivation } from '../resets/activation.js';
 import { isRandom, type ResetContext, resetLayer } from '../resets/reset.js';
 import { type Chunk, floatsOf, slicesIn } from './chunk.js';
 import { CROSSED, type Engine, type Logits } from './engine.js';
@@ -62,13 +65,11 @@ export async function checkEngine(
   const draws = await drawsToCheck(model, cells, chunk, settings);
   const changing = (draw: Draw) => engine.changed(chunk, imagesOfDraw(count), draw.cell, draw.slice);
   const [found, ...changed] = await Promise.all([engine.original(chunk, count), ...draws.map(changing)]);
-  const own = await openUnoptimised(model, {
-    size: chunk,
-    classes: found.classes,
-    threads: Math.min(threads, count),
-    parameters: [...new Set(draws.flatMap(({ values }) => [...values.keys()]))],
-    signal,
-  }).catch((error: unknown) => error as Error);
+  const unoptimised = { size: chunk, classes: found.classes, threads: Math.min(threads, count), signal };
+  const parameters = [...new Set(draws.flatMap(({ values }) => [...values.keys()]))];
+  const own = await openUnoptimised(model, { ...unoptimised, parameters }).catch(
+    (error: unknown) => error as Error,
+  );
   signal?.throwIfAborted();
   const unchecked = (error: unknown) => [
     `${model.file.path}: ONNX Runtime runs it only as it optimises it, which could not be checked therefore: ${messageOf(error)}`,
@@ -85,7 +86,13 @@ export async function checkEngine(
     refuseOriginal(model, engine, found, expected, settings);
     for (const [i, logits] of changed.entries()) {
       signal?.throwIfAborted();
-      await checkDraw(model, engine, own, { ...draws[i]!, ...logits }, chunk, settings);
+      const draw = draws[i]!;
+      const graph = draw.model && (await openUnoptimised(draw.model, { ...unoptimised, parameters: [] }));
+      try {
+        await checkDraw(model, engine, graph ?? own, { ...draw, ...logits }, chunk, settings);
+      } finally {
+        await graph?.close();
+      }
     }
     return [];
   } catch (error) {
@@ -118,10 +125,32 @@ interface Draw {
   slice: number;
   /** Of the tensors that it replaces. */
   values: ReadonlyMap<string, Float32Array>;
+  /** With a graph of its own, where the cell replaces what a layer gives. */
+  model?: Model;
 }
 
-/** Some draws of one layer and reset, which the model's hash chooses. */
+/** Some draws of one layer and reset, and what one layer gives, which the model's hash chooses. */
 async function drawsToCheck(
+  model: Model,
+  cells: readonly Cell[],
+  chunk: Chunk,
+  settings: CheckSettings,
+): Promise<Draw[]> {
+  const replacing = cells.filter(({ reset }) => isActivation(reset));
+  const weights = cells.filter(({ reset }) => !isActivation(reset));
+  const cell = replacing[chosenBy(model) % replacing.length];
+  const file = cell && rewired(model.file, replacementIn(settings, cell));
+  return [
+    ...(await weightsToCheck(model, weights, chunk, settings)),
+    ...(cell && file
+      ? [{ cell, slice: slicesIn(chunk)[0]?.slice ?? 0, values: new Map(), model: { ...model, file } }]
+      : []),
+  ];
+}
+
+const chosenBy = ({ sha256 }: Model) => Number.parseInt(sha256.slice(0, 8), 16);
+
+async function weightsToCheck(
   model: Model,
   cells: readonly Cell[],
   chunk: Chunk,
@@ -131,7 +160,7 @@ async function drawsToCheck(
   const kind = random.length > 0 ? random : cells;
   const small = kind.filter(({ layer }) => parametersIn(layer) <= MOST_PARAMETERS);
   const candidates = small.length > 0 ? small : kind;
-  const chosen = candidates[Number.parseInt(model.sha256.slice(0, 8), 16) % candidates.length];
+  const chosen = candidates[chosenBy(model) % candidates.length];
   if (!chosen) return [];
   const { layer, reset } = chosen;
   const trials = candidates.filter((cell) => cell.layer === layer && cell.reset === reset);

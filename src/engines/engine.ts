@@ -75,6 +75,8 @@ export interface EngineOptions {
    * between tensors of float16, for tests.
    */
   precision?: Precision | undefined;
+  /** Of the fast engine: `model` cuts the model's own graph, also where the runtime's would serve. */
+  graph?: 'runtime' | 'model' | undefined;
   /** Opening rejects with its reason soon after it aborts. */
   signal?: AbortSignal | undefined;
 }

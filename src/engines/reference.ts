@@ -1,6 +1,6 @@
 /**
  * The reference engine: the published algorithm through the public onnxruntime-node API. For every cell it
- * patches the weights, builds a new session and runs the whole model over all images. Slow and plain on
+ * patches the weights, or puts a shortcut into the graph, builds a new session and runs the whole model over all images. Slow and plain on
  * purpose: it is what faster engines are checked against.
  */
 import { setImmediate } from 'node:timers/promises';
@@ -15,6 +15,9 @@ import type { EngineSeconds } from '../native/engine.js';
 import { onnxruntimeNode } from '../native/onnxruntime-node.js';
 import { sessionOptions } from '../native/session-options.js';
 import { sessionOf } from '../onnx/file.js';
+import { rewired } from '../onnx/rewire.js';
+import { replacementIn } from '../plan/program.js';
+import { isActivation } from '../resets/activation.js';
 import { isRandom, resetLayer } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
 import { floatsOf, slicesIn } from './chunk.js';
@@ -48,6 +51,10 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
   /** A session with the weights of the draw that a slice has. */
   const resetSession = (cell: Cell, slice: number) =>
     timed('reset', async () => {
+      if (isActivation(cell.reset)) {
+        const file = rewired(model.file, replacementIn(context, cell));
+        return openSession({ ...model, file }, new Map(), threads);
+      }
       const draw = drawOf(design, cell.reset, slice, cell.trial);
       const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
       return openSession(model, tensors, threads);

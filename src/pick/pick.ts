@@ -4,7 +4,7 @@
  */
 import { CritmapError, quoted, some } from '../errors.js';
 import type { ShardPlan } from '../run/shard-plan.js';
-import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
+import { type Estimate, type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
 export type PickMetric = 'criticality' | 'agreement';
 
@@ -78,7 +78,7 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
   const layers = run?.summary?.layers;
   if (!Array.isArray(layers)) throw new TypeError('pickLayers takes a run (readRun) and options');
   const { metric, below, above, threshold } = checked(options);
-  const reset = resetOf(layers, options.reset);
+  const reset = resetOf(run.summary, options.reset);
   const rows = layers.filter((layer) => layer.reset === reset);
   refuseOverlaps(rows);
   const plan = run.info?.plan ?? null;
@@ -129,8 +129,8 @@ function checked(options: PickOptions) {
   return { metric, below: below ?? null, above: above ?? null, threshold } as const;
 }
 
-function resetOf(layers: readonly LayerSummary[], wanted: string | undefined): string {
-  const resets = [...new Set(layers.map(({ reset }) => reset))];
+function resetOf({ layers, options = {} }: Summary, wanted: string | undefined): string {
+  const resets = resetsIn({ layers, options });
   const found = wanted ?? resets[0] ?? 'random';
   if (wanted !== undefined && !resets.includes(found)) {
     throw new CritmapError(

@@ -7,7 +7,7 @@ import { type BaseGraph, BLOCKED } from './base-graph.js';
 import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
 import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
 import { stepMacs } from './macs.js';
-import { type Parts, partsOf } from './parts.js';
+import { type Parts, partsOf, type Replaced } from './parts.js';
 import { type ImageSize, shapesOf } from './shapes.js';
 
 export interface GraphPlan {
@@ -21,6 +21,8 @@ export interface GraphPlan {
     suffixes: number;
     /** One cell of each, in their order. */
     layers: readonly number[];
+    /** Of one cell in which a tensor is replaced, by its name; not in `suffixes`. */
+    activations: ReadonlyMap<string, number>;
   };
 }
 
@@ -33,6 +35,8 @@ export interface GraphPlanOptions {
   layers: readonly Resettable[];
   /** The graph's tensors of a layer or group that some reset of the sweep replaces. */
   parametersOf: (layer: Resettable) => readonly string[];
+  /** Tensors that other resets of the sweep replace. */
+  replaced?: readonly Replaced[];
   /** Bytes that copies of weights may take; default twice the model's weights and at least 64 MB. */
   budget?: number;
   /** Chooses among all possible cuts instead of the cost model; the first and the last must stay. */
@@ -40,7 +44,7 @@ export interface GraphPlanOptions {
 }
 
 export async function planGraph(source: BaseGraph, options: GraphPlanOptions): Promise<GraphPlan> {
-  const { size, batch, layers, parametersOf } = options;
+  const { size, batch, layers, parametersOf, replaced = [] } = options;
   const flow = dataflowOf(source.graph, source.input, source.output);
   const shapes = await shapesOf(source, flow, size, batch);
   await setImmediate();
@@ -58,13 +62,16 @@ export async function planGraph(source: BaseGraph, options: GraphPlanOptions): P
     optimised: source.optimised,
     bytesOf: (name: string) => (4 * elementCount(shapes.get(name)?.dims ?? [])) / batch,
     weightBytes,
-    layerStarts: layers.map((layer) => firstDynamic(flow, parametersOf(layer))),
+    layerStarts: [
+      ...layers.map((layer) => firstDynamic(flow, parametersOf(layer))),
+      ...replaced.map(({ output }) => firstDynamic(flow, [output])),
+    ],
     budget,
     keep: KEPT_BYTES / batch,
   };
   const cuts = options.choose ? options.choose(candidateCuts(problem)) : chooseCuts(problem);
   await setImmediate();
-  const parts = partsOf(flow, cuts, layers, parametersOf);
+  const parts = partsOf(flow, cuts, layers, parametersOf, replaced);
   return { flow, shapes, cuts, parts, macs: countMacs(flow, shapes, parts, cuts, batch) };
 }
 
@@ -88,5 +95,6 @@ function countMacs(
     forward: macs.reduce((total, m) => total + m, 0),
     suffixes: layers.reduce((total, m) => total + m, 0),
     layers,
+    activations: new Map(parts.activations.map((part) => [part.output, sum(part.steps) + after(part.next)])),
   };
 }

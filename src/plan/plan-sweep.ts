@@ -5,12 +5,13 @@ import { CritmapError, messageOf } from '../errors.js';
 import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
+import { isActivation } from '../resets/activation.js';
 import type { ResetContext } from '../resets/reset.js';
 import { type BaseGraph, ownGraph } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
 import { optimisedGraph } from './optimised.js';
-import { type Compiled, type CompileInput, compile } from './program.js';
+import { type Compiled, type CompileInput, compile, replacementIn } from './program.js';
 import { replacedTensors } from './replaced.js';
 import type { ImageSize } from './shapes.js';
 
@@ -27,7 +28,7 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
   size: ImageSize;
   batch: number;
   /** `model` cuts the model's own graph, which is otherwise done only where the runtime's does not serve. */
-  graph?: 'runtime' | 'model';
+  graph?: 'runtime' | 'model' | undefined;
   /** With `fp16` products and what lies between them are computed in float16; needs the model's own graph. */
   precision?: Precision | undefined;
   signal?: AbortSignal;
@@ -39,15 +40,19 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
  */
 export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
   const { cells, context, size, batch, signal, precision, graph = 'runtime', ...choices } = options;
+  const activations = cells.filter(({ reset }) => isActivation(reset));
   const found =
-    graph === 'model'
-      ? 'it was asked for'
+    graph === 'model' || activations.length > 0
+      ? activations.length > 0
+        ? 'skip and mean need tensors that it may not have'
+        : 'it was asked for'
       : model.file.apart
         ? 'it has more than the 2 GB that the runtime writes'
         : await optimisedGraph(model, size, batch, context.norm);
   signal?.throwIfAborted();
   const source = typeof found === 'string' ? ownGraph(model, context.norm) : found;
-  const replaced = await replacedTensors(model, cells, context);
+  const weights = cells.filter(({ reset }) => !isActivation(reset));
+  const replaced = await replacedTensors(model, weights, context);
   const plan = await planGraph(source, {
     ...choices,
     size,
@@ -61,6 +66,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
           place && replaced.get(layer)?.includes(place.parameter.tensor) ? [place.tensor] : [],
         );
     },
+    replaced: activations.map((cell) => replacementIn(context, cell)),
   });
   refuseOtherOutputs(model, plan.shapes.get(source.output)?.dims ?? [], batch);
   signal?.throwIfAborted();
@@ -75,6 +81,20 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,
   };
+}
+
+/** Multiply-accumulates of one image in each of some cells of the plan. */
+export function macsOfCells(
+  { macs, parts }: Pick<SweepPlan, 'macs' | 'parts'>,
+  cells: readonly Cell[],
+  context: ResetContext,
+): number[] {
+  const ofLayer = new Map(parts.layers.map(({ layer }, i) => [layer, macs.layers[i]!]));
+  return cells.map((cell) =>
+    isActivation(cell.reset)
+      ? macs.activations.get(replacementIn(context, cell).output)!
+      : ofLayer.get(cell.layer)!,
+  );
 }
 
 /** @throws CritmapError (ERR_MODEL) unless the logits are batch x classes */

@@ -1,7 +1,7 @@
 /**
  * The parts of a sweep as a program for the engine: graphs to make sessions of, tensors with their memory, and
  * the steps of one batch. Segments go in order, so only one segment's activations are alive; a cell is its
- * resets, its layer's part, the plain segments after it, and its logits.
+ * resets, or what takes a tensor's place, its layer's part, the plain segments after it, and its logits.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
@@ -12,12 +12,13 @@ import type { ResetRule } from '../native/reset-rule.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
+import { isActivation, type MeasuredReplacement } from '../resets/activation.js';
 import { leavesLayer, type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
 import { type BaseGraph, nodesOf, type Place, type PlacedLayer } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
-import type { LayerPart, Parts } from './parts.js';
+import type { ActivationPart, LayerPart, Parts } from './parts.js';
 import { aligned, type Life, shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */
@@ -56,6 +57,12 @@ export function compile(input: CompileInput): Promise<Compiled> {
   return new Compiler(input).compile();
 }
 
+/** @throws RangeError when the context does not say what takes the place of what the cell's layer gives */
+export function replacementIn({ activations }: ResetContext, cell: Cell): MeasuredReplacement {
+  if (!activations) throw new RangeError(`the context has nothing for ${cell.reset.label}`);
+  return activations.of(cell);
+}
+
 class Compiler {
   readonly #sessions: SessionGraph[] = [];
   readonly #sessionOf = new Map<string, number>();
@@ -72,9 +79,11 @@ class Compiler {
   constructor(private readonly input: CompileInput) {}
 
   async compile(): Promise<Compiled> {
-    const { source, parts, cells } = this.input;
+    const { source, parts } = this.input;
+    const cells = this.input.cells.filter(({ reset }) => !isActivation(reset));
+    const replacing = this.#replacing();
     const logitsName = this.input.source.output;
-    const ahead = cells.length * this.#bytes(this.#shape(logitsName)) > KEPT_LOGITS;
+    const ahead = this.input.cells.length * this.#bytes(this.#shape(logitsName)) > KEPT_LOGITS;
     this.#original.set(source.input, this.#slot(this.#shape(source.input)));
     if (ahead) this.#runOn(0, this.#original);
 
@@ -96,6 +105,12 @@ class Compiler {
           else compares.push({ kind: 'compare', slot, cell: cell.index });
         }
       }
+      for (const part of parts.activations.filter((part) => part.segment === i)) {
+        for (const { cell, replacement } of replacing.get(part.output) ?? []) {
+          const slot = this.#activationCell(part, cell, replacement, segmentSlots);
+          (ahead ? this.#steps : compares).push({ kind: 'compare', slot, cell: cell.index });
+        }
+      }
     }
     const logits = slotOf(this.#original, logitsName);
     for (const { index } of left) compares.push({ kind: 'compare', slot: logits, cell: index });
@@ -105,7 +120,7 @@ class Compiler {
       constants: this.#constants,
       input: slotOf(this.#original, source.input),
       logits,
-      cells: cells.length,
+      cells: this.input.cells.length,
       steps: this.#steps,
       keys: this.#keyed.length,
     };
@@ -125,7 +140,7 @@ class Compiler {
     cell: Cell,
     original: ReadonlyMap<string, number>,
   ): Promise<number | undefined> {
-    const { model, source, context, parts } = this.input;
+    const { model, source, context } = this.input;
     const slots = new Map(original);
     const resets = await parameterResets(model, part.layer, cell.reset, cell.trial, context);
     if (leavesLayer(part.layer, cell.reset, resets, context)) return undefined;
@@ -149,11 +164,54 @@ class Compiler {
     // A layer that does not reach the logits has nothing to run.
     if (part.outputs.length === 0) return slotOf(original, source.output);
     this.#run(this.#layerSession(part), inputs, part.outputs, slots, cell.index);
-    for (let i = part.next; i < parts.segments.length; i++) {
-      const { inputs, outputs } = parts.segments[i] ?? { inputs: [], outputs: [] };
-      this.#run(this.#plainSession(i), inputs, outputs, slots, cell.index);
-    }
+    this.#runOn(part.next, slots, cell.index);
     return slotOf(slots, source.output);
+  }
+
+  /** Cells of resets of activations, by the tensor that they replace. */
+  #replacing(): Map<string, { cell: Cell; replacement: MeasuredReplacement }[]> {
+    const found = new Map<string, { cell: Cell; replacement: MeasuredReplacement }[]>();
+    for (const cell of this.input.cells) {
+      if (!isActivation(cell.reset)) continue;
+      const replacement = replacementIn(this.input.context, cell);
+      const known = found.get(replacement.output);
+      if (known) known.push({ cell, replacement });
+      else found.set(replacement.output, [{ cell, replacement }]);
+    }
+    return found;
+  }
+
+  /** Steps of one cell in which a tensor is replaced; the slot of its logits. */
+  #activationCell(
+    part: ActivationPart,
+    cell: Cell,
+    { output, source, mean, axis }: MeasuredReplacement,
+    original: ReadonlyMap<string, number>,
+  ): number {
+    const slots = new Map(original);
+    slots.set(output, source === null ? this.#filled(output, mean!, axis, cell) : slotOf(original, source));
+    if (part.outputs.length > 0) {
+      const session = this.#session(`behind ${output}`, this.#nodes(part.steps), part.inputs, part.outputs);
+      this.#run(session, part.inputs, part.outputs, slots, cell.index);
+    }
+    this.#runOn(part.next, slots, cell.index);
+    return slotOf(slots, this.input.source.output);
+  }
+
+  /** A slot like a tensor's, in which every channel is one number. */
+  #filled(tensor: string, values: Float32Array, axis: number, cell: Cell): number {
+    const shape = this.#shape(tensor);
+    const slot = this.#slot(shape);
+    const inner = shape.dims.slice(axis + 1).reduce((product, d) => product * d, 1);
+    this.#steps.push({
+      kind: 'reset',
+      slot,
+      rule: { kind: 'constant', value: 1 },
+      layout: { channels: values.length, inner },
+      factor: this.#constant(values),
+      cell: cell.index,
+    });
+    return slot;
   }
 
   /** @param cells - for which it is done; more may be added */
@@ -267,10 +325,10 @@ class Compiler {
     });
   }
 
-  /** Plain segments from one on, as a part of the original run. */
-  #runOn(first: number, slots: Map<string, number>): void {
+  /** Plain segments from one on, of a cell or else as a part of the original run. */
+  #runOn(first: number, slots: Map<string, number>, cell?: number): void {
     for (const [i, { inputs, outputs }] of this.input.parts.segments.entries()) {
-      if (i >= first) this.#run(this.#plainSession(i), inputs, outputs, slots);
+      if (i >= first) this.#run(this.#plainSession(i), inputs, outputs, slots, cell);
     }
   }
 

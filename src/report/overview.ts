@@ -1,6 +1,6 @@
 /** What a report says about a whole summary: means over layers, extremes, and options read defensively. */
 import { isRandomLabel } from '../resets/reset.js';
-import type { LayerSummary, Summary } from '../run/summary.js';
+import { type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
 /** Mean of the values that are not null; null where there are none. */
 export function meanOf(values: readonly (number | null)[]): number | null {
@@ -9,10 +9,8 @@ export function meanOf(values: readonly (number | null)[]): number | null {
   return present.reduce((sum, value) => sum + value, 0) / present.length;
 }
 
-/** The kinds of reset in the order in which they first appear. */
-export function resetsOf(summary: Summary): string[] {
-  return [...new Set(summary.layers.map((layer) => layer.reset))];
-}
+/** The resets in the order in which they were asked for. */
+export const resetsOf = (summary: Summary): string[] => resetsIn(summary);
 
 /**
  * The paper's overall measure of a model: the mean criticality of its layers, in percent. A layer whose reset leaves no
@@ -53,16 +51,17 @@ const named = (names: readonly string[]) =>
 /** What was not tested by itself, a sentence for each reason: tied weights, and what cannot be reset as a layer. */
 export function untested({ layers, leftOut = [] }: Summary): string[] {
   const tied = new Map(layers.flatMap(({ layer, uses }) => (uses === undefined ? [] : [[layer, uses]])));
-  const reasons = [...new Set(leftOut.map(({ why }) => why))];
+  const reasons = new Map(leftOut.map(({ why, reset }) => [JSON.stringify([why, reset]), { why, reset }]));
   return [
     ...(tied.size > 0
       ? [
           `Used in several places, which were reset together: ${named([...tied].map(([layer, uses]) => `${layer} in ${uses}`))}.`,
         ]
       : []),
-    ...reasons.map((reason) => {
-      const names = leftOut.flatMap(({ name, why }) => (why === reason ? [name] : []));
-      return `Not tested: ${named(names)}; ${reason}.`;
+    ...[...reasons.values()].map(({ why, reset }) => {
+      const these = leftOut.filter((one) => one.why === why && one.reset === reset);
+      const under = reset === undefined ? '' : ` with ${reset}`;
+      return `Not tested${under}: ${named(these.map(({ name }) => name))}; ${why}.`;
     }),
   ];
 }

@@ -33,7 +33,10 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
     'Kullback–Leibler divergence of the reset model’s probabilities from the original’s, in nats, and Jensen–Shannon divergence (base 2, 0 to 1), mean over images.',
   ],
   ['Top-1, top-5, loss', 'Accuracy and cross-entropy against the labels, after the reset.'],
-  ['Change', 'How far the reset moved the weights: ‖W′ − W‖ / ‖W‖.'],
+  [
+    'Change',
+    'How far the reset moved the weights, ‖W′ − W‖ / ‖W‖; with skip and mean, what the layer gives.',
+  ],
   [
     'Invalid',
     'Outputs with a NaN or infinite value. They count as disagreement and are left out of the other means.',
@@ -65,6 +68,10 @@ export function resetSentence(reset: string, init: string | undefined): string {
       return `its smallest weights were set to zero, a part of ${argument} of them`;
     case 'prune-channels':
       return `its smallest output channels were set to zero, a part of ${argument} of them`;
+    case 'skip':
+      return 'what it gives was replaced by what goes into it, or by the shortcut around it';
+    case 'mean':
+      return 'what it gives was replaced by its mean per channel';
     case 'lowrank':
       return `its weights were replaced by the nearest matrix of a lower rank, a part of ${argument} of the full one`;
     default:

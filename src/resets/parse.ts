@@ -23,8 +23,10 @@ import { type Reset, resetForms } from './reset.js';
  * - `quantize=int8`, `int4` or `fp8`: rounded to that many numbers, symmetric, with a scale per output channel
  * - `prune=FRACTION`: the smallest weights set to zero; `prune-channels=FRACTION`: whole output channels
  * - `lowrank=FRACTION`: the nearest matrix, output channels x rest, of that part of the full rank
+ * - `skip`, `mean`: no weights change; what a layer or block gives is what it was given, or its mean per channel
  *
- * The last four leave biases as they are. FILE may also be an address, as `loadModel` takes it.
+ * `quantize`, `prune`, `prune-channels` and `lowrank` leave biases as they are. FILE may also be an address, as
+ * `loadModel` takes it.
  *
  * @throws CritmapError: ERR_OPTION for an unknown form, a bad number or a donor that is a checkpoint; ERR_WEIGHTS
  *   when the donor does not exist or is known to be neither a model nor a checkpoint; ERR_MODEL when it is no ONNX
@@ -82,6 +84,8 @@ async function parse(text: string, donorOf: (file: string) => Promise<Model>): P
     case 'random':
     case 'zero':
     case 'shuffle':
+    case 'skip':
+    case 'mean':
       if (argument !== undefined) throw refuse(`${kind} takes no argument`);
       return { kind, label };
     case 'constant':

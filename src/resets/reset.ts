@@ -13,6 +13,7 @@ import { native } from '../native/addon.js';
 import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
 import { transpose } from '../onnx/tensors.js';
+import type { Activations } from './activation.js';
 import {
   lowRankRule,
   pruneChannelsRule,
@@ -25,11 +26,12 @@ import {
 /** What `--reset` takes. */
 export const resetForms =
   'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA, ' +
-  'quantize=int8|int4|fp8, prune=FRACTION, prune-channels=FRACTION, lowrank=FRACTION';
+  'quantize=int8|int4|fp8, prune=FRACTION, prune-channels=FRACTION, lowrank=FRACTION, skip, mean';
 
 /** A reset as asked for, with its donor loaded. */
 export type Reset =
   | { kind: 'random' | 'zero' | 'shuffle'; label: string }
+  | { kind: 'skip' | 'mean'; label: string }
   | { kind: 'constant'; label: string; value: number }
   | { kind: 'noise'; label: string; sigma: number }
   | { kind: 'interpolate'; label: string; alpha: number; donor: Model }
@@ -46,6 +48,8 @@ export interface ResetContext {
   norm: 'keep' | 'reset';
   /** Which of a layer's own parameters are reset; default both. */
   parts?: LayerParts | undefined;
+  /** What takes the place of what layers give, for resets of that. */
+  activations?: Activations | undefined;
 }
 
 /** How far parameters were moved: |W|^2 and |W' - W|^2. */
@@ -368,6 +372,9 @@ async function ruleFor(
     }
     case 'zero':
       return { rule: { kind: 'constant', value: 0 } };
+    case 'skip':
+    case 'mean':
+      throw new RangeError(`${reset.label} leaves all weights as they are`);
     case 'constant':
       return { rule: { kind: 'constant', value: reset.value } };
     case 'shuffle':

@@ -8,7 +8,7 @@ import { drawTotals, type Finished } from './finished.js';
 import { readJournal } from './journal.js';
 import { files, journalSeal, type RunInfo, readJson, runInfoSchema } from './run.js';
 import { drawsOf, means } from './summarise.js';
-import { type LayerSummary, type Summary, summarySchema } from './summary.js';
+import { type LayerSummary, resetsIn, type Summary, summarySchema } from './summary.js';
 import { earlierSchema, fromEarlier } from './summary-v1.js';
 
 export type { TrialMetric } from './draw-numbers.js';
@@ -45,7 +45,7 @@ export async function readRunAndJournal(directory: string): Promise<{ run: Run; 
   if (info.shard !== null) throw isShard(directory, info.shard);
   if (info.status === 'running') await explainRunning(directory);
   const { summary, drawsOf, finished } = await readSummary(directory, info);
-  const resets = [...new Set(summary.layers.map((layer) => layer.reset))];
+  const resets = resetsIn(summary);
   const rowsOf = (reset = resets[0]) => {
     const rows = summary.layers.filter((layer) => layer.reset === reset);
     if (rows.length === 0) {

@@ -37,8 +37,16 @@ export const shardPlan = z.object({
   ),
   /** All layers of the model, also those that are not reset: parameters, and the multiply-accumulates of one image. */
   model: z.object({ parameters: whole, macs: z.number().nullable() }).nullable().default(null),
-  /** What has a trained tensor, or may have, and is no layer; nothing where there is none. */
+  /** What has a trained tensor, or may have, and is no layer, or cannot be tested under a reset; nothing where there is none. */
   leftOut: z.array(leftOut).optional(),
 });
 export type ShardPlan = z.infer<typeof shardPlan>;
+/** Whether a layer is tested under a reset, both by name: what cannot be is among what is left out. */
+export function testedIn({
+  leftOut = [],
+}: Pick<ShardPlan, 'leftOut'>): (layer: string, reset: string) => boolean {
+  const untested = new Set(leftOut.map(({ name, reset }) => JSON.stringify([name, reset ?? null])));
+  return (layer, reset) => !untested.has(JSON.stringify([layer, reset]));
+}
+
 export type PlannedLayer = ShardPlan['layers'][number];

@@ -79,7 +79,13 @@ const layerSummary = z.object({
 });
 
 /** What has a trained tensor, or may have, and cannot be reset as a layer, with the reason. */
-export const leftOut = z.object({ name: z.string(), op: z.string(), why: z.string() });
+export const leftOut = z.object({
+  name: z.string(),
+  op: z.string(),
+  why: z.string(),
+  /** Of a layer or group that cannot be tested under this one; without it, what is no layer. */
+  reset: z.string().optional(),
+});
 
 export const summarySchema = z.object({
   version: z.literal(2),
@@ -114,3 +120,11 @@ export const noEstimate: Estimate = {
   sdImagesInterval: null,
   sdTrial: null,
 };
+
+/** The resets that some layer has, in the order in which they were asked for: the first layer need not have the first. */
+export function resetsIn({ layers, options }: Pick<Summary, 'layers' | 'options'>): string[] {
+  const found = new Set(layers.map(({ reset }) => reset));
+  const asked: unknown[] = Array.isArray(options.reset) ? options.reset : [];
+  const known = asked.filter((one): one is string => typeof one === 'string' && found.has(one));
+  return [...new Set([...known, ...found])];
+}

@@ -1,12 +1,12 @@
 /** What a study's sweeps are predicted to cost, from networks alone: no checkpoint and no image is read. */
 
-import { chosenOf } from '../design/groups.js';
 import type { FetchOptions } from '../fetch/options.js';
 import { modelInput } from '../model/input.js';
 import { type ModelChoice, openNetwork } from '../request/open-model.js';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel, type Reset } from '../resets/reset.js';
 import { designOf } from '../sweep/settings.js';
 import { costsOf } from '../sweep/shard-costs.js';
+import { chooseTargets } from '../sweep/targets.js';
 import type { StudySweep } from './study.js';
 
 export interface SweepCost {
@@ -76,21 +76,26 @@ async function costOf(
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
   const model = await networkFor(sweep, fetching);
   const { norm = 'keep', engine = 'fast', parts = 'both' } = sweepChoices;
-  const layers = chosenOf(model.layers, sweepChoices);
-  const { forward, layers: macs } = await costsOf(
-    model,
-    modelInput(model, imageChoices.crop),
-    { norm, engine, parts },
-    layers,
-  );
-  const { trials } = designOf(sweepChoices);
-  const draws = resets.reduce((sum, reset) => sum + (isRandomLabel(reset) ? trials : 1), 0);
+  const input = modelInput(model, imageChoices.crop);
+  const { layers, cells } = await chooseTargets(model, input.shape, {
+    ...sweepChoices,
+    resets: resets.map(standIn),
+    design: designOf(sweepChoices),
+  });
+  const { forward, layers: macs } = await costsOf(model, input, { norm, engine, parts }, layers);
+  const macsIn = new Map(layers.map((layer, i) => [layer, macs[i]!]));
   const asked = typeof imageChoices.images === 'number' ? imageChoices.images : null;
   const images = available === undefined ? asked : Math.min(available, asked ?? available);
   return {
     layers: layers.length,
     images,
-    passes: images === null ? null : layers.length * draws * images,
-    macsPerImage: forward + draws * macs.reduce((sum, one) => sum + one, 0),
+    passes: images === null ? null : cells.length * images,
+    macsPerImage: cells.reduce((sum, { layer }) => sum + macsIn.get(layer)!, forward),
   };
+}
+
+/** A reset as far as its cost goes: donors need not be there. */
+function standIn(label: string): Reset {
+  if (label === 'skip' || label === 'mean') return { kind: label, label };
+  return { kind: isRandomLabel(label) ? 'random' : 'zero', label };
 }

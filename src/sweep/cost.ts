@@ -1,14 +1,14 @@
 /** What a sweep will cost, told without running it: from the plan's multiply-accumulates and a first batch. */
-import { planCells } from '../design/cells.js';
-import { chosenOf } from '../design/groups.js';
+import type { Cell } from '../design/cells.js';
 import { openFastEngine } from '../engines/fast.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
-import { planProblem, planSweep } from '../plan/plan-sweep.js';
+import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
 import { readImages } from './chunks-ahead.js';
 import type { Settings, SweepOptions } from './settings.js';
 import { withDefaults } from './settings.js';
+import { chooseTargets, unmeasured } from './targets.js';
 
 export interface SweepCost {
   /** Or groups of them. */
@@ -40,29 +40,28 @@ export async function predictCost(
     throw new TypeError('predictCost takes a model (loadModel), images (openImages) and options');
   }
   const settings = withDefaults(options, images);
-  const { engine, threads, design, resets } = settings;
-  const layers = chosenOf(model.layers, settings);
-  const cells = planCells(layers, resets, design.trials);
-  const last = planCells(layers.slice(-1), resets.slice(0, 1), 1);
-  const macsOf = async (some: typeof cells) => {
+  const { engine, threads, graph } = settings;
+  const { layers, cells, replacements } = await chooseTargets(model, images.shape, settings);
+  const context = { ...settings, activations: unmeasured(replacements) };
+  const last = [{ ...cells.find(({ layer }) => layer === layers.at(-1))!, index: 0 }];
+  /** Of the untouched model, and of all cells together. */
+  const macsOf = async (some: readonly Cell[]) => {
     const batch = model.io.batch ?? settings.batch;
-    const options = { cells: some, context: settings, size: images.shape, batch };
-    const { macs } = await planSweep(model, options).catch((error) => {
+    const options = { cells: some, context, size: images.shape, batch, graph };
+    const plan = await planSweep(model, options).catch((error) => {
       const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
       throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });
     });
-    return macs;
+    const each = macsOfCells(plan, some, context);
+    return { forward: plan.macs.forward, cells: each.reduce((sum, one) => sum + one, 0) };
   };
   const whole = await macsOf(cells);
   const one = await macsOf(last);
   const passes = cells.length * images.count;
-  const perImage =
-    engine === 'reference'
-      ? (1 + cells.length) * whole.forward
-      : whole.forward + (whole.suffixes * cells.length) / layers.length;
-  const pilot = await timeOf(model, images, last, settings);
+  const perImage = engine === 'reference' ? (1 + cells.length) * whole.forward : whole.forward + whole.cells;
+  const pilot = await timeOf(model, images, last, { ...settings, ...context });
   const macs = perImage * images.count;
-  const seconds = macs * (pilot.seconds / (pilot.images * (one.forward + one.suffixes)));
+  const seconds = macs * (pilot.seconds / (pilot.images * (one.forward + one.cells)));
   return { layers: layers.length, images: images.count, passes, macs, threads, seconds };
 }
 
@@ -70,14 +69,14 @@ export async function predictCost(
 async function timeOf(
   model: Model,
   images: ImageSet,
-  cells: ReturnType<typeof planCells>,
+  cells: readonly Cell[],
   settings: Settings,
 ): Promise<{ images: number; seconds: number }> {
-  const { batch, threads, cards, precision } = settings;
+  const { batch, threads, cards, precision, graph } = settings;
   const count = Math.min(images.count, batch * threads);
   const chunk = await readImages(images, 0, 0, count);
   const engine = await openFastEngine(model, {
-    ...{ cells, context: settings, size: images.shape, batch, threads, cards, precision },
+    ...{ cells, context: settings, size: images.shape, batch, threads, cards, precision, graph },
   });
   try {
     await engine.evaluate(chunk, cells, nothing);

@@ -3,6 +3,7 @@ import type { ImageSet } from '../images/image-set.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { deviceName } from '../native/cards.js';
+import { CALIBRATION_IMAGES, isActivation } from '../resets/activation.js';
 import { files, type RunIdentity, type RunInfo } from '../run/run.js';
 import { noSeconds } from '../run/stages.js';
 import { onnxruntimeVersion, version } from '../version.js';
@@ -31,6 +32,7 @@ export async function identityOf(
       init,
       ...(settings.initFrom && { initFrom: settings.initFrom.map(({ sha256 }) => sha256) }),
       norm,
+      ...(resets.some(isActivation) && { calibration: CALIBRATION_IMAGES }),
       imagesPerDraw: design.imagesPerDraw,
       trials: design.trials,
       ...(settings.tolerance !== undefined && {

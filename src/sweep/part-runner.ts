@@ -1,6 +1,5 @@
 /** Parts of a sweep without its directory: a model and images are opened once, and parts of the sweep computed at will. */
-import { planCells, targetsOf } from '../design/cells.js';
-import { chosenOf } from '../design/groups.js';
+import { targetsOf } from '../design/cells.js';
 import { isCrossed } from '../design/slices.js';
 import { checkEngine } from '../engines/check.js';
 import type { ComputedGraph } from '../engines/engine.js';
@@ -18,6 +17,7 @@ import { type Part, targetKey } from './part.js';
 import { ProgressCount } from './progress.js';
 import { proveCells } from './prove.js';
 import { chunksAtOnce, type SweepOptions, withDefaults } from './settings.js';
+import { chooseTargets, measureActivations } from './targets.js';
 
 export interface PartRunner {
   identity: RunIdentity;
@@ -42,15 +42,28 @@ export async function openPartRunner(
   options: SweepOptions,
 ): Promise<PartRunner> {
   const { signal } = options;
-  const settings = withDefaults(options, given);
-  const { design, batch, chunk, threads, cards, precision } = settings;
-  const layers = chosenOf(model.layers, settings);
+  const chosen = withDefaults(options, given);
+  const { cells: all, replacements } = await chooseTargets(model, given.shape, chosen);
+  const activations = await measureActivations(model, given, replacements, signal);
+  const settings = { ...chosen, activations };
+  const { design, batch, chunk, threads, cards, precision, graph } = settings;
   const identity = await identityOf(model, given, settings, signal);
   const images = isCrossed(design) ? given : shuffled(given);
-  const cells = await proveCells(model, planCells(layers, settings.resets, design.trials), settings, signal);
+  const cells = await proveCells(model, all, settings, signal);
   const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
   const engine = await open(model, {
-    ...{ cells, context: settings, design, size: images.shape, batch, threads, cards, precision, signal },
+    ...{
+      cells,
+      context: settings,
+      design,
+      size: images.shape,
+      batch,
+      threads,
+      cards,
+      precision,
+      graph,
+      signal,
+    },
   });
   const targets = targetsOf(cells);
   const warnings: string[] = [];

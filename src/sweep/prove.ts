@@ -9,6 +9,8 @@ import { refuseNotFinite } from '../model/finite.js';
 import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
+import { replacementIn } from '../plan/program.js';
+import { isActivation } from '../resets/activation.js';
 import {
   changeOf,
   isRandom,
@@ -32,12 +34,12 @@ interface Single {
   trial: number;
 }
 
-/** Of cells: their layers, each once, and for each cell the numbers of its own. */
+/** Of cells: their layers, each once, and for each cell the numbers of its own; none where no weights are reset. */
 function singlesOf(cells: readonly Cell[]): { singles: Single[]; ofCell: number[][] } {
   const singles: Single[] = [];
   const numbers = new Map<string, number>();
   const ofCell = cells.map(({ layer, reset, trial }) =>
-    membersOf(layer).map((member) => {
+    (isActivation(reset) ? [] : membersOf(layer)).map((member) => {
       const key = JSON.stringify([member.name, reset.label, trial]);
       const known = numbers.get(key) ?? singles.push({ layer: member, reset, trial }) - 1;
       numbers.set(key, known);
@@ -48,7 +50,8 @@ function singlesOf(cells: readonly Cell[]): { singles: Single[]; ofCell: number[
 }
 
 /**
- * @returns the cells in their order, each with the relative change of its parameters
+ * @returns the cells in their order, each with the relative change of its parameters, or of what its layer gives, which
+ *   has been proven where that was measured
  * @throws CritmapError (ERR_MODEL) when the model's weights are not finite, (ERR_RESET) of the first cell whose reset
  *   changes nothing or does not fit; the signal's reason
  */
@@ -85,7 +88,12 @@ export async function proveCells(
     });
   };
   await forEachBounded(0, singles.length, Math.min(AT_ONCE, context.threads), prove, signal);
-  return cells.map((cell, i) => ({ ...cell, change: changeOf(ofCell[i]!.map((one) => moves[one]!)) }));
+  return cells.map((cell, i) => ({
+    ...cell,
+    change: isActivation(cell.reset)
+      ? replacementIn(context, cell).change
+      : changeOf(ofCell[i]!.map((one) => moves[one]!)),
+  }));
 }
 
 /** Per element: the new values and the addon's copy of them, of a donor or what takes its place, and of the order

@@ -7,7 +7,8 @@ import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues } from '../options.js';
-import type { Reset } from '../resets/reset.js';
+import { isActivation } from '../resets/activation.js';
+import type { Reset, ResetContext } from '../resets/reset.js';
 import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-numbers.js';
 import { chunkSize } from './chunks-ahead.js';
 import { checkDrawn, freshDesign } from './drawn.js';
@@ -48,7 +49,7 @@ export interface Shard {
   of: number;
 }
 
-export type Settings = ReturnType<typeof withDefaults>;
+export type Settings = ReturnType<typeof withDefaults> & Pick<ResetContext, 'activations'>;
 
 /** @throws CritmapError (ERR_OPTION) for a wrong value, TypeError for an unknown option or a wrong kind of value */
 export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shape'>) {
@@ -62,6 +63,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   const resets = options.resets ?? [{ kind: 'random', label: 'random' } as const];
   refuseResets(resets);
   checkDrawn(options, resets);
+  refuseWithActivations({ ...choices, precision }, resets);
   refuseShard(options.shard);
   const design = designOf(freshDesign(choices, options.initFrom));
   const slice = isCrossed(design) ? Number.POSITIVE_INFINITY : Number(design.imagesPerDraw);
@@ -87,6 +89,8 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     cudnnSearch: cards && cudnnSearch(),
     /** Images of a chunk; whole batches on cards. */
     chunk: cards && !(slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,
+    /** Resets of activations need tensors that the runtime's graph may not have; the same in all parts of a sweep. */
+    graph: resets.some(isActivation) ? ('model' as const) : undefined,
   };
 }
 
@@ -197,6 +201,20 @@ function refuseShard(shard: Shard | undefined): void {
       `the shard must be I/N, with N from 1 to ${MOST_SHARDS} and I from 1 to N, got ${index}/${of}`,
     );
   }
+}
+
+/** Resets of activations leave weights as they are, so that what is said of those would be said in vain. */
+function refuseWithActivations(
+  { parts, norm, precision }: { parts: string; norm: string; precision: string },
+  resets: readonly Reset[],
+): void {
+  const reset = resets.find(isActivation);
+  if (!reset) return;
+  const refuse = (why: string) => new CritmapError('ERR_OPTION', `--reset ${reset.label} ${why}`);
+  if (parts !== 'both')
+    throw refuse(`resets no parameters; leave out --parts ${parts}, or sweep it on its own`);
+  if (norm !== 'keep') throw refuse(`resets no parameters; leave out --norm ${norm}, or sweep it on its own`);
+  if (precision === 'fp16') throw refuse('is not computed in float16; use --precision fp32 or tf32');
 }
 
 function refuseResets(resets: readonly Reset[]): void {

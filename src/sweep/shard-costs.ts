@@ -1,6 +1,5 @@
 /** What a run keeps of its whole sweep, and what every layer costs: of the model alone, the same on every machine. */
 
-import { withoutParts } from '../design/groups.js';
 import type { ImageSet } from '../images/index.js';
 import { factsOf, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
@@ -11,6 +10,7 @@ import { drawnWords } from '../resets/drawn.js';
 import { parametersOf } from '../resets/reset.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { Settings } from './settings.js';
+import type { Targets } from './targets.js';
 
 /** Multiply-accumulates of one image: of the untouched model, and of each layer's cell. */
 export type LayerCosts = { forward: number; layers: readonly number[] };
@@ -22,21 +22,19 @@ export const allAlike = (layers: readonly Resettable[]): LayerCosts => ({
 });
 
 /**
- * @param layers - those that are reset, in graph order
  * @param costs - of {@link costsOf}, which takes seconds where shapes cannot be inferred
  * @param own - of {@link ownMacsOf}
  */
 export function planOf(
   model: Model,
   settings: Settings,
-  layers: readonly Resettable[],
+  { layers, leftOut }: Pick<Targets, 'layers' | 'leftOut'>,
   costs: LayerCosts,
   own: OwnMacs | null,
 ): ShardPlan {
   const positions = new Map(model.layers.map(({ name }, i) => [name, i]));
   const words = drawnWords(model, settings);
   const random = settings.resets.some(({ kind }) => kind === 'random');
-  const leftOut = [...model.leftOut, ...withoutParts(model.layers, settings)];
   return {
     chunk: settings.chunk,
     classes: model.io.classes,
@@ -56,7 +54,7 @@ export function planOf(
       parameters: model.layers.reduce((sum, { parameters }) => sum + parameters, 0),
       macs: own?.forward ?? null,
     },
-    ...(leftOut.length > 0 && { leftOut }),
+    ...(leftOut.length > 0 && { leftOut: [...leftOut] }),
   };
 }
 

@@ -3,7 +3,7 @@
  * and one that is put together later finds them again. Pure.
  */
 import { isRandomLabel } from '../resets/reset.js';
-import type { ShardPlan } from '../run/shard-plan.js';
+import { type ShardPlan, testedIn } from '../run/shard-plan.js';
 import { chunkCount, type Part } from './part.js';
 
 export interface ShardProblem {
@@ -37,8 +37,11 @@ const WORTH = 1.1;
  */
 export function shardsOf(problem: ShardProblem, shards: number): Part[][] {
   const { plan, resets, chunks, stops } = problem;
+  const isTested = testedIn(plan);
   const targets = plan.layers.flatMap(({ name, macs }) =>
-    resets.map(({ label, trials }) => ({ layer: name, reset: label, cost: macs * trials })),
+    resets
+      .filter(({ label }) => isTested(name, label))
+      .map(({ label, trials }) => ({ layer: name, reset: label, cost: macs * trials })),
   );
   const most = Math.min(shards, chunks);
   const fewest = stops ? Math.min(most, Math.ceil(shards / Math.max(1, targets.length))) : 1;

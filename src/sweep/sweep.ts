@@ -3,8 +3,7 @@
  * engine; a finished (cell, chunk) is on disk before it counts, so a sweep that was stopped goes on where it
  * was and ends with the same bytes.
  */
-import { planCells, targetsOf } from '../design/cells.js';
-import { chosenOf } from '../design/groups.js';
+import { targetsOf } from '../design/cells.js';
 import { isCrossed } from '../design/slices.js';
 import { checkEngine } from '../engines/check.js';
 import { openFastEngine } from '../engines/fast.js';
@@ -36,6 +35,7 @@ import {
 } from './settings.js';
 import { allAlike, costsOf, ownMacsOf, planOf } from './shard-costs.js';
 import { shardProblem, shardsOf } from './shards.js';
+import { chooseTargets, measureActivations } from './targets.js';
 
 export interface SweepResult {
   summary: Summary;
@@ -73,21 +73,28 @@ export async function sweepWith(
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
   }
   const { signal } = options;
-  const settings = withDefaults(options, images);
-  const layers = chosenOf(model.layers, settings);
+  const chosen = withDefaults(options, images);
+  const targets = await chooseTargets(model, images.shape, chosen);
+  const { layers, cells: all } = targets;
   observer.started?.({
     ...{ model, images },
     layers: layers.map(({ name }) => name),
-    resets: settings.resets.map(({ label }) => label),
+    resets: chosen.resets.map(({ label }) => label),
   });
   refuseLabels(model, images);
-  refuseDetails(settings, images, options.out);
-  const all = planCells(layers, settings.resets, settings.design.trials);
+  refuseDetails(chosen, images, options.out);
+  const activations =
+    targets.replacements.size > 0
+      ? await observed(observer, 'planning', 'measure activations', () =>
+          measureActivations(model, images, targets.replacements, signal),
+        )
+      : undefined;
+  const settings = { ...chosen, activations };
   const costs = options.shard ? await costsOf(model, images, settings, layers) : allAlike(layers);
   const own = await observed(observer, 'planning', 'count products', () =>
     ownMacsOf(model, images, settings, layers),
   );
-  const plan = planOf(model, settings, layers, costs, own);
+  const plan = planOf(model, settings, targets, costs, own);
   const parts = options.shard && partsOf(options.shard, plan, settings, images.count);
   const cells = await observed(observer, 'planning', 'prove resets', () =>
     proveCells(model, parts ? cellsOfParts(all, parts) : all, settings, signal),
@@ -159,7 +166,7 @@ export async function computeHere(
   const { model, images, settings, cells, parts } = subject;
   const { signal, onProgress, onLogits } = options;
   const { observer } = record;
-  const { batch, chunk, design, threads, cards, precision } = settings;
+  const { batch, chunk, design, threads, cards, precision, graph } = settings;
   const todo = lackingChunks(subject, record.finished);
   // A shard may be empty; a whole sweep still has its optimised graph checked.
   if (parts && todo.length === 0) return;
@@ -172,7 +179,7 @@ export async function computeHere(
     const { shape: size } = images;
     const engine = await observed(observer, 'planning', 'open engine', () =>
       open(model, {
-        ...{ cells, context: settings, design, size, batch, threads, cards, precision, signal },
+        ...{ cells, context: settings, design, size, batch, threads, cards, precision, graph, signal },
       }),
     );
     try {

@@ -2,8 +2,8 @@
  * A finished run held against the published algorithm: some of its draws, chosen at random, are computed again from the
  * original files by the reference engine, every image through the whole model.
  */
-import type { Cell } from '../design/cells.js';
-import { chosenOf, type LayerChoice } from '../design/groups.js';
+import { type Cell, targetsOf } from '../design/cells.js';
+import type { LayerChoice } from '../design/groups.js';
 import { isCrossed, type SliceDesign, slicesOf } from '../design/slices.js';
 import type { Chunk } from '../engines/chunk.js';
 import { openReferenceEngine } from '../engines/reference.js';
@@ -18,6 +18,7 @@ import { readJournal } from '../run/journal.js';
 import { journalSeal, type RunInfo } from '../run/run.js';
 import { means } from '../run/summarise.js';
 import { chunkSize, readImages } from './chunks-ahead.js';
+import { chooseTargets, measureActivations } from './targets.js';
 
 /** What logits may differ by, as a part of a row's largest; metrics of them differ by no more. */
 const TOLERANCE = 1e-3;
@@ -74,13 +75,13 @@ export async function verifyRun(
   await refuseOthers(info, model, images, options.signal);
   const design = designIn(info);
   const sample = isCrossed(design) ? images : shuffled(images);
-  const context = contextIn(info, options.initFrom);
   const finished = await readJournal(journal, journalSeal(info));
-  const layers = chosenOf(model.layers, info.options as LayerChoice);
-  const candidates = layers.flatMap((layer) =>
-    resets.flatMap((reset) =>
-      drawTotals(finished.chunksOf(layer.name, reset.label)).map((sums) => ({ layer, reset, sums })),
-    ),
+  const choice = { ...(info.options as LayerChoice), resets, design };
+  const { cells, replacements } = await chooseTargets(model, images.shape, choice);
+  const activations = await measureActivations(model, images, replacements, options.signal);
+  const context = { ...contextIn(info, options.initFrom), activations };
+  const candidates = targetsOf(cells).flatMap(({ layer, reset }) =>
+    drawTotals(finished.chunksOf(layer.name, reset.label)).map((sums) => ({ layer, reset, sums })),
   );
   if (candidates.length === 0) throw new CritmapError('ERR_RUN', `${journal} has no finished layer to check`);
   const chosen = sampleIndices(

@@ -7,7 +7,7 @@ import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { isRandomLabel } from '../resets/reset.js';
 import type { Finished } from '../run/finished.js';
 import type { RunIdentity } from '../run/identity.js';
-import type { ShardPlan } from '../run/shard-plan.js';
+import { type ShardPlan, testedIn } from '../run/shard-plan.js';
 import { type Results, type SummaryTarget, summarise } from '../run/summarise.js';
 import { chunkCount, type Part } from './part.js';
 import { shardProblem, shardsOf } from './shards.js';
@@ -43,12 +43,15 @@ export class WholeSweep {
     const { reset, imagesPerDraw, trials } = this.#options;
     this.#design = { imagesPerDraw, trials };
     this.chunks = chunkCount(identity.data.images, plan.chunk);
+    const isTested = testedIn(plan);
     this.targets = plan.layers.flatMap((layer) =>
-      reset.map((label) => ({
-        layer,
-        reset: { label },
-        cells: { length: isRandomLabel(label) ? trials : 1 },
-      })),
+      reset
+        .filter((label) => isTested(layer.name, label))
+        .map((label) => ({
+          layer,
+          reset: { label },
+          cells: { length: isRandomLabel(label) ? trials : 1 },
+        })),
     );
   }
 
