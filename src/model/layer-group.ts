@@ -21,6 +21,9 @@ const isGroup = (one: Resettable): one is LayerGroup => 'members' in one;
 /** The layers that are reset: a layer itself, a group's members. */
 export const membersOf = (one: Resettable): readonly Layer[] => (isGroup(one) ? one.members : [one]);
 
+/** Its operator; of a group all that its members have, `Conv+Gemm`. */
+export const opOf = (one: Resettable): string => [...new Set(membersOf(one).map(({ op }) => op))].join('+');
+
 /** How many parameters are reset. */
 export const parametersIn = (one: Resettable, parts: LayerParts = 'both'): number =>
   membersOf(one).reduce((sum, { parameters, bias }) => {
@@ -63,7 +66,7 @@ export function factsOf(
   const mean = members.reduce((sum, layer) => sum + positionOf(layer), 0) / members.length;
   return {
     name,
-    op: [...new Set(members.map(({ op }) => op))].join('+'),
+    op: opOf(one),
     shape: [],
     groups: 1,
     parameters,

@@ -8,11 +8,13 @@ import { native } from '../native/addon.js';
 import type { Blocked } from '../native/reset-rule.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats, withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../resets/reset.js';
 import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './base-graph.js';
 import { type Affine, foldedNorm, layerScale } from './fold.js';
+import { wholesOf } from './split.js';
 
 /** What two ways of folding a norm, in float32, may differ by: |a - b| relative to |a|. */
 const ROUNDING = 1e-5;
@@ -20,7 +22,7 @@ const ROUNDING = 1e-5;
 /** Channels that its kernels take at once, on any processor. */
 const BLOCKS = [16, 8, 4, 32];
 
-/** @returns where every layer's parameters are, or which layer was not found */
+/** @returns where the parameters of the graph's own layers are, or which layer was not found */
 export async function findPlaces(
   model: Model,
   graph: Graph,
@@ -30,7 +32,7 @@ export async function findPlaces(
   await finder.measure();
   const places = new Map<Layer, PlacedLayer>();
   const taken = new Set<string>();
-  for (const layer of model.layers) {
+  for (const layer of wholesOf(model.layers)) {
     const place = await finder.find(layer);
     if (!place || taken.has(place.weight.tensor)) {
       return `the runtime changes ${layer.name} beyond recognition`;
@@ -111,9 +113,23 @@ class Finder {
       if (!weight) continue;
       const bias = this.#bias(layer, folded, weight.readers);
       if (bias === undefined) continue;
+      if (layer.statistics) return this.#withStatistics(layer, weight.place, bias);
       return this.#placed(layer, folded, weight.place, bias);
     }
     return undefined;
+  }
+
+  /** A norm's own, which are where they were or not there any more. */
+  #withStatistics(layer: Layer, weight: Place, bias: Place | null): PlacedLayer | undefined {
+    const statistics = Object.values(layer.statistics ?? {}).map(
+      (parameter): Place => ({ parameter, tensor: parameter.tensor, dims: parameter.stored }),
+    );
+    const same = statistics.every(
+      ({ tensor }) =>
+        this.#same(tensor, this.model.values(tensor)) &&
+        this.#stored.get(tensor)?.readers.length === this.#uses(tensor),
+    );
+    return same ? { weight, bias, statistics, extra: [] } : undefined;
   }
 
   /** As a reset leaves it: with `--norm reset` the norm's values are the initial ones. */
@@ -167,6 +183,8 @@ class Finder {
     // What the graph computes of a weight (its norm taken out, standardised) may be the same values: a constant in the
     // runtime's graph, which a reset would not pass through the computation.
     if (this.#isComputed(weight.tensor) || layer.hidden !== undefined) return undefined;
+    // Vectors of ones and the like are found everywhere.
+    if (isNormOp(layer.op)) return undefined;
     const turn = async () => trained.length > LARGE && setImmediate();
     await turn();
     const expected = folded ? this.#scaled(trained, folded.factor, weight.layout) : trained;

@@ -3,6 +3,8 @@
 import { chosenOf } from '../design/groups.js';
 import type { FetchOptions } from '../fetch/options.js';
 import { modelInput } from '../model/input.js';
+import { opOf } from '../model/layer-group.js';
+import { withTargets } from '../model/targets.js';
 import { type ModelChoice, openNetwork } from '../request/open-model.js';
 import { isRandomLabel } from '../resets/reset.js';
 import { designOf } from '../sweep/settings.js';
@@ -74,7 +76,7 @@ async function costOf(
   fetching: FetchOptions,
 ): Promise<SweepCost> {
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
-  const model = await networkFor(sweep, fetching);
+  const model = withTargets(await networkFor(sweep, fetching), sweepChoices);
   const { norm = 'keep', engine = 'fast', parts = 'both' } = sweepChoices;
   const layers = chosenOf(model.layers, sweepChoices);
   const { forward, layers: macs } = await costsOf(
@@ -84,13 +86,16 @@ async function costOf(
     layers,
   );
   const { trials } = designOf(sweepChoices);
-  const draws = resets.reduce((sum, reset) => sum + (isRandomLabel(reset) ? trials : 1), 0);
+  const draws = layers.map((layer) =>
+    resets.reduce((sum, reset) => sum + (isRandomLabel(reset, opOf(layer)) ? trials : 1), 0),
+  );
+  const passes = draws.reduce((sum, one) => sum + one, 0);
   const asked = typeof imageChoices.images === 'number' ? imageChoices.images : null;
   const images = available === undefined ? asked : Math.min(available, asked ?? available);
   return {
     layers: layers.length,
     images,
-    passes: images === null ? null : layers.length * draws * images,
-    macsPerImage: forward + draws * macs.reduce((sum, one) => sum + one, 0),
+    passes: images === null ? null : passes * images,
+    macsPerImage: forward + macs.reduce((sum, one, i) => sum + draws[i]! * one, 0),
   };
 }

@@ -170,7 +170,13 @@ async function computeChunk(
       const target = targetOf.get(cell)!;
       const { layer, reset, cells } = target;
       if (!cells.every((one) => rowsOf.has(one))) return;
-      const found = targetChunk(target, rowsOf, slices, await changes, isRandom(reset) && isCrossed(design));
+      const found = targetChunk(
+        target,
+        rowsOf,
+        slices,
+        await changes,
+        isRandom(reset, layer) && isCrossed(design),
+      );
       for (const one of cells) rowsOf.delete(one);
       const line = { type: 'target', layer: layer.name, reset: reset.label, chunk: index, ...found } as const;
       keep(record.add(line).then(() => progress.add(count * cells.length, layer.name)));

@@ -5,6 +5,7 @@ import { openFastEngine } from '../engines/fast.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
 import { planProblem, planSweep } from '../plan/plan-sweep.js';
 import { readImages } from './chunks-ahead.js';
 import type { Settings, SweepOptions } from './settings.js';
@@ -32,15 +33,16 @@ const nothing = { original() {}, cell() {} };
  * @throws what `sweep` would throw for the same model, images and options
  */
 export async function predictCost(
-  model: Model,
+  given: Model,
   images: ImageSet,
   options: SweepOptions = {},
 ): Promise<SweepCost> {
-  if (!model?.layers || !images?.shape) {
+  if (!given?.layers || !images?.shape) {
     throw new TypeError('predictCost takes a model (loadModel), images (openImages) and options');
   }
   const settings = withDefaults(options, images);
   const { engine, threads, design, resets } = settings;
+  const model = withTargets(given, settings);
   const layers = chosenOf(model.layers, settings);
   const cells = planCells(layers, resets, design.trials);
   const last = planCells(layers.slice(-1), resets.slice(0, 1), 1);

@@ -42,6 +42,8 @@ export async function identityOf(
       exclude,
       ...(settings.group !== 'layer' && { group: settings.group }),
       ...(settings.parts !== 'both' && { parts: settings.parts }),
+      ...(settings.include && { include: settings.include }),
+      ...(settings.splitQkv && { splitQkv: true }),
       confidence,
       engine,
       batch,

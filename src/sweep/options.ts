@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { groupings } from '../design/groups.js';
 import { imageOptions } from '../images/options.js';
 import { layerParts } from '../model/layer-group.js';
+import { includable } from '../model/targets.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
 import { resetForms } from '../resets/reset.js';
@@ -53,6 +54,19 @@ export const sweepOptions = {
   /** Layers without a bias are left out of `bias`, and said to be. */
   parts: z.enum(layerParts).default('both').meta({
     description: "Which of a layer's own parameters are reset",
+    group: measured,
+  }),
+  /** Norms as layers of their own, each with its statistics. Default none. */
+  include: z
+    .enum(includable)
+    .optional()
+    .meta({
+      description: 'What else becomes a layer of its own: norms, with their statistics',
+      group: measured,
+    }),
+  /** Attention's fused queries, keys and values as three layers, each a third of the rows. */
+  splitQkv: z.boolean().default(false).meta({
+    description: "Take attention's fused qkv, or in_proj, as three layers: q, k and v",
     group: measured,
   }),
   norm: z.enum(['keep', 'reset']).default('keep').meta({

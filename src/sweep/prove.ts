@@ -9,11 +9,13 @@ import { refuseNotFinite } from '../model/finite.js';
 import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
+import { elementCount } from '../onnx/tensors.js';
 import {
   changeOf,
   isRandom,
   type Moved,
   movesOf,
+  parametersOf,
   type Reset,
   type ResetContext,
   resetLayer,
@@ -66,9 +68,10 @@ export async function proveCells(
   const written: Float32Array[] = [];
   const prove = async (i: number) => {
     const { layer, reset, trial } = singles[i]!;
-    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+    const elements = elementsOf(layer);
+    await memory.run(elements * bytesHeld(reset), async () => {
       let room = written.pop() ?? new Float32Array();
-      if (room.length < layer.parameters) room = new Float32Array(layer.parameters);
+      if (room.length < elements) room = new Float32Array(elements);
       let used = 0;
       const copy = (values: Float32Array) => {
         const place = room.subarray(used, used + values.length);
@@ -88,6 +91,10 @@ export async function proveCells(
   return cells.map((cell, i) => ({ ...cell, change: changeOf(ofCell[i]!.map((one) => moves[one]!)) }));
 }
 
+/** Of all that a reset may replace: a norm has statistics besides its parameters. */
+const elementsOf = (layer: Layer) =>
+  parametersOf(layer).reduce((sum, [, { stored }]) => sum + elementCount(stored), 0);
+
 /** Per element: the new values and the addon's copy of them, of a donor or what takes its place, and of the order
  * when shuffling. */
 function bytesHeld({ kind }: Reset): number {
@@ -106,15 +113,15 @@ export async function proveDraws(
   signal?: AbortSignal,
 ): Promise<Map<Cell, (number | null)[]>> {
   const { design, threads } = settings;
-  const isProven = ({ reset }: Cell) => !isRandom(reset) || isCrossed(design);
+  const isProven = ({ layer, reset }: Cell) => !isRandom(reset, layer) || isCrossed(design);
   const open = cells.filter((cell) => !isProven(cell));
   const { singles, ofCell } = singlesOf(open);
   const moves = new Array<Moved[]>(singles.length);
   const memory = new Budget(MOST_BYTES);
   const prove = async (i: number) => {
     const { layer, reset, trial } = singles[i]!;
-    const draws = slices.map(({ slice }) => drawOf(design, reset, slice, trial));
-    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+    const draws = slices.map(({ slice }) => drawOf(design, { layer, reset, trial }, slice));
+    await memory.run(elementsOf(layer) * bytesHeld(reset), async () => {
       signal?.throwIfAborted();
       moves[i] = await movesOf(model, layer, reset, draws, settings);
     });

@@ -11,7 +11,10 @@ import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
+import { opOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import { drawnWarnings } from '../resets/drawn.js';
 import type { Reset } from '../resets/reset.js';
 import { Finished } from '../run/finished.js';
@@ -56,17 +59,19 @@ export type Computer = (subject: Subject, record: SweepRecord, options: SweepOpt
 /** `sweep`, computed in another way than by this process. */
 export async function sweepWith(
   compute: Computer,
-  model: Model,
+  given: Model,
   images: ImageSet,
   options: SweepOptions,
   observer: SweepObserver = {},
 ): Promise<SweepResult> {
-  if (!model?.layers || !images?.shape) {
+  if (!given?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
   }
   const { signal } = options;
   const settings = withDefaults(options, images);
+  const model = withTargets(given, settings);
   const layers = chosenOf(model.layers, settings);
+  refuseIdle(layers, settings.resets);
   observer.started?.({
     ...{ model, images },
     layers: layers.map(({ name }) => name),
@@ -222,6 +227,18 @@ function donorWarnings(resets: readonly Reset[]): string[] {
       warning.startsWith(file.path) ? `the donor ${warning}` : `the donor ${file.path}: ${warning}`,
     );
   });
+}
+
+/** A norm has no matrix, and its numbers are each a channel of their own. */
+function refuseIdle(layers: readonly Resettable[], resets: readonly Reset[]): void {
+  const norm = layers.find((layer) => isNormOp(opOf(layer)));
+  const idle = resets.find(({ kind }) => kind === 'quantize' || kind === 'lowrank');
+  if (norm && idle) {
+    throw new CritmapError(
+      'ERR_RESET',
+      `--reset ${idle.label} leaves a norm such as ${norm.name} as it is; leave out --include norm, or choose layers with --layers`,
+    );
+  }
 }
 
 function refuseLabels(model: Model, images: ImageSet): void {

@@ -47,7 +47,7 @@ export class WholeSweep {
       reset.map((label) => ({
         layer,
         reset: { label },
-        cells: { length: isRandomLabel(label) ? trials : 1 },
+        cells: { length: isRandomLabel(label, layer.op) ? trials : 1 },
       })),
     );
   }
