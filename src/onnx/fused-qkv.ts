@@ -51,7 +51,7 @@ function partOf(whole: Layer, name: string, channels: number, from: number, bias
   const of = (parameter: Parameter, inner: number): Parameter => {
     const { stored, layout } = parameter;
     const isRow = !layout.transposed;
-    const axis = isRow ? stored.findIndex((size) => size === parameter.layout.channels) : stored.length - 1;
+    const axis = isRow ? stored.indexOf(parameter.layout.channels) : stored.length - 1;
     return {
       tensor: `${parameter.tensor} critmap ${name}`,
       stored: stored.map((size, i) => (i === axis ? channels : size)),

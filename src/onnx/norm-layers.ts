@@ -67,7 +67,7 @@ export function findNorms(
       continue;
     }
     if (used.has(found.scale.tensor)) continue;
-    if (!keepFresh && isFresh(index, found)) {
+    if ((!keepFresh || found.inner) && isFresh(index, found)) {
       // A GroupNorm's inner norm has ones, and its scale behind it.
       if (!found.inner) skip(FRESH);
       continue;

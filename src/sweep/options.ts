@@ -57,13 +57,10 @@ export const sweepOptions = {
     group: measured,
   }),
   /** Norms as layers of their own, each with its statistics. Default none. */
-  include: z
-    .enum(includable)
-    .optional()
-    .meta({
-      description: 'What else becomes a layer of its own: norms, with their statistics',
-      group: measured,
-    }),
+  include: z.enum(includable).optional().meta({
+    description: 'What else becomes a layer of its own: norms, with their statistics',
+    group: measured,
+  }),
   /** Attention's fused queries, keys and values as three layers, each a third of the rows. */
   splitQkv: z.boolean().default(false).meta({
     description: "Take attention's fused qkv, or in_proj, as three layers: q, k and v",
