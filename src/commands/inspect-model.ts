@@ -1,13 +1,16 @@
 /** What `critmap inspect` says of a model. */
 
-import { chosenOf, type LayerChoice } from '../design/groups.js';
+import { chosenOf, type LayerChoice, withoutParts } from '../design/groups.js';
+import { some } from '../errors.js';
 import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
-import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
+import { type LayerParts, membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { type TargetChoice, withTargets } from '../model/targets.js';
 import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
+import type { ResetContext } from '../resets/reset.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
 import { json, print, shown } from './terminal.js';
@@ -15,21 +18,36 @@ import { weightsText } from './weights-options.js';
 
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(
-  choice: ModelChoice & LayerChoice & { json: boolean },
+  choice: ModelChoice & LayerChoice & TargetChoice & Pick<ResetContext, 'parts'> & { json: boolean },
   line: ProgressLine,
 ): Promise<void> {
-  const model = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
+  const given = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
     line.clear(),
   );
-  const isChosen = [choice.layers, choice.exclude, choice.group].some((given) => given !== undefined);
-  const chosen = isChosen ? chosenOf(model.layers, choice) : model.layers;
-  const plan = await summarisePlan(model, chosen);
-  const groups = isChosen ? groupsOf(chosen, plan) : null;
+  const targets = withTargets(given, choice);
+  const { layers, exclude, group, norm, parts } = choice;
+  const isChosen = [layers, exclude, group, norm, parts].some((one) => one !== undefined);
+  const chosen = isChosen ? chosenOf(targets.layers, choice, targets.behind) : targets.layers;
+  const idle = withoutParts(targets.layers, choice);
+  const model = {
+    ...targets,
+    leftOut: [...targets.leftOut, ...idle],
+    warnings: [...targets.warnings, ...idleText(targets, idle)],
+  };
+  const plan = await summarisePlan(targets, chosen, { norm, parts });
+  const groups = isChosen ? groupsOf(chosen, plan, parts) : null;
   print(
     choice.json
       ? json({ ...describe(model), ...(groups && { groups }), plan }, 1)
       : text(model, shown(plan), groups && shown(groups)),
   );
+}
+
+function idleText({ file }: Model, idle: readonly { name: string; why: string }[]): string[] {
+  const names = idle.map(({ name }) => name);
+  return idle.length === 0
+    ? []
+    : [`${file.path}: ${idle.length} layer(s) are left out (${some(names, 3)}): ${idle[0]!.why}`];
 }
 
 interface Chosen {
@@ -41,11 +59,11 @@ interface Chosen {
 }
 
 /** What a sweep would reset, one by one: layers, or layers together. */
-const groupsOf = (chosen: readonly Resettable[], plan: PlanSummary): Chosen[] =>
+const groupsOf = (chosen: readonly Resettable[], plan: PlanSummary, parts?: LayerParts): Chosen[] =>
   chosen.map((one, i) => ({
     name: one.name,
     layers: membersOf(one).map(({ name }) => name),
-    parameters: parametersIn(one),
+    parameters: parametersIn(one, parts),
     macs: plan.error === null ? plan.macs.each[i]! : null,
   }));
 

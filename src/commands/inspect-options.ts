@@ -32,7 +32,8 @@ const sampled = {
 
 /** What decides how much a sweep of these images would compute. */
 const { layers, exclude, group, imagesPerDraw, trials, threads } = sweepOptions;
-const chosen = { layers, exclude, group };
+const { include, splitQkv, norm, parts } = sweepOptions;
+const chosen = { layers, exclude, group, include, splitQkv, norm, parts };
 const ofDesign = { imagesPerDraw, trials, threads };
 const costed = { ...chosen, ...ofDesign };
 

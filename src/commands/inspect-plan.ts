@@ -3,18 +3,26 @@
 import { planCells } from '../design/cells.js';
 import { usableThreads } from '../machine.js';
 import { modelInput } from '../model/input.js';
-import type { Resettable } from '../model/layer-group.js';
+import type { LayerParts, Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
 import { heldBytes } from '../plan/memory.js';
 import { planProblem, planSweep } from '../plan/plan-sweep.js';
+import type { ResetContext } from '../resets/reset.js';
 import { defaultBatch } from '../sweep/settings.js';
 
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
 
 /** The plan as plain JSON; `error` when the fast engine cannot sweep the model. */
-export async function summarisePlan(model: Model, layers: readonly Resettable[]) {
+export async function summarisePlan(
+  model: Model,
+  layers: readonly Resettable[],
+  {
+    norm = 'keep',
+    parts = 'both',
+  }: { norm?: ResetContext['norm'] | undefined; parts?: LayerParts | undefined } = {},
+) {
   const size = modelInput(model).shape;
   const batch = model.io.batch ?? defaultBatch(size);
   const threads = usableThreads();
@@ -22,7 +30,7 @@ export async function summarisePlan(model: Model, layers: readonly Resettable[])
   try {
     const plan = await planSweep(model, {
       cells,
-      context: { seed: 0, init: 'auto', norm: 'keep' },
+      context: { seed: 0, init: 'auto', norm, parts },
       size,
       batch,
     });

@@ -5,6 +5,7 @@
 import { CritmapError, messageOf } from '../errors.js';
 import { matcher, matchesNothing } from '../model/layer-globs.js';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import type { Layer } from '../onnx/layers.js';
 import { isNormOp } from '../onnx/norm-layers.js';
 import { recognise } from './recognise.js';
@@ -73,10 +74,10 @@ interface Choice {
 
 function tableOf(model: Model, choices: readonly string[]): ReadonlyMap<string, LayerInit> {
   const chosen = new Map<Layer, Choice>(
-    model.layers.map((layer) => [layer, { weight: 'auto', bias: 'auto' }]),
+    everyLayer(model).map((layer) => [layer, { weight: 'auto', bias: 'auto' }]),
   );
   for (const text of choices) {
-    const { layers, roles, scheme } = parseChoice(text, model.layers);
+    const { layers, roles, scheme } = parseChoice(text, everyLayer(model));
     for (const layer of layers) {
       const choice = chosen.get(layer)!;
       if (roles.weight) choice.weight = scheme;
@@ -89,7 +90,7 @@ function tableOf(model: Model, choices: readonly string[]): ReadonlyMap<string, 
     distribution: scheme.draw(layer.whole ?? layer),
   });
   return new Map(
-    model.layers.map((layer) => {
+    everyLayer(model).map((layer) => {
       const choice = chosen.get(layer)!;
       // A part is drawn as the whole is.
       const own = isNormOp(layer.op) ? freshNorm : automatic.schemesOf(layer.whole ?? layer);

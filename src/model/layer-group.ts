@@ -63,7 +63,9 @@ export function factsOf(
     return uses > 1 ? { ...facts, uses } : facts;
   }
   const { members, at } = one;
-  const mean = members.reduce((sum, layer) => sum + positionOf(layer), 0) / members.length;
+  // A norm that goes with a layer may have no place of its own.
+  const placed = members.filter((layer) => positions.has(layer.name));
+  const mean = placed.reduce((sum, layer) => sum + positionOf(layer), 0) / placed.length;
   return {
     name,
     op: opOf(one),

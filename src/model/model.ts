@@ -39,6 +39,8 @@ export interface Model {
   warnings: readonly string[];
   /** Of a donor from a checkpoint: the stored tensors that the checkpoint has; without it, all. */
   given?: ReadonlySet<string>;
+  /** Norms that are reset with the layer right before them, by that layer. */
+  behind?: ReadonlyMap<Layer, Layer>;
   /** Parameters that are parts of stored tensors, by the names that they have here. */
   slices?: ReadonlyMap<string, Parameter>;
   /** The trained values of a stored tensor, or of a part of one, in storage order; always the same array. Not to be written to. */

@@ -10,6 +10,10 @@ import { findNorms } from '../onnx/norm-layers.js';
 import { wasFolded } from '../onnx/warnings.js';
 import type { Model } from './model.js';
 
+/** What happens to the norm behind a layer that is reset. */
+export const normChoices = ['keep', 'reset', 'with-layer'] as const;
+export type NormChoice = (typeof normChoices)[number];
+
 /** What `--include` adds. */
 export const includable = ['norm'] as const;
 
@@ -18,6 +22,8 @@ export interface TargetChoice {
   include?: (typeof includable)[number] | undefined;
   /** Fused queries, keys and values as three layers. */
   splitQkv?: boolean | undefined;
+  /** `with-layer` has the norm right behind a layer take part in its resets. */
+  norm?: NormChoice | undefined;
 }
 
 const known = new WeakMap<Model, Map<string, Model>>();
@@ -26,11 +32,13 @@ const known = new WeakMap<Model, Map<string, Model>>();
  * The model with these layers; always the same object for the same choice.
  * @throws CritmapError (ERR_OPTION) when it has nothing of what is asked for
  */
-export function withTargets(model: Model, { include, splitQkv: splits = false }: TargetChoice): Model {
+export function withTargets(model: Model, { include, splitQkv: splits = false, norm }: TargetChoice): Model {
   const norms = include === 'norm';
-  if (!norms && !splits) return model;
-  return kept(model, `${norms} ${splits}`, () => {
-    const found = find(model, { norms, splits, keepFresh: false });
+  const follow = norm === 'with-layer';
+  if (!norms && !splits && !follow) return model;
+  return kept(model, `${norms} ${splits} ${follow}`, () => {
+    const found = find(model, { norms, splits, follow, keepFresh: false });
+    if (follow && found.model.behind.size === 0) throw noneBehind(model);
     if (norms && found.norms === 0) throw noNorms(model, found.leftOut.length);
     if (splits && found.slices.size === 0) throw noQkv(model, found.whole);
     return found.model;
@@ -39,7 +47,11 @@ export function withTargets(model: Model, { include, splitQkv: splits = false }:
 
 /** All layers and parts that a model has, as a donor of any of them. */
 export function withAllTargets(model: Model): Model {
-  return kept(model, 'all', () => find(model, { norms: true, splits: true, keepFresh: true }).model);
+  return kept(
+    model,
+    'all',
+    () => find(model, { norms: true, splits: true, follow: false, keepFresh: true }).model,
+  );
 }
 
 function kept(model: Model, key: string, make: () => Model): Model {
@@ -53,11 +65,13 @@ function kept(model: Model, key: string, make: () => Model): Model {
 interface Wanted {
   norms: boolean;
   splits: boolean;
+  /** Norms behind layers. */
+  follow: boolean;
   /** Norms that are what they start as, too. */
   keepFresh: boolean;
 }
 
-function find(model: Model, { norms, splits, keepFresh }: Wanted) {
+function find(model: Model, { norms, splits, follow, keepFresh }: Wanted) {
   const { file } = model;
   const index = indexGraph(file.graph);
   const slices = new Map<string, Parameter>();
@@ -73,7 +87,14 @@ function find(model: Model, { norms, splits, keepFresh }: Wanted) {
       for (const one of bias ? [weight, bias] : [weight]) slices.set(one.tensor, one);
     return found;
   });
-  const added = norms ? findNorms(file, index, model.layers, keepFresh) : { layers: [], leftOut: [] };
+  const every = norms || follow ? findNorms(file, index, model.layers, keepFresh) : undefined;
+  const added = { layers: norms ? (every?.layers ?? []) : [], leftOut: norms ? (every?.leftOut ?? []) : [] };
+  const behind = new Map(
+    layers.flatMap((layer): [Layer, Layer][] => {
+      const norm = follow && !layer.whole ? every?.behind.get(layer.weight.tensor) : undefined;
+      return norm ? [[layer, { ...norm, accompanies: true }]] : [];
+    }),
+  );
   const given = ({ weight, bias }: Layer) =>
     !model.given || (model.given.has(weight.tensor) && (!bias || model.given.has(bias.tensor)));
   const all = inOrder(model, index, layers, added.layers.filter(given));
@@ -86,13 +107,17 @@ function find(model: Model, { norms, splits, keepFresh }: Wanted) {
           `${file.path}: the norms of ${folded.length} convolution(s) (${some(folded.map(({ name }) => name))}) were folded into them by the export and are no layers of their own`,
         ]
       : []),
+    ...[...new Set(added.leftOut.map(({ why }) => why))].map((why) => {
+      const names = added.leftOut.flatMap((one) => (one.why === why ? [one.name] : []));
+      return `${file.path}: ${names.length} norm(s) are no layers of their own (${some(names, 3)}): ${why}`;
+    }),
     ...[...new Set(whole.map(({ why }) => why))].map(
       (why) =>
         `${file.path}: --split-qkv leaves ${some(whole.flatMap((one) => (one.why === why ? [one.name] : [])))} whole: ${why}`,
     ),
   ];
   return {
-    model: { ...model, layers: all, leftOut, warnings, values: valuesWith(model, slices), slices },
+    model: { ...model, layers: all, leftOut, warnings, values: valuesWith(model, slices), slices, behind },
     norms: added.layers.length,
     leftOut: added.leftOut,
     slices,
@@ -204,6 +229,19 @@ function noNorms({ file, layers }: Model, fresh: number): CritmapError {
         : 'it has no norm with stored parameters';
   return new CritmapError('ERR_OPTION', `--include norm: ${file.path}: ${why}`);
 }
+
+function noneBehind({ file }: Model): CritmapError {
+  return new CritmapError(
+    'ERR_OPTION',
+    `--norm with-layer: ${file.path}: no layer has a norm with parameters of its own right behind it; norms that an export folded into convolutions are reset with them anyway`,
+  );
+}
+
+/** All that a model has to reset: its layers, and norms that go with them. */
+export const everyLayer = ({ layers, behind }: Pick<Model, 'layers' | 'behind'>): Layer[] => [
+  ...layers,
+  ...(behind?.values() ?? []),
+];
 
 function noQkv({ file }: Model, whole: readonly { name: string; why: string }[]): CritmapError {
   const [first] = whole;

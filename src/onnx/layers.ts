@@ -54,6 +54,8 @@ export interface Layer {
   norm: Norm | null;
   /** Of a BatchNormalization that is a layer of its own. */
   statistics?: { mean: Parameter; variance: Parameter };
+  /** Of a norm that is reset with the layer before it: it may be what it is after a reset, too. */
+  accompanies?: true;
   /** The layer that this is a part of, as q is of a fused qkv. */
   whole?: Layer;
   /** torch.nn.init's fan of the weight. */

@@ -26,6 +26,8 @@ export const isNormOp = (op: string): boolean =>
 
 export interface FoundNorms {
   layers: Layer[];
+  /** The norm right behind a layer, by the tensor of the layer's weight. */
+  behind: Map<string, Layer>;
   /** Norms whose scale is no stored tensor, or that are what they start as. */
   leftOut: LeftOut[];
 }
@@ -47,6 +49,7 @@ export function findNorms(
   const taken = new Set(layers.map(({ name }) => name));
   const used = new Set(layers.flatMap(({ weight, bias }) => [weight.tensor, ...(bias ? [bias.tensor] : [])]));
   const byScale = new Map<string, Layer>();
+  const inputs = new Map<Layer, string>();
   const leftOut: LeftOut[] = [];
   // What standardises weights is no norm of activations.
   const dynamic = new Set(file.graph.input.map(({ name }) => name));
@@ -75,12 +78,45 @@ export function findNorms(
     const layer = layerOf(node, found, taken);
     taken.add(layer.name);
     byScale.set(layer.weight.tensor, layer);
+    inputs.set(layer, found.input);
   }
-  return { layers: [...byScale.values()], leftOut };
+  const norms = [...byScale.values()];
+  return { layers: norms, behind: layersBefore(index, layers, norms, inputs), leftOut };
+}
+
+/** Norms by the layer whose result they alone read. */
+function layersBefore(
+  index: GraphIndex,
+  layers: readonly Layer[],
+  norms: readonly Layer[],
+  inputs: ReadonlyMap<Layer, string>,
+): Map<string, Layer> {
+  const weights = new Set(layers.map(({ weight }) => weight.tensor));
+  const biases = new Set(layers.flatMap(({ bias }) => (bias ? [bias.tensor] : [])));
+  const found = new Map<string, Layer>();
+  for (const norm of norms) {
+    let name = norm.uses === 1 ? (inputs.get(norm) ?? '') : '';
+    for (let steps = 0; name && steps < MOST; steps++) {
+      const readers = index.consumers.get(name) ?? [];
+      // Of one that is written out, its means and what is divided by their root.
+      if (readers.length > 1 && !readers.every(({ opType }) => /^(ReduceMean|Sub|Pow|Mul|Div)$/.test(opType)))
+        break;
+      const node = index.producer.get(name);
+      const stored = node?.input.map((one) => originOf(index, one)?.tensor ?? '') ?? [];
+      const weight = stored.find((tensor) => weights.has(tensor));
+      if (weight !== undefined) found.set(weight, norm);
+      const isBias = node?.opType === 'Add' && stored.some((tensor) => biases.has(tensor));
+      if (weight !== undefined || !node || !(isBias || arranging.test(node.opType))) break;
+      name = node.input.find((one) => originOf(index, one) === undefined) ?? '';
+    }
+  }
+  return found;
 }
 
 interface Found {
   op: NormOp;
+  /** What is normalised. */
+  input: string;
   scale: Parameter | undefined;
   shift: Parameter | undefined;
   statistics?: { mean: Parameter; variance: Parameter };
@@ -106,20 +142,21 @@ function normAt(index: GraphIndex, node: Node): Found | undefined {
   const found = slots[node.opType];
   if (!found) return node.opType === 'Mul' ? normByHand(index, node) : undefined;
   const [op, scaleAt, shiftAt] = found;
+  const input = node.input[0] ?? '';
   const at = (slot: number) => vectorOf(index, node.input[slot]);
   const [scale, shift] = [at(scaleAt), shiftAt === null ? undefined : at(shiftAt)];
   if (op !== 'BatchNormalization') {
-    return { op, scale, shift, inner: op === 'InstanceNormalization' && isInner(index, node) };
+    return { op, input, scale, shift, inner: op === 'InstanceNormalization' && isInner(index, node) };
   }
   const [mean, variance] = [at(3), at(4)];
-  return mean && variance ? { op, scale, shift, statistics: { mean, variance } } : undefined;
+  return mean && variance ? { op, input, scale, shift, statistics: { mean, variance } } : undefined;
 }
 
 /** A stored vector that is scaled by: (x - mean) / sqrt(mean of squares + epsilon) x scale + shift, with or without means. */
 function normByHand(index: GraphIndex, node: Node): Found | undefined {
   for (const [slot, name] of node.input.entries()) {
-    const op = normalisedBy(index, node.input[1 - slot]);
-    const scale = op && vectorOf(index, name);
+    const normalised = normalisedBy(index, node.input[1 - slot]);
+    const scale = normalised && vectorOf(index, name);
     if (!scale) continue;
     const output = node.output[0];
     const add = onlyConsumer(index, output);
@@ -130,7 +167,7 @@ function normByHand(index: GraphIndex, node: Node): Found | undefined {
             add.input.find((one) => one !== output),
           )
         : undefined;
-    return { op, scale, shift: shift?.shape.join() === scale.shape.join() ? shift : undefined };
+    return { ...normalised, scale, shift: shift?.shape.join() === scale.shape.join() ? shift : undefined };
   }
   return undefined;
 }
@@ -151,15 +188,20 @@ function makerOf(index: GraphIndex, name: string | undefined): Node | undefined 
 }
 
 /** Which norm gives a tensor that only has to be scaled. */
-function normalisedBy(index: GraphIndex, name: string | undefined): NormOp | undefined {
+function normalisedBy(index: GraphIndex, name: string | undefined): Pick<Found, 'op' | 'input'> | undefined {
   const node = makerOf(index, name);
-  if (node?.opType === 'InstanceNormalization') return 'GroupNormalization';
+  if (node?.opType === 'InstanceNormalization') {
+    return { op: 'GroupNormalization', input: node.input[0] ?? '' };
+  }
   if (node?.opType !== 'Div' && node?.opType !== 'Mul') return undefined;
   for (const [slot, factor] of node.input.entries()) {
     if (node.opType === 'Div' && slot === 0) continue;
     if (!isRoot(index, factor, node.opType === 'Mul')) continue;
-    const centred = makerOf(index, node.input[1 - slot])?.opType === 'Sub';
-    return centred ? 'LayerNormalization' : 'RMSNormalization';
+    const from = node.input[1 - slot] ?? '';
+    const centred = makerOf(index, from);
+    return centred?.opType === 'Sub'
+      ? { op: 'LayerNormalization', input: centred.input[0] ?? '' }
+      : { op: 'RMSNormalization', input: from };
   }
   return undefined;
 }

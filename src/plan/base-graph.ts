@@ -3,6 +3,7 @@
  * runtime makes of it for this processor (optimised.ts).
  */
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import type { Blocked } from '../native/reset-rule.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
 import { isNormOp } from '../onnx/norm-layers.js';
@@ -65,7 +66,8 @@ export const placesOf = ({ weight, bias, statistics = [] }: PlacedLayer): Place[
 
 /** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
 export function ownGraph(model: Model, norm: ResetContext['norm']): BaseGraph {
-  const { file, io, layers } = model;
+  const { file, io } = model;
+  const layers = everyLayer(model);
   // A norm that is reset for itself stays a node of its own.
   const ownNorms = new Set(layers.flatMap(({ op, weight }) => (isNormOp(op) ? [weight.tensor] : [])));
   const placed = (layer: Layer) => placeInModel(model, layer, norm, ownNorms);

@@ -4,6 +4,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import { isNormOp } from '../onnx/norm-layers.js';
 import { type Node, NodeSchema, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../onnx/tensors.js';
@@ -47,7 +48,9 @@ interface TrainedFold {
 }
 
 function trainedFolds(model: Model): TrainedFold[] {
-  const ownNorms = new Set(model.layers.flatMap(({ op, weight }) => (isNormOp(op) ? [weight.tensor] : [])));
+  const ownNorms = new Set(
+    everyLayer(model).flatMap(({ op, weight }) => (isNormOp(op) ? [weight.tensor] : [])),
+  );
   return wholesOf(model.layers).flatMap((layer) => {
     // One that is reset for itself is a node of its own.
     if (ownNorms.has(layer.norm?.scale ?? '')) return [];

@@ -4,6 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import { native } from '../native/addon.js';
 import type { Blocked } from '../native/reset-rule.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
@@ -32,7 +33,13 @@ export async function findPlaces(
   await finder.measure();
   const places = new Map<Layer, PlacedLayer>();
   const taken = new Set<string>();
-  for (const layer of wholesOf(model.layers)) {
+  for (const layer of wholesOf(everyLayer(model))) {
+    // A norm may be a layer of its own, and go with another.
+    const twin = [...places].find(([{ weight }]) => layer.accompanies && weight === layer.weight)?.[1];
+    if (twin) {
+      places.set(layer, twin);
+      continue;
+    }
     const place = await finder.find(layer);
     if (!place || taken.has(place.weight.tensor)) {
       return `the runtime changes ${layer.name} beyond recognition`;
@@ -134,7 +141,7 @@ class Finder {
 
   /** As a reset leaves it: with `--norm reset` the norm's values are the initial ones. */
   #placed(layer: Layer, folded: Affine | null, weight: Place, bias: Place | null): PlacedLayer | undefined {
-    if (this.norm === 'keep' || !layer.norm) return { weight, bias: layer.bias && bias, extra: [] };
+    if (this.norm !== 'reset' || !layer.norm) return { weight, bias: layer.bias && bias, extra: [] };
     const fresh = initialNorm(this.model, layer.norm);
     if (!folded) {
       // The norm is a node of its own; its tensors must be as they were.

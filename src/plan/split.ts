@@ -4,6 +4,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
 import {
   AttributeSchema,
@@ -33,7 +34,7 @@ export function withParts(
   const places = new Map<Layer, PlacedLayer>();
   const tensors: Tensor[] = [];
   const pieces = new Map<string, { axis: number; names: string[] }>();
-  for (const layer of model.layers) {
+  for (const layer of everyLayer(model)) {
     const whole = wholes.get(layer.whole ?? layer)!;
     if (!layer.whole) {
       places.set(layer, whole);

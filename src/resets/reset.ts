@@ -9,7 +9,7 @@ import { drawFrom } from '../initialisation/scheme.js';
 import { matchFactor } from '../initialisation/spread.js';
 import { type LayerParts, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import { withAllTargets } from '../model/targets.js';
+import { type NormChoice, withAllTargets } from '../model/targets.js';
 import { native } from '../native/addon.js';
 import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
@@ -44,8 +44,11 @@ export interface ResetContext {
   init: InitChoice;
   /** Fresh models whose weights are the draws instead, in turn. */
   initFrom?: readonly Model[] | undefined;
-  /** `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). */
-  norm: 'keep' | 'reset';
+  /**
+   * `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). `with-layer` has
+   * the norm in the layer's group already.
+   */
+  norm: NormChoice;
   /** Which of a layer's own parameters are reset; default both. */
   parts?: LayerParts | undefined;
 }
@@ -246,7 +249,7 @@ async function resetOne(
     difference += distance.difference ** 2;
   }
   if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
-  else if (difference === 0) throw changesNothing(layer, reset);
+  else if (difference === 0 && !layer.accompanies) throw changesNothing(layer, reset);
   const moved = { original, difference };
   return { tensors, moved, change: changeOf([moved]) };
 }
@@ -285,7 +288,7 @@ export async function movesOf(
     for (const i of draws.keys()) squares[i]! += difference ** 2;
   }
   if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
-  else if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
+  else if (!layer.accompanies && squares.some((square) => square === 0)) throw changesNothing(layer, reset);
   return squares.map((difference) => ({ original, difference }));
 }
 

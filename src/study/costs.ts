@@ -78,7 +78,7 @@ async function costOf(
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
   const model = withTargets(await networkFor(sweep, fetching), sweepChoices);
   const { norm = 'keep', engine = 'fast', parts = 'both' } = sweepChoices;
-  const layers = chosenOf(model.layers, sweepChoices);
+  const layers = chosenOf(model.layers, sweepChoices, model.behind);
   const { forward, layers: macs } = await costsOf(
     model,
     modelInput(model, imageChoices.crop),

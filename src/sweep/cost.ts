@@ -43,7 +43,7 @@ export async function predictCost(
   const settings = withDefaults(options, images);
   const { engine, threads, design, resets } = settings;
   const model = withTargets(given, settings);
-  const layers = chosenOf(model.layers, settings);
+  const layers = chosenOf(model.layers, settings, model.behind);
   const cells = planCells(layers, resets, design.trials);
   const last = planCells(layers.slice(-1), resets.slice(0, 1), 1);
   const macsOf = async (some: typeof cells) => {

@@ -46,7 +46,7 @@ export async function openPartRunner(
   const settings = withDefaults(options, given);
   const model = withTargets(network, settings);
   const { design, batch, chunk, threads, cards, precision } = settings;
-  const layers = chosenOf(model.layers, settings);
+  const layers = chosenOf(model.layers, settings, model.behind);
   const identity = await identityOf(model, given, settings, signal);
   const images = isCrossed(design) ? given : shuffled(given);
   const cells = await proveCells(model, planCells(layers, settings.resets, design.trials), settings, signal);

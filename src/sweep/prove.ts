@@ -40,7 +40,7 @@ function singlesOf(cells: readonly Cell[]): { singles: Single[]; ofCell: number[
   const numbers = new Map<string, number>();
   const ofCell = cells.map(({ layer, reset, trial }) =>
     membersOf(layer).map((member) => {
-      const key = JSON.stringify([member.name, reset.label, trial]);
+      const key = JSON.stringify([member.name, member.accompanies, reset.label, trial]);
       const known = numbers.get(key) ?? singles.push({ layer: member, reset, trial }) - 1;
       numbers.set(key, known);
       return known;

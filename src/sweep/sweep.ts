@@ -70,7 +70,7 @@ export async function sweepWith(
   const { signal } = options;
   const settings = withDefaults(options, images);
   const model = withTargets(given, settings);
-  const layers = chosenOf(model.layers, settings);
+  const layers = chosenOf(model.layers, settings, model.behind);
   refuseIdle(layers, settings.resets);
   observer.started?.({
     ...{ model, images },

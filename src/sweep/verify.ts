@@ -78,7 +78,7 @@ export async function verifyRun(
   const sample = isCrossed(design) ? images : shuffled(images);
   const context = contextIn(info, options.initFrom);
   const finished = await readJournal(journal, journalSeal(info));
-  const layers = chosenOf(model.layers, info.options as LayerChoice);
+  const layers = chosenOf(model.layers, info.options as LayerChoice, model.behind);
   const candidates = layers.flatMap((layer) =>
     resets.flatMap((reset) =>
       drawTotals(finished.chunksOf(layer.name, reset.label)).map((sums) => ({ layer, reset, sums })),
