@@ -38,7 +38,6 @@ export function withTargets(model: Model, { include, splitQkv: splits = false, n
   if (!norms && !splits && !follow) return model;
   return kept(model, `${norms} ${splits} ${follow}`, () => {
     const found = find(model, { norms, splits, follow, keepFresh: false });
-    if (follow && found.model.behind.size === 0) throw noneBehind(model);
     if (norms && found.norms === 0) throw noNorms(model, found.leftOut.length);
     if (splits && found.slices.size === 0) throw noQkv(model, found.whole);
     return found.model;
@@ -102,6 +101,11 @@ function find(model: Model, { norms, splits, follow, keepFresh }: Wanted) {
   const folded = norms ? model.layers.filter((layer) => layer.op === 'Conv' && wasFolded(index, layer)) : [];
   const warnings = [
     ...model.warnings,
+    ...(follow && behind.size === 0
+      ? [
+          `${file.path}: --norm with-layer changes nothing, since no layer has a norm with parameters of its own right behind it`,
+        ]
+      : []),
     ...(folded.length > 0
       ? [
           `${file.path}: the norms of ${folded.length} convolution(s) (${some(folded.map(({ name }) => name))}) were folded into them by the export and are no layers of their own`,
@@ -228,13 +232,6 @@ function noNorms({ file, layers }: Model, fresh: number): CritmapError {
         ? 'it has no norm with stored parameters; BatchNorm that an export folded into convolutions cannot be seen (docs/export.md)'
         : 'it has no norm with stored parameters';
   return new CritmapError('ERR_OPTION', `--include norm: ${file.path}: ${why}`);
-}
-
-function noneBehind({ file }: Model): CritmapError {
-  return new CritmapError(
-    'ERR_OPTION',
-    `--norm with-layer: ${file.path}: no layer has a norm with parameters of its own right behind it; norms that an export folded into convolutions are reset with them anyway`,
-  );
 }
 
 /** All that a model has to reset: its layers, and norms that go with them. */

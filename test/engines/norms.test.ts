@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
-import { groupLayers } from '../../src/design/groups.js';
+import { chosenOf, groupLayers } from '../../src/design/groups.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
-import type { Resettable } from '../../src/model/layer-group.js';
+import { membersOf, type Resettable } from '../../src/model/layer-group.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { storedValues, withTargets } from '../../src/model/targets.js';
@@ -55,15 +55,13 @@ async function network(name: string) {
     swept: Model,
     layers: readonly Resettable[],
     resets: readonly Reset[],
-    {
-      opens = [openFastEngine, openReferenceEngine],
-      ...more
-    }: { opens?: (typeof openFastEngine)[]; graph?: 'model' } = {},
+    { norm = 'keep', ...more }: { norm?: 'keep' | 'reset'; graph?: 'model' } = {},
   ) => {
     const cells = planCells(layers, resets, 1);
-    const options = { cells, context, size: { height, width }, batch: 2, threads: 2, ...more };
+    const size = { height, width };
+    const options = { cells, context: { ...context, norm }, size, batch: 2, threads: 2, ...more };
     return Promise.all(
-      opens.map(async (open) => {
+      [openFastEngine, openReferenceEngine].map(async (open) => {
         const engine = await open(swept, options);
         const found = new Map<string, Comparison>();
         await engine.evaluate(chunk, cells, {
@@ -128,6 +126,55 @@ for (const name of ['resnet', 'vit', 'convnext', 'kinds']) {
       const off = apart(found, plainly!.get(cell)!);
       t.ok(off < NEAR, `${cell}: the engines are ${off} apart`);
     }
+  });
+}
+
+for (const name of ['resnet', 'convnext', 'kinds']) {
+  t.test(`${name}: a layer and the norm right behind it are reset as PyTorch does it`, async (t) => {
+    const { model, answers, donor, wanted, compute } = await network(name);
+    const targets = withTargets(model, { norm: 'with-layer' });
+    const rows = chosenOf(targets.layers, {}, targets.behind);
+    t.strictSame(
+      rows.map((one) => one.name),
+      model.layers.map((layer) => layer.name),
+      'rows are called by their layers',
+    );
+    const pairs = rows.filter((one) => membersOf(one).length > 1);
+    t.strictSame(
+      pairs.map((one) => membersOf(one).map((member) => member.name)),
+      Object.entries(answers.together).map(([layer, { norm }]) => [layer, norm]),
+    );
+    const random = { kind: 'random', label: 'random' } as const;
+    const [fast, reference] = await compute(targets, rows, [mixed(donor, 'donor', 0), random]);
+    for (const [cell, found] of fast!) {
+      const off = apart(found, reference!.get(cell)!);
+      t.ok(off < NEAR, `${cell}: the engines are ${off} apart`);
+    }
+    for (const [layer, { logits }] of Object.entries(answers.together)) {
+      const off = apart(fast!.get(`${layer} donor`)!, await wanted(logits));
+      t.ok(off < NEAR, `${layer}: ${off} from PyTorch`);
+    }
+    if (name !== 'resnet') return;
+    const [fresh] = await compute(model, model.layers, [random], { norm: 'reset' });
+    for (const [cell, found] of fresh!) {
+      t.ok(apart(found, fast!.get(cell)!) < NEAR, `${cell}: BatchNorms are as fresh as with --norm reset`);
+    }
+    // A donor of other layers, whose norms are the model's own.
+    const same = await loadDonor(fixture('cascades/resnet.donor.safetensors'), model, {});
+    const [first] = pairs;
+    const { moved } = await resetLayer(targets, membersOf(first!)[1]!, mixed(same, 'donor', 0), 0, context);
+    t.equal(moved.difference, 0, 'a norm that goes along may stay as it is');
+    await t.rejects(
+      resetLayer(
+        withTargets(model, { include: 'norm' }),
+        withTargets(model, { include: 'norm' }).layers[1]!,
+        mixed(same, 'donor', 0),
+        0,
+        context,
+      ),
+      /resetting bn1 with donor changes none of its weights/,
+      'one of its own may not',
+    );
   });
 }
 
