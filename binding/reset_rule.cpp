@@ -112,7 +112,10 @@ ResetLayout read_layout(Napi::Value value, const std::string& name) {
   if (!transposed.IsUndefined() && !transposed.IsBoolean()) {
     throw_type(value.Env(), name + ".transposed must be a boolean");
   }
-  const ResetLayout layout{channels, inner, transposed.IsBoolean() && transposed.As<Napi::Boolean>().Value()};
+  ResetLayout layout{channels, inner, transposed.IsBoolean() && transposed.As<Napi::Boolean>().Value()};
+  const Napi::Value first = fields.Get("first");
+  if (!first.IsUndefined()) layout.first = index_number(first, name + ".first");
+  if (layout.first % 4 != 0) throw_range(value.Env(), name + ".first must be a multiple of 4");
   if (layout.transposed && inner != 1) {
     throw_range(value.Env(), name + ".inner must be 1 when " + name + ".transposed is set");
   }

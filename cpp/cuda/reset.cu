@@ -54,11 +54,12 @@ template <DrawKind kind>
 struct Drawn {
   Draw draw;
   bool adds;
+  uint64_t first_block;
 
   __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
     const auto words = [this, block](uint64_t stream) {
       Four::Wide counters[4];
-      philox_blocks<Four>(counters, block, stream, draw.key);
+      philox_blocks<Four>(counters, first_block + block, stream, draw.key);
       Four::Words words[1];
       Four::pack(counters, words);
       return words[0];
@@ -134,11 +135,12 @@ __device__ __forceinline__ OneLane::Words word_of(uint64_t element, uint64_t str
 }
 
 template <DrawKind kind>
-__global__ void __launch_bounds__(block_threads) reset_transposed(Parameter target, Draw draw, bool adds) {
+__global__ void __launch_bounds__(block_threads)
+    reset_transposed(Parameter target, Draw draw, bool adds, uint64_t first) {
   const uint64_t rest = target.count / target.channels;
   for (uint64_t at = first_item(); at < target.count; at += item_stride()) {
     const uint64_t row = quotient(at, target.channels), channel = at - row * target.channels;
-    const uint64_t element = channel * rest + row;
+    const uint64_t element = first + channel * rest + row;
     const auto words = [&](uint64_t stream) { return word_of(element, stream, draw.key); };
     OneLane::Floats value = draw_value<OneLane, kind>(draw, words);
     if (adds) value = OneLane::load(target.own + at) + value;
@@ -155,31 +157,33 @@ cudaError_t in_order(Stream& stream, const Parameter& target, const Rule& rule) 
 }
 
 template <DrawKind kind>
-cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed) {
+cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, const ResetLayout& layout) {
   const bool adds = rule.kind == ResetKind::noise;
-  if (!transposed) return in_order(stream, target, Drawn<kind>{rule.draw, adds});
+  const uint64_t first = layout.first;
+  if (!layout.transposed) return in_order(stream, target, Drawn<kind>{rule.draw, adds, first / 4});
   const unsigned blocks = blocks_for(target.count, block_threads);
-  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, rule.draw, adds);
+  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, rule.draw, adds,
+                first);
 }
 
-cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed) {
+cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, const ResetLayout& layout) {
   switch (rule.draw.kind) {
     case DrawKind::uniform:
-      return drawn<DrawKind::uniform>(stream, target, rule, transposed);
+      return drawn<DrawKind::uniform>(stream, target, rule, layout);
     case DrawKind::normal:
-      return drawn<DrawKind::normal>(stream, target, rule, transposed);
+      return drawn<DrawKind::normal>(stream, target, rule, layout);
     case DrawKind::truncated:
-      return drawn<DrawKind::truncated>(stream, target, rule, transposed);
+      return drawn<DrawKind::truncated>(stream, target, rule, layout);
   }
   return cudaErrorInvalidValue;
 }
 
-cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed,
+cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& rule, const ResetLayout& layout,
                     const ResetInputs& inputs) {
   switch (rule.kind) {
     case ResetKind::draw:
     case ResetKind::noise:
-      return drawn(stream, target, rule, transposed);
+      return drawn(stream, target, rule, layout);
     case ResetKind::constant:
       return in_order(stream, target, Mixed{nullptr, rule.value, 0});
     case ResetKind::interpolate:
@@ -187,7 +191,7 @@ cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& ru
     case ResetKind::quantize:
       return in_order(stream, target, Quantized{inputs.scales, rule.grid, rule.value});
     case ResetKind::prune:
-      return in_order(stream, target, Pruned{rule.value, rule.ties, transposed});
+      return in_order(stream, target, Pruned{rule.value, rule.ties, layout.transposed});
     case ResetKind::shuffle:
       break;
   }
@@ -203,7 +207,7 @@ void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, c
   const Parameter parameter{target,        count,        inputs.own ? inputs.own : target,
                             inputs.factor, inputs.shift, layout.channels,
                             layout.inner};
-  check(changed(stream, parameter, rule, layout.transposed, inputs), "reset");
+  check(changed(stream, parameter, rule, layout, inputs), "reset");
 }
 
 }  // namespace critmap::cuda

@@ -146,6 +146,15 @@ void check_resets(cuda::Stream& stream, const Options& options, Report& report) 
         }
       }
     }
+    // Parts of larger parameters.
+    if (is_drawn(named.rule)) {
+      for (const bool transposed : {false, true}) {
+        for (const size_t first : {size_t(4), size_t(100), size_t(1) << 33}) {
+          check(stream, {named, {17, 1, transposed, first}, 17 * 33, 0, true, false, false}, seed += 10,
+                report);
+        }
+      }
+    }
     // More than a grid takes at once.
     const bool once = named.name == std::string("uniform");
     if (once || options.large) {

@@ -41,10 +41,10 @@ void draw_in_order(const Kernels& kernels, std::span<float> target, const ResetR
     const size_t count = std::min(tile_length, target.size() - begin);
     float* const part = target.data() + begin;
     if (rule.kind == ResetKind::noise) {
-      kernels.draw(rule.draw, begin, tile, count);
+      kernels.draw(rule.draw, layout.first + begin, tile, count);
       for (size_t i = 0; i < count; i++) part[i] += tile[i];
     } else {
-      kernels.draw(rule.draw, begin, part, count);
+      kernels.draw(rule.draw, layout.first + begin, part, count);
     }
     if (factor) scale(part, begin, count, layout, factor);
   }
@@ -58,7 +58,9 @@ void draw_transposed(const Kernels& kernels, std::span<float> target, const Rese
     const size_t length = std::min(tile_rest, rest - r0);
     for (size_t c0 = 0; c0 < channels; c0 += tile_channels) {
       const size_t width = std::min(tile_channels, channels - c0);
-      for (size_t c = 0; c < width; c++) kernels.draw(rule.draw, (c0 + c) * rest + r0, tile[c], length);
+      for (size_t c = 0; c < width; c++) {
+        kernels.draw(rule.draw, layout.first + (c0 + c) * rest + r0, tile[c], length);
+      }
       for (size_t r = 0; r < length; r++) {
         float* const row = target.data() + (r0 + r) * channels + c0;
         for (size_t c = 0; c < width; c++) {

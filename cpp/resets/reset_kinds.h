@@ -12,6 +12,9 @@ struct ResetLayout {
   size_t inner;
   // Stored [rest, channels] (inner is 1); logical order is [channels, rest].
   bool transposed;
+  // Draws begin with this element of their key: of a part of a larger parameter, the part's first there. A
+  // multiple of 4.
+  size_t first = 0;
 };
 
 enum class ResetKind { draw, noise, constant, shuffle, interpolate, quantize, prune };

@@ -31,6 +31,10 @@ export interface InspectData extends ModelChoice {
   exclude?: readonly string[] | undefined;
   group?: string | undefined;
   reset?: readonly string[] | undefined;
+  include?: SweepValues['include'];
+  splitQkv?: boolean | undefined;
+  norm?: SweepValues['norm'];
+  parts?: SweepValues['parts'];
   imagesPerDraw?: number | 'all' | undefined;
   trials?: number | undefined;
   threads?: number | undefined;
@@ -132,8 +136,13 @@ function text(set: ImageSet, survey: SourceSurvey, cost: SweepCost | null, job: 
 }
 
 /** What decides the cost of a sweep; what is not given has the sweep's default. */
-function designOf({ layers, exclude, group, imagesPerDraw, trials, threads }: InspectData): SweepValues {
+function designOf(job: InspectData): SweepValues {
+  const { layers, exclude, group, include, splitQkv, norm, parts, imagesPerDraw, trials, threads } = job;
   return {
+    ...(include && { include }),
+    ...(splitQkv && { splitQkv }),
+    ...(norm && { norm }),
+    ...(parts && { parts }),
     ...(layers && { layers }),
     ...(exclude && { exclude }),
     ...(group !== undefined && { group }),

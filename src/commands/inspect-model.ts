@@ -1,14 +1,17 @@
 /** What `critmap inspect` says of a model. */
 
-import type { LayerChoice } from '../design/groups.js';
+import { type LayerChoice, withoutParts } from '../design/groups.js';
+import { some } from '../errors.js';
 import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
-import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
+import { type LayerParts, membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { type TargetChoice, withTargets } from '../model/targets.js';
 import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import { parseResets } from '../resets/parse.js';
+import type { ResetContext } from '../resets/reset.js';
 import { chooseTargets, type Targets } from '../sweep/targets.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
@@ -17,26 +20,39 @@ import { weightsText } from './weights-options.js';
 
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(
-  choice: ModelChoice & LayerChoice & { reset?: readonly string[] | undefined; json: boolean },
+  choice: ModelChoice &
+    LayerChoice &
+    TargetChoice &
+    Pick<ResetContext, 'parts'> & { reset?: readonly string[] | undefined; json: boolean },
   line: ProgressLine,
 ): Promise<void> {
-  const model = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
+  const given = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
     line.clear(),
   );
-  const { layers, exclude, group, reset } = choice;
-  const isChosen = [layers, exclude, group, reset].some((given) => given !== undefined);
-  const resets = await parseResets(reset ?? ['random'], model, choice);
-  const targets = await chooseTargets(model, modelInput(model).shape, {
-    ...{ layers, exclude, group, resets, design: { trials: 1 } },
+  const targeted = withTargets(given, choice);
+  const { layers, exclude, group, reset, norm, parts } = choice;
+  const isChosen = [layers, exclude, group, reset, norm, parts].some((one) => one !== undefined);
+  const resets = await parseResets(reset ?? ['random'], targeted, choice);
+  const targets = await chooseTargets(targeted, modelInput(targeted).shape, {
+    ...{ layers, exclude, group, norm, parts, resets, design: { trials: 1 } },
   });
-  const plan = await summarisePlan(model, targets);
-  const groups = isChosen ? groupsOf(targets.layers, plan) : null;
+  const idle = withoutParts(targeted.layers, choice);
+  const model = { ...targeted, warnings: [...targeted.warnings, ...idleText(targeted, idle)] };
+  const plan = await summarisePlan(targeted, targets, { norm, parts });
+  const groups = isChosen ? groupsOf(targets.layers, plan, parts) : null;
   const { leftOut } = targets;
   print(
     choice.json
       ? json({ ...describe(model), leftOut, ...(groups && { groups }), plan }, 1)
       : text(model, shown(plan), groups && shown(groups), shown(leftOut)),
   );
+}
+
+function idleText({ file }: Model, idle: readonly { name: string; why: string }[]): string[] {
+  const names = idle.map(({ name }) => name);
+  return idle.length === 0
+    ? []
+    : [`${file.path}: ${idle.length} layer(s) are left out (${some(names, 3)}): ${idle[0]!.why}`];
 }
 
 interface Chosen {
@@ -48,11 +64,11 @@ interface Chosen {
 }
 
 /** What a sweep would reset, one by one: layers, or layers together. */
-const groupsOf = (chosen: readonly Resettable[], plan: PlanSummary): Chosen[] =>
+const groupsOf = (chosen: readonly Resettable[], plan: PlanSummary, parts?: LayerParts): Chosen[] =>
   chosen.map((one, i) => ({
     name: one.name,
     layers: membersOf(one).map(({ name }) => name),
-    parameters: parametersIn(one),
+    parameters: parametersIn(one, parts),
     macs: plan.error === null ? plan.macs.each[i]! : null,
   }));
 

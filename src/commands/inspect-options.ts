@@ -32,7 +32,8 @@ const sampled = {
 
 /** What decides how much a sweep of these images would compute. */
 const { layers, exclude, group, imagesPerDraw, trials, threads } = sweepOptions;
-const chosen = { layers, exclude, group, reset: resetOption };
+const { include, splitQkv, norm, parts } = sweepOptions;
+const chosen = { layers, exclude, group, include, splitQkv, norm, parts, reset: resetOption };
 const ofDesign = { imagesPerDraw, trials, threads };
 const costed = { ...chosen, ...ofDesign };
 

@@ -2,24 +2,33 @@
 
 import { usableThreads } from '../machine.js';
 import { modelInput } from '../model/input.js';
+import type { LayerParts } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
 import { heldBytes } from '../plan/memory.js';
 import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
+import type { ResetContext } from '../resets/reset.js';
 import { defaultBatch } from '../sweep/settings.js';
 import { type Targets, unmeasured } from '../sweep/targets.js';
 
 export type PlanSummary = Awaited<ReturnType<typeof summarisePlan>>;
 
 /** The plan as plain JSON; `error` when the fast engine cannot sweep the model. */
-export async function summarisePlan(model: Model, { layers, cells: all, replacements }: Targets) {
+export async function summarisePlan(
+  model: Model,
+  { layers, cells: all, replacements }: Targets,
+  {
+    norm = 'keep',
+    parts = 'both',
+  }: { norm?: ResetContext['norm'] | undefined; parts?: LayerParts | undefined } = {},
+) {
   const size = modelInput(model).shape;
   const batch = model.io.batch ?? defaultBatch(size);
   const threads = usableThreads();
   const cells = layers.map((layer, index) => ({ ...all.find((cell) => cell.layer === layer)!, index }));
   const activations = unmeasured(replacements);
-  const context = { seed: 0, init: 'auto', norm: 'keep', activations } as const;
+  const context = { seed: 0, init: 'auto', norm, parts, activations } as const;
   try {
     const plan = await planSweep(model, { cells, context, size, batch });
     const bytesOf = (name: string) => 4 * elementCount(plan.shapes.get(name)?.dims ?? []);

@@ -61,8 +61,10 @@ function wordsOf(pick: LayerPick): string[] {
   const row = groups ? 'group' : 'layer';
   const side = above === null ? `below ${below}` : `above ${above}`;
   const fewer = !groups && swept < modelLayers ? ` (the model has ${modelLayers})` : '';
-  const single = layers.filter(({ interval }) => interval === 'images').length;
-  const drawn = isRandomLabel(pick.reset) && single > 0;
+  const single = layers.filter(
+    ({ op = '', interval }) => interval === 'images' && isRandomLabel(pick.reset, op),
+  ).length;
+  const drawn = single > 0;
   return [
     `${layers.length} of ${count(swept, row)}${fewer} ${layers.length === 1 ? 'has' : 'have'} ${NOUNS[metric]} ${side} %: ` +
       `${share(parameters)} of the ${parameters.ofModel ? '' : 'swept '}layers' parameters, ` +

@@ -67,7 +67,7 @@ function layerNumbers(
 }
 
 function measured(
-  { layer, reset, passes }: LayerSummary,
+  { layer, op, reset, passes }: LayerSummary,
   { options }: Summary,
   finished: Finished | null,
 ): Measurements | null {
@@ -80,7 +80,7 @@ function measured(
       seen += images;
       return seen <= passes;
     });
-    return { kind: 'slices', slices: bySlice(counted), isRandom: isRandomLabel(reset) };
+    return { kind: 'slices', slices: bySlice(counted), isRandom: isRandomLabel(reset, op) };
   }
   const crossed = crossedTotals(chunks);
   const found = crossed && crossedMean(crossed.cosine);

@@ -27,7 +27,8 @@ export function selectLayers(
 ): Layer[] {
   const matching = (option: string, pattern: string) => {
     const isMatch = matcher(pattern);
-    const found = layers.filter((layer) => isMatch(layer.name));
+    // The name of a whole layer stands for its parts.
+    const found = layers.filter(({ name, whole }) => isMatch(name) || (whole && isMatch(whole.name)));
     if (found.length === 0) throw matchesNothing(option, pattern, layers);
     return found;
   };
@@ -75,7 +76,7 @@ export function planCells(
   for (const layer of layers) {
     for (const reset of resets) {
       if (!isTested(layer, reset)) continue;
-      const count = isRandom(reset) ? trials : 1;
+      const count = isRandom(reset, layer) ? trials : 1;
       for (let trial = 0; trial < count; trial++) cells.push({ index: cells.length, layer, reset, trial });
     }
   }

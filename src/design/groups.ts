@@ -4,7 +4,7 @@
  */
 import { runInNewContext } from 'node:vm';
 import { CritmapError, messageOf, quoted } from '../errors.js';
-import type { LayerGroup, LayerParts, Resettable } from '../model/layer-group.js';
+import { type LayerGroup, type LayerParts, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Layer } from '../onnx/layers.js';
 import { placeInNames } from './blocks.js';
 import { selectLayers } from './cells.js';
@@ -39,10 +39,14 @@ export interface LayerChoice {
   parts?: LayerParts | undefined;
 }
 
-/** @throws CritmapError (ERR_OPTION) as {@link selectLayers} and {@link groupLayers} */
+/**
+ * @param behind - norms that go with layers
+ * @throws CritmapError (ERR_OPTION) as {@link selectLayers} and {@link groupLayers}
+ */
 export function chosenOf(
   all: readonly Layer[],
   { layers, exclude, group, parts }: LayerChoice,
+  behind: ReadonlyMap<Layer, Layer> = new Map(),
 ): Resettable[] {
   const selected = selectLayers(all, layers, exclude);
   const found = parts === 'bias' ? selected.filter(({ bias }) => bias !== null) : selected;
@@ -50,7 +54,19 @@ export function chosenOf(
     const why = `--parts bias: none of the ${selected.length} chosen layers has a bias of its own`;
     throw new CritmapError('ERR_OPTION', why);
   }
-  return groupLayers(found, group);
+  return groupLayers(found, group).map((one) => withNorms(one, behind));
+}
+
+/** With the norm right behind each of its layers: one that it does not have anyway. */
+function withNorms(one: Resettable, behind: ReadonlyMap<Layer, Layer>): Resettable {
+  const own = membersOf(one);
+  const names = new Set(own.map(({ name }) => name));
+  const members = own.flatMap((layer) => {
+    const norm = behind.get(layer);
+    return norm && !names.has(norm.name) ? [layer, norm] : [layer];
+  });
+  if (members.length === own.length) return one;
+  return 'members' in one ? { ...one, members } : { name: one.name, members, at: one };
 }
 
 /** Of the chosen layers those that have nothing to reset, as what is left out. */

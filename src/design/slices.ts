@@ -5,6 +5,7 @@
  * number of passes sees a hundred draws instead of three. K = all is the published, crossed design, where every draw
  * sees every image. K depends on nothing else: no result depends on batch, chunk, thread or device.
  */
+import type { Resettable } from '../model/layer-group.js';
 import type { Reset } from '../resets/reset.js';
 import { isRandom } from '../resets/reset.js';
 
@@ -25,9 +26,13 @@ export interface SlicePart {
 /** Whether draws and images are crossed: all draws see all images. */
 export const isCrossed = ({ imagesPerDraw }: SliceDesign) => imagesPerDraw === 'all';
 
-/** The number of the draw that trial `trial` of a slice has. A reset without randomness has one. */
-export function drawOf({ trials }: SliceDesign, reset: Reset, slice: number, trial: number): number {
-  return isRandom(reset) ? slice * trials + trial : 0;
+/** The number of the draw that a cell's trial has in a slice. A reset without randomness has one. */
+export function drawOf(
+  { trials }: SliceDesign,
+  { layer, reset, trial }: { layer: Resettable; reset: Reset; trial: number },
+  slice: number,
+): number {
+  return isRandom(reset, layer) ? slice * trials + trial : 0;
 }
 
 /** The slices of images [first, first + count) of the sample, in order. */

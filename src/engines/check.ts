@@ -7,6 +7,7 @@ import { drawOf, type SliceDesign } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import { parametersIn } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { storedValues } from '../model/targets.js';
 import type { Precision } from '../native/cards.js';
 import { rewired } from '../onnx/rewire.js';
 import { replacementIn } from '../plan/program.js';
@@ -156,7 +157,7 @@ async function weightsToCheck(
   chunk: Chunk,
   { design = CROSSED, ...context }: CheckSettings,
 ): Promise<Draw[]> {
-  const random = cells.filter(({ reset }) => isRandom(reset));
+  const random = cells.filter(({ layer, reset }) => isRandom(reset, layer));
   const kind = random.length > 0 ? random : cells;
   const small = kind.filter(({ layer }) => parametersIn(layer) <= MOST_PARAMETERS);
   const candidates = small.length > 0 ? small : kind;
@@ -167,14 +168,14 @@ async function weightsToCheck(
   const found = new Map<number, Pick<Draw, 'cell' | 'slice'>>();
   for (const { slice } of slicesIn(chunk)) {
     for (const cell of trials) {
-      const draw = drawOf(design, reset, slice, cell.trial);
+      const draw = drawOf(design, cell, slice);
       if (found.size < DRAWS && !found.has(draw)) found.set(draw, { cell, slice });
     }
   }
   return Promise.all(
     [...found].map(async ([draw, { cell, slice }]) => {
       const { tensors } = await resetLayer(model, layer, reset, draw, context);
-      return { cell, slice, values: tensors };
+      return { cell, slice, values: storedValues(model, tensors) };
     }),
   );
 }

@@ -40,8 +40,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
   });
   const { classes, program, keyed } = plan;
   const { context, design = CROSSED } = options;
-  const keysIn = (slice: number) =>
-    keysOf(keyed, context.seed, ({ reset, trial }) => drawOf(design, reset, slice, trial));
+  const keysIn = (slice: number) => keysOf(keyed, context.seed, (cell) => drawOf(design, cell, slice));
   // A card's memory is its own.
   const threads = cards
     ? options.threads

@@ -9,6 +9,7 @@ import type { Cell } from '../design/cells.js';
 import { drawOf, isCrossed, type SliceDesign, type SlicePart } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import type { Model } from '../model/model.js';
+import { storedValues } from '../model/targets.js';
 import { native } from '../native/addon.js';
 import { columns, ImageRows } from '../native/columns.js';
 import type { EngineSeconds } from '../native/engine.js';
@@ -55,9 +56,9 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
         const file = rewired(model.file, replacementIn(context, cell));
         return openSession({ ...model, file }, new Map(), threads);
       }
-      const draw = drawOf(design, cell.reset, slice, cell.trial);
+      const draw = drawOf(design, cell, slice);
       const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, context);
-      return openSession(model, tensors, threads);
+      return openSession(model, storedValues(model, tensors), threads);
     });
 
   /** A cell's logits: for every draw that the chunk's slices have, a session with its weights. */
@@ -114,8 +115,10 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
 }
 
 /** Slices of one draw together. */
-function partsByDraw(design: SliceDesign, { reset }: Cell, chunk: Chunk): readonly SlicePart[] {
-  return isRandom(reset) && !isCrossed(design) ? slicesIn(chunk) : [{ slice: 0, from: 0, to: chunk.count }];
+function partsByDraw(design: SliceDesign, { layer, reset }: Cell, chunk: Chunk): readonly SlicePart[] {
+  return isRandom(reset, layer) && !isCrossed(design)
+    ? slicesIn(chunk)
+    : [{ slice: 0, from: 0, to: chunk.count }];
 }
 
 function joined(parts: readonly Logits[]): Logits {

@@ -5,7 +5,9 @@
 import { CritmapError, messageOf } from '../errors.js';
 import { matcher, matchesNothing } from '../model/layer-globs.js';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import type { Layer } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import { recognise } from './recognise.js';
 import { biasOf, type Distribution, initSchemes, parseScheme, type Scheme } from './scheme.js';
 
@@ -61,6 +63,10 @@ export function initWarnings(model: Model, choice: InitChoice): string[] {
   ];
 }
 
+/** Scale 1, shift 0. */
+const NORM_WORDS = 'as a fresh norm';
+const freshNorm = { weight: parseScheme('constant:1'), bias: parseScheme('zero'), guessed: false };
+
 interface Choice {
   weight: Scheme | 'auto';
   bias: Scheme | 'auto';
@@ -68,10 +74,10 @@ interface Choice {
 
 function tableOf(model: Model, choices: readonly string[]): ReadonlyMap<string, LayerInit> {
   const chosen = new Map<Layer, Choice>(
-    model.layers.map((layer) => [layer, { weight: 'auto', bias: 'auto' }]),
+    everyLayer(model).map((layer) => [layer, { weight: 'auto', bias: 'auto' }]),
   );
   for (const text of choices) {
-    const { layers, roles, scheme } = parseChoice(text, model.layers);
+    const { layers, roles, scheme } = parseChoice(text, everyLayer(model));
     for (const layer of layers) {
       const choice = chosen.get(layer)!;
       if (roles.weight) choice.weight = scheme;
@@ -79,15 +85,24 @@ function tableOf(model: Model, choices: readonly string[]): ReadonlyMap<string, 
     }
   }
   const automatic = recognise(model);
-  const initial = (scheme: Scheme, layer: Layer): Initial => ({ scheme, distribution: scheme.draw(layer) });
+  const initial = (scheme: Scheme, layer: Layer): Initial => ({
+    scheme,
+    distribution: scheme.draw(layer.whole ?? layer),
+  });
   return new Map(
-    model.layers.map((layer) => {
+    everyLayer(model).map((layer) => {
       const choice = chosen.get(layer)!;
-      const own = automatic.schemesOf(layer);
+      // A part is drawn as the whole is.
+      const own = isNormOp(layer.op) ? freshNorm : automatic.schemesOf(layer.whole ?? layer);
       const weight = choice.weight === 'auto' ? own.weight : choice.weight;
       const bias = choice.bias === 'auto' ? own.bias : choice.bias;
       const isAuto = choice.weight === 'auto' || (choice.bias === 'auto' && layer.bias !== null);
-      const words = layer.bias ? withBias(weight, bias) : weight.words;
+      const words =
+        own === freshNorm && weight === own.weight && bias === own.bias
+          ? NORM_WORDS
+          : layer.bias
+            ? withBias(weight, bias)
+            : weight.words;
       const found = { weight: initial(weight, layer), bias: initial(bias, layer), words };
       return [layer.name, { ...found, guessed: isAuto && own.guessed }];
     }),
@@ -100,7 +115,7 @@ function withBias(weight: Scheme, bias: Scheme): string {
   return `${weight.words} bias ${bias.text === 'zero' ? '0' : bias.words}`;
 }
 
-function parseChoice(text: string, layers: readonly Layer[]) {
+function parseChoice(text: string, all: readonly Layer[]) {
   const refuse = (why: string) => new CritmapError('ERR_OPTION', `--init ${text}: ${why}`);
   const at = text.lastIndexOf('=');
   const glob = text.slice(0, Math.max(0, at));
@@ -113,10 +128,17 @@ function parseChoice(text: string, layers: readonly Layer[]) {
     throw refuse(messageOf(error));
   }
   const both = { weight: true, bias: true };
+  const layers = all.filter(({ op }) => !isNormOp(op));
   if (at < 0) return { layers, roles: both, scheme };
   const of = (pattern: string) => {
     const isMatch = matcher(pattern);
-    return layers.filter((layer) => isMatch(layer.name));
+    const found = all.filter(({ name, whole }) => isMatch(name) || (whole && isMatch(whole.name)));
+    const others = found.filter(({ op }) => !isNormOp(op));
+    if (others.length > 0 || found.length === 0) return others;
+    // Norms start with numbers, not with draws; a pattern is for them when it fits nothing else.
+    const start = scheme === 'auto' ? undefined : scheme.draw({ fanIn: 1, fanOut: 1, groups: 1 });
+    if (start && start.kind !== 'constant') throw refuse('a norm starts with zero, constant:V or keep');
+    return found;
   };
   const named = of(glob);
   if (named.length > 0) return { layers: named, roles: both, scheme };

@@ -4,6 +4,7 @@
  */
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { type Family, isOf, kindOf, type Rule, type Sketch, schemesFor, signOf } from './family.js';
 import { biasOf, parseScheme, type Scheme } from './scheme.js';
@@ -31,7 +32,8 @@ const families: readonly Family[] = [...transformers, ...torchvision, ...timm];
 export function recognise(model: Model): Recognised {
   const { proto, graph } = model.file;
   return recogniseGraph({
-    layers: model.layers,
+    // Parts and norms that a sweep takes as layers are none of a family's signs.
+    layers: [...new Set(model.layers.map((layer) => layer.whole ?? layer))].filter(({ op }) => !isNormOp(op)),
     hasLayerNorm: graph.node.some(({ opType }) => opType === 'LayerNormalization') || normsByHand(graph.node),
     producer: proto.producerName,
   });

@@ -21,6 +21,9 @@ const isGroup = (one: Resettable): one is LayerGroup => 'members' in one;
 /** The layers that are reset: a layer itself, a group's members. */
 export const membersOf = (one: Resettable): readonly Layer[] => (isGroup(one) ? one.members : [one]);
 
+/** Its operator; of a group all that its members have, `Conv+Gemm`. */
+export const opOf = (one: Resettable): string => [...new Set(membersOf(one).map(({ op }) => op))].join('+');
+
 /** How many parameters are reset. */
 export const parametersIn = (one: Resettable, parts: LayerParts = 'both'): number =>
   membersOf(one).reduce((sum, { parameters, bias }) => {
@@ -60,10 +63,12 @@ export function factsOf(
     return uses > 1 ? { ...facts, uses } : facts;
   }
   const { members, at } = one;
-  const mean = members.reduce((sum, layer) => sum + positionOf(layer), 0) / members.length;
+  // A norm that goes with a layer may have no place of its own.
+  const placed = members.filter((layer) => positions.has(layer.name));
+  const mean = placed.reduce((sum, layer) => sum + positionOf(layer), 0) / placed.length;
   return {
     name,
-    op: [...new Set(members.map(({ op }) => op))].join('+'),
+    op: opOf(one),
     shape: [],
     groups: 1,
     parameters,

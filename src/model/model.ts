@@ -5,7 +5,7 @@ import { type Account, accountOf } from '../onnx/account.js';
 import type { OnnxFile } from '../onnx/file.js';
 import { indexGraph } from '../onnx/graph.js';
 import { type ModelIo, modelIo } from '../onnx/io.js';
-import { findLayers, type Layer } from '../onnx/layers.js';
+import { findLayers, type Layer, type Parameter } from '../onnx/layers.js';
 import { findLeftOut, type LeftOut } from '../onnx/left-out.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { chooseEnds } from '../onnx/passes/ends.js';
@@ -39,7 +39,13 @@ export interface Model {
   account(): Account;
   /** What may make a sweep mean less than it seems, one line each. */
   warnings: readonly string[];
-  /** The trained values of a stored tensor, in storage order; always the same array. Not to be written to. */
+  /** Of a donor from a checkpoint: the stored tensors that the checkpoint has; without it, all. */
+  given?: ReadonlySet<string>;
+  /** Norms that are reset with the layer right before them, by that layer. */
+  behind?: ReadonlyMap<Layer, Layer>;
+  /** Parameters that are parts of stored tensors, by the names that they have here. */
+  slices?: ReadonlyMap<string, Parameter>;
+  /** The trained values of a stored tensor, or of a part of one, in storage order; always the same array. Not to be written to. */
   values(tensor: string): Float32Array;
 }
 

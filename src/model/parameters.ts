@@ -5,6 +5,7 @@
 
 import { indexGraph, originOf } from '../onnx/graph.js';
 import { madeUp, modulePath } from '../onnx/names.js';
+import { findNorms } from '../onnx/norm-layers.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
 import type { Model } from './model.js';
@@ -81,9 +82,16 @@ export function parametersOf(model: Model): ModelParameter[] {
     if (known) known.push(name);
     else copies.set(of, [name]);
   }
+  // A norm of channels may have its numbers as channels x 1 x 1.
+  const norms = findNorms(model.file, index, model.layers, true).layers;
+  const vectors = new Map(
+    norms
+      .flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]))
+      .map((one) => [one.tensor, one.shape]),
+  );
   for (const [tensor, proto] of tensors) {
     if (proto.dataType !== FLOAT || !telling.test(tensor)) continue;
-    const shape = dimensions(proto);
+    const shape = vectors.get(tensor) ?? dimensions(proto);
     // A single number is an epsilon or a scale that the exporter wrote down, unless a checkpoint has it.
     const required = elementCount(shape) > 1 && !madeUp.test(tensor) && ofModule.test(tensor);
     add({ names: [tensor], tensor, shape, transposed: false, required, copies: copies.get(tensor) ?? [] });

@@ -11,6 +11,11 @@ export interface Layout {
   inner: number;
   /** Storage is `[rest, channels]` (`inner` must be 1) while the logical order is `[channels, rest]`. */
   transposed?: boolean;
+  /**
+   * Draws begin with this element of their key, a multiple of 4: a part of a larger parameter gets what it has in a draw
+   * of the whole. Default 0.
+   */
+  first?: number;
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   originOf,
 } from './graph.js';
 import { madeUp, moduleName, unlike } from './names.js';
+import type { NormOp } from './norm-layers.js';
 import { whyNoLayer } from './not-layers.js';
 import type { Node } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';
@@ -32,6 +33,8 @@ export interface Parameter {
   shape: number[];
   /** Storage against logical order. */
   layout: Layout;
+  /** Of a part of a larger parameter: that, and the first of its output channels. `tensor` is then a name of critmap's. */
+  within?: { parameter: Parameter; from: number };
 }
 
 /** Tensor names of the BatchNormalization that follows a convolution or transposed convolution. */
@@ -45,10 +48,16 @@ export interface Norm {
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;
-  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul' | 'Einsum' | 'LSTM' | 'GRU' | 'RNN';
+  op: 'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul' | 'Einsum' | 'LSTM' | 'GRU' | 'RNN' | NormOp;
   weight: Parameter;
   bias: Parameter | null;
   norm: Norm | null;
+  /** Of a BatchNormalization that is a layer of its own. */
+  statistics?: { mean: Parameter; variance: Parameter };
+  /** Of a norm that is reset with the layer before it: it may be what it is after a reset, too. */
+  accompanies?: true;
+  /** The layer that this is a part of, as q is of a fused qkv. */
+  whole?: Layer;
   /** torch.nn.init's fan of the weight. */
   fanIn: number;
   fanOut: number;

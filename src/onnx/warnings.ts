@@ -90,7 +90,8 @@ function foldedNorms({ file, index, layers }: Doubtful): string | false {
   return `its convolutions have biases and no BatchNorm. If the export folded BatchNorm into them, a reset takes the norms away too and layers seem more critical than they are. ${advice}`;
 }
 
-function wasFolded(index: GraphIndex, { weight, bias }: Layer): boolean {
+/** Whether the export left traces of a BatchNorm that it folded into a convolution. */
+export function wasFolded(index: GraphIndex, { weight, bias }: Layer): boolean {
   const named = bias?.tensor ?? '';
   if (named === `${weight.tensor}_bias`) return true;
   if (/_(weights|bias)_fused_bn/.test(`${weight.tensor} ${named}`)) return true;

@@ -3,6 +3,7 @@
  * whose interval reaches across the threshold is never among them: it is not known well enough. Pure.
  */
 import { CritmapError, quoted, some } from '../errors.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import { type Estimate, type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
@@ -21,6 +22,8 @@ export interface PickOptions {
 
 export interface PickedLayer {
   layer: string;
+  /** Of a norm. */
+  op?: string;
   mean: number | null;
   low: number | null;
   high: number | null;
@@ -89,10 +92,21 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
     const { mean, low, high, interval } = boundsOf(row, metric);
     const isPicked = low !== null && high !== null && (above === null ? high < threshold : low > threshold);
     const isOther = low !== null && high !== null && (above === null ? low >= threshold : high <= threshold);
-    const { layer, parameters, members } = row;
+    const { layer, op, parameters, members } = row;
+    const ofNorm = isNormOp(op) ? { op } : {};
     const macs = macsOf.get(layer) ?? null;
     if (isPicked)
-      picked.push({ layer, mean, low, high, interval, parameters, macs, ...(members && { members }) });
+      picked.push({
+        layer,
+        ...ofNorm,
+        mean,
+        low,
+        high,
+        interval,
+        parameters,
+        macs,
+        ...(members && { members }),
+      });
     else if (!isOther) unknown.push(layer);
   }
   const { summary } = run;

@@ -3,12 +3,15 @@
  * runtime makes of it for this processor (optimised.ts).
  */
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import type { Blocked } from '../native/reset-rule.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
 import { withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../resets/reset.js';
 import { type Fold, foldNorm } from './fold.js';
+import { wholesOf, withParts } from './split.js';
 
 /** ONNX Runtime's domain of convolutions over blocked channels. */
 export const BLOCKED = 'com.microsoft.nchwc';
@@ -47,29 +50,53 @@ export interface PlacedLayer {
   weight: Place;
   /** null when the layer has none of its own. */
   bias: Place | null;
+  /** Running mean and variance of a norm that is a layer of its own. */
+  statistics?: readonly Place[];
   /** Stored tensors that the reset layer's part has instead of the graph's, or besides. */
   extra: readonly Tensor[];
   /** A convolution and its norm that are one node in the reset layer's part. */
   fold?: Fold;
 }
 
+/** Of all parameters that a layer has. */
+export const placesOf = ({ weight, bias, statistics = [] }: PlacedLayer): Place[] => [
+  ...(bias ? [weight, bias] : [weight]),
+  ...statistics,
+];
+
 /** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
 export function ownGraph(model: Model, norm: ResetContext['norm']): BaseGraph {
-  const { file, io, layers } = model;
+  const { file, io } = model;
+  const layers = everyLayer(model);
+  // A norm that is reset for itself stays a node of its own.
+  const ownNorms = new Set(layers.flatMap(({ op, weight }) => (isNormOp(op) ? [weight.tensor] : [])));
+  const placed = (layer: Layer) => placeInModel(model, layer, norm, ownNorms);
+  const { graph, places } = withParts(
+    model,
+    file.graph,
+    new Map(wholesOf(layers).map((one) => [one, placed(one)])),
+  );
   return {
     proto: file.proto,
-    graph: file.graph,
+    graph,
     input: io.input,
     output: io.output,
     optimised: false,
     apart: file.apart ?? false,
-    places: new Map(layers.map((layer) => [layer, placeInModel(model, layer, norm)])),
+    places,
   };
 }
 
-function placeInModel(model: Model, layer: Layer, norm: ResetContext['norm']): PlacedLayer {
+function placeInModel(
+  model: Model,
+  layer: Layer,
+  norm: ResetContext['norm'],
+  ownNorms: ReadonlySet<string>,
+): PlacedLayer {
   const fresh = norm === 'reset' && layer.norm ? initialNorm(model, layer.norm) : new Map();
-  const fold = foldNorm(layer, model.file.graph.node, (tensor) => fresh.get(tensor) ?? model.values(tensor));
+  const values = (tensor: string) => fresh.get(tensor) ?? model.values(tensor);
+  const isFolded = !ownNorms.has(layer.norm?.scale ?? '');
+  const fold = isFolded ? foldNorm(layer, model.file.graph.node, values) : undefined;
   const place = (parameter: Parameter): Place => ({
     parameter,
     tensor: parameter.tensor,
@@ -79,6 +106,7 @@ function placeInModel(model: Model, layer: Layer, norm: ResetContext['norm']): P
   return {
     weight: { ...place(layer.weight), ...(fold && { factor: fold.factor }) },
     bias: layer.bias && place(layer.bias),
+    ...(layer.statistics && { statistics: Object.values(layer.statistics).map(place) }),
     extra: fold ? [...extra, fold.shift] : extra,
     ...(fold && { fold }),
   };

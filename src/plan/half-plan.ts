@@ -4,6 +4,8 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import { type Node, NodeSchema, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
@@ -12,6 +14,7 @@ import type { Dataflow } from './dataflow.js';
 import type { Part } from './extract.js';
 import { foldNorm } from './fold.js';
 import { halfShapes, halfTensors, inHalf } from './half.js';
+import { wholesOf } from './split.js';
 
 export interface HalfPlan {
   shapes: Map<string, TensorShape>;
@@ -45,7 +48,12 @@ interface TrainedFold {
 }
 
 function trainedFolds(model: Model): TrainedFold[] {
-  return model.layers.flatMap((layer) => {
+  const ownNorms = new Set(
+    everyLayer(model).flatMap(({ op, weight }) => (isNormOp(op) ? [weight.tensor] : [])),
+  );
+  return wholesOf(model.layers).flatMap((layer) => {
+    // One that is reset for itself is a node of its own.
+    if (ownNorms.has(layer.norm?.scale ?? '')) return [];
     const fold = foldNorm(layer, model.file.graph.node, (tensor) => model.values(tensor));
     if (!fold) return [];
     const { conv, norm, fused, shift, factor } = fold;

@@ -1,13 +1,12 @@
 /** The keys of a batch's draws: a program says which parameter of which cell each is for, a draw's number makes it. */
 import type { Cell } from '../design/cells.js';
-import type { Layer } from '../onnx/layers.js';
 import { type ParameterReset, resetKey } from '../resets/reset.js';
 
 /** A parameter whose draw is chosen per batch. */
 export interface KeyedParameter {
   cell: Cell;
-  /** The cell's, or one of its group's. */
-  layer: Layer;
+  /** The name of the layer whose keys it has. */
+  owner: ParameterReset['owner'];
   role: ParameterReset['role'];
 }
 
@@ -17,7 +16,5 @@ export function keysOf(
   seed: number,
   drawOf: (cell: Cell) => number,
 ): BigUint64Array {
-  return BigUint64Array.from(keyed, ({ cell, layer, role }) =>
-    resetKey(seed, layer.name, role, drawOf(cell)),
-  );
+  return BigUint64Array.from(keyed, ({ cell, owner, role }) => resetKey(seed, owner, role, drawOf(cell)));
 }

@@ -46,14 +46,17 @@ export async function ownMacs(
     products.reduce((sum, step, i) => (reads(step.reads) ? sum + macs[i]! : sum), 0);
   return {
     forward: sumOf(() => true),
-    layers: layers.map(({ weight, hidden }) => {
+    layers: layers.map(({ weight: part, hidden, whole }) => {
+      // A part of a weight is that part of the product.
+      const { weight } = whole ?? { weight: part };
+      const share = part.layout.channels / weight.layout.channels;
       // The weight itself, or what is made of it without the image: transposed, standardised.
       const own = new Set([weight.tensor]);
       for (const { reads, makes, dynamic } of flow.steps) {
         if (!dynamic && reads.some((name) => own.has(name))) for (const name of makes) own.add(name);
       }
       const reading = (names: readonly string[]) => names.some((name) => own.has(name));
-      if (hidden === undefined) return sumOf(reading);
+      if (hidden === undefined) return share * sumOf(reading);
       // A recurrent operator has others' weights too: each step takes a product with the layer's own.
       const elements = elementCount(weight.shape);
       return products.reduce((sum, { node, reads }) => {

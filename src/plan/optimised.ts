@@ -22,6 +22,7 @@ import type { ResetContext } from '../resets/reset.js';
 import type { BaseGraph } from './base-graph.js';
 import { findPlaces } from './places.js';
 import type { ImageSize } from './shapes.js';
+import { withParts } from './split.js';
 
 /**
  * ONNX Runtime's optimisers take time in proportion to the square of the nodes that they fold or lay out anew: 16 s for
@@ -58,7 +59,7 @@ export async function optimisedGraph(
   const places = await findPlaces(model, graph, norm);
   if (typeof places === 'string') return places;
   const { input, output } = model.io;
-  return { proto, graph, input, output, optimised: true, apart: true, places };
+  return { proto, ...withParts(model, graph, places), input, output, optimised: true, apart: true };
 }
 
 /** Through files: ONNX Runtime hands an optimised model over in no other way, and reading one copies nothing here. */

@@ -4,15 +4,18 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../model/model.js';
+import { everyLayer } from '../model/targets.js';
 import { native } from '../native/addon.js';
 import type { Blocked } from '../native/reset-rule.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats, withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../resets/reset.js';
 import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './base-graph.js';
 import { type Affine, foldedNorm, layerScale } from './fold.js';
+import { wholesOf } from './split.js';
 
 /** What two ways of folding a norm, in float32, may differ by: |a - b| relative to |a|. */
 const ROUNDING = 1e-5;
@@ -20,7 +23,7 @@ const ROUNDING = 1e-5;
 /** Channels that its kernels take at once, on any processor. */
 const BLOCKS = [16, 8, 4, 32];
 
-/** @returns where every layer's parameters are, or which layer was not found */
+/** @returns where the parameters of the graph's own layers are, or which layer was not found */
 export async function findPlaces(
   model: Model,
   graph: Graph,
@@ -30,7 +33,13 @@ export async function findPlaces(
   await finder.measure();
   const places = new Map<Layer, PlacedLayer>();
   const taken = new Set<string>();
-  for (const layer of model.layers) {
+  for (const layer of wholesOf(everyLayer(model))) {
+    // A norm may be a layer of its own, and go with another.
+    const twin = [...places].find(([{ weight }]) => layer.accompanies && weight === layer.weight)?.[1];
+    if (twin) {
+      places.set(layer, twin);
+      continue;
+    }
     const place = await finder.find(layer);
     if (!place || taken.has(place.weight.tensor)) {
       return `the runtime changes ${layer.name} beyond recognition`;
@@ -111,14 +120,28 @@ class Finder {
       if (!weight) continue;
       const bias = this.#bias(layer, folded, weight.readers);
       if (bias === undefined) continue;
+      if (layer.statistics) return this.#withStatistics(layer, weight.place, bias);
       return this.#placed(layer, folded, weight.place, bias);
     }
     return undefined;
   }
 
+  /** A norm's own, which are where they were or not there any more. */
+  #withStatistics(layer: Layer, weight: Place, bias: Place | null): PlacedLayer | undefined {
+    const statistics = Object.values(layer.statistics ?? {}).map(
+      (parameter): Place => ({ parameter, tensor: parameter.tensor, dims: parameter.stored }),
+    );
+    const same = statistics.every(
+      ({ tensor }) =>
+        this.#same(tensor, this.model.values(tensor)) &&
+        this.#stored.get(tensor)?.readers.length === this.#uses(tensor),
+    );
+    return same ? { weight, bias, statistics, extra: [] } : undefined;
+  }
+
   /** As a reset leaves it: with `--norm reset` the norm's values are the initial ones. */
   #placed(layer: Layer, folded: Affine | null, weight: Place, bias: Place | null): PlacedLayer | undefined {
-    if (this.norm === 'keep' || !layer.norm) return { weight, bias: layer.bias && bias, extra: [] };
+    if (this.norm !== 'reset' || !layer.norm) return { weight, bias: layer.bias && bias, extra: [] };
     const fresh = initialNorm(this.model, layer.norm);
     if (!folded) {
       // The norm is a node of its own; its tensors must be as they were.
@@ -167,6 +190,8 @@ class Finder {
     // What the graph computes of a weight (its norm taken out, standardised) may be the same values: a constant in the
     // runtime's graph, which a reset would not pass through the computation.
     if (this.#isComputed(weight.tensor) || layer.hidden !== undefined) return undefined;
+    // Vectors of ones and the like are found everywhere.
+    if (isNormOp(layer.op)) return undefined;
     const turn = async () => trained.length > LARGE && setImmediate();
     await turn();
     const expected = folded ? this.#scaled(trained, folded.factor, weight.layout) : trained;

@@ -14,7 +14,7 @@ import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { isActivation, type MeasuredReplacement } from '../resets/activation.js';
 import { leavesLayer, type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
-import { type BaseGraph, nodesOf, type Place, type PlacedLayer } from './base-graph.js';
+import { type BaseGraph, nodesOf, type Place, type PlacedLayer, placesOf } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
@@ -250,8 +250,8 @@ class Compiler {
     if (rule.kind === 'interpolate') return { ...rule, donor: this.#constant(rule.donor) };
     if (rule.kind === 'quantize') return { ...rule, scales: this.#constant(rule.scales) };
     if (!('key' in rule)) return rule;
-    const { layer, role } = reset as ParameterReset;
-    return { ...rule, key: this.#keyed.push({ cell, layer, role }) - 1 };
+    const { owner, role } = reset as ParameterReset;
+    return { ...rule, key: this.#keyed.push({ cell, owner, role }) - 1 };
   }
 
   #placed(part: LayerPart): PlacedLayer[] {
@@ -260,7 +260,7 @@ class Compiler {
   }
 
   #place(part: LayerPart, tensor: string): Place {
-    const places = this.#placed(part).flatMap(({ weight, bias }) => [weight, ...(bias ? [bias] : [])]);
+    const places = this.#placed(part).flatMap(placesOf);
     return places.find((place) => place.tensor === tensor) as Place;
   }
 

@@ -126,13 +126,14 @@ async function inferred(
   given: ReadonlyMap<string, TensorShape>,
 ): Promise<Map<string, TensorShape> | undefined> {
   // Weights matter by their shapes only: as inputs they need no bytes.
-  const large = weights.filter(isLarge);
+  const read = notMade(steps, weights);
+  const large = read.filter(isLarge);
   const bytes = toBinary(ModelSchema, {
     ...proto,
     graph: {
       ...graph,
       node: steps.map((step) => step.node),
-      initializer: weights.filter((tensor) => !isLarge(tensor)),
+      initializer: read.filter((tensor) => !isLarge(tensor)),
       input: [
         ...[...given].map(([name, shape]) => valueInfo(name, shape)),
         ...large.map((tensor) => valueInfo(tensor.name, { type: FLOAT, dims: dimensions(tensor) })),
@@ -149,6 +150,12 @@ async function inferred(
   return new Map([...given, ...ports.map(({ name, type, dims }) => [name, { type, dims }] as const)]);
 }
 
+/** A tensor that is stored in parts too, and made of them (split.ts), is one or the other. */
+function notMade(steps: readonly Step[], tensors: readonly Tensor[]): Tensor[] {
+  const made = new Set(steps.flatMap(({ makes }) => makes));
+  return tensors.filter(({ name }) => !made.has(name));
+}
+
 async function observed(
   { proto, graph, input, apart }: Pick<BaseGraph, 'proto' | 'graph' | 'input' | 'apart'>,
   flow: Dataflow,
@@ -158,6 +165,7 @@ async function observed(
   const whole = {
     ...graph,
     node: flow.steps.map((step) => step.node),
+    initializer: notMade(flow.steps, graph.initializer),
     input: [valueInfo(input, shape)],
     output: names.map((name) => create(ValueInfoSchema, { name })),
     valueInfo: [],

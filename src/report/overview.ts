@@ -94,9 +94,9 @@ const DRAWLESS = 'of the mean over new images';
 export function intervalsText(summary: Summary): string | undefined {
   const texts = [
     ...new Set(
-      summary.layers.flatMap(({ reset, criticality: { interval } }) => {
+      summary.layers.flatMap(({ reset, op, criticality: { interval } }) => {
         if (interval === null) return [];
-        return [interval === 'images' && !isRandomLabel(reset) ? DRAWLESS : COVERS[interval]];
+        return [interval === 'images' && !isRandomLabel(reset, op) ? DRAWLESS : COVERS[interval]];
       }),
     ),
   ];
@@ -106,5 +106,5 @@ export function intervalsText(summary: Summary): string | undefined {
 
 /** Random resets of which one draw was made: what is said of them holds for that draw. */
 export function singleDraws(summary: Summary): LayerSummary[] {
-  return summary.layers.filter(({ reset, draws }) => isRandomLabel(reset) && draws === 1);
+  return summary.layers.filter(({ reset, op, draws }) => isRandomLabel(reset, op) && draws === 1);
 }

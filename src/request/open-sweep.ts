@@ -6,6 +6,7 @@ import type { imageOptions } from '../images/options.js';
 import { initialsOf } from '../initialisation/initials.js';
 import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
 import type { OptionValues } from '../options.js';
 import { loadFresh } from '../resets/fresh.js';
 import { parseResets } from '../resets/parse.js';
@@ -51,7 +52,7 @@ export async function openSweep(
   const fetching = { signal, onFetch };
   const model = await open.model(words, fetching);
   // Patterns that fit no layer are met before images are decoded.
-  initialsOf(model, words.sweepChoices.init ?? 'auto');
+  initialsOf(withTargets(model, words.sweepChoices), words.sweepChoices.init ?? 'auto');
   const ends = { input: words.input, output: words.output };
   const resets = await parseResets(words.resets ?? ['random'], model, { ...ends, ...fetching });
   const initFrom = words.initFrom && (await loadFresh(words.initFrom, model, { ...ends, ...fetching }));

@@ -157,6 +157,7 @@ export async function loadDonor(
     file: { ...file, path: text, ...(second === undefined && source !== undefined && { source }) },
     // Only its own: the model's warnings have been given, and what the checkpoint lacks is not reset.
     warnings: donor.warnings.filter((warning) => !stale.has(warning)),
+    given,
     layers: donor.layers.filter(
       ({ weight, bias }) => given.has(weight.tensor) && (!bias || given.has(bias.tensor)),
     ),

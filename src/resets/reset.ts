@@ -9,9 +9,11 @@ import { drawFrom } from '../initialisation/scheme.js';
 import { matchFactor } from '../initialisation/spread.js';
 import { type LayerParts, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { type NormChoice, withAllTargets } from '../model/targets.js';
 import { native } from '../native/addon.js';
 import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import { transpose } from '../onnx/tensors.js';
 import type { Activations } from './activation.js';
 import {
@@ -44,8 +46,11 @@ export interface ResetContext {
   init: InitChoice;
   /** Fresh models whose weights are the draws instead, in turn. */
   initFrom?: readonly Model[] | undefined;
-  /** `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). */
-  norm: 'keep' | 'reset';
+  /**
+   * `reset` also puts the convolution's BatchNorm to its initial state (scale 1, the rest 0, variance 1). `with-layer` has
+   * the norm in the layer's group already.
+   */
+  norm: NormChoice;
   /** Which of a layer's own parameters are reset; default both. */
   parts?: LayerParts | undefined;
   /** What takes the place of what layers give, for resets of that. */
@@ -84,13 +89,15 @@ const transposedDonors = new WeakMap<Float32Array, Float32Array>();
 /** What a reset makes of a weight as a whole, by the weight's values. */
 const weightRules = new WeakMap<Reset, WeakMap<Float32Array, Promise<WeightRule>>>();
 
-/** Whether a reset has several independent trials. */
-export function isRandom(reset: Reset): boolean {
-  return reset.kind === 'random' || reset.kind === 'shuffle' || reset.kind === 'noise';
+/** Whether a reset has several independent trials with a layer or group: a norm always starts the same. */
+export function isRandom(reset: Reset, layer: Resettable): boolean {
+  if (reset.kind === 'random') return !membersOf(layer).every(({ op }) => isNormOp(op));
+  return reset.kind === 'shuffle' || reset.kind === 'noise';
 }
 
-/** The same of a reset that is known by its label only, `noise=0.1`. */
-export const isRandomLabel = (label: string) => /^(random|shuffle|noise=.*)$/.test(label);
+/** The same of a reset that is known by its label only, `noise=0.1`, and a layer, or group, by its operators. */
+export const isRandomLabel = (label: string, op: string) =>
+  /^(shuffle|noise=.*)$/.test(label) || (label === 'random' && !isNormOp(op));
 
 /**
  * The Philox key of one parameter in one trial: the first 8 bytes of SHA-256 over seed, layer, parameter and
@@ -101,11 +108,15 @@ export function resetKey(seed: number, layer: string, parameter: string, trial: 
   return createHash('sha256').update(text).digest().readBigUInt64LE(0);
 }
 
+/** PyTorch's name of a parameter within its module. */
+export type Role = 'weight' | 'bias' | 'running_mean' | 'running_var';
+
 /** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
 export interface ParameterReset {
   layer: Layer;
-  /** PyTorch's name within the module. */
-  role: 'weight' | 'bias';
+  role: Role;
+  /** The layer whose key its draws have: of a part the whole, so that the two are paired. */
+  owner: string;
   parameter: Parameter;
   rule: ResetRule;
   factor?: Float32Array;
@@ -141,16 +152,19 @@ async function layerResets(
   const resets: ParameterReset[] = [];
   for (const [role, parameter] of parametersOf(layer, context.parts)) {
     const values = model.values(parameter.tensor);
-    const key = resetKey(context.seed, layer.name, role, trial);
+    // What a part's own elements are shuffled by must not be what the other parts' are.
+    const owner = reset.kind === 'shuffle' ? layer.name : (layer.whole ?? layer).name;
+    const key = resetKey(context.seed, owner, role, trial);
     const drawn = drawnFrom(reset, trial, context);
     const found = await ruleFor(model, drawn, layer, role, values, key, context, parameter);
     if (!found) continue;
     const matched =
       reset.kind === 'random' &&
       !context.initFrom?.length &&
+      isOwn(role) &&
       initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
-    resets.push({ layer, role, parameter, ...found, ...(matched && { factor: factor() }) });
+    resets.push({ layer, role, owner, parameter, ...found, ...(matched && { factor: factor() }) });
   }
   return resets;
 }
@@ -239,7 +253,7 @@ async function resetOne(
     difference += distance.difference ** 2;
   }
   if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
-  else if (difference === 0) throw changesNothing(layer, reset);
+  else if (difference === 0 && !layer.accompanies) throw changesNothing(layer, reset);
   const moved = { original, difference };
   return { tensors, moved, change: changeOf([moved]) };
 }
@@ -259,10 +273,10 @@ export async function movesOf(
   const squares = draws.map(() => 0);
   let original = 0;
   const resets = await resetsOf(model, layer, reset, 0, context);
-  for (const { role, parameter, rule, factor } of resets) {
+  for (const { role, owner, parameter, rule, factor } of resets) {
     const values = model.values(parameter.tensor);
     original += norm(values) ** 2;
-    const keys = BigUint64Array.from(draws, (draw) => resetKey(context.seed, layer.name, role, draw));
+    const keys = BigUint64Array.from(draws, (draw) => resetKey(context.seed, owner, role, draw));
     const options = { layout: parameter.layout, ...(factor && { factor }) };
     const distances =
       'key' in rule
@@ -278,7 +292,7 @@ export async function movesOf(
     for (const i of draws.keys()) squares[i]! += difference ** 2;
   }
   if (leavesLayer(layer, reset, resets, context)) original = ownSquare(model, layer);
-  else if (squares.some((square) => square === 0)) throw changesNothing(layer, reset);
+  else if (!layer.accompanies && squares.some((square) => square === 0)) throw changesNothing(layer, reset);
   return squares.map((difference) => ({ original, difference }));
 }
 
@@ -335,13 +349,19 @@ function measured<T>(known: WeakMap<Float32Array, T>, values: Float32Array, meas
 }
 
 /** A layer's own parameters that are reset, by PyTorch's name within the module. */
-export function parametersOf(
-  layer: Layer,
-  parts: LayerParts = 'both',
-): [role: 'weight' | 'bias', parameter: Parameter][] {
-  const all = [['weight', layer.weight] as const, ...(layer.bias ? [['bias', layer.bias] as const] : [])];
-  return all.filter(([role]) => parts === 'both' || parts === role).map(([role, one]) => [role, one]);
+export function parametersOf(layer: Layer, parts: LayerParts = 'both'): [role: Role, parameter: Parameter][] {
+  const { weight, bias, statistics } = layer;
+  const all: [Role, Parameter | null][] = [
+    ['weight', weight],
+    ['bias', bias],
+    ['running_mean', statistics?.mean ?? null],
+    ['running_var', statistics?.variance ?? null],
+  ];
+  return all.flatMap(([role, one]) => (one && (parts === 'both' || parts === role) ? [[role, one]] : []));
 }
+
+/** Not what a norm has measured. */
+const isOwn = (role: Role): role is 'weight' | 'bias' => role === 'weight' || role === 'bias';
 
 function initialOf(model: Model, layer: Layer, role: 'weight' | 'bias', { init }: ResetContext): Initial {
   const found = initialsOf(model, init).get(layer.name);
@@ -359,14 +379,21 @@ async function ruleFor(
   model: Model,
   reset: Reset,
   layer: Layer,
-  role: 'weight' | 'bias',
+  role: Role,
   values: Float32Array,
   key: bigint,
   context: ResetContext,
   parameter: Parameter,
 ): Promise<WeightRule | undefined> {
+  if (!isOwn(role)) {
+    // Means and variances of what never was make no norm.
+    const value = role === 'running_var' ? 1 : 0;
+    if (reset.kind === 'random') return { rule: { kind: 'constant', value } };
+    if (reset.kind !== 'interpolate') return undefined;
+  }
   switch (reset.kind) {
     case 'random': {
+      if (!isOwn(role)) return undefined;
       const { distribution } = initialOf(model, layer, role, context);
       return distribution ? { rule: drawFrom(distribution, key) } : undefined;
     }
@@ -391,7 +418,7 @@ async function ruleFor(
     }
     default: {
       // Biases are few and stay.
-      if (role === 'bias') return undefined;
+      if (role !== 'weight') return undefined;
       const ofReset = weightRules.get(reset) ?? new WeakMap<Float32Array, Promise<WeightRule>>();
       weightRules.set(reset, ofReset);
       return measured(ofReset, values, async () =>
@@ -418,9 +445,10 @@ async function weightRuleOf(
   }
 }
 
-function donorValues(donor: Model, layer: Layer, role: 'weight' | 'bias', wanted: Parameter): Float32Array {
+function donorValues(given: Model, layer: Layer, role: Role, wanted: Parameter): Float32Array {
+  const donor = layer.whole || isNormOp(layer.op) ? withAllTargets(given) : given;
   const twin = donor.layers.find((candidate) => candidate.name === layer.name);
-  const there = twin?.[role];
+  const there = twin && parametersOf(twin).find(([one]) => one === role)?.[1];
   const refuse = (why: string) =>
     new CritmapError(
       'ERR_RESET',

@@ -28,7 +28,7 @@ export async function writeDetails(run: OpenRun, told: DetailedRun, mostBytes = 
   const { summary } = told;
   if (options.perImage.length > 0) await prepare(run, options);
   const all = summary.layers.map((layer, number) => {
-    const draws = isRandomLabel(layer.reset) ? options.trials : 1;
+    const draws = isRandomLabel(layer.reset, layer.op) ? options.trials : 1;
     return { number, layer, draws, lines: new Map() };
   });
   const made: ImageFile[] = [];

@@ -99,7 +99,7 @@ function drawsIn(finished: Finished, layer: LayerSummary, { options }: Summary):
     return passes <= layer.passes;
   });
   const trials = typeof options.trials === 'number' ? options.trials : 1;
-  return drawsOf(counted, isRandomLabel(layer.reset)).map((sums) => ({
+  return drawsOf(counted, isRandomLabel(layer.reset, layer.op)).map((sums) => ({
     ...means(sums),
     draw: sums.slice * trials + sums.trial,
     images: sums.images,

@@ -106,7 +106,7 @@ function targetDraws(
   const totals = drawTotals(finished.chunksOf(layer.name, reset.label)).filter(
     ({ slice }) => slices === null || slice < slices,
   );
-  return drawsOf(totals, isRandomLabel(reset.label));
+  return drawsOf(totals, isRandomLabel(reset.label, layer.op));
 }
 
 /** A reset without randomness has one draw, however many slices its images lie in. */
@@ -126,14 +126,14 @@ function layerSummary(
   const total = draws.reduce<Sums | undefined>((sums, draw) => addSums<Sums>(sums, draw), undefined);
   const chunks = finished.chunksOf(layer.name, reset.label);
   const crossed = crossedTotals(chunks);
-  const measured = { design, isRandom: isRandomLabel(reset.label), draws, crossed, confidence };
+  const measured = { design, isRandom: isRandomLabel(reset.label, layer.op), draws, crossed, confidence };
   const sequence = (of: 'criticality' | 'agreement') => known && { sequence: known[of] };
   const byMeasure = meansOverDraws(draws);
   const { top1 } = byMeasure;
   const { slices } = known ?? { slices: null };
   const { trials } = design;
   const passes = total?.images ?? 0;
-  const perSlice = isRandomLabel(reset.label) ? trials : 1;
+  const perSlice = isRandomLabel(reset.label, layer.op) ? trials : 1;
   return {
     layer: layer.name,
     op: layer.op,
@@ -160,7 +160,7 @@ function layerSummary(
 
 function drawRow({ layer, reset }: Target, sums: DrawSums, { trials }: SliceDesign): DrawRow {
   const { slice, trial, images, invalid, agreement, change } = sums;
-  const draw = isRandomLabel(reset.label) ? slice * trials + trial : 0;
+  const draw = isRandomLabel(reset.label, layer.op) ? slice * trials + trial : 0;
   const counts = { images, invalid, agreementCount: agreement };
   return { layer: layer.name, reset: reset.label, draw, slice, ...counts, change, ...means(sums) };
 }

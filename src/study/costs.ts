@@ -2,6 +2,7 @@
 
 import type { FetchOptions } from '../fetch/options.js';
 import { modelInput } from '../model/input.js';
+import { withTargets } from '../model/targets.js';
 import { type ModelChoice, openNetwork } from '../request/open-model.js';
 import { isRandomLabel, type Reset } from '../resets/reset.js';
 import { designOf } from '../sweep/settings.js';
@@ -74,7 +75,7 @@ async function costOf(
   fetching: FetchOptions,
 ): Promise<SweepCost> {
   const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
-  const model = await networkFor(sweep, fetching);
+  const model = withTargets(await networkFor(sweep, fetching), sweepChoices);
   const { norm = 'keep', engine = 'fast', parts = 'both' } = sweepChoices;
   const input = modelInput(model, imageChoices.crop);
   const { layers, cells } = await chooseTargets(model, input.shape, {
@@ -97,5 +98,6 @@ async function costOf(
 /** A reset as far as its cost goes: donors need not be there. */
 function standIn(label: string): Reset {
   if (label === 'skip' || label === 'mean') return { kind: label, label };
-  return { kind: isRandomLabel(label) ? 'random' : 'zero', label };
+  if (label === 'random') return { kind: 'random', label };
+  return { kind: isRandomLabel(label, '') ? 'shuffle' : 'zero', label };
 }

@@ -187,7 +187,13 @@ async function computeChunk(
       const target = targetOf.get(cell)!;
       const { layer, reset, cells } = target;
       if (!cells.every((one) => rowsOf.has(one))) return;
-      const found = targetChunk(target, rowsOf, slices, await changes, isRandom(reset) && isCrossed(design));
+      const found = targetChunk(
+        target,
+        rowsOf,
+        slices,
+        await changes,
+        isRandom(reset, layer) && isCrossed(design),
+      );
       const details = detailsOf(
         cells.map((one) => rowsOf.get(one)!),
         slices,

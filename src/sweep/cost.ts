@@ -4,6 +4,7 @@ import { openFastEngine } from '../engines/fast.js';
 import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
 import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
 import { readImages } from './chunks-ahead.js';
 import type { Settings, SweepOptions } from './settings.js';
@@ -32,15 +33,16 @@ const nothing = { original() {}, cell() {} };
  * @throws what `sweep` would throw for the same model, images and options
  */
 export async function predictCost(
-  model: Model,
+  given: Model,
   images: ImageSet,
   options: SweepOptions = {},
 ): Promise<SweepCost> {
-  if (!model?.layers || !images?.shape) {
+  if (!given?.layers || !images?.shape) {
     throw new TypeError('predictCost takes a model (loadModel), images (openImages) and options');
   }
   const settings = withDefaults(options, images);
   const { engine, threads, graph } = settings;
+  const model = withTargets(given, settings);
   const { layers, cells, replacements } = await chooseTargets(model, images.shape, settings);
   const context = { ...settings, activations: unmeasured(replacements) };
   const last = [{ ...cells.find(({ layer }) => layer === layers.at(-1))!, index: 0 }];

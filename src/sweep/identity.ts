@@ -49,6 +49,8 @@ export async function identityOf(
         ...(settings.perImageMean && { perImageMean: true }),
       }),
       ...(settings.perClass && { perClass: true }),
+      ...(settings.include && { include: settings.include }),
+      ...(settings.splitQkv && { splitQkv: true }),
       confidence,
       engine,
       batch,

@@ -68,17 +68,18 @@ export class LogitsReceiver {
   }
 
   #pairOf(
-    { layer, reset, trial }: Cell,
+    cell: Cell,
     first: number,
     { slice, from, to }: SlicePart,
     original: Logits,
     changed: Logits,
   ): LogitsPair {
+    const { layer, reset } = cell;
     const { indices, labels } = this.images;
     const { classes } = original;
     const rowsOf = ({ logits }: Logits) => logits.slice(from * classes, to * classes);
     return {
-      ...{ layer: layer.name, reset: reset.label, draw: drawOf(this.design, reset, slice, trial), slice },
+      ...{ layer: layer.name, reset: reset.label, draw: drawOf(this.design, cell, slice), slice },
       ...{ from: first + from, to: first + to, classes },
       indices: indices.slice(first + from, first + to),
       labels: labels?.slice(first + from, first + to) ?? null,

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { groupings } from '../design/groups.js';
 import { imageOptions } from '../images/options.js';
 import { layerParts } from '../model/layer-group.js';
+import { includable, normChoices } from '../model/targets.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
 import { resetForms } from '../resets/reset.js';
@@ -57,8 +58,23 @@ export const sweepOptions = {
     description: "Which of a layer's own parameters are reset",
     group: measured,
   }),
-  norm: z.enum(['keep', 'reset']).default('keep').meta({
-    description: 'What happens to the BatchNorm behind a convolution that is reset',
+  /** Norms as layers of their own, each with its statistics. Default none. */
+  include: z.enum(includable).optional().meta({
+    description: 'What else becomes a layer of its own: norms, with their statistics',
+    group: measured,
+  }),
+  /** Attention's fused queries, keys and values as three layers, each a third of the rows. */
+  splitQkv: z.boolean().default(false).meta({
+    description: "Take attention's fused qkv, or in_proj, as three layers: q, k and v",
+    group: measured,
+  }),
+  /**
+   * `reset`: the BatchNorm behind a convolution starts fresh whatever the reset; `with-layer`: the norm right behind a
+   * layer, of any kind, takes part in the layer's reset.
+   */
+  norm: z.enum(normChoices).default('keep').meta({
+    description:
+      'The norm behind a layer that is reset: keep, reset (BatchNorm to its fresh state), or with-layer (reset likewise)',
     group: measured,
   }),
   /** Images that share draws of their own: a new draw for every so many; `all` for the crossed design. Default 8. */

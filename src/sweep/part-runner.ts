@@ -7,6 +7,7 @@ import { openFastEngine } from '../engines/fast.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import type { RunIdentity } from '../run/identity.js';
 import { addSeconds, noSeconds, type StageSeconds, secondsSince } from '../run/stages.js';
@@ -37,12 +38,13 @@ export interface PartRunner {
 
 /** @throws what `sweep` throws for the same model, images and options; the signal's reason */
 export async function openPartRunner(
-  model: Model,
+  network: Model,
   given: ImageSet,
   options: SweepOptions,
 ): Promise<PartRunner> {
   const { signal } = options;
   const chosen = withDefaults(options, given);
+  const model = withTargets(network, chosen);
   const { cells: all, replacements } = await chooseTargets(model, given.shape, chosen);
   const activations = await measureActivations(model, given, replacements, signal);
   const settings = { ...chosen, activations };

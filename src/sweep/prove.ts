@@ -9,6 +9,7 @@ import { refuseNotFinite } from '../model/finite.js';
 import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
+import { elementCount } from '../onnx/tensors.js';
 import { replacementIn } from '../plan/program.js';
 import { isActivation } from '../resets/activation.js';
 import {
@@ -16,6 +17,7 @@ import {
   isRandom,
   type Moved,
   movesOf,
+  parametersOf,
   type Reset,
   type ResetContext,
   resetLayer,
@@ -40,7 +42,7 @@ function singlesOf(cells: readonly Cell[]): { singles: Single[]; ofCell: number[
   const numbers = new Map<string, number>();
   const ofCell = cells.map(({ layer, reset, trial }) =>
     (isActivation(reset) ? [] : membersOf(layer)).map((member) => {
-      const key = JSON.stringify([member.name, reset.label, trial]);
+      const key = JSON.stringify([member.name, member.accompanies, reset.label, trial]);
       const known = numbers.get(key) ?? singles.push({ layer: member, reset, trial }) - 1;
       numbers.set(key, known);
       return known;
@@ -69,9 +71,10 @@ export async function proveCells(
   const written: Float32Array[] = [];
   const prove = async (i: number) => {
     const { layer, reset, trial } = singles[i]!;
-    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+    const elements = elementsOf(layer);
+    await memory.run(elements * bytesHeld(reset), async () => {
       let room = written.pop() ?? new Float32Array();
-      if (room.length < layer.parameters) room = new Float32Array(layer.parameters);
+      if (room.length < elements) room = new Float32Array(elements);
       let used = 0;
       const copy = (values: Float32Array) => {
         const place = room.subarray(used, used + values.length);
@@ -96,6 +99,10 @@ export async function proveCells(
   }));
 }
 
+/** Of all that a reset may replace: a norm has statistics besides its parameters. */
+const elementsOf = (layer: Layer) =>
+  parametersOf(layer).reduce((sum, [, { stored }]) => sum + elementCount(stored), 0);
+
 /** Per element: the new values and the addon's copy of them, of a donor or what takes its place, and of the order
  * when shuffling. */
 function bytesHeld({ kind }: Reset): number {
@@ -114,15 +121,15 @@ export async function proveDraws(
   signal?: AbortSignal,
 ): Promise<Map<Cell, (number | null)[]>> {
   const { design, threads } = settings;
-  const isProven = ({ reset }: Cell) => !isRandom(reset) || isCrossed(design);
+  const isProven = ({ layer, reset }: Cell) => !isRandom(reset, layer) || isCrossed(design);
   const open = cells.filter((cell) => !isProven(cell));
   const { singles, ofCell } = singlesOf(open);
   const moves = new Array<Moved[]>(singles.length);
   const memory = new Budget(MOST_BYTES);
   const prove = async (i: number) => {
     const { layer, reset, trial } = singles[i]!;
-    const draws = slices.map(({ slice }) => drawOf(design, reset, slice, trial));
-    await memory.run(layer.parameters * bytesHeld(reset), async () => {
+    const draws = slices.map(({ slice }) => drawOf(design, { layer, reset, trial }, slice));
+    await memory.run(elementsOf(layer) * bytesHeld(reset), async () => {
       signal?.throwIfAborted();
       moves[i] = await movesOf(model, layer, reset, draws, settings);
     });

@@ -24,7 +24,7 @@ export function shardProblem(
   images: number,
   stops: boolean,
 ): ShardProblem {
-  const resets = labels.map((label) => ({ label, trials: isRandomLabel(label) ? trials : 1 }));
+  const resets = labels.map((label) => ({ label, trials: isRandomLabel(label, '') ? trials : 1 }));
   return { plan, resets, chunks: chunkCount(images, plan.chunk), stops };
 }
 
@@ -38,10 +38,14 @@ const WORTH = 1.1;
 export function shardsOf(problem: ShardProblem, shards: number): Part[][] {
   const { plan, resets, chunks, stops } = problem;
   const isTested = testedIn(plan);
-  const targets = plan.layers.flatMap(({ name, macs }) =>
+  const targets = plan.layers.flatMap(({ name, op, macs }) =>
     resets
       .filter(({ label }) => isTested(name, label))
-      .map(({ label, trials }) => ({ layer: name, reset: label, cost: macs * trials })),
+      .map(({ label, trials }) => ({
+        layer: name,
+        reset: label,
+        cost: macs * (isRandomLabel(label, op) ? trials : 1),
+      })),
   );
   const most = Math.min(shards, chunks);
   const fewest = stops ? Math.min(most, Math.ceil(shards / Math.max(1, targets.length))) : 1;

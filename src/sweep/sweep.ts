@@ -11,6 +11,7 @@ import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
 import { drawnWarnings } from '../resets/drawn.js';
 import type { Reset } from '../resets/reset.js';
 import { Finished } from '../run/finished.js';
@@ -64,16 +65,17 @@ export type Computer = (subject: Subject, record: SweepRecord, options: SweepOpt
 /** `sweep`, computed in another way than by this process. */
 export async function sweepWith(
   compute: Computer,
-  model: Model,
+  given: Model,
   images: ImageSet,
   options: SweepOptions,
   observer: SweepObserver = {},
 ): Promise<SweepResult> {
-  if (!model?.layers || !images?.shape) {
+  if (!given?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
   }
   const { signal } = options;
   const chosen = withDefaults(options, images);
+  const model = withTargets(given, chosen);
   const targets = await chooseTargets(model, images.shape, chosen);
   const { layers, cells: all } = targets;
   observer.started?.({

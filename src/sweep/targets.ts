@@ -8,8 +8,10 @@ import { chosenOf, type LayerChoice, withoutParts } from '../design/groups.js';
 import { calibrate } from '../engines/calibrate.js';
 import { CritmapError, some } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
-import { factsOf, type Resettable } from '../model/layer-group.js';
+import { factsOf, membersOf, opOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import type { Layer } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-layers.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { dataflowOf } from '../plan/dataflow.js';
 import { type ImageSize, shapesOf } from '../plan/shapes.js';
@@ -29,7 +31,7 @@ export interface Targets {
   replacements: ReadonlyMap<Cell, Replacement>;
 }
 
-export interface TargetChoice extends LayerChoice {
+export interface CellChoice extends LayerChoice {
   resets: readonly Reset[];
   design: { trials: number };
 }
@@ -38,9 +40,10 @@ export interface TargetChoice extends LayerChoice {
  * @param size - of the images
  * @throws CritmapError (ERR_OPTION) for a choice that leaves nothing to test
  */
-export async function chooseTargets(model: Model, size: ImageSize, choice: TargetChoice): Promise<Targets> {
+export async function chooseTargets(model: Model, size: ImageSize, choice: CellChoice): Promise<Targets> {
   const { resets, design } = choice;
-  const chosen = chosenOf(model.layers, choice);
+  const chosen = chosenOf(model.layers, choice, model.behind);
+  refuseIdle(chosen, resets);
   const found = await findReplacements(model, size, chosen, resets.filter(isActivation));
   const leftOut: Targets['leftOut'] = [...model.leftOut, ...withoutParts(model.layers, choice)];
   const tested = new Set<Resettable>();
@@ -65,6 +68,18 @@ export async function chooseTargets(model: Model, size: ImageSize, choice: Targe
   };
 }
 
+/** A norm has no matrix, and its numbers are each a channel of their own. */
+function refuseIdle(layers: readonly Resettable[], resets: readonly Reset[]): void {
+  const norm = layers.find((layer) => isNormOp(opOf(layer)));
+  const idle = resets.find(({ kind }) => kind === 'quantize' || kind === 'lowrank');
+  if (norm && idle) {
+    throw new CritmapError(
+      'ERR_RESET',
+      `--reset ${idle.label} leaves a norm such as ${norm.name} as it is; leave out --include norm, or choose layers with --layers`,
+    );
+  }
+}
+
 /** By layer and reset, what is replaced, or why that cannot be. */
 type Found = Map<Resettable, Map<Reset, Replacement | string>>;
 
@@ -79,13 +94,33 @@ async function findReplacements(
   const source = ownGraph(model, 'keep');
   const flow = dataflowOf(source.graph, io.input, io.output);
   const shapes = await shapesOf(source, flow, size, io.batch ?? 1);
-  const spans = new Spans(flow, shapes, io.output, model.layers);
+  const modules = modulesOf(model.layers);
+  const spans = new Spans(flow, shapes, io.output, modules);
+  const found = (layer: Resettable, { kind }: Reset & { kind: 'skip' | 'mean' }) => {
+    const own = ownModules(layer, model.layers);
+    return typeof own === 'string' ? own : spans.replacementOf(own, kind);
+  };
   return new Map(
-    layers.map((layer) => [
-      layer,
-      new Map(resets.map((reset) => [reset, spans.replacementOf(layer, reset.kind)])),
-    ]),
+    layers.map((layer) => [layer, new Map(resets.map((reset) => [reset, found(layer, reset)]))]),
   );
+}
+
+/** Norms are between modules, and parts of a module have no output of their own. */
+const modulesOf = (layers: readonly Layer[]): Layer[] => [
+  ...new Set(layers.filter(({ op }) => !isNormOp(op)).map((layer) => layer.whole ?? layer)),
+];
+
+/** What has an input and an output: the modules of a layer or group; or why there is none. */
+function ownModules(one: Resettable, all: readonly Layer[]): Resettable | string {
+  const members = membersOf(one);
+  const modules = modulesOf(members);
+  if (modules.length === 0) return 'a norm is reset by random, which starts it anew';
+  const isWhole = all.every(
+    ({ whole, name }) => !whole || !modules.includes(whole) || members.some((m) => m.name === name),
+  );
+  if (!isWhole || (!('members' in one) && one.whole))
+    return 'it is a part of what one operator computes; leave out --split-qkv';
+  return 'members' in one ? { ...one, members: modules } : one;
 }
 
 function nothingToTest(layers: readonly Resettable[], resets: readonly Reset[], found: Found): CritmapError {

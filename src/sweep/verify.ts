@@ -11,6 +11,7 @@ import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import { sampleIndices } from '../images/sample.js';
 import type { Model } from '../model/model.js';
+import { type TargetChoice, withTargets } from '../model/targets.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
 import { isRandom, type Reset, type ResetContext } from '../resets/reset.js';
 import { addSums, type DrawSums, drawTotals } from '../run/finished.js';
@@ -67,16 +68,17 @@ export interface VerifyOptions {
  */
 export async function verifyRun(
   { info, journal }: RecordedRun,
-  model: Model,
+  given: Model,
   images: ImageSet,
   resets: readonly Reset[],
   options: VerifyOptions,
 ): Promise<Verification> {
-  await refuseOthers(info, model, images, options.signal);
+  await refuseOthers(info, given, images, options.signal);
+  const model = withTargets(given, info.options as TargetChoice);
   const design = designIn(info);
   const sample = isCrossed(design) ? images : shuffled(images);
   const finished = await readJournal(journal, journalSeal(info));
-  const choice = { ...(info.options as LayerChoice), resets, design };
+  const choice = { ...(info.options as LayerChoice & Pick<TargetChoice, 'norm'>), resets, design };
   const { cells, replacements } = await chooseTargets(model, images.shape, choice);
   const activations = await measureActivations(model, images, replacements, options.signal);
   const context = { ...contextIn(info, options.initFrom), activations };
@@ -101,7 +103,7 @@ export async function verifyRun(
       context,
       threads: options.threads,
     });
-    const draw = isRandom(reset) ? sums.slice * design.trials + sums.trial : 0;
+    const draw = isRandom(reset, layer) ? sums.slice * design.trials + sums.trial : 0;
     const verified = { layer: layer.name, reset: reset.label, draw, ...compared(sums, again) };
     draws.push(verified);
     options.onDraw?.(verified);

@@ -50,7 +50,7 @@ export class WholeSweep {
         .map((label) => ({
           layer,
           reset: { label },
-          cells: { length: isRandomLabel(label) ? trials : 1 },
+          cells: { length: isRandomLabel(label, layer.op) ? trials : 1 },
         })),
     );
   }

@@ -1,14 +1,17 @@
 import t from 'tap';
 import { drawOf, imagesOfSlices, slicesOf } from '../../src/design/slices.js';
+import type { Layer } from '../../src/onnx/layers.js';
 
 const random = { kind: 'random', label: 'random' } as const;
 const zero = { kind: 'zero', label: 'zero' } as const;
+const layer = { op: 'Conv' } as Layer;
+const norm = { op: 'LayerNormalization' } as Layer;
 
 t.test('a crossed design has one slice, and a draw a trial', async (t) => {
   const design = { imagesPerDraw: 'all', trials: 3 } as const;
   t.strictSame(slicesOf(design, 256, 100), [{ slice: 0, from: 0, to: 100 }]);
   t.strictSame(
-    [0, 1, 2].map((trial) => drawOf(design, random, 0, trial)),
+    [0, 1, 2].map((trial) => drawOf(design, { layer, reset: random, trial }, 0)),
     [0, 1, 2],
   );
   t.equal(imagesOfSlices(design, 1, 999), 999);
@@ -32,7 +35,14 @@ t.test('slices are cut from the sample, not from the chunk', async (t) => {
 
 t.test('every slice has draws of its own; a reset without randomness has one for all', async (t) => {
   const design = { imagesPerDraw: 8, trials: 2 };
-  const draws = [0, 1, 2].flatMap((slice) => [0, 1].map((trial) => drawOf(design, random, slice, trial)));
+  const draws = [0, 1, 2].flatMap((slice) =>
+    [0, 1].map((trial) => drawOf(design, { layer, reset: random, trial }, slice)),
+  );
   t.strictSame(draws, [0, 1, 2, 3, 4, 5]);
-  t.equal(drawOf(design, zero, 7, 0), 0);
+  t.equal(drawOf(design, { layer, reset: zero, trial: 0 }, 7), 0);
+  t.equal(
+    drawOf(design, { layer: norm, reset: random, trial: 0 }, 7),
+    0,
+    'a norm starts the same every time',
+  );
 });
