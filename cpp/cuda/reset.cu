@@ -49,11 +49,18 @@ __device__ __forceinline__ Values per_channel(const float* numbers, const Parame
   return found;
 }
 
+// What a draw is added to: nothing, the old value, or its mixture with a donor's.
+struct Base {
+  bool adds;
+  const float* donor;
+  float share, donor_share;
+};
+
 // The rules: four new values from the number of their block.
 template <DrawKind kind>
 struct Drawn {
   Draw draw;
-  bool adds;
+  Base base;
 
   __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
     const auto words = [this, block](uint64_t stream) {
@@ -64,7 +71,13 @@ struct Drawn {
       return words[0];
     };
     const Values value = draw_value<Four, kind>(draw, words);
-    return adds ? load_four(target.own, 4 * block, part) + value : value;
+    if (!base.adds) return value;
+    Values old = load_four(target.own, 4 * block, part);
+    if (base.donor) {
+      old =
+          Four::set(base.donor_share) * load_four(base.donor, 4 * block, part) + Four::set(base.share) * old;
+    }
+    return old + value;
   }
 };
 
@@ -134,14 +147,21 @@ __device__ __forceinline__ OneLane::Words word_of(uint64_t element, uint64_t str
 }
 
 template <DrawKind kind>
-__global__ void __launch_bounds__(block_threads) reset_transposed(Parameter target, Draw draw, bool adds) {
+__global__ void __launch_bounds__(block_threads) reset_transposed(Parameter target, Draw draw, Base base) {
   const uint64_t rest = target.count / target.channels;
   for (uint64_t at = first_item(); at < target.count; at += item_stride()) {
     const uint64_t row = quotient(at, target.channels), channel = at - row * target.channels;
     const uint64_t element = channel * rest + row;
     const auto words = [&](uint64_t stream) { return word_of(element, stream, draw.key); };
     OneLane::Floats value = draw_value<OneLane, kind>(draw, words);
-    if (adds) value = OneLane::load(target.own + at) + value;
+    if (base.adds) {
+      OneLane::Floats old = OneLane::load(target.own + at);
+      if (base.donor) {
+        old =
+            OneLane::set(base.donor_share) * OneLane::load(base.donor + at) + OneLane::set(base.share) * old;
+      }
+      value = old + value;
+    }
     if (target.factor) value = value * OneLane::load(target.factor + channel);
     if (target.shift) value = value + OneLane::load(target.shift + at);
     OneLane::store(target.values + at, value);
@@ -155,21 +175,25 @@ cudaError_t in_order(Stream& stream, const Parameter& target, const Rule& rule) 
 }
 
 template <DrawKind kind>
-cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed) {
-  const bool adds = rule.kind == ResetKind::noise;
-  if (!transposed) return in_order(stream, target, Drawn<kind>{rule.draw, adds});
+cudaError_t drawn(Stream& stream, const Parameter& target, const Draw& draw, const Base& base,
+                  bool transposed) {
+  if (!transposed) return in_order(stream, target, Drawn<kind>{draw, base});
   const unsigned blocks = blocks_for(target.count, block_threads);
-  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, rule.draw, adds);
+  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, draw, base);
 }
 
-cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed) {
+cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, bool transposed,
+                  const float* donor) {
+  const bool blends = rule.kind == ResetKind::blend;
+  const Base base{blends || rule.kind == ResetKind::noise, blends ? donor : nullptr, rule.value,
+                  rule.donor_share};
   switch (rule.draw.kind) {
     case DrawKind::uniform:
-      return drawn<DrawKind::uniform>(stream, target, rule, transposed);
+      return drawn<DrawKind::uniform>(stream, target, rule.draw, base, transposed);
     case DrawKind::normal:
-      return drawn<DrawKind::normal>(stream, target, rule, transposed);
+      return drawn<DrawKind::normal>(stream, target, rule.draw, base, transposed);
     case DrawKind::truncated:
-      return drawn<DrawKind::truncated>(stream, target, rule, transposed);
+      return drawn<DrawKind::truncated>(stream, target, rule.draw, base, transposed);
   }
   return cudaErrorInvalidValue;
 }
@@ -179,7 +203,8 @@ cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& ru
   switch (rule.kind) {
     case ResetKind::draw:
     case ResetKind::noise:
-      return drawn(stream, target, rule, transposed);
+    case ResetKind::blend:
+      return drawn(stream, target, rule, transposed, inputs.donor);
     case ResetKind::constant:
       return in_order(stream, target, Mixed{nullptr, rule.value, 0});
     case ResetKind::interpolate:

@@ -175,7 +175,8 @@ class Compiler {
     if (rule.kind === 'quantize') return { ...rule, scales: this.#constant(rule.scales) };
     if (!('key' in rule)) return rule;
     const { layer, role } = reset as ParameterReset;
-    return { ...rule, key: this.#keyed.push({ cell, layer, role }) - 1 };
+    const key = this.#keyed.push({ cell, layer, role }) - 1;
+    return rule.kind === 'blend' ? { ...rule, donor: this.#constant(rule.donor), key } : { ...rule, key };
   }
 
   #placed(part: LayerPart): PlacedLayer[] {
@@ -326,7 +327,7 @@ class Compiler {
 
 /** Rules that start from the layer's own weights. */
 const changing: ReadonlySet<ResetRule['kind']> = new Set([
-  ...(['shuffle', 'noise', 'interpolate', 'quantize', 'prune'] as const),
+  ...(['shuffle', 'noise', 'interpolate', 'blend', 'quantize', 'prune'] as const),
 ]);
 
 const noSegment = { steps: [], inputs: [], outputs: [], taps: [] };

@@ -24,7 +24,7 @@ import {
 
 /** What `--reset` takes. */
 export const resetForms =
-  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA, ' +
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA[~SIGMA], ' +
   'quantize=int8|int4|fp8, prune=FRACTION, prune-channels=FRACTION, lowrank=FRACTION';
 
 /** A reset as asked for, with its donor loaded. */
@@ -32,7 +32,8 @@ export type Reset =
   | { kind: 'random' | 'zero' | 'shuffle'; label: string }
   | { kind: 'constant'; label: string; value: number }
   | { kind: 'noise'; label: string; sigma: number }
-  | { kind: 'interpolate'; label: string; alpha: number; donor: Model }
+  /** `sigma`: of Gaussian noise that is added, as it is; default none. */
+  | { kind: 'interpolate'; label: string; alpha: number; donor: Model; sigma?: number }
   | { kind: 'quantize'; label: string; grid: QuantizeGrid }
   | { kind: 'prune' | 'prune-channels' | 'lowrank'; label: string; fraction: number };
 
@@ -82,11 +83,13 @@ const weightRules = new WeakMap<Reset, WeakMap<Float32Array, Promise<WeightRule>
 
 /** Whether a reset has several independent trials. */
 export function isRandom(reset: Reset): boolean {
+  if (reset.kind === 'interpolate') return (reset.sigma ?? 0) > 0;
   return reset.kind === 'random' || reset.kind === 'shuffle' || reset.kind === 'noise';
 }
 
 /** The same of a reset that is known by its label only, `noise=0.1`. */
-export const isRandomLabel = (label: string) => /^(random|shuffle|noise=.*)$/.test(label);
+export const isRandomLabel = (label: string) =>
+  /^(random|shuffle|noise=.*|interpolate=.*@[^@]*~[^@]*)$/s.test(label);
 
 /**
  * The Philox key of one parameter in one trial: the first 8 bytes of SHA-256 over seed, layer, parameter and
@@ -380,6 +383,8 @@ async function ruleFor(
     }
     case 'interpolate': {
       const donor = donorValues(reset.donor, layer, role, parameter);
+      const { alpha, sigma = 0 } = reset;
+      if (sigma > 0) return { rule: { kind: 'blend', donor, alpha, std: sigma, key } };
       return reset.alpha === 1 ? undefined : { rule: { kind: 'interpolate', donor, alpha: reset.alpha } };
     }
     default: {
@@ -411,7 +416,16 @@ async function weightRuleOf(
   }
 }
 
-function donorValues(donor: Model, layer: Layer, role: 'weight' | 'bias', wanted: Parameter): Float32Array {
+/**
+ * A donor's values of one of a layer's parameters, in the order in which the model stores its own.
+ * @throws CritmapError (ERR_RESET) when the donor does not fit
+ */
+export function donorValues(
+  donor: Model,
+  layer: Layer,
+  role: 'weight' | 'bias',
+  wanted: Parameter,
+): Float32Array {
   const twin = donor.layers.find((candidate) => candidate.name === layer.name);
   const there = twin?.[role];
   const refuse = (why: string) =>
