@@ -16,7 +16,7 @@ const floors = [
   ['engines', 'report', 'pick'],
   ['figures'],
   ['sweep', 'compare'],
-  ['queue', 'request'],
+  ['queue', 'request', 'measures'],
   ['study'],
   ['commands', 'index'],
   ['cli'],

@@ -82,7 +82,9 @@ export function checkOptionValues<T extends OptionTable>(
     const value: unknown = values[name];
     const checked = schema.safeParse(value);
     if (checked.success) return [name, checked.data];
-    if (bare(schema) instanceof z.ZodArray) throw new TypeError(`${name} must be an array of strings`);
+    const type = bare(schema);
+    const isOfText = type instanceof z.ZodArray && !(type.element instanceof z.ZodNumber);
+    if (isOfText) throw new TypeError(`${name} must be an array of strings`);
     throw new CritmapError('ERR_OPTION', `${name} must be ${wantedOf(schema)}, got ${String(value)}`);
   });
   return Object.fromEntries(entries) as OptionSettings<T>;

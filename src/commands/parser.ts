@@ -11,7 +11,9 @@ import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { inspectCommand } from './inspect.js';
 import { mergeCommand } from './merge.js';
+import { moduleCriticalityCommand } from './module-criticality.js';
 import { pickCommand } from './pick.js';
+import { predictorsCommand } from './predictors.js';
 import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
 import { studyCommand } from './study.js';
@@ -40,6 +42,8 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     .command(reportCommand)
     .command(compareCommand)
     .command(pickCommand)
+    .command(moduleCriticalityCommand)
+    .command(predictorsCommand)
     .command(queueCommand)
     .command(workerCommand)
     .command(verifyCommand)
