@@ -41,7 +41,7 @@ export function endsOf(
       const input = reads.find((name) => isDynamic(flow, name));
       const made = node.output[0];
       if (others.length > 0 || !input || !made) return null;
-      return { input, output: made, channelsSecond };
+      return { input, output: withBias(flow, members[0]!, made), channelsSecond };
     }
     const [first, last] = [Math.min(...own), Math.max(...own)];
     const from = cuts.findLast(({ before }) => before <= first);
@@ -54,6 +54,13 @@ export function endsOf(
     );
     return isWhole ? { input: from.live[0]!, output: to.live[0]!, channelsSecond } : null;
   };
+}
+
+/** A product's bias may be added by a node of its own. */
+function withBias({ steps, readers }: Dataflow, { bias }: Layer, made: string): string {
+  const next = (readers.get(made) ?? []).map((position) => steps[position]!);
+  const added = bias && next.find(({ node }) => node.opType === 'Add' && node.input.includes(bias.tensor));
+  return added?.node.output[0] ?? made;
 }
 
 /** The first place after a step through which all passes, behind norm and activation. */

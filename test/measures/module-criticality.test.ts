@@ -59,10 +59,12 @@ for (const [criterion, engine] of [
   ['agreement', 'reference'],
 ] as const) {
   t.test(`PyTorch gives the same minimum by ${criterion}, on the ${engine} engine`, async (t) => {
-    const found = await measure({ criterion, engine, threshold: golden.thresholds[criterion] });
+    // The reference engine makes a session for every draw of every point.
+    const layers = engine === 'fast' ? Object.keys(golden.modules) : ['fc'];
+    const found = await measure({ criterion, engine, layers, threshold: golden.thresholds[criterion] });
     near(found.untouched, criterion === 'agreement' ? 0 : golden.untouched[criterion], 'untouched');
     t.equal(found.draws, golden.draws);
-    t.same(found.modules.map(({ module }) => module).sort(), Object.keys(golden.modules).sort());
+    t.same(found.modules.map(({ module }) => module).sort(), [...layers].sort());
     let sum: number | null = 0;
     for (const { module, distance, points, value } of found.modules) {
       const wanted = golden.modules[module]!;
