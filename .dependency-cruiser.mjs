@@ -16,7 +16,7 @@ const floors = [
   ['engines', 'report', 'pick'],
   ['figures'],
   ['sweep', 'compare'],
-  ['queue', 'request', 'doctor'],
+  ['queue', 'request', 'doctor', 'measures'],
   ['study'],
   ['commands', 'index'],
   ['cli'],

@@ -143,6 +143,7 @@ class DistancesWorker : public PromiseWorker {
         rule_(request.rule.rule),
         layout_(arrays.layout),
         values_(arrays.target.begin(), arrays.target.end()),
+        donor_(arrays.donor.begin(), arrays.donor.end()),
         factor_(arrays.factor.begin(), arrays.factor.end()),
         has_factor_(request.factor.has_value()),
         keys_(keys.begin(), keys.end()) {}
@@ -153,6 +154,7 @@ class DistancesWorker : public PromiseWorker {
     for (const uint64_t key : keys_) {
       ResetRule rule = rule_;
       set_key(rule, key);
+      rule.donor = donor_.data();
       if (rule.kind != ResetKind::draw) std::copy(values_.begin(), values_.end(), drawn.begin());
       reset(kernels_, drawn, rule, layout_, has_factor_ ? factor_.data() : nullptr);
       distances_.push_back(norms(kernels_, values_.data(), drawn.data(), values_.size()).difference);
@@ -172,7 +174,7 @@ class DistancesWorker : public PromiseWorker {
   const Kernels& kernels_;
   ResetRule rule_;
   ResetLayout layout_;
-  std::vector<float> values_, factor_;
+  std::vector<float> values_, donor_, factor_;
   bool has_factor_;
   std::vector<uint64_t> keys_;
   std::vector<double> distances_;

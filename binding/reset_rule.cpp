@@ -41,6 +41,12 @@ void read_truncated(Napi::Object rule, const std::string& name, ResetRule& out) 
   out.draw = draw_truncated(0, mean, std, low, high);
 }
 
+void read_mixture(Napi::Object rule, const std::string& name, RuleRequest& request) {
+  request.rule.value = number(rule, "alpha", name);
+  request.rule.donor_share = 1.0f - request.rule.value;
+  request.donor = rule.Get("donor");
+}
+
 void read_quantize(Napi::Object rule, const std::string& name, RuleRequest& request) {
   const std::string grid = short_string(rule.Get("grid"), (name + ".grid").c_str());
   if (grid == "int8" || grid == "int4") {
@@ -81,9 +87,11 @@ RuleRequest read_rule(Napi::Value value, const std::string& name, KeyAs key) {
     out.kind = ResetKind::shuffle;
   } else if (kind == "interpolate") {
     out.kind = ResetKind::interpolate;
-    out.value = number(rule, "alpha", name);
-    out.donor_share = 1.0f - out.value;
-    request.donor = rule.Get("donor");
+    read_mixture(rule, name, request);
+  } else if (kind == "blend") {
+    out.kind = ResetKind::blend;
+    read_mixture(rule, name, request);
+    out.draw = draw_normal(0, 0, not_negative(rule, "std", name));
   } else if (kind == "quantize") {
     out.kind = ResetKind::quantize;
     read_quantize(rule, name, request);
@@ -95,7 +103,7 @@ RuleRequest read_rule(Napi::Value value, const std::string& name, KeyAs key) {
     throw_range(rule.Env(),
                 name +
                     ".kind must be uniform, normal, trunc-normal, constant, shuffle, interpolate, "
-                    "noise, quantize or prune");
+                    "noise, blend, quantize or prune");
   }
   if (is_random(out.kind)) {
     if (key == KeyAs::bits) set_key(out, key_bits(rule, name));

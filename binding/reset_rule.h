@@ -14,7 +14,7 @@ namespace critmap::binding {
 
 struct RuleRequest {
   ResetRule rule{};
-  // What rule.donor is, for the caller to read; only `interpolate` has one.
+  // What rule.donor is, for the caller to read; only `interpolate` and `blend` have one.
   std::optional<Napi::Value> donor;
   // The same of rule.scales, for `quantize`.
   std::optional<Napi::Value> scales;

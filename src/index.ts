@@ -32,6 +32,21 @@ export {
 } from './images/index.js';
 export type { InitChoice } from './initialisation/initials.js';
 export { initSchemes } from './initialisation/scheme.js';
+export {
+  type ModuleCriticality,
+  type ModuleCriticalityOptions,
+  type ModuleResult,
+  moduleCriticality,
+} from './measures/module-criticality.js';
+export {
+  type Predictor,
+  type PredictorCorrelation,
+  type PredictorOptions,
+  type PredictorRow,
+  type Predictors,
+  predictors,
+} from './measures/predictors.js';
+export type { GridPoint } from './measures/valley.js';
 export { modelInput } from './model/input.js';
 export { type ModelOptions, withWeights } from './model/load.js';
 export type { LoadedWeights, Model } from './model/model.js';

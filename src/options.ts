@@ -84,10 +84,10 @@ export function checkOptionValues<T extends OptionTable>(
     const value: unknown = values[name];
     const checked = schema.safeParse(value);
     if (checked.success) return [name, checked.data];
+    const type = bare(schema);
     const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
-    if (bare(schema) instanceof z.ZodArray && !isList) {
-      throw new TypeError(`${name} must be an array of strings`);
-    }
+    const isOfText = type instanceof z.ZodArray && !(type.element instanceof z.ZodNumber);
+    if (isOfText && !isList) throw new TypeError(`${name} must be an array of strings`);
     throw new CritmapError('ERR_OPTION', `${name} must be ${wantedOf(schema)}, got ${String(value)}`);
   });
   return Object.fromEntries(entries) as OptionSettings<T>;

@@ -15,7 +15,7 @@ namespace critmap::cuda {
 struct ResetInputs {
   // What all rules but draws and constants start from, in the target's storage order; may be the target.
   const float* own;
-  // Null, or as in reset.h; added to each new value after that; interpolate's other half.
+  // Null, or as in reset.h; added to each new value after that; interpolate's and blend's other half.
   const float *factor, *shift, *donor;
   // quantize: one scale per channel.
   const float* scales;

@@ -49,11 +49,18 @@ __device__ __forceinline__ Values per_channel(const float* numbers, const Parame
   return found;
 }
 
+// What a draw is added to: nothing, the old value, or its mixture with a donor's.
+struct Base {
+  bool adds;
+  const float* donor;
+  float share, donor_share;
+};
+
 // The rules: four new values from the number of their block.
 template <DrawKind kind>
 struct Drawn {
   Draw draw;
-  bool adds;
+  Base base;
   uint64_t first_block;
 
   __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
@@ -65,7 +72,13 @@ struct Drawn {
       return words[0];
     };
     const Values value = draw_value<Four, kind>(draw, words);
-    return adds ? load_four(target.own, 4 * block, part) + value : value;
+    if (!base.adds) return value;
+    Values old = load_four(target.own, 4 * block, part);
+    if (base.donor) {
+      old =
+          Four::set(base.donor_share) * load_four(base.donor, 4 * block, part) + Four::set(base.share) * old;
+    }
+    return old + value;
   }
 };
 
@@ -136,14 +149,21 @@ __device__ __forceinline__ OneLane::Words word_of(uint64_t element, uint64_t str
 
 template <DrawKind kind>
 __global__ void __launch_bounds__(block_threads)
-    reset_transposed(Parameter target, Draw draw, bool adds, uint64_t first) {
+    reset_transposed(Parameter target, Draw draw, Base base, uint64_t first) {
   const uint64_t rest = target.count / target.channels;
   for (uint64_t at = first_item(); at < target.count; at += item_stride()) {
     const uint64_t row = quotient(at, target.channels), channel = at - row * target.channels;
     const uint64_t element = first + channel * rest + row;
     const auto words = [&](uint64_t stream) { return word_of(element, stream, draw.key); };
     OneLane::Floats value = draw_value<OneLane, kind>(draw, words);
-    if (adds) value = OneLane::load(target.own + at) + value;
+    if (base.adds) {
+      OneLane::Floats old = OneLane::load(target.own + at);
+      if (base.donor) {
+        old =
+            OneLane::set(base.donor_share) * OneLane::load(base.donor + at) + OneLane::set(base.share) * old;
+      }
+      value = old + value;
+    }
     if (target.factor) value = value * OneLane::load(target.factor + channel);
     if (target.shift) value = value + OneLane::load(target.shift + at);
     OneLane::store(target.values + at, value);
@@ -157,23 +177,26 @@ cudaError_t in_order(Stream& stream, const Parameter& target, const Rule& rule) 
 }
 
 template <DrawKind kind>
-cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, const ResetLayout& layout) {
-  const bool adds = rule.kind == ResetKind::noise;
+cudaError_t drawn(Stream& stream, const Parameter& target, const Draw& draw, const Base& base,
+                  const ResetLayout& layout) {
   const uint64_t first = layout.first;
-  if (!layout.transposed) return in_order(stream, target, Drawn<kind>{rule.draw, adds, first / 4});
+  if (!layout.transposed) return in_order(stream, target, Drawn<kind>{draw, base, first / 4});
   const unsigned blocks = blocks_for(target.count, block_threads);
-  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, rule.draw, adds,
-                first);
+  return launch(reset_transposed<kind>, blocks, block_threads, stream.handle(), target, draw, base, first);
 }
 
-cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, const ResetLayout& layout) {
+cudaError_t drawn(Stream& stream, const Parameter& target, const ResetRule& rule, const ResetLayout& layout,
+                  const float* donor) {
+  const bool blends = rule.kind == ResetKind::blend;
+  const Base base{blends || rule.kind == ResetKind::noise, blends ? donor : nullptr, rule.value,
+                  rule.donor_share};
   switch (rule.draw.kind) {
     case DrawKind::uniform:
-      return drawn<DrawKind::uniform>(stream, target, rule, layout);
+      return drawn<DrawKind::uniform>(stream, target, rule.draw, base, layout);
     case DrawKind::normal:
-      return drawn<DrawKind::normal>(stream, target, rule, layout);
+      return drawn<DrawKind::normal>(stream, target, rule.draw, base, layout);
     case DrawKind::truncated:
-      return drawn<DrawKind::truncated>(stream, target, rule, layout);
+      return drawn<DrawKind::truncated>(stream, target, rule.draw, base, layout);
   }
   return cudaErrorInvalidValue;
 }
@@ -183,7 +206,8 @@ cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& ru
   switch (rule.kind) {
     case ResetKind::draw:
     case ResetKind::noise:
-      return drawn(stream, target, rule, layout);
+    case ResetKind::blend:
+      return drawn(stream, target, rule, layout, inputs.donor);
     case ResetKind::constant:
       return in_order(stream, target, Mixed{nullptr, rule.value, 0});
     case ResetKind::interpolate:

@@ -67,7 +67,7 @@ bool needs_old_values(const Step& step) {
   // Those stored in another order never start from what is in the slot.
   if (step.source || step.blocked) return false;
   return step.rule.kind == ResetKind::noise || step.rule.kind == ResetKind::shuffle ||
-         step.rule.kind == ResetKind::interpolate;
+         step.rule.kind == ResetKind::interpolate || step.rule.kind == ResetKind::blend;
 }
 
 }  // namespace

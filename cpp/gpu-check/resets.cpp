@@ -15,7 +15,7 @@ struct Named {
 
 std::vector<Named> rules(uint64_t key) {
   ResetRule uniform{}, normal{}, truncated{}, narrow{}, noise{}, constant{}, mixed{}, whole{}, e4m3{},
-      prune{};
+      prune{}, blend{};
   uniform.draw = draw_uniform(key, -0.3f, 0.7f);
   normal.draw = draw_normal(key, 0.1f, 0.7f);
   truncated.draw = draw_truncated(key, 0, 1, -2, 2);
@@ -28,6 +28,9 @@ std::vector<Named> rules(uint64_t key) {
   mixed.kind = ResetKind::interpolate;
   mixed.value = 0.3f;
   mixed.donor_share = 1 - mixed.value;
+  blend = mixed;
+  blend.kind = ResetKind::blend;
+  blend.draw = noise.draw;
   whole.kind = e4m3.kind = ResetKind::quantize;
   whole.value = 7;
   e4m3.grid = Grid::e4m3;
@@ -42,6 +45,7 @@ std::vector<Named> rules(uint64_t key) {
           {"noise", noise},
           {"constant", constant},
           {"interpolate", mixed},
+          {"blend", blend},
           {"quantize to integers", whole},
           {"quantize to E4M3", e4m3},
           {"prune", prune}};
@@ -107,7 +111,7 @@ void check(cuda::Stream& stream, const Case& c, uint64_t seed, Report& report) {
   report.expect(intact, describe(c) + ": written outside the target");
 }
 
-bool is_drawn(const ResetRule& rule) { return rule.kind == ResetKind::draw || rule.kind == ResetKind::noise; }
+bool is_drawn(const ResetRule& rule) { return is_random(rule.kind) && rule.kind != ResetKind::shuffle; }
 
 // Whether it looks at an element's logical index, or at numbers of its channel.
 bool minds_order(const ResetRule& rule) {

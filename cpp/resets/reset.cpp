@@ -15,6 +15,14 @@ constexpr size_t tile_length = 2048;
 // wherever it starts.
 constexpr size_t tile_channels = 16, tile_rest = 252;
 
+void mix(std::span<float> target, const ResetRule& rule) {
+  for (size_t i = 0; i < target.size(); i++) {
+    target[i] = rule.donor_share * rule.donor[i] + rule.value * target[i];
+  }
+}
+
+bool adds(const ResetRule& rule) { return rule.kind == ResetKind::noise || rule.kind == ResetKind::blend; }
+
 // Multiplies the elements [begin, begin + count) of the parameter, which are at `values`.
 void scale(float* values, size_t begin, size_t count, const ResetLayout& layout, const float* factor) {
   const size_t end = begin + count;
@@ -40,7 +48,7 @@ void draw_in_order(const Kernels& kernels, std::span<float> target, const ResetR
   for (size_t begin = 0; begin < target.size(); begin += tile_length) {
     const size_t count = std::min(tile_length, target.size() - begin);
     float* const part = target.data() + begin;
-    if (rule.kind == ResetKind::noise) {
+    if (adds(rule)) {
       kernels.draw(rule.draw, layout.first + begin, tile, count);
       for (size_t i = 0; i < count; i++) part[i] += tile[i];
     } else {
@@ -64,7 +72,7 @@ void draw_transposed(const Kernels& kernels, std::span<float> target, const Rese
       for (size_t r = 0; r < length; r++) {
         float* const row = target.data() + (r0 + r) * channels + c0;
         for (size_t c = 0; c < width; c++) {
-          const float value = rule.kind == ResetKind::noise ? row[c] + tile[c][r] : tile[c][r];
+          const float value = adds(rule) ? row[c] + tile[c][r] : tile[c][r];
           row[c] = factor ? value * factor[c0 + c] : value;
         }
       }
@@ -140,6 +148,9 @@ bool are_scales(std::span<const float> scales) {
 void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rule, const ResetLayout& layout,
            const float* factor) {
   switch (rule.kind) {
+    case ResetKind::blend:
+      mix(target, rule);
+      [[fallthrough]];
     case ResetKind::draw:
     case ResetKind::noise:
       if (layout.transposed) return draw_transposed(kernels, target, rule, layout, factor);
@@ -148,9 +159,7 @@ void reset(const Kernels& kernels, std::span<float> target, const ResetRule& rul
       std::fill(target.begin(), target.end(), rule.value);
       break;
     case ResetKind::interpolate:
-      for (size_t i = 0; i < target.size(); i++) {
-        target[i] = rule.donor_share * rule.donor[i] + rule.value * target[i];
-      }
+      mix(target, rule);
       break;
     case ResetKind::shuffle:
       shuffle(kernels, target, rule.key, layout);

@@ -17,7 +17,7 @@ struct ResetLayout {
   size_t first = 0;
 };
 
-enum class ResetKind { draw, noise, constant, shuffle, interpolate, quantize, prune };
+enum class ResetKind { draw, noise, constant, shuffle, interpolate, blend, quantize, prune };
 
 // Numbers that quantized values are multiples of their channel's scale by: integers, or floats of 4 exponent
 // and 3 mantissa bits.
@@ -25,12 +25,12 @@ enum class Grid { whole, e4m3 };
 
 struct ResetRule {
   ResetKind kind;
-  // draw: the new value. noise: what is added (its mean is 0).
+  // draw: the new value. noise, blend: what is added (its mean is 0).
   Draw draw;
-  // constant: the new value. interpolate: the share that stays. quantize: the grid's largest number. prune:
-  // the size below which an element becomes zero.
+  // constant: the new value. interpolate, blend: the share that stays. quantize: the grid's largest number.
+  // prune: the size below which an element becomes zero.
   float value;
-  // interpolate: 1 - value, and as many elements as the target, in the target's storage order.
+  // interpolate, blend: 1 - value, and as many elements as the target, in the target's storage order.
   float donor_share;
   const float* donor;
   // shuffle; a draw has its own.
@@ -43,7 +43,8 @@ struct ResetRule {
 };
 
 constexpr bool is_random(ResetKind kind) {
-  return kind == ResetKind::draw || kind == ResetKind::noise || kind == ResetKind::shuffle;
+  return kind == ResetKind::draw || kind == ResetKind::noise || kind == ResetKind::shuffle ||
+         kind == ResetKind::blend;
 }
 
 // Another draw of the same rule.

@@ -7,7 +7,8 @@ Data and environment are those of `train.py`, and the package `safetensors`:
 
 Written to --out: network.onnx (the architecture, with the baseline's weights), and METHOD.safetensors
 for every method. Convolutions and the classifier are stored as float16 and counted as stored; the rest
-is float32. All methods begin with the same weights. `--only adversarial-10` trains one of them.
+is float32. All methods begin with the same weights, which are in initial.safetensors. `--only adversarial-10` trains
+one of them.
 """
 import argparse
 import copy
@@ -25,7 +26,8 @@ from warp import random_views
 BATCH = 256
 LR = 0.15
 EPOCHS = {"baseline": 8, "recipe": 24, "augmentation": 16, "adversarial-4": 7, "adversarial-10": 7,
-          "adversarial-25": 7, "contrastive": 16, "rotation": 8, "random": 0}
+          "adversarial-25": 7, "contrastive": 16, "rotation": 8, "random": 0,
+          "initial": 0}
 HEAD_EPOCHS = 8
 
 
@@ -225,11 +227,15 @@ def random(t, _epochs):
         linear_head(t)
 
 
+def initial(_t, _epochs):
+    """Nothing: the weights that the others begin with. No method of the study, but what module criticality needs."""
+
+
 METHODS = {
     "baseline": baseline, "recipe": recipe, "augmentation": augmentation,
     "adversarial-4": lambda t, n: adversarial(t, n, 4), "adversarial-10": lambda t, n: adversarial(t, n, 10),
     "adversarial-25": lambda t, n: adversarial(t, n, 25),
-    "contrastive": contrastive, "rotation": rotation, "random": random,
+    "contrastive": contrastive, "rotation": rotation, "random": random, "initial": initial,
 }
 
 

@@ -12,7 +12,9 @@ import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { mergeCommand } from './merge.js';
+import { moduleCriticalityCommand } from './module-criticality.js';
 import { pickCommand } from './pick.js';
+import { predictorsCommand } from './predictors.js';
 import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
 import { studyCommand } from './study.js';
@@ -37,6 +39,8 @@ const commands = [
   reportCommand,
   compareCommand,
   pickCommand,
+  moduleCriticalityCommand,
+  predictorsCommand,
   queueCommand,
   workerCommand,
   verifyCommand,

@@ -51,8 +51,9 @@ type Keyed<R> = R extends { key: bigint } ? Omit<R, 'key'> & { key: number } : R
 
 /** A {@link ResetRule} whose donor or scales are a constant and whose draw is chosen per batch. */
 export type EngineRule =
-  | Keyed<Exclude<ResetRule, { kind: 'interpolate' | 'quantize' }>>
+  | Keyed<Exclude<ResetRule, { kind: 'interpolate' | 'blend' | 'quantize' }>>
   | { kind: 'interpolate'; donor: number; alpha: number }
+  | { kind: 'blend'; donor: number; alpha: number; std: number; key: number }
   | { kind: 'quantize'; grid: QuantizeGrid; scales: number };
 
 /** Cells by index. A step runs when one of them is active, and always if it names none. */

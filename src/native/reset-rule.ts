@@ -52,6 +52,8 @@ export type ResetRule =
   | { kind: 'shuffle'; key: bigint }
   /** (1 - alpha) * donor + alpha * target; the donor's elements are stored in the target's order. */
   | { kind: 'interpolate'; donor: Float32Array; alpha: number }
+  /** Both: (1 - alpha) * donor + alpha * target + std * Normal(0, 1). */
+  | { kind: 'blend'; donor: Float32Array; alpha: number; std: number; key: bigint }
   /** target + std * Normal(0, 1). */
   | { kind: 'noise'; std: number; key: bigint }
   /**

@@ -251,7 +251,8 @@ class Compiler {
     if (rule.kind === 'quantize') return { ...rule, scales: this.#constant(rule.scales) };
     if (!('key' in rule)) return rule;
     const { owner, role } = reset as ParameterReset;
-    return { ...rule, key: this.#keyed.push({ cell, owner, role }) - 1 };
+    const key = this.#keyed.push({ cell, owner, role }) - 1;
+    return rule.kind === 'blend' ? { ...rule, donor: this.#constant(rule.donor), key } : { ...rule, key };
   }
 
   #placed(part: LayerPart): PlacedLayer[] {
@@ -402,14 +403,18 @@ class Compiler {
 
 /** Rules that start from the layer's own weights. */
 const changing: ReadonlySet<ResetRule['kind']> = new Set([
-  ...(['shuffle', 'noise', 'interpolate', 'quantize', 'prune'] as const),
+  ...(['shuffle', 'noise', 'interpolate', 'blend', 'quantize', 'prune'] as const),
 ]);
 
 /**
  * Whether it is a step of a cascade. Its weights are drawn once for all steps, which need them all at the end anyway; other
  * groups would need more memory for that.
  */
-const isStep = (layer: Resettable) => 'members' in layer && layer.at !== undefined;
+const isStep = (layer: Resettable) =>
+  'members' in layer &&
+  layer.at !== undefined &&
+  // A layer with the norm behind it has such a place too.
+  layer.members.filter(({ accompanies }) => !accompanies).length > 1;
 
 const noSegment = { steps: [], inputs: [], outputs: [], taps: [] };
 

@@ -1,4 +1,6 @@
 /** The sentences of a report: what was measured and how, and what its words mean. Plain text, not HTML. */
+
+import { isRandomLabel } from '../resets/reset.js';
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
 import { intervalsText, isGrouped, optionText, resetsOf } from './overview.js';
@@ -59,7 +61,7 @@ export function resetSentence(reset: string, init: string | undefined): string {
     case 'donor':
       return `its weights were replaced by those of ${argument}`;
     case 'interpolate':
-      return `its weights were mixed with those of another checkpoint (${argument})`;
+      return `its weights were mixed with those of another checkpoint${isRandomLabel(reset, '') ? ', and noise was added' : ''} (${argument})`;
     case 'noise':
       return `noise was added to its weights (σ = ${argument})`;
     case 'quantize':

@@ -18,7 +18,8 @@ import { type Reset, resetForms } from './reset.js';
  * - `shuffle`: the layer's own weights in random order
  * - `noise=SIGMA`: plus Gaussian noise of SIGMA times the parameter's root mean square
  * - `donor=FILE`: the weights of another model of the same architecture; see {@link parseResets} for checkpoints
- * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own
+ * - `interpolate=FILE@ALPHA`: (1 - ALPHA) x donor + ALPHA x own; `interpolate=FILE@ALPHA~SIGMA`: plus Gaussian noise of
+ *   standard deviation SIGMA
  *
  * - `quantize=int8`, `int4` or `fp8`: rounded to that many numbers, symmetric, with a scale per output channel
  * - `prune=FRACTION`: the smallest weights set to zero; `prune-channels=FRACTION`: whole output channels
@@ -111,8 +112,14 @@ async function parse(text: string, donorOf: (file: string) => Promise<Model>): P
     case 'interpolate': {
       const split = argument?.lastIndexOf('@') ?? -1;
       if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
-      const alpha = number('ALPHA', argument.slice(split + 1));
-      return { kind, label, alpha, donor: await donorOf(argument.slice(0, split)) };
+      const [share, spread, ...others] = argument.slice(split + 1).split('~');
+      if (others.length > 0) throw refuse('ALPHA~SIGMA is two numbers');
+      const alpha = number('ALPHA', share);
+      const sigma = spread === undefined ? undefined : number('SIGMA', spread);
+      // Without noise there are no draws, and the words of one that has none are other ones.
+      if (sigma !== undefined && !(Math.fround(sigma) > 0)) throw refuse('SIGMA must be above 0');
+      const donor = await donorOf(argument.slice(0, split));
+      return { kind, label, alpha, donor, ...(sigma !== undefined && { sigma }) };
     }
     default:
       throw refuse('there is no such reset');

@@ -27,7 +27,7 @@ import {
 
 /** What `--reset` takes. */
 export const resetForms =
-  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA, ' +
+  'random, zero, constant=V, shuffle, noise=SIGMA, donor=FILE[#PLACE], interpolate=FILE[#PLACE]@ALPHA[~SIGMA], ' +
   'quantize=int8|int4|fp8, prune=FRACTION, prune-channels=FRACTION, lowrank=FRACTION, skip, mean';
 
 /** A reset as asked for, with its donor loaded. */
@@ -36,7 +36,8 @@ export type Reset =
   | { kind: 'skip' | 'mean'; label: string }
   | { kind: 'constant'; label: string; value: number }
   | { kind: 'noise'; label: string; sigma: number }
-  | { kind: 'interpolate'; label: string; alpha: number; donor: Model }
+  /** `sigma`: of Gaussian noise that is added, as it is; default none. */
+  | { kind: 'interpolate'; label: string; alpha: number; donor: Model; sigma?: number }
   | { kind: 'quantize'; label: string; grid: QuantizeGrid }
   | { kind: 'prune' | 'prune-channels' | 'lowrank'; label: string; fraction: number };
 
@@ -92,12 +93,13 @@ const weightRules = new WeakMap<Reset, WeakMap<Float32Array, Promise<WeightRule>
 /** Whether a reset has several independent trials with a layer or group: a norm always starts the same. */
 export function isRandom(reset: Reset, layer: Resettable): boolean {
   if (reset.kind === 'random') return !membersOf(layer).every(({ op }) => isNormOp(op));
+  if (reset.kind === 'interpolate') return (reset.sigma ?? 0) > 0;
   return reset.kind === 'shuffle' || reset.kind === 'noise';
 }
 
 /** The same of a reset that is known by its label only, `noise=0.1`, and a layer, or group, by its operators. */
 export const isRandomLabel = (label: string, op: string) =>
-  /^(shuffle|noise=.*)$/.test(label) || (label === 'random' && !isNormOp(op));
+  /^(shuffle|noise=.*|interpolate=.*@[^@]*~[^@]*)$/s.test(label) || (label === 'random' && !isNormOp(op));
 
 /**
  * The Philox key of one parameter in one trial: the first 8 bytes of SHA-256 over seed, layer, parameter and
@@ -414,6 +416,8 @@ async function ruleFor(
     }
     case 'interpolate': {
       const donor = donorValues(reset.donor, layer, role, parameter);
+      const { alpha, sigma = 0 } = reset;
+      if (sigma > 0) return { rule: { kind: 'blend', donor, alpha, std: sigma, key } };
       return reset.alpha === 1 ? undefined : { rule: { kind: 'interpolate', donor, alpha: reset.alpha } };
     }
     default: {
@@ -445,7 +449,11 @@ async function weightRuleOf(
   }
 }
 
-function donorValues(given: Model, layer: Layer, role: Role, wanted: Parameter): Float32Array {
+/**
+ * A donor's values of one of a layer's parameters, in the order in which the model stores its own.
+ * @throws CritmapError (ERR_RESET) when the donor does not fit
+ */
+export function donorValues(given: Model, layer: Layer, role: Role, wanted: Parameter): Float32Array {
   const donor = layer.whole || isNormOp(layer.op) ? withAllTargets(given) : given;
   const twin = donor.layers.find((candidate) => candidate.name === layer.name);
   const there = twin && parametersOf(twin).find(([one]) => one === role)?.[1];

@@ -1,8 +1,8 @@
 /**
- * Rank correlations with two-sided p-values against independence, as scipy's `spearmanr` and `kendalltau` have them.
- * Numbers must be finite; a correlation with what does not vary is not defined, and null.
+ * Correlations with two-sided p-values against independence, as scipy's `spearmanr`, `kendalltau` and `pearsonr` have them,
+ * and intervals. Numbers must be finite; a correlation with what does not vary is not defined, and null.
  */
-import { normalTwoSided } from './normal.js';
+import { normalQuantile, normalTwoSided } from './normal.js';
 import { averageRanks, tieSizes } from './ranks.js';
 import { tTwoSided } from './student-t.js';
 
@@ -26,6 +26,45 @@ export function spearman(x: readonly number[], y: readonly number[]): Correlatio
   const left = (1 + coefficient) * (1 - coefficient);
   const p = n < 3 ? null : tTwoSided(coefficient * Math.sqrt((n - 2) / Math.max(0, left)), n - 2);
   return { coefficient, p };
+}
+
+/** Pearson's r; p likewise. @throws RangeError for unequal lengths */
+export function pearson(x: readonly number[], y: readonly number[]): Correlation | null {
+  requirePairs(x, y);
+  const n = x.length;
+  const centred = (values: readonly number[]) => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / n;
+    return values.map((value) => value - mean);
+  };
+  const [a, b] = [centred(x), centred(y)];
+  const product = (one: readonly number[], other: readonly number[]) =>
+    one.reduce((sum, value, i) => sum + value * other[i]!, 0);
+  const spread = Math.sqrt(product(a, a)) * Math.sqrt(product(b, b));
+  if (!(spread > 0)) return null;
+  const coefficient = clamp(product(a, b) / spread);
+  const left = (1 + coefficient) * (1 - coefficient);
+  const p = n < 3 ? null : tTwoSided(coefficient * Math.sqrt((n - 2) / left), n - 2);
+  return { coefficient, p };
+}
+
+/**
+ * An interval of a correlation by Fisher's transformation. The variance of Pearson's is 1 / (n - 3), of pairs that are
+ * normal; of Spearman's (1 + rho^2 / 2) / (n - 3) (Bonett and Wright, Psychometrika 65, 2000), for rho within 0.95.
+ *
+ * @param n - number of pairs
+ * @returns null for fewer than 4 pairs, and where all pairs lie on a line, which says nothing of others
+ */
+export function correlationInterval(
+  kind: 'spearman' | 'pearson',
+  coefficient: number,
+  n: number,
+  confidence = 0.95,
+): [low: number, high: number] | null {
+  if (n < 4 || !(Math.abs(coefficient) < 1 - 1e-12)) return null;
+  const variance = (kind === 'spearman' ? 1 + coefficient ** 2 / 2 : 1) / (n - 3);
+  const reach = normalQuantile((1 + confidence) / 2) * Math.sqrt(variance);
+  const middle = Math.atanh(coefficient);
+  return [Math.tanh(middle - reach), Math.tanh(middle + reach)];
 }
 
 /** Above so many pairs, p is the normal approximation's; scipy's border. */

@@ -8,6 +8,19 @@ export function normalTwoSided(z: number): number {
   return x < 1.5 ? 1 - lowerByTerms(x) : upperByFraction(x);
 }
 
+/** Quantile of the standard normal distribution, by bisection. @param probability in (0, 1) */
+export function normalQuantile(probability: number): number {
+  if (!(probability > 0 && probability < 1)) throw new RangeError(`no normal quantile for ${probability}`);
+  if (probability < 0.5) return -normalQuantile(1 - probability);
+  let [low, high] = [0, 9];
+  while (high - low > 1e-13) {
+    const middle = (low + high) / 2;
+    if (1 - normalTwoSided(middle) / 2 < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 /** P(1/2, x) by its series, for small x. */
 function lowerByTerms(x: number): number {
   let term = 2;

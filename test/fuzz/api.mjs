@@ -214,6 +214,15 @@ const good = {
     },
   ],
   modelInput: [model, 8],
+  moduleCriticality: [
+    model,
+    images,
+    {
+      ...{ donor: model, alphas: [0, 1], sigmas: [0.1], criterion: 'agreement', threshold: 1 },
+      ...{ layers: ['fc1'], trials: 1, seed: 0 },
+    },
+  ],
+  predictors: [model, { images, donor: model, layers: ['fc1'], group: 'layer' }],
   resetWeights: [
     new Float32Array(12),
     { rule, layer: 'fc1', shape: [3, 4], seed: 0, draw: 0, trial: 0, init: 'auto' },
@@ -261,7 +270,15 @@ const missing = Object.keys(critmap).filter(
 );
 if (missing.length > 0) strange.push(`not called: ${missing}`);
 const names = Object.keys(good).filter((name) => critmap[name]);
-const dear = ['sweep', 'buildModel', 'reportHtml', 'renderFigures', 'runStudy'];
+const dear = [
+  'sweep',
+  'moduleCriticality',
+  'predictors',
+  'buildModel',
+  'reportHtml',
+  'renderFigures',
+  'runStudy',
+];
 const cheap = names.filter((name) => !dear.includes(name));
 
 const isExpected = (error) =>

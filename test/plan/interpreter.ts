@@ -80,11 +80,13 @@ export async function interpret(
       const full: ResetRule =
         rule.kind === 'interpolate'
           ? { ...rule, donor: program.constants[rule.donor] as Float32Array }
-          : rule.kind === 'quantize'
-            ? { ...rule, scales: program.constants[rule.scales] as Float32Array }
-            : 'key' in rule
-              ? { ...rule, key: keys[rule.key]! }
-              : rule;
+          : rule.kind === 'blend'
+            ? { ...rule, donor: program.constants[rule.donor] as Float32Array, key: keys[rule.key]! }
+            : rule.kind === 'quantize'
+              ? { ...rule, scales: program.constants[rule.scales] as Float32Array }
+              : 'key' in rule
+                ? { ...rule, key: keys[rule.key]! }
+                : rule;
       const factor = step.factor === undefined ? undefined : program.constants[step.factor];
       native().reset(data, full, { ...(step.layout && { layout: step.layout }), ...(factor && { factor }) });
       const shift = step.shift === undefined ? undefined : program.constants[step.shift];

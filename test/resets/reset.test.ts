@@ -4,7 +4,13 @@ import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { type Reset, type ResetContext, resetLayer } from '../../src/resets/reset.js';
+import {
+  isRandom,
+  isRandomLabel,
+  type Reset,
+  type ResetContext,
+  resetLayer,
+} from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';
 
 const model = await loadModel(fixture('bottleneck.onnx'));
@@ -146,6 +152,33 @@ t.test('donor and interpolate take weights of another model', async (t) => {
     const expected = 0.75 * (theirs[i] as number) + 0.25 * (own[i] as number);
     if (Math.abs(value - expected) > 1e-6 * (Math.abs(expected) + 1e-3))
       t.fail(`${i}: ${value} is not ${expected}`);
+  }
+});
+
+t.test('an interpolation with noise has draws, the same noise at every share', async (t) => {
+  const path = fixture('bottleneck-donor.onnx');
+  const layer = layerOf(model, 'layer1.0.conv2');
+  const made = async (words: string, trial = 0) => {
+    const reset = await parseReset(words);
+    t.equal(isRandom(reset, layer), words.includes('~'), words);
+    t.equal(isRandomLabel(words, 'Conv'), words.includes('~'), words);
+    return weightOf(layer, (await resetLayer(model, layer, reset, trial, context)).tensors);
+  };
+  const [still, noisy] = [await made(`interpolate=${path}@0.25`), await made(`interpolate=${path}@0.25~0.1`)];
+  const own = await made(`interpolate=${path}@1~0.1`);
+  const noise = noisy.map((value, i) => value - still[i]!);
+  const spread = Math.sqrt(noise.reduce((sum, value) => sum + value * value, 0) / noise.length);
+  t.ok(Math.abs(spread - 0.1) < 0.01, `${spread}`);
+  const trained = model.values(layer.weight.tensor);
+  t.ok(own.every((value, i) => Math.abs(value - trained[i]! - noise[i]!) < 1e-6));
+  t.notSame(await made(`interpolate=${path}@0.25~0.1`, 1), noisy, 'another draw');
+  for (const [words, why] of [
+    ['0.5~0', /SIGMA must be above 0/],
+    ['0.5~-1', /SIGMA must be above 0/],
+    ['0.5~x', /SIGMA must be a number/],
+    ['0.5~1~2', /ALPHA~SIGMA is two numbers/],
+  ] as const) {
+    await t.rejects(parseReset(`interpolate=${path}@${words}`), { code: 'ERR_OPTION', message: why });
   }
 });
 

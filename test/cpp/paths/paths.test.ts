@@ -36,9 +36,10 @@ t.test('every reset has the same bits on every path', async (t) => {
     { kind: 'shuffle', key },
     { kind: 'constant', value: 0.1 },
     { kind: 'interpolate', donor: new Float32Array(300_007).fill(0.3), alpha: 0.1 },
+    { kind: 'blend', donor: new Float32Array(300_007).fill(0.3), alpha: 0.1, std: 0.01, key },
   ];
   for (const rule of rules) {
-    for (const length of rule.kind === 'interpolate' ? [300_007] : [1, 17, 1001, 300_007]) {
+    for (const length of 'donor' in rule ? [300_007] : [1, 17, 1001, 300_007]) {
       const [first, ...others] = onEveryPath(() => {
         const values = Float32Array.from({ length }, (_, i) => Math.sin(i));
         addon.reset(values, rule);

@@ -100,6 +100,33 @@ t.test('factor multiplies every new value by its channel', async (t) => {
   }
 });
 
+t.test('a blend is an interpolation and then noise, in the same bits and every layout', async (t) => {
+  const [alpha, std, key] = [0.3, 0.05, 77n];
+  const [channels, rest] = [19, 700];
+  const sine = Float32Array.from({ length: channels * rest }, (_, i) => Math.sin(i));
+  const cosine = Float32Array.from({ length: channels * rest }, (_, i) => Math.cos(i));
+  const factor = Float32Array.from({ length: channels }, (_, c) => 1 + c / 8);
+  for (const [own, donor, layout] of [
+    [sine, cosine, { channels, inner: rest }],
+    [transpose(sine, channels), transpose(cosine, channels), { channels, inner: 1, transposed: true }],
+  ] as const) {
+    const [inTwo, inOne, later] = [own.slice(), own.slice(), own.slice()];
+    native().reset(inTwo, { kind: 'interpolate', donor, alpha }, { layout });
+    native().reset(inTwo, { kind: 'noise', std, key }, { layout, factor });
+    const rule = { kind: 'blend', donor, alpha, std, key } as const;
+    native().reset(inOne, rule, { layout, factor });
+    await native().resetAsync(later, rule, { layout, factor });
+    t.strictSame(inOne, inTwo);
+    t.strictSame(later, inTwo);
+    const distances = await native().drawDistances(own, rule, { layout, factor }, BigUint64Array.of(key));
+    t.equal(distances[0], native().norms(own, inTwo).difference);
+  }
+  t.throws(() => native().reset(sine.slice(), { kind: 'blend', donor: cosine, alpha, std: -1, key }), {
+    name: 'RangeError',
+    message: /rule\.std must not be negative/,
+  });
+});
+
 t.test('donor and factor may overlap the target', async (t) => {
   const shared = Float32Array.from({ length: 50 }, (_, i) => i);
   const [target, donor] = [shared.subarray(10, 40), shared.subarray(0, 30)];

@@ -1,0 +1,181 @@
+/**
+ * What is told of layers without a sweep, against PyTorch and scipy (`oracle/make_predictor_golden.py`); beside a run's
+ * criticality; and what is refused.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { openImages } from '../../src/images/index.js';
+import { cosines } from '../../src/measures/influence.js';
+import { predictorsCsv } from '../../src/measures/predictor-csv.js';
+import { type PredictorOptions, predictors } from '../../src/measures/predictors.js';
+import { stableRank } from '../../src/measures/stable-rank.js';
+import { modelInput } from '../../src/model/input.js';
+import { loadModel } from '../../src/model/load.js';
+import { readRun } from '../../src/run/read-run.js';
+import { correlationInterval, pearson, spearman } from '../../src/statistics/correlation.js';
+import { sweep } from '../../src/sweep/sweep.js';
+import { example, fixture } from '../fixtures.js';
+
+type Numbers = Record<string, number>;
+interface Golden {
+  networks: Record<
+    string,
+    {
+      influence: Record<string, number | null>;
+      stableRank: Numbers;
+      parameterShare: Numbers;
+      macShare?: Numbers;
+    }
+  >;
+  change: Numbers;
+  correlation: { x: number[]; y: number[]; spearman: number[]; pearson: number[] };
+}
+const golden: Golden = JSON.parse(readFileSync(fixture('predictors.json'), 'utf8'));
+
+const isNear = (found: number, wanted: number, by: number) =>
+  Math.abs(found - wanted) <= by * Math.max(1, Math.abs(wanted));
+
+for (const [name, wanted] of Object.entries(golden.networks)) {
+  t.test(`${name}: layers and blocks have PyTorch's and scipy's numbers`, async (t) => {
+    const isExample = name === 'example';
+    const model = await loadModel(isExample ? example('resnet.onnx') : fixture(`trained/${name}.onnx`));
+    const images = await openImages(isExample ? example('images.npz') : fixture('trained/images.npz'), {
+      ...modelInput(model),
+      ...(isExample ? { images: 20 } : { mean: [0.286], std: [0.353] }),
+    });
+    const layers = await predictors(model, { images });
+    const blocks = await predictors(model, { images, group: 'block' });
+    await images.close();
+    t.same(layers.rows.map(({ layer }) => layer).sort(), Object.keys(wanted.stableRank).sort());
+    const measured = [...layers.rows, ...blocks.rows];
+    for (const { layer, blockInfluence, stableRank, parameterShare, macShare } of measured) {
+      const influence = wanted.influence[layer];
+      if (influence === null || influence === undefined) t.equal(blockInfluence, null, layer);
+      else t.ok(isNear(blockInfluence!, influence, 1e-5), `${layer}: ${blockInfluence}, not ${influence}`);
+      if (!(layer in wanted.stableRank)) continue;
+      t.ok(isNear(stableRank!, wanted.stableRank[layer]!, 1e-6), `${layer}: ${stableRank}`);
+      t.ok(isNear(parameterShare, wanted.parameterShare[layer]!, 1e-8), `${layer}: ${parameterShare}`);
+      if (wanted.macShare) t.ok(isNear(macShare!, wanted.macShare[layer]!, 1e-8), `${layer}: ${macShare}`);
+      else t.ok(macShare! > 0);
+    }
+    const known = Object.keys(wanted.influence).filter((layer) => wanted.influence[layer] !== null);
+    t.ok(
+      known.every((layer) => measured.some((row) => row.layer === layer)),
+      'all blocks and layers of one shape are there',
+    );
+    const whole = blocks.rows.reduce((sum, row) => sum + row.parameterShare, 0);
+    t.ok(isNear(whole, 100, 1e-9));
+  });
+}
+
+t.test('beside a run: its rows, its criticality, and rank correlations', async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const donor = await loadModel(example('resnet-init.onnx'));
+  const out = join(t.testdir({}), 'run');
+  const images = await openImages(example('images.npz'), { ...modelInput(model), images: 16 });
+  const group = 'cumulative-from-output';
+  await sweep(model, images, { out, layers: ['conv1', 'layer2.0.downsample.0', 'layer3*', 'fc'] });
+  const run = await readRun(out);
+  const found = await predictors(model, { run, donor });
+  t.same(
+    found.rows.map(({ layer }) => layer),
+    run.layers,
+  );
+  for (const row of found.rows) {
+    const { criticality } = run.summary.layers.find(({ layer }) => layer === row.layer)!;
+    t.equal(row.criticality, criticality.mean);
+    t.equal(row.criticalityHigh, criticality.high);
+    const change = golden.change[row.layer];
+    if (change !== undefined)
+      t.ok(isNear(row.relativeChange!, change, 1e-6), `${row.layer}: ${row.relativeChange}`);
+  }
+  const [influence, change] = found.correlations as [
+    (typeof found.correlations)[0],
+    (typeof found.correlations)[0],
+  ];
+  t.match(influence, { predictor: 'blockInfluence', rows: 0, rho: null, low: null, p: null });
+  const rows = found.rows.map(({ relativeChange, criticality }) => [relativeChange!, criticality!] as const);
+  const rho = spearman(
+    rows.map(([x]) => x),
+    rows.map(([, y]) => y),
+  )!.coefficient;
+  const [low, high] = correlationInterval('spearman', rho, rows.length)!;
+  t.match(change, { predictor: 'relativeChange', rows: rows.length, rho, low, high });
+  const lines = predictorsCsv(found).trim().split('\n');
+  t.equal(
+    lines[0],
+    'model,layer,block_influence,relative_change,stable_rank,parameter_share,mac_share,criticality,criticality_low,criticality_high',
+  );
+  t.equal(lines.length, 1 + found.rows.length);
+  t.match(lines[1], /^resnet,conv1,,1\.39/, 'what was not asked for is an empty field');
+
+  const refused = (options: PredictorOptions, message: RegExp, code = 'ERR_OPTION') =>
+    t.rejects(predictors(model, options), { code, message });
+  await refused(
+    { run, group },
+    /the rows are those of the run; leave out --layers, --exclude and --group, or --run/,
+  );
+  await refused({ run, reset: 'zero' }, /the run has no reset "zero"; it has random/);
+  await refused({ reset: 'zero' }, /--reset says which of a run; give --run DIR too/);
+  await refused(
+    { donor: await loadModel(fixture('vit.onnx')) },
+    /vit\.onnx does not fit conv1: .*it must be the same architecture/,
+    'ERR_RESET',
+  );
+  await t.rejects(predictors(donor, { run }), {
+    code: 'ERR_OPTION',
+    message: /the run is of resnet \([0-9a-f]{12}\), and .*resnet-init\.onnx is another model/,
+  });
+  await t.rejects(predictors(model, { run: {} as never }), { name: 'TypeError', message: /readRun/ });
+  await t.rejects(predictors(model, { trials: 3 } as never), {
+    name: 'TypeError',
+    message: /no option trials/,
+  });
+  await images.close();
+});
+
+t.test('cosines leave out positions without a direction, and need one shape', async (t) => {
+  const tensor = (dims: number[], ...data: number[]) => ({ dims, data: Float32Array.from(data) });
+  // Two pixels of two channels: (1, 0) and (0, 0); (1, 1) and (2, 3).
+  const found = cosines(tensor([1, 2, 1, 2], 1, 0, 0, 0), tensor([1, 2, 1, 2], 1, 2, 1, 3), true)!;
+  t.equal(found.count, 1);
+  t.ok(isNear(found.sum, Math.SQRT1_2, 1e-12));
+  t.match(cosines(tensor([1, 2, 2], 1, 0, 0, 2), tensor([1, 2, 2], -1, 0, 0, 1), true), { count: 2, sum: 0 });
+  t.equal(cosines(tensor([1, 2], 1, 0), tensor([2, 1], 1, 0), false), null);
+});
+
+t.test('a stable rank is that of the matrix, however it is stored', async (t) => {
+  const parameter = (channels: number, inner: number, transposed = false) => ({
+    ...{ tensor: '', stored: [], shape: [] },
+    layout: { channels, inner, transposed },
+  });
+  const diagonal = Float32Array.of(3, 0, 0, 0, 2, 0, 0, 0, 1);
+  t.ok(isNear((await stableRank(parameter(3, 3), diagonal))!, 14 / 9, 1e-12));
+  const tall = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const wide = Float32Array.of(1, 3, 5, 2, 4, 6);
+  const [one, other] = [
+    await stableRank(parameter(3, 2), tall),
+    await stableRank(parameter(3, 1, true), wide),
+  ];
+  t.ok(isNear(one!, other!, 1e-12));
+  t.equal(await stableRank(parameter(1, 4), Float32Array.of(1, 2, 3, 4)), 1);
+  t.equal(await stableRank(parameter(2, 2), new Float32Array(4)), null);
+});
+
+t.test('correlations have the intervals of scipy, and of Bonett and Wright', async (t) => {
+  const { x, y } = golden.correlation;
+  for (const [kind, correlate] of [
+    ['spearman', spearman],
+    ['pearson', pearson],
+  ] as const) {
+    const { coefficient, p } = correlate(x, y)!;
+    const interval = correlationInterval(kind, coefficient, x.length)!;
+    for (const [i, found] of [coefficient, p!, ...interval].entries()) {
+      t.ok(isNear(found, golden.correlation[kind][i]!, 1e-9), `${kind} ${i}: ${found}`);
+    }
+  }
+  t.equal(correlationInterval('spearman', 1, 9), null, 'all in one order');
+  t.equal(correlationInterval('spearman', 0.5, 3), null, 'too few');
+  t.equal(pearson([1, 1], [1, 2]), null);
+});
