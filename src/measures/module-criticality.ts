@@ -13,9 +13,8 @@ import { checkOptionValues } from '../options.js';
 import { donorDistance } from '../resets/donor.js';
 import type { Reset } from '../resets/reset.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
-import type { SweepObserver } from '../sweep/observer.js';
 import type { SweepOptions } from '../sweep/settings.js';
-import { type Computer, computeHere, sweepWith } from '../sweep/sweep.js';
+import { sweep } from '../sweep/sweep.js';
 import { version } from '../version.js';
 import { gridCsv, modulesCsv } from './module-csv.js';
 import {
@@ -84,75 +83,52 @@ export const moduleFiles = {
  * @throws CritmapError as {@link sweep}: `ERR_OPTION` for grids and criteria that cannot be, `ERR_RESET` for a donor of
  *   another architecture; TypeError for misuse
  */
-export function moduleCriticality(
+export async function moduleCriticality(
   model: Model,
   images: ImageSet,
   options: ModuleCriticalityOptions,
-): Promise<ModuleCriticality> {
-  return moduleCriticalityWith(computeHere, model, images, options);
-}
-
-/** The same, computed in another way than by this process, or told of to another. */
-export async function moduleCriticalityWith(
-  compute: Computer,
-  model: Model,
-  images: ImageSet,
-  options: ModuleCriticalityOptions,
-  observer: SweepObserver = {},
 ): Promise<ModuleCriticality> {
   if (!model?.layers || !images?.shape || !options?.donor?.layers) {
     throw new TypeError(
       'moduleCriticality takes a model (loadModel), images (openImages) and { donor: Model }',
     );
   }
-  const { donor, alphas: _, sigmas: __, criterion: ___, threshold: ____, ...others } = options;
-  refuseUnknown(others);
-  const grid = checkOptionValues(gridOptions, gridOf(options));
+  const { donor, out } = options;
+  const [grid, others] = divided(options);
+  const { alphas, sigmas } = grid;
   const criterion = criterionOf(grid.criterion, images);
   const threshold = grid.threshold ?? THRESHOLDS[criterion];
-  // Before anything is computed: the donor's layers are met here.
-  const modules = chosenOf(model.layers, others).map((module) => ({
-    name: module.name,
+  // Before anything is computed: a donor that does not fit is met here.
+  const distances = chosenOf(model.layers, others).map((module) => ({
+    module: module.name,
     distance: donorDistance(model, module, donor, others.parts).difference,
   }));
-  const resets = resetsOf(donor, grid.alphas, grid.sigmas);
-  const { summary } = await sweepWith(compute, model, images, { ...others, resets }, observer);
+  const resets = resetsOf(donor, alphas, sigmas);
+  const { summary } = await sweep(model, images, { ...others, resets });
   const untouched = untouchedOf(summary, criterion);
-  const result = {
+  const modules = distances.map(({ module, distance }): ModuleResult => {
+    const rows = summary.layers.filter(({ layer }) => layer === module);
+    const losses = new Map(rows.map((row) => [row.reset, lossOf(row, criterion)]));
+    const points = resets.map(({ label, alpha, sigma }) =>
+      gridPoint({ alpha, sigma, loss: losses.get(label) ?? null }, distance, untouched + threshold),
+    );
+    const { parameters, members } = rows[0]!;
+    const found = { module, parameters, distance, ...moduleMinimum(points), points };
+    return members ? { ...found, members } : found;
+  });
+  const result: ModuleCriticality = {
     version: 1,
     critmap: version,
     model: { name: model.name, sha256: model.sha256 },
     donor: { file: donor.file.source ?? donor.file.path, sha256: donor.sha256 },
-    data: {
-      source: images.source,
-      images: images.count,
-      fingerprint: summary.data.fingerprint,
-    },
-    ...{ criterion, threshold, untouched, alphas: grid.alphas, sigmas: grid.sigmas },
+    data: { source: images.source, images: images.count, fingerprint: summary.data.fingerprint },
+    ...{ criterion, threshold, untouched, alphas, sigmas },
     draws: Math.min(...summary.layers.map(({ draws }) => draws)),
-    modules: modules.map(({ name, distance }) => {
-      const rows = summary.layers.filter(({ layer }) => layer === name);
-      const byReset = new Map(rows.map((row) => [row.reset, row]));
-      const points = resets.map(({ label, alpha, sigma }) =>
-        gridPoint(
-          { alpha, sigma, loss: lossOf(byReset.get(label)!, criterion) },
-          distance,
-          untouched + threshold,
-        ),
-      );
-      const { parameters, members } = rows[0]!;
-      return {
-        module: name,
-        ...{ parameters, distance },
-        ...moduleMinimum(points),
-        points,
-        ...(members && { members }),
-      };
-    }),
-  } as const;
-  const whole = { ...result, sum: networkSum(result.modules.map(({ value }) => value)) };
-  if (options.out !== undefined) await write(options.out, whole);
-  return whole;
+    modules,
+    sum: networkSum(modules.map(({ value }) => value)),
+  };
+  if (out !== undefined) await write(out, result);
+  return result;
 }
 
 async function write(out: string, result: ModuleCriticality): Promise<void> {
@@ -173,26 +149,23 @@ function resetsOf(donor: Model, alphas: readonly number[], sigmas: readonly numb
   );
 }
 
-const gridOf = ({ alphas, sigmas, criterion, threshold }: GridValues): GridValues => ({
-  ...(alphas !== undefined && { alphas }),
-  ...(sigmas !== undefined && { sigmas }),
-  ...(criterion !== undefined && { criterion }),
-  ...(threshold !== undefined && { threshold }),
-});
+const OF_SWEEP = [
+  ...[...Object.keys(sharedOptions), 'out', 'force', 'command'],
+  ...['signal', 'onProgress', 'onWarning'],
+];
 
-/** Options of a sweep that would make it another measure, such as its resets. */
-function refuseUnknown(others: object): void {
-  const known = [
-    ...Object.keys(sharedOptions),
-    'out',
-    'force',
-    'command',
-    'signal',
-    'onProgress',
-    'onWarning',
-  ];
-  const stranger = Object.keys(others).find((name) => !known.includes(name));
-  if (stranger !== undefined) throw new TypeError(`moduleCriticality has no option ${stranger}`);
+/**
+ * The options of the grid, checked, and those of the sweep.
+ * @throws TypeError for a sweep's option that would make it another measure, such as its resets
+ */
+function divided(options: ModuleCriticalityOptions) {
+  const entries = Object.entries(options).filter(([name]) => name !== 'donor');
+  const ofGrid = entries.filter(([name]) => name in gridOptions);
+  const others = entries.filter(([name]) => !(name in gridOptions));
+  const stranger = others.find(([name]) => !OF_SWEEP.includes(name));
+  if (stranger) throw new TypeError(`moduleCriticality has no option ${stranger[0]}`);
+  const grid = checkOptionValues(gridOptions, Object.fromEntries(ofGrid) as GridValues);
+  return [grid, Object.fromEntries(others) as SharedValues & SweepOptions] as const;
 }
 
 /** @throws CritmapError (ERR_OPTION) for a criterion that needs labels, without any */
