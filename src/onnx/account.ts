@@ -34,6 +34,9 @@ export function accountOf(
   const ofLayers = new Map(
     layers.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]).map((one) => [one.tensor, one])),
   );
+  const gains = new Map(
+    layers.flatMap(({ name, gains = [] }) => gains.map(({ tensor }) => [tensor, name] as const)),
+  );
   const uses = usesOf(file.graph, inputs);
   const account: Account = { total: 0, layers: 0, norms: 0, elsewhere: [] };
   const reasons = new Map(leftOut.map(({ name, why }) => [name, why]));
@@ -43,7 +46,14 @@ export function accountOf(
     if (ofLayers.has(tensor.name)) account.layers += elements;
     else if (elements === 0 || !isTrained(tensor, elements) || isStatistic(use)) continue;
     else if (isOfNorm(use)) account.norms += elements;
-    else account.elsewhere.push({ tensor: tensor.name, elements, why: whyElsewhere(index, use, reasons) });
+    else {
+      const layer = gains.get(tensor.name);
+      const why =
+        layer === undefined
+          ? whyElsewhere(index, use, reasons)
+          : `a gain of ${layer}, which only donors replace`;
+      account.elsewhere.push({ tensor: tensor.name, elements, why });
+    }
     account.total += elements;
   }
   return account;

@@ -47,11 +47,19 @@ export interface PlacedLayer {
   weight: Place;
   /** null when the layer has none of its own. */
   bias: Place | null;
+  gains?: readonly Place[];
   /** Stored tensors that the reset layer's part has instead of the graph's, or besides. */
   extra: readonly Tensor[];
   /** A convolution and its norm that are one node in the reset layer's part. */
   fold?: Fold;
 }
+
+/** Where all of a layer's parameters are. */
+export const placesIn = ({ weight, bias, gains = [] }: PlacedLayer): Place[] => [
+  weight,
+  ...(bias ? [bias] : []),
+  ...gains,
+];
 
 /** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
 export function ownGraph(model: Model, norm: ResetContext['norm']): BaseGraph {
@@ -79,6 +87,7 @@ function placeInModel(model: Model, layer: Layer, norm: ResetContext['norm']): P
   return {
     weight: { ...place(layer.weight), ...(fold && { factor: fold.factor }) },
     bias: layer.bias && place(layer.bias),
+    ...(layer.gains && { gains: layer.gains.map(place) }),
     extra: fold ? [...extra, fold.shift] : extra,
     ...(fold && { fold }),
   };

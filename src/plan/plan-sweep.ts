@@ -6,7 +6,7 @@ import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import type { ResetContext } from '../resets/reset.js';
-import { type BaseGraph, ownGraph } from './base-graph.js';
+import { type BaseGraph, ownGraph, placesIn } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
 import { optimisedGraph } from './optimised.js';
@@ -56,10 +56,8 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
     parametersOf: (layer) => {
       const places = membersOf(layer).map((member) => source.places.get(member));
       return places
-        .flatMap((placed) => [placed?.weight, placed?.bias])
-        .flatMap((place) =>
-          place && replaced.get(layer)?.includes(place.parameter.tensor) ? [place.tensor] : [],
-        );
+        .flatMap((placed) => (placed ? placesIn(placed) : []))
+        .flatMap((place) => (replaced.get(layer)?.includes(place.parameter.tensor) ? [place.tensor] : []));
     },
   });
   refuseOtherOutputs(model, plan.shapes.get(source.output)?.dims ?? [], batch);

@@ -13,7 +13,7 @@ import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { leavesLayer, type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
-import { type BaseGraph, nodesOf, type Place, type PlacedLayer } from './base-graph.js';
+import { type BaseGraph, nodesOf, type Place, type PlacedLayer, placesIn } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
@@ -184,7 +184,7 @@ class Compiler {
   }
 
   #place(part: LayerPart, tensor: string): Place {
-    const places = this.#placed(part).flatMap(({ weight, bias }) => [weight, ...(bias ? [bias] : [])]);
+    const places = this.#placed(part).flatMap(placesIn);
     return places.find((place) => place.tensor === tensor) as Place;
   }
 

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import t from 'tap';
-import { moduleName } from '../../src/onnx/names.js';
+import { holdersOf, moduleName } from '../../src/onnx/names.js';
 import { NodeSchema } from '../../src/onnx/onnx_pb.js';
 
 const scopes = (value: string) => ({ metadataProps: [{ key: 'pkg.torch.onnx.name_scopes', value }] });
@@ -48,4 +48,16 @@ t.test('a second layer of one name is numbered', async (t) => {
   const node = create(NodeSchema, { opType: 'Conv' });
   t.equal(moduleName(node, ['a.weight'], new Set(['a'])), 'a#2');
   t.equal(moduleName(node, ['a.weight'], new Set(['a', 'a#2'])), 'a#3');
+});
+
+t.test('attention that takes the weight of its qkv without calling it does not give it its own name', (t) => {
+  const at = (name: string) => create(NodeSchema, { opType: 'MatMul', name });
+  const [qkv, proj] = [at('/blocks.0/attn/MatMul'), at('/blocks.0/attn/proj/MatMul')];
+  const name = (node: typeof qkv, shape: number[], nodes = [qkv, proj]) =>
+    moduleName(node, ['onnx::MatMul_7'], new Set(), shape, holdersOf(nodes));
+  t.equal(name(qkv, [12, 4]), 'blocks.0.attn.qkv');
+  t.equal(name(proj, [12, 4]), 'blocks.0.attn.proj');
+  t.equal(name(qkv, [12, 4], [qkv]), 'blocks.0.attn', 'it holds no other module, and is a Linear itself');
+  t.equal(name(qkv, [8, 4]), 'blocks.0.attn', 'something else than three of each');
+  t.end();
 });
