@@ -145,12 +145,13 @@ function pathInName(node: Node): string | undefined {
  */
 function pathOfWeight(node: Node): string | undefined {
   const call = node.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.fx_node')?.value ?? '';
-  const weights = [...call.matchAll(/%p_(\w+)_weight\b/g)].map((match) => match[1] ?? '');
+  // A recurrent module has several: `%p_rnn_weight_hh_l0`.
+  const weights = [...call.matchAll(/%p_(\w+)_weight(?:_([ih]h_l\d+(?:_reverse)?))?\b/g)];
   const scope = pathInMetadata(node);
-  const [weight] = weights;
+  const [, weight, cell] = weights[0] ?? [];
   if (!weight || weights.length > 1 || scope === undefined) return undefined;
   const flat = scope.replaceAll('.', '_');
-  if (weight === flat) return scope;
+  if (weight === flat) return cell ? `${scope}.${cell}` : scope;
   return weight.startsWith(`${flat}_`) ? `${scope}.${weight.slice(flat.length + 1)}` : undefined;
 }
 

@@ -118,7 +118,11 @@ function accountProblems(model: Model, { parameters }: Exported, isWhole: boolea
   // Exports that fold constants store what they computed in the place of parameters.
   if (!parameters || !isWhole) return problems;
   const made = elsewhere.filter(({ tensor }) => !parameters[tensor.replace(/#\d+$/, '')]);
-  const trained = Object.values(parameters).reduce((so, shape) => so + elementCount(shape), 0);
+  // What no image reaches (a mask of pretraining), or the model keeps computed (a bias of attention), is not in the file.
+  const stored = new Set(model.file.graph.initializer.map(({ name }) => name));
+  const trained = Object.entries(parameters)
+    .filter(([name]) => stored.has(name))
+    .reduce((so, [, shape]) => so + elementCount(shape), 0);
   if (total - sum(made, 'parameters') !== trained)
     problems.push(`${total - sum(made, 'parameters')} parameters accounted for, PyTorch has ${trained}`);
   return problems;

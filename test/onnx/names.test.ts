@@ -15,6 +15,19 @@ const cases: [about: object, tensors: string[], name: string][] = [
   [{}, ['conv.weight_v'], 'conv'],
   [{}, ['multi_scale.conv.weight'], 'multi_scale.conv'],
   [{}, ['v_proj.weight'], 'v_proj'],
+  [
+    {
+      metadataProps: [
+        { key: 'pkg.torch.onnx.name_scopes', value: "['', 'net.rnn', 'linear_1']" },
+        {
+          key: 'pkg.torch.onnx.fx_node',
+          value: '%linear_1 : = (args = (%tanh, %p_net_rnn_weight_hh_l0), kwargs = {})',
+        },
+      ],
+    },
+    ['val_277'],
+    'net.rnn.hh_l0',
+  ],
   [{ name: '/layer1/layer1.0/conv1/Conv' }, ['onnx::Conv_147', 'onnx::Conv_148'], 'layer1.0.conv1'],
   [{ name: '/stages.0/blocks/blocks.1/conv_dw/Conv' }, ['onnx::Conv_9'], 'stages.0.blocks.1.conv_dw'],
   [scopes("['', 'stem', 'stem.conv1', 'conv2d_1']"), ['view_2'], 'stem.conv1'],

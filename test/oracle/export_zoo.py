@@ -32,7 +32,7 @@ from exporting import export, logits
 from zoo_more import MORE
 
 IMAGES, CLASSES, SEED = 4, 10, 5
-LAYERS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
 RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
 KINDS = {"torchscript": dict(dynamo=False, folded=False), "folded": dict(dynamo=False, folded=True),
          "dynamo-plain": dict(dynamo=True, optimize=False), "dynamo": dict(dynamo=True, optimize=True)}
@@ -281,11 +281,18 @@ def one(name, out, kinds=KINDS):
     trained = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
     answer = {"layers": rows, "parameters": trained, "logits": logits(model, images), "kinds": [], "failed": {},
               "donor": {layer: logits(with_layer_of(model, donor, layer), images) for layer in chosen}}
+    plain = {}
     for kind, options in kinds.items():
         start = time.time()
         try:
-            export(model, images, out / f"{name}.{kind}.onnx", **options)
-            export(donor, images, out / f"{name}.{kind}.donor.onnx", **options)
+            for path, network in ((out / f"{name}.{kind}.onnx", model), (out / f"{name}.{kind}.donor.onnx", donor)):
+                if network in plain:   # what torch.onnx.export does where it optimises; the rest of it takes most of the time
+                    plain[network].optimize()
+                    plain[network].save(str(path), external_data=False)
+                else:
+                    written = export(network, images, path, **options)
+                    if options["dynamo"]:
+                        plain[network] = written
             answer["kinds"].append(kind)
         except Exception as error:   # an exporter that cannot do an architecture is a result too
             answer["failed"][kind] = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
