@@ -65,7 +65,8 @@ function foldedLayers({ index }: Doubtful): string | false {
   const biasName = /\.bias(#\d+)?$/;
   const found = index.graph.node.flatMap((node) => {
     const given = activation.test(node.opType) ? index.tensors.get(node.input[0] ?? '') : undefined;
-    if (given && given.dims.length > 1 && madeUp.test(given.name))
+    // A vector that is no more than arranged is a gate.
+    if (given && given.dims.filter((size) => size > 1n).length > 1 && madeUp.test(given.name))
       return [`one before ${modulePath(node) ?? node.name}`];
     if (node.opType !== 'Add') return [];
     const tensors = node.input.map((name) => index.tensors.get(name));

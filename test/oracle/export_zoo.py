@@ -279,7 +279,9 @@ def one(name, out, kinds=KINDS):
         if row["name"] in dict(model.named_modules()) and not row["name"].endswith("qkv"):
             row["aliases"] = names[id(model.get_submodule(row["name"]))]
     trained = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
-    answer = {"layers": rows, "parameters": trained, "logits": logits(model, images), "kinds": [], "failed": {},
+    first = {id(parameter): path for path, parameter in model.named_parameters()}
+    other = {path: first[id(parameter)] for path, parameter in model.named_parameters(remove_duplicate=False)}
+    answer = {"layers": rows, "parameters": trained, "names": other, "logits": logits(model, images), "kinds": [], "failed": {},
               "donor": {layer: logits(with_layer_of(model, donor, layer), images) for layer in chosen}}
     plain = {}
     for kind, options in kinds.items():

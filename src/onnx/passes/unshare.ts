@@ -89,7 +89,9 @@ function splitProducts(graph: Graph): void {
     if (node.opType === 'MatMul' && stored.has(node.input[1] ?? '')) readers.set(node.output[0] ?? '', []);
   }
   for (const node of graph.node) for (const name of node.input) readers.get(name)?.push(node);
-  graph.node = graph.node.flatMap((node) => {
+  /** What goes before a node. */
+  const copies = new Map<Node, Node>();
+  for (const node of graph.node) {
     const weight = node.opType === 'MatMul' ? stored.get(node.input[1] ?? '') : undefined;
     const [product = ''] = node.output;
     const adds = readers.get(product) ?? [];
@@ -97,23 +99,19 @@ function splitProducts(graph: Graph): void {
     const isJoined = adds.every(
       ({ opType, input }) => opType === 'Add' && input.some((name) => stored.has(name)),
     );
-    if (!weight || modules.size < 2 || modules.has(undefined) || !isJoined || isTrained(weight))
-      return [node];
-    const copies = [...modules].slice(1).map((module, i) => {
+    if (!weight || modules.size < 2 || modules.has(undefined) || !isJoined || isTrained(weight)) continue;
+    for (const [i, module] of [...modules].slice(1).entries()) {
       const own = `${product}#${i + 2}`;
       const ofModule = adds.filter((add) => modulePath(add) === module);
       for (const add of ofModule) add.input = add.input.map((name) => (name === product ? own : name));
-      const { name = '', metadataProps = [] } = ofModule[0] ?? {};
-      return create(NodeSchema, {
-        opType: 'MatMul',
-        name: name.replace(/[^/]*$/, 'MatMul'),
-        input: [...node.input],
-        output: [own],
-        metadataProps,
-      });
-    });
-    return [node, ...copies];
-  });
+      const [first] = ofModule as [Node];
+      const name = first.name.replace(/[^/]*$/, 'MatMul');
+      const { metadataProps } = first;
+      const input = [...node.input];
+      copies.set(first, create(NodeSchema, { opType: 'MatMul', name, input, output: [own], metadataProps }));
+    }
+  }
+  graph.node = graph.node.flatMap((node) => [...(copies.has(node) ? [copies.get(node) as Node] : []), node]);
 }
 
 /** An export stores equal weights once; of several modules' fresh ones each gets its own again. */

@@ -116,8 +116,8 @@ t.test('one product of several modules’ equal fresh weights becomes a layer of
     made.node.map(({ opType, input }) => [opType, ...input]),
     [
       ['MatMul', 'x', 'val_9'],
-      ['MatMul', 'x', 'val_9#2'],
       ['Add', 'p', 'a.pos_proj.bias'],
+      ['MatMul', 'x', 'val_9#2'],
       ['Add', 'p#2', 'b.pos_proj.bias'],
       ['Add', 'ya', 'yb'],
     ],
