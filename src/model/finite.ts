@@ -17,8 +17,8 @@ export async function refuseNotFinite(model: Model): Promise<void> {
   const { layers, file } = model;
   const variances = new Set(layers.flatMap(({ norm }) => (norm ? [norm.variance] : [])));
   const trained = new Set(
-    layers.flatMap(({ weight, bias, norm }) => [
-      ...[weight.tensor, ...(bias ? [bias.tensor] : [])],
+    layers.flatMap(({ weight, bias, gains = [], norm }) => [
+      ...[weight, ...(bias ? [bias] : []), ...gains].map(({ tensor }) => tensor),
       ...(norm ? [norm.scale, norm.bias, norm.mean, norm.variance] : []),
     ]),
   );

@@ -9,7 +9,7 @@ import type { Layer } from './layers.js';
 import type { LeftOut } from './left-out.js';
 import { madeUp } from './names.js';
 import type { Graph, Node, Tensor } from './onnx_pb.js';
-import { dimensions, elementCount, FLOAT } from './tensors.js';
+import { dimensions, elementCount, FLOAT, floats } from './tensors.js';
 
 export interface Account {
   /** Trained numbers in all: layers, norms and elsewhere together. */
@@ -34,6 +34,9 @@ export function accountOf(
   const ofLayers = new Map(
     layers.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]).map((one) => [one.tensor, one])),
   );
+  const gains = new Map(
+    layers.flatMap(({ name, gains = [] }) => gains.map(({ tensor }) => [tensor, name] as const)),
+  );
   const uses = usesOf(file.graph, inputs);
   const account: Account = { total: 0, layers: 0, norms: 0, elsewhere: [] };
   const reasons = new Map(leftOut.map(({ name, why }) => [name, why]));
@@ -42,8 +45,16 @@ export function accountOf(
     const use = uses.get(tensor.name);
     if (ofLayers.has(tensor.name)) account.layers += elements;
     else if (elements === 0 || !isTrained(tensor, elements) || isStatistic(use)) continue;
-    else if (isOfNorm(use)) account.norms += elements;
-    else account.elsewhere.push({ tensor: tensor.name, elements, why: whyElsewhere(index, use, reasons) });
+    else if ((isOfNorm(use) || gains.has(tensor.name)) && isNeutral(tensor)) continue;
+    else if (isOfNorm(use) || isBehindNorm(index, use)) account.norms += elements;
+    else {
+      const layer = gains.get(tensor.name);
+      const why =
+        layer === undefined
+          ? whyElsewhere(index, use, reasons)
+          : `a gain of ${layer}, which only donors replace`;
+      account.elsewhere.push({ tensor: tensor.name, elements, why });
+    }
     account.total += elements;
   }
   return account;
@@ -105,6 +116,30 @@ const isOfNorm = (use: Use | undefined) =>
   use !== undefined &&
   /(Normalization|GroupNorm)$/.test(use.node.opType) &&
   (use.slot === 1 || use.slot === 2 || (/^Skip/.test(use.node.opType) && use.slot === 3));
+
+/** Ones or zeros that an exporter gives a norm which has none: of groups, or of a weight. */
+function isNeutral(tensor: Tensor): boolean {
+  if (!madeUp.test(tensor.name)) return false;
+  const values = floats(tensor);
+  return (values[0] === 0 || values[0] === 1) && values.every((value) => value === values[0]);
+}
+
+/** A norm of groups is exported as one of instances, its own scale and shift behind that. */
+function isBehindNorm(index: GraphIndex, use: Use | undefined): boolean {
+  const leads = (name: string, steps: number): boolean => {
+    const node = index.producer.get(name);
+    if (node?.opType === 'InstanceNormalization')
+      return node.input.slice(1).every((one) => index.tensors.has(one) && isNeutral(index.tensors.get(one)!));
+    return (
+      steps > 0 &&
+      /^(Reshape|Mul)$/.test(node?.opType ?? '') &&
+      node!.input.some((one) => leads(one, steps - 1))
+    );
+  };
+  return (
+    use !== undefined && /^(Mul|Add)$/.test(use.node.opType) && use.node.input.some((one) => leads(one, 2))
+  );
+}
 
 const taken: readonly [op: RegExp, why: string][] = [
   [/^(Add|Sub|Sum)$/, 'added to activations, as embeddings of positions and biases of no layer are'],

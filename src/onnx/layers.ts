@@ -17,10 +17,10 @@ import {
   onlyConsumer,
   originOf,
 } from './graph.js';
-import { madeUp, moduleName, unlike } from './names.js';
+import { holdersOf, madeUp, moduleName, unlike } from './names.js';
 import type { NormOp } from './norm-layers.js';
 import { whyNoLayer } from './not-layers.js';
-import type { Node } from './onnx_pb.js';
+import type { Node, Tensor } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';
 
 /** A trained tensor of a layer. */
@@ -45,6 +45,11 @@ export interface Norm {
   variance: string;
 }
 
+/** One that other weights may have too. */
+export interface GainParameter extends Parameter {
+  shared: boolean;
+}
+
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;
@@ -58,6 +63,8 @@ export interface Layer {
   accompanies?: true;
   /** The layer that this is a part of, as q is of a fused qkv. */
   whole?: Layer;
+  /** What the weight is multiplied with in the graph, a number for each output channel: only a donor brings others. */
+  gains?: readonly GainParameter[];
   /** torch.nn.init's fan of the weight. */
   fanIn: number;
   fanOut: number;
@@ -77,6 +84,7 @@ export interface Layer {
 export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
   const byWeight = new Map<string, Layer>();
   const taken = new Set<string>();
+  const holders = holdersOf(file.graph.node);
   for (const node of file.graph.node) {
     for (const part of cellParts(index, node) ?? []) {
       const known = byWeight.get(part.weight.name);
@@ -103,12 +111,27 @@ export function findLayers(file: OnnxFile, index: GraphIndex): Layer[] {
         `${file.path}: the weight ${proto.name} is empty, [${proto.dims.join(', ')}]`,
       );
     }
-    const layer = describe(index, node, found, taken);
+    const layer = {
+      ...describe(index, node, found, taken, holders),
+      ...gainsOf(index, file, found.origin.tensor),
+    };
     taken.add(layer.name);
     byWeight.set(found.origin.tensor, layer);
   }
   if (byWeight.size === 0) throw noLayers(file);
   return [...byWeight.values()];
+}
+
+function gainsOf(index: GraphIndex, { computed }: OnnxFile, weight: string): Pick<Layer, 'gains'> {
+  const own = [...(computed?.values() ?? [])].filter(({ tensor }) => tensor === weight);
+  const gains = own.flatMap((one) =>
+    one.gains.map(({ tensor, shared }) => {
+      const stored = dimensions(index.tensors.get(tensor) as Tensor);
+      const channels = elementCount(stored);
+      return { tensor, shared, stored, shape: [channels], layout: { channels, inner: 1 } };
+    }),
+  );
+  return gains.length > 0 ? { gains } : {};
 }
 
 function ofCell(node: Node, { weight, bias, shape, name, hidden }: CellPart, taken: Set<string>): Layer {
@@ -234,6 +257,7 @@ function describe(
   node: Node,
   { origin, shape, layout, fans }: Weight,
   taken: Set<string>,
+  holders: ReadonlySet<string>,
 ): Layer {
   const stored = dimensions(origin.proto);
   const { channels } = layout;
@@ -246,7 +270,7 @@ function describe(
   // torch.nn.init: size(1) x receptive field and size(0) x receptive field, groups not considered.
   const receptive = elementCount(shape.slice(2));
   return {
-    name: moduleName(node, tensors, taken),
+    name: moduleName(node, tensors, taken, shape, holders),
     op: node.opType as Layer['op'],
     weight,
     bias,

@@ -27,9 +27,17 @@ const parameter = [
 /**
  * @param tensors names of the layer's stored tensors, the most telling first
  * @param taken names given before; a second layer of one name gets `#2`
+ * @param shape the weight's, [out, in]
+ * @param holders the graph's modules that hold others
  */
-export function moduleName(node: Node, tensors: readonly string[], taken: ReadonlySet<string>): string {
-  const path = modulePath(node);
+export function moduleName(
+  node: Node,
+  tensors: readonly string[],
+  taken: ReadonlySet<string>,
+  shape: readonly number[] = [],
+  holders: ReadonlySet<string> = new Set(),
+): string {
+  const path = pathOfLayer(node, shape, holders);
   const [ofWeight, ofBias] = [tensors.slice(0, 1), tensors.slice(1)].map((some) => first(some, ofParameter));
   const name =
     ofWeight ??
@@ -40,6 +48,31 @@ export function moduleName(node: Node, tensors: readonly string[], taken: Readon
     first([...tensors, node.name], ofTensorflow) ??
     (tensors.find((tensor) => !madeUp.test(tensor)) || node.name || node.output[0] || node.opType);
   return unlike(name, taken);
+}
+
+/**
+ * A module that holds others is no Linear: it takes the weight of one of them, which it does not call. Where that has lost
+ * its name and makes three vectors of one, it is what all attention calls `qkv`.
+ */
+function pathOfLayer(
+  node: Node,
+  [outputs = 0, inputs = 0, ...kernel]: readonly number[],
+  holders: ReadonlySet<string>,
+): string | undefined {
+  const path = modulePath(node);
+  const isHolder = path !== undefined && holders.has(path) && kernel.length === 0;
+  return isHolder && outputs === 3 * inputs && inputs > 0 ? `${path}.qkv` : path;
+}
+
+/** Modules with others in them, by the paths that the exporter wrote down. */
+export function holdersOf(nodes: readonly Node[]): Set<string> {
+  const holders = new Set<string>();
+  for (const node of nodes) {
+    const path = modulePath(node) ?? '';
+    for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1))
+      holders.add(path.slice(0, dot));
+  }
+  return holders;
 }
 
 /** The name, or with a number where another layer has it. */
@@ -112,12 +145,13 @@ function pathInName(node: Node): string | undefined {
  */
 function pathOfWeight(node: Node): string | undefined {
   const call = node.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.fx_node')?.value ?? '';
-  const weights = [...call.matchAll(/%p_(\w+)_weight\b/g)].map((match) => match[1] ?? '');
+  // A recurrent module has several: `%p_rnn_weight_hh_l0`.
+  const weights = [...call.matchAll(/%p_(\w+)_weight(?:_([ih]h_l\d+(?:_reverse)?))?\b/g)];
   const scope = pathInMetadata(node);
-  const [weight] = weights;
+  const [, weight, cell] = weights[0] ?? [];
   if (!weight || weights.length > 1 || scope === undefined) return undefined;
   const flat = scope.replaceAll('.', '_');
-  if (weight === flat) return scope;
+  if (weight === flat) return cell ? `${scope}.${cell}` : scope;
   return weight.startsWith(`${flat}_`) ? `${scope}.${weight.slice(flat.length + 1)}` : undefined;
 }
 

@@ -9,6 +9,7 @@ export function whyNoLayer(index: GraphIndex, node: Node, tensor: Tensor): strin
   if (node.opType === 'Conv' && isSmoothing(node, tensor)) {
     return 'a fixed smoothing kernel, the same in every channel';
   }
+  if (node.opType === 'Einsum' && isLookup(tensor)) return 'a table of zeros and ones that looks others up';
   return isPositionTable(index, node, tensor) ? 'a table of relative positions' : undefined;
 }
 
@@ -28,6 +29,13 @@ function isSmoothing(node: Node, tensor: Tensor): boolean {
   const sum = first.reduce((total, value) => total + value, 0);
   if (Math.abs(sum - 1) > ROUNDING || first.some((value) => value < 0)) return false;
   return values.every((value, i) => value === first[i % size]);
+}
+
+/** One-hot rows, with which MaxViT's tables of positions are laid out. */
+function isLookup(tensor: Tensor): boolean {
+  if (tensor.dataType !== FLOAT) return false;
+  const values = floats(tensor);
+  return values.includes(1) && values.includes(0) && values.every((value) => value === 0 || value === 1);
 }
 
 /** What such parameters are called, and the modules that hold them. */

@@ -2,7 +2,7 @@
  * Weights that the graph computes from one trained tensor: standardised ones (Qiao et al., 2019, arXiv:1903.10520;
  * scaled in NF-ResNets, Brock et al., 2021, arXiv:2101.08692) and normalised ones (Salimans & Kingma, 2016,
  * arXiv:1602.07868). A reset replaces the trained tensor and the graph standardises what it is given, as PyTorch's
- * module does; gains are the module's own and stay.
+ * module does; gains are the module's own and stay, but for a donor's, who brings its own.
  */
 import { attributeInts, type GraphIndex } from './graph.js';
 import type { Node, Tensor } from './onnx_pb.js';
@@ -14,6 +14,15 @@ export interface ComputedWeight {
   tensor: string;
   /** The weight's, [out, in / groups, ...]. */
   dims: number[];
+  /** One for each time that a tensor is read, in the order of the graph, which does not depend on values. */
+  gains: Gain[];
+}
+
+/** A stored tensor with a number for each output channel that the weight is computed from too. */
+export interface Gain {
+  tensor: string;
+  /** Something else than this weight has it too, as exporters store equal tensors once. */
+  shared: boolean;
 }
 
 /** What treats elements one by one, or arranges them without moving any. */
@@ -29,7 +38,7 @@ const elementwise = new Set(
  * Those whose trained tensor or shape cannot be told are left out.
  */
 export function computedWeights(index: GraphIndex): Map<string, ComputedWeight> {
-  const found = new Map<string, ComputedWeight>();
+  const found = new Map<string, Omit<ComputedWeight, 'gains'> & Ancestry>();
   const seen = new Set<string>();
   for (const node of index.graph.node) {
     const name = node.opType === 'Conv' ? (node.input[1] ?? '') : '';
@@ -38,16 +47,27 @@ export function computedWeights(index: GraphIndex): Map<string, ComputedWeight> 
     const ancestry = ancestryOf(index, name);
     const weight = ancestry && computedWeight(index, ancestry, name);
     const kernel = attributeInts(node, 'kernel_shape');
-    if (weight && (!kernel || kernel.join() === weight.dims.slice(2).join())) found.set(name, weight);
+    if (weight && (!kernel || kernel.join() === weight.dims.slice(2).join()))
+      found.set(name, { ...weight, ...ancestry });
   }
-  return found;
+  const leads = new Map<Node, string | null>();
+  for (const { nodes, tensor } of found.values()) {
+    for (const node of nodes) leads.set(node, leads.has(node) && leads.get(node) !== tensor ? null : tensor);
+  }
+  const isOf = (node: Node, tensor: string) => leads.get(node) === tensor;
+  return new Map(
+    [...found].map(([name, one]) => [
+      name,
+      { tensor: one.tensor, dims: one.dims, gains: gainsIn(index, one, one, isOf) },
+    ]),
+  );
 }
 
 function computedWeight(
   index: GraphIndex,
   { nodes, stored }: Ancestry,
   name: string,
-): ComputedWeight | undefined {
+): Omit<ComputedWeight, 'gains'> | undefined {
   const [tensor, ...rest] = [...stored].sort((a, b) => sizeOf(b) - sizeOf(a));
   const dims = tensor && shapeInOrder(index, nodes, tensor, name);
   if (!dims || dims.length < 3 || sizeOf(tensor) !== elementCount(dims)) return undefined;
@@ -57,6 +77,24 @@ function computedWeight(
 }
 
 const sizeOf = (tensor: Tensor) => elementCount(dimensions(tensor));
+
+/** @param isOf - whether a node leads to this weight and to no other */
+function gainsIn(
+  { tensors, consumers }: GraphIndex,
+  { nodes }: Ancestry,
+  { tensor: weight, dims }: Omit<ComputedWeight, 'gains'>,
+  isOf: (node: Node, tensor: string) => boolean,
+): Gain[] {
+  return [...nodes].flatMap((node) =>
+    node.input.flatMap((name, slot) => {
+      const tensor = tensors.get(name);
+      // The statistics of a norm are no gains.
+      if (!tensor || (node.opType === 'BatchNormalization' && slot > 2)) return [];
+      if (tensor.dataType !== FLOAT || name === weight || sizeOf(tensor) !== dims[0]) return [];
+      return [{ tensor: name, shared: consumers.get(name)?.some((reader) => !isOf(reader, weight)) ?? true }];
+    }),
+  );
+}
 
 /** What a tensor is computed from, when that is not the image. */
 interface Ancestry {

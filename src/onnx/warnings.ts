@@ -55,10 +55,19 @@ function leftOut({ leftOut }: Doubtful): string[] {
   });
 }
 
-/** Products of stored tensors are computed by an export that folds constants; their bias is still added. */
+const activation = /^(Relu|LeakyRelu|Gelu|Erf|Tanh|Sigmoid|HardSwish)$/;
+
+/**
+ * Products of stored tensors are computed by an export that folds constants. Their bias is still added, or is in what was
+ * computed, of which an activation is taken.
+ */
 function foldedLayers({ index }: Doubtful): string | false {
   const biasName = /\.bias(#\d+)?$/;
   const found = index.graph.node.flatMap((node) => {
+    const given = activation.test(node.opType) ? index.tensors.get(node.input[0] ?? '') : undefined;
+    // A vector that is no more than arranged is a gate.
+    if (given && given.dims.filter((size) => size > 1n).length > 1 && madeUp.test(given.name))
+      return [`one before ${modulePath(node) ?? node.name}`];
     if (node.opType !== 'Add') return [];
     const tensors = node.input.map((name) => index.tensors.get(name));
     const bias = tensors.find((tensor) => tensor?.dims.length === 1 && biasName.test(tensor.name));

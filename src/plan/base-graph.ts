@@ -52,16 +52,18 @@ export interface PlacedLayer {
   bias: Place | null;
   /** Running mean and variance of a norm that is a layer of its own. */
   statistics?: readonly Place[];
+  gains?: readonly Place[];
   /** Stored tensors that the reset layer's part has instead of the graph's, or besides. */
   extra: readonly Tensor[];
   /** A convolution and its norm that are one node in the reset layer's part. */
   fold?: Fold;
 }
 
-/** Of all parameters that a layer has. */
-export const placesOf = ({ weight, bias, statistics = [] }: PlacedLayer): Place[] => [
+/** Where all of a layer's parameters are. */
+export const placesOf = ({ weight, bias, statistics = [], gains = [] }: PlacedLayer): Place[] => [
   ...(bias ? [weight, bias] : [weight]),
   ...statistics,
+  ...gains,
 ];
 
 /** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
@@ -107,6 +109,7 @@ function placeInModel(
     weight: { ...place(layer.weight), ...(fold && { factor: fold.factor }) },
     bias: layer.bias && place(layer.bias),
     ...(layer.statistics && { statistics: Object.values(layer.statistics).map(place) }),
+    ...(layer.gains && { gains: layer.gains.map(place) }),
     extra: fold ? [...extra, fold.shift] : extra,
     ...(fold && { fold }),
   };

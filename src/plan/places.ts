@@ -110,6 +110,8 @@ class Finder {
   }
 
   async find(layer: Layer): Promise<PlacedLayer | undefined> {
+    // What it is multiplied with is folded where the weight is.
+    if (layer.gains) return undefined;
     // A weight that is used as something else too may be anywhere.
     if (this.#uses(layer.weight.tensor) !== layer.uses && layer.uses > 1) return undefined;
     const trained =

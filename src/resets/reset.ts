@@ -116,7 +116,8 @@ export type Role = 'weight' | 'bias' | 'running_mean' | 'running_var';
 /** What a reset does to one parameter: the rule, and the factor of every output channel that goes with it. */
 export interface ParameterReset {
   layer: Layer;
-  role: Role;
+  /** Of a `gain`, which is what the graph multiplies the weight with, only a donor brings others. */
+  role: Role | 'gain';
   /** The layer whose key its draws have: of a part the whole, so that the two are paired. */
   owner: string;
   parameter: Parameter;
@@ -167,6 +168,7 @@ async function layerResets(
       initialOf(model, layer, role, context).scheme.matched;
     const factor = () => measured(matchFactors, values, () => matchFactor(parameter, values));
     resets.push({ layer, role, owner, parameter, ...found, ...(matched && { factor: factor() }) });
+    if (role === 'weight') resets.push(...gainResets(model, layer, drawn));
   }
   return resets;
 }
@@ -432,6 +434,35 @@ async function ruleFor(
   }
 }
 
+/** A donor's weight without its gain would be no weight of the donor's. */
+function gainResets(model: Model, layer: Layer, reset: Reset): ParameterReset[] {
+  if (reset.kind !== 'interpolate' || reset.alpha === 1 || !layer.gains) return [];
+  const { donor, alpha } = reset;
+  const theirs = donor.layers.find(({ name }) => name === layer.name)?.gains ?? [];
+  const refuse = (why: string) => doesNotFit(donor, layer, why);
+  if (theirs.map(({ shape }) => shape).join() !== layer.gains.map(({ shape }) => shape).join())
+    throw refuse('its weight is computed in another way: export both with the same exporter');
+  const found = new Map<string, ParameterReset>();
+  for (const [i, parameter] of layer.gains.entries()) {
+    const own = model.values(parameter.tensor);
+    const other = donor.values(theirs[i]?.tensor ?? '');
+    if (native().norms(own, other).difference === 0) continue;
+    const known = found.get(parameter.tensor);
+    if (parameter.shared || known)
+      throw refuse(
+        "the model's gain is stored once for several layers that have equal ones: export it with optimize=False",
+      );
+    found.set(parameter.tensor, {
+      layer,
+      role: 'gain',
+      owner: layer.name,
+      parameter,
+      rule: { kind: 'interpolate', donor: other, alpha },
+    });
+  }
+  return [...found.values()];
+}
+
 async function weightRuleOf(
   reset: Extract<Reset, { kind: 'quantize' | 'prune' | 'prune-channels' | 'lowrank' }>,
   parameter: Parameter,
@@ -449,6 +480,12 @@ async function weightRuleOf(
   }
 }
 
+const doesNotFit = (donor: Model, { name }: Layer, why: string) =>
+  new CritmapError(
+    'ERR_RESET',
+    `the donor ${donor.file.path} does not fit ${name}: ${why}; it must be the same architecture`,
+  );
+
 /**
  * A donor's values of one of a layer's parameters, in the order in which the model stores its own.
  * @throws CritmapError (ERR_RESET) when the donor does not fit
@@ -457,11 +494,7 @@ export function donorValues(given: Model, layer: Layer, role: Role, wanted: Para
   const donor = layer.whole || isNormOp(layer.op) ? withAllTargets(given) : given;
   const twin = donor.layers.find((candidate) => candidate.name === layer.name);
   const there = twin && parametersOf(twin).find(([one]) => one === role)?.[1];
-  const refuse = (why: string) =>
-    new CritmapError(
-      'ERR_RESET',
-      `the donor ${donor.file.path} does not fit ${layer.name}: ${why}; it must be the same architecture`,
-    );
+  const refuse = (why: string) => doesNotFit(donor, layer, why);
   if (!there) throw refuse(`it has no ${role} of that layer`);
   if ((twin?.bias === null) !== (layer.bias === null) || (twin?.norm === null) !== (layer.norm === null)) {
     throw refuse('one of the two was exported with BatchNorm folded into the convolution, the other without');

@@ -137,6 +137,34 @@ t.test("norms have their scales and shifts; a norm's statistics are not trained"
   t.match(model.account(), { total: 72 + 12 + 16, layers: 84, norms: 16, elsewhere: [] });
 });
 
+t.test(
+  "a norm of groups has the scale and shift behind it, and not an exporter's ones and zeros",
+  async (t) => {
+    const filled = (name: string, value: number): Stored => ({
+      ...weight(name, [2]),
+      rawData: new Uint8Array(new Float32Array(2).fill(value).buffer),
+    });
+    const nodes = [
+      node('Reshape', ['f', 'groups'], 'r'),
+      node('InstanceNormalization', ['r', '/norm/Constant_1_output_0', '/norm/Constant_2_output_0'], 'n'),
+      node('Reshape', ['n', 'rows'], 'b'),
+      node('Mul', ['b', 'norm.weight'], 'm'),
+      node('Add', ['m', 'norm.bias'], 'x'),
+    ];
+    const stored = [
+      filled('/norm/Constant_1_output_0', 1),
+      filled('/norm/Constant_2_output_0', 0),
+      noise('norm.weight', [4]),
+      noise('norm.bias', [4]),
+      longs('groups', [0, 2, -1]),
+      longs('rows', [0, 4]),
+    ];
+    const { account } = describe(await loadModel(write(join(t.testdir({}), 'm.onnx'), nodes, stored)));
+    t.equal(account.norms.parameters, 8);
+    t.strictSame(account.elsewhere, []);
+  },
+);
+
 t.test("biases that ONNX Runtime's optimiser put into other nodes are their layer's", async (t) => {
   const path = join(t.testdir({}), 'm.onnx');
   const microsoft = (one: Node): Node => ({ ...one, domain: 'com.microsoft' });

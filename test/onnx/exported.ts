@@ -37,6 +37,8 @@ export interface Exported {
   }[];
   /** Shapes of all of PyTorch's parameters, by name. */
   parameters?: Record<string, number[]>;
+  /** All names of each, as a shared module's has several, and which of them that is. */
+  names?: Record<string, string>;
   logits: number[][];
   /** Logits with one layer's weight and bias from the donor, by layer. */
   donor: Record<string, number[][]>;
@@ -105,7 +107,7 @@ export async function checkExport(folder: string, name: string, kind: string, al
 }
 
 /** Every parameter is in a layer, in a norm, or listed with a reason; and nothing that is not PyTorch's is in the first two. */
-function accountProblems(model: Model, { parameters }: Exported, isWhole: boolean): string[] {
+function accountProblems(model: Model, { parameters, names = {} }: Exported, isWhole: boolean): string[] {
   const { account } = describe(model);
   const { total, layers, norms, elsewhere } = account;
   const sum = (list: readonly { parameters: number; percent: number }[], of: 'parameters' | 'percent') =>
@@ -117,8 +119,13 @@ function accountProblems(model: Model, { parameters }: Exported, isWhole: boolea
   if (elsewhere.some(({ why }) => why === '')) problems.push('a parameter is listed without a reason');
   // Exports that fold constants store what they computed in the place of parameters.
   if (!parameters || !isWhole) return problems;
-  const made = elsewhere.filter(({ tensor }) => !parameters[tensor.replace(/#\d+$/, '')]);
-  const trained = Object.values(parameters).reduce((so, shape) => so + elementCount(shape), 0);
+  const nameOf = (tensor: string) => names[tensor.replace(/#\d+$/, '')] ?? tensor.replace(/#\d+$/, '');
+  const made = elsewhere.filter(({ tensor }) => !parameters[nameOf(tensor)]);
+  // What no image reaches (a mask of pretraining), or the model keeps computed (a bias of attention), is not in the file.
+  const stored = new Set(model.file.graph.initializer.map(({ name }) => nameOf(name)));
+  const trained = Object.entries(parameters)
+    .filter(([name]) => stored.has(name))
+    .reduce((so, [, shape]) => so + elementCount(shape), 0);
   if (total - sum(made, 'parameters') !== trained)
     problems.push(`${total - sum(made, 'parameters')} parameters accounted for, PyTorch has ${trained}`);
   return problems;

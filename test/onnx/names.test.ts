@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import t from 'tap';
-import { moduleName } from '../../src/onnx/names.js';
+import { holdersOf, moduleName } from '../../src/onnx/names.js';
 import { NodeSchema } from '../../src/onnx/onnx_pb.js';
 
 const scopes = (value: string) => ({ metadataProps: [{ key: 'pkg.torch.onnx.name_scopes', value }] });
@@ -15,6 +15,19 @@ const cases: [about: object, tensors: string[], name: string][] = [
   [{}, ['conv.weight_v'], 'conv'],
   [{}, ['multi_scale.conv.weight'], 'multi_scale.conv'],
   [{}, ['v_proj.weight'], 'v_proj'],
+  [
+    {
+      metadataProps: [
+        { key: 'pkg.torch.onnx.name_scopes', value: "['', 'net.rnn', 'linear_1']" },
+        {
+          key: 'pkg.torch.onnx.fx_node',
+          value: '%linear_1 : = (args = (%tanh, %p_net_rnn_weight_hh_l0), kwargs = {})',
+        },
+      ],
+    },
+    ['val_277'],
+    'net.rnn.hh_l0',
+  ],
   [{ name: '/layer1/layer1.0/conv1/Conv' }, ['onnx::Conv_147', 'onnx::Conv_148'], 'layer1.0.conv1'],
   [{ name: '/stages.0/blocks/blocks.1/conv_dw/Conv' }, ['onnx::Conv_9'], 'stages.0.blocks.1.conv_dw'],
   [scopes("['', 'stem', 'stem.conv1', 'conv2d_1']"), ['view_2'], 'stem.conv1'],
@@ -48,4 +61,16 @@ t.test('a second layer of one name is numbered', async (t) => {
   const node = create(NodeSchema, { opType: 'Conv' });
   t.equal(moduleName(node, ['a.weight'], new Set(['a'])), 'a#2');
   t.equal(moduleName(node, ['a.weight'], new Set(['a', 'a#2'])), 'a#3');
+});
+
+t.test('attention that takes the weight of its qkv without calling it does not give it its own name', (t) => {
+  const at = (name: string) => create(NodeSchema, { opType: 'MatMul', name });
+  const [qkv, proj] = [at('/blocks.0/attn/MatMul'), at('/blocks.0/attn/proj/MatMul')];
+  const name = (node: typeof qkv, shape: number[], nodes = [qkv, proj]) =>
+    moduleName(node, ['onnx::MatMul_7'], new Set(), shape, holdersOf(nodes));
+  t.equal(name(qkv, [12, 4]), 'blocks.0.attn.qkv');
+  t.equal(name(proj, [12, 4]), 'blocks.0.attn.proj');
+  t.equal(name(qkv, [12, 4], [qkv]), 'blocks.0.attn', 'it holds no other module, and is a Linear itself');
+  t.equal(name(qkv, [8, 4]), 'blocks.0.attn', 'something else than three of each');
+  t.end();
 });

@@ -149,6 +149,18 @@ t.test('what an export computed of such Linears is named', async (t) => {
   t.match(model.warnings, [
     /1 layer\(s\) depend on no image and are no longer in the file.*\(mlp\.0\).*without folding/,
   ]);
+  // Its bias too.
+  const whole = nodes
+    .slice(1)
+    .map((one) => (one.opType === 'Relu' ? node('Relu', ['val_2'], one.output[0]!) : one));
+  const { warnings } = await loadModel(
+    write(path, whole, [
+      weight('val_2', [64, 6], -60),
+      weight('mlp.2.weight', [6, 4], -12),
+      longs('shape', [1, 4, 8, 8]),
+    ]),
+  );
+  t.match(warnings, [/1 layer\(s\) depend on no image.*\(one before .*without folding/]);
 });
 
 t.test(
@@ -240,4 +252,22 @@ t.test('an Einsum of queries with a table that the export computed is no grouped
   const model = await loadModel(rows('groups.weight'));
   t.strictSame(names(model.layers), ['conv', 'groups', 'fc']);
   await enginesAgree(t, model, images);
+});
+
+t.test('a table of zeros and ones that an Einsum looks others up with is no layer', async (t) => {
+  const path = join(t.testdir({}), 'm.onnx');
+  const rows: [values: number[], isLayer: boolean][] = [
+    [[0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0], false],
+    [[0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0.5, 0, 0, 0], true],
+  ];
+  for (const [values, isLayer] of rows) {
+    const stored = [filled('rel_pos.height_lookup', [4, 4], values)];
+    const lookup = node('Einsum', ['c', 'rel_pos.height_lookup'], 'x', { equation: 'nchw,kc->nkhw' });
+    const model = await loadModel(write(path, [lookup], stored));
+    t.equal(names(model.layers).length, isLayer ? 3 : 2);
+    t.strictSame(
+      model.leftOut.map(({ why }) => why),
+      isLayer ? [] : ['a table of zeros and ones that looks others up'],
+    );
+  }
 });

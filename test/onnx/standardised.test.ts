@@ -18,7 +18,7 @@ const computed = (nodes: Node[], tensors: Tensor[] = [own]) =>
   computedWeights(indexGraph(graph(convolution(nodes, tensors)))).get('v');
 
 t.test('shapes that exporters put together of shapes and integers are followed', async (t) => {
-  const known = { tensor: 'w', dims: [4, 3, 3, 3] };
+  const known = { tensor: 'w', dims: [4, 3, 3, 3], gains: [] };
   const there = node('Reshape', ['w', 'flat'], 'rows');
   const flat = longs('flat', [1, 4, -1]);
   const back: [title: string, nodes: Node[]][] = [

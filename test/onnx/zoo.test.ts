@@ -13,11 +13,13 @@ import { checkExport, readExported } from './exported.js';
 const known: Record<string, RegExp> = {
   // Its constant folding stores a part of the weight standardisation: left out, and warned of.
   'nfnet.folded': /25 layers not found/,
+  'eca_nfnet.folded': /25 layers not found/,
   'bit.folded': /17 layers not found/,
-  // The weight loses its name and its module is never called.
-  'beit.folded': /blocks\.\d\.attn/,
   // The convolution of a constant, the position encoding, is folded as a whole.
   'xcit.dynamo': /1 layers not found: pos_embed\.token_projection/,
+  // So are the first layers of networks that make relative positions; both are warned of.
+  'swinv2.dynamo': /4 layers not found: layers\.0\.blocks\.0\.attn\.cpb_mlp\.0/,
+  'swinv2_cr.dynamo': /4 layers not found: stages\.0\.blocks\.0\.attn\.meta_mlp\.fc1/,
 };
 
 const folder = process.env.CRITMAP_ZOO;

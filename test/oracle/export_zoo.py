@@ -6,7 +6,7 @@
 
 For each NAME: NAME.KIND.onnx and NAME.KIND.donor.onnx for the kinds below, NAME.npy (images) and NAME.json: the
 convolutions and Linear modules in the order of their first call, PyTorch's logits, and the logits with
-one layer's weight and bias from the donor, for three layers. The donor differs from the model in nothing but these
+one layer's weight, bias and gain from the donor, for three layers. The donor differs from the model in nothing but these
 modules' weights and biases, so that the answers hold where an export folds norms into them.
 
     torchscript    the older exporter, nothing folded        dynamo-plain   the newer one, not optimised
@@ -29,9 +29,10 @@ from timm import models as tm
 from torch import nn
 
 from exporting import export, logits
+from zoo_more import MORE
 
 IMAGES, CLASSES, SEED = 4, 10, 5
-LAYERS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
 RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
 KINDS = {"torchscript": dict(dynamo=False, folded=False), "folded": dict(dynamo=False, folded=True),
          "dynamo-plain": dict(dynamo=True, optimize=False), "dynamo": dict(dynamo=True, optimize=True)}
@@ -150,6 +151,7 @@ ZOO = {
     "sequencer": (lambda: tm.sequencer.Sequencer2d(layers=(1, 1), patch_sizes=(7, 2), embed_dims=(16, 24),
                                                    hidden_sizes=(6, 8), mlp_ratios=(2, 2), num_classes=CLASSES), 56),
     "recurrent": (Recurrent, 32),
+    **MORE,
 }
 
 
@@ -166,6 +168,8 @@ def build(make, seed):
             elif not parameter.any():
                 parameter.normal_(0, 0.1)
         for module in model.modules():
+            if hasattr(module, "gain"):
+                module.gain.mul_(torch.empty_like(module.gain).uniform_(0.5, 1.5))
             if isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)) and module.weight is not None:
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.uniform_(-0.3, 0.3)
@@ -193,6 +197,8 @@ def donor_of(model):
                 for parameter in [module.weight] + ([] if module.bias is None else [module.bias]):
                     parameter.copy_(parameter.flatten()[torch.randperm(parameter.numel())].reshape(parameter.shape))
                     parameter.add_(0.02 * torch.randn_like(parameter))
+                if hasattr(module, "gain"):
+                    module.gain.mul_(1 + 0.2 * torch.rand_like(module.gain))
             if isinstance(module, RECURRENT):
                 for parameter in module.parameters():
                     parameter.add_(0.1 * torch.randn_like(parameter))
@@ -247,7 +253,8 @@ def with_layer_of(model, donor, name):
         pairs = [(getattr(there, name), getattr(from_, name)) for name in names]
     else:
         there, from_ = mixed.get_submodule(name), donor.get_submodule(name)
-        pairs = [(there.weight, from_.weight)] + ([] if there.bias is None else [(there.bias, from_.bias)])
+        names = [name for name in ("weight", "bias", "gain") if getattr(there, name, None) is not None]
+        pairs = [(getattr(there, name), getattr(from_, name)) for name in names]
     with torch.no_grad():
         for own, new in pairs:
             own.copy_(new)
@@ -272,13 +279,22 @@ def one(name, out, kinds=KINDS):
         if row["name"] in dict(model.named_modules()) and not row["name"].endswith("qkv"):
             row["aliases"] = names[id(model.get_submodule(row["name"]))]
     trained = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
-    answer = {"layers": rows, "parameters": trained, "logits": logits(model, images), "kinds": [], "failed": {},
+    first = {id(parameter): path for path, parameter in model.named_parameters()}
+    other = {path: first[id(parameter)] for path, parameter in model.named_parameters(remove_duplicate=False)}
+    answer = {"layers": rows, "parameters": trained, "names": other, "logits": logits(model, images), "kinds": [], "failed": {},
               "donor": {layer: logits(with_layer_of(model, donor, layer), images) for layer in chosen}}
+    plain = {}
     for kind, options in kinds.items():
         start = time.time()
         try:
-            export(model, images, out / f"{name}.{kind}.onnx", **options)
-            export(donor, images, out / f"{name}.{kind}.donor.onnx", **options)
+            for path, network in ((out / f"{name}.{kind}.onnx", model), (out / f"{name}.{kind}.donor.onnx", donor)):
+                if network in plain:   # what torch.onnx.export does where it optimises; the rest of it takes most of the time
+                    plain[network].optimize()
+                    plain[network].save(str(path), external_data=False)
+                else:
+                    written = export(network, images, path, **options)
+                    if options["dynamo"]:
+                        plain[network] = written
             answer["kinds"].append(kind)
         except Exception as error:   # an exporter that cannot do an architecture is a result too
             answer["failed"][kind] = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)

@@ -4,8 +4,8 @@
     pip install torch==2.13.0 timm==1.0.29     (CPU)
     nice python test/oracle/make_fresh_golden.py [SECONDS [NAME ...]]
 
-Every built-in architecture is built anew 200 times, or as often as fits into SECONDS (default 15), with other random
-numbers each time. For the weight and the bias of its Conv2d and Linear modules: elements, mean, standard deviation,
+Every built-in architecture is built anew 200 times, or as often as fits into SECONDS of a processor (default 15), with
+other random numbers each time; of those that are named only, the others' rows stay as they are. For the weight and the bias of its Conv2d and Linear modules: elements, mean, standard deviation,
 kurtosis and both extremes over all draws. Modules whose names differ in numbers only and whose shapes are equal share
 a row; `apart` is the largest distance of one module's own deviation from the row's, in its standard errors. Draws that
 torch's trunc_normal_ makes exactly 2 or -2, a hundred deviations, are counted in `accidents` and left out: one in 2^24
@@ -65,8 +65,8 @@ class Moments:
 
 def draw(name, seconds):
     """Moments by module and role, and how many models were built."""
-    found, draws, started = {}, 0, time.time()
-    while draws < MOST_DRAWS and (draws < 2 or time.time() - started < seconds):
+    found, draws, started = {}, 0, time.process_time()
+    while draws < MOST_DRAWS and (draws < 2 or time.process_time() - started < seconds):
         torch.manual_seed(draws)
         for path, module in create(name).named_modules():
             if not isinstance(module, (nn.Conv2d, nn.Linear)):
@@ -105,13 +105,13 @@ def describe(name, seconds):
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 15
     names = sys.argv[2:] or NAMES
-    text = ["# " + COLUMNS]
+    known = {part.split()[0]: part.strip() for part in OUT.read_text().split("\n# ")[1:]}
     for name in names:
         one = describe(name, seconds)
-        text.append(f"# {name} {one['draws']} draws, {one['modules']} parameters")
-        text += [" ".join(map(str, row)) for row in one["rows"]]
+        rows = [" ".join(map(str, row)) for row in one["rows"]]
+        known[name] = "\n".join([f"{name} {one['draws']} draws, {one['modules']} parameters", *rows])
         print(f"{name}: {one['draws']} draws", flush=True)
-    OUT.write_text("\n".join(text) + "\n")
+        OUT.write_text("\n# ".join(["# " + COLUMNS, *(known[name] for name in NAMES if name in known)]) + "\n")
 
 
 if __name__ == "__main__":

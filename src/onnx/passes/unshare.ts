@@ -5,15 +5,17 @@
  * stays shared, and copies of one become one: it is tied, and one parameter.
  */
 import { createHash } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
 import { capturedNames } from '../graph.js';
 import { madeUp, modulePath } from '../names.js';
-import type { Graph, Node, Tensor } from '../onnx_pb.js';
+import { type Graph, type Node, NodeSchema, type Tensor } from '../onnx_pb.js';
 import { changed, FLOAT } from '../tensors.js';
 
 /** Changes the graph in place; what it computes stays the same. */
 export function unshare(graph: Graph): void {
   expandIdentities(graph);
   tieCopies(graph);
+  splitProducts(graph);
   untieFresh(graph);
   separateOwned(graph);
 }
@@ -60,6 +62,9 @@ const beginning = ({ dataType, dims, rawData }: Tensor) =>
 
 const whole = ({ rawData }: Tensor) => createHash('sha256').update(rawData).digest('hex');
 
+/** Transposes that are followed; a damaged file may have a cycle. */
+const FURTHEST = 4;
+
 /** Values of a weight that nobody would take for trained: zeros, an identity, a pattern of positions. */
 const FEW_VALUES = 16;
 
@@ -71,6 +76,42 @@ function isTrained({ dataType, rawData }: Tensor): boolean {
   const seen = new Set<number>();
   for (let at = 0; at < byteLength && seen.size <= FEW_VALUES; at += 4) seen.add(view.getUint32(at, true));
   return seen.size > FEW_VALUES || seen.size === byteLength / 4;
+}
+
+/**
+ * Of several modules whose fresh weights are equal and that take the same numbers, as tables of positions, an optimised
+ * export computes one product, and adds each one's bias to it: it becomes a product of each.
+ */
+function splitProducts(graph: Graph): void {
+  const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.node) {
+    if (node.opType === 'MatMul' && stored.has(node.input[1] ?? '')) readers.set(node.output[0] ?? '', []);
+  }
+  for (const node of graph.node) for (const name of node.input) readers.get(name)?.push(node);
+  /** What goes before a node. */
+  const copies = new Map<Node, Node>();
+  for (const node of graph.node) {
+    const weight = node.opType === 'MatMul' ? stored.get(node.input[1] ?? '') : undefined;
+    const [product = ''] = node.output;
+    const adds = readers.get(product) ?? [];
+    const modules = new Set(adds.map(modulePath));
+    const isJoined = adds.every(
+      ({ opType, input }) => opType === 'Add' && input.some((name) => stored.has(name)),
+    );
+    if (!weight || modules.size < 2 || modules.has(undefined) || !isJoined || isTrained(weight)) continue;
+    for (const [i, module] of [...modules].slice(1).entries()) {
+      const own = `${product}#${i + 2}`;
+      const ofModule = adds.filter((add) => modulePath(add) === module);
+      for (const add of ofModule) add.input = add.input.map((name) => (name === product ? own : name));
+      const [first] = ofModule as [Node];
+      const name = first.name.replace(/[^/]*$/, 'MatMul');
+      const { metadataProps } = first;
+      const input = [...node.input];
+      copies.set(first, create(NodeSchema, { opType: 'MatMul', name, input, output: [own], metadataProps }));
+    }
+  }
+  graph.node = graph.node.flatMap((node) => [...(copies.has(node) ? [copies.get(node) as Node] : []), node]);
 }
 
 /** An export stores equal weights once; of several modules' fresh ones each gets its own again. */
@@ -172,14 +213,28 @@ function ownedSlots(node: Node): number[] {
 
 /** Nodes of one module use the same weight; a MatMul's bias and a convolution's norm belong to that weight. */
 function ownerOf(node: Node, makers: ReadonlyMap<string, Node>): string {
-  if (node.opType === 'Conv' || node.opType === 'Gemm') return `weight ${node.input[1]}`;
+  if (node.opType === 'Conv' || node.opType === 'Gemm')
+    return `weight ${storedBehind(node.input[1], makers)}`;
   if (node.opType === 'BatchNormalization') {
     const conv = makers.get(node.input[0] ?? '');
-    return conv?.opType === 'Conv' ? `norm of ${conv.input[1]}` : `norm ${node.output[0]}`;
+    return conv?.opType === 'Conv'
+      ? `norm of ${storedBehind(conv.input[1], makers)}`
+      : `norm ${node.output[0]}`;
   }
   const product = node.input
     .map((name) => makers.get(name))
     .find((maker) => maker && /^(MatMul|Einsum)$/.test(maker.opType));
   if (!product) return `node ${node.output[0]}`;
-  return `weight ${product.opType === 'MatMul' ? product.input[1] : product.input}`;
+  return `weight ${product.opType === 'MatMul' ? storedBehind(product.input[1], makers) : product.input}`;
+}
+
+/** A module that is called again has its weight transposed again. */
+function storedBehind(name = '', makers: ReadonlyMap<string, Node>): string {
+  let found = name;
+  for (let steps = 0; steps < FURTHEST; steps++) {
+    const maker = makers.get(found);
+    if (maker?.opType !== 'Transpose') break;
+    found = maker.input[0] ?? '';
+  }
+  return found;
 }

@@ -5,8 +5,11 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
 import { loadModel } from '../../../src/model/load.js';
 import { writeOnnx } from '../../../src/onnx/file.js';
-import { type Graph, type Model, ModelSchema, NodeSchema } from '../../../src/onnx/onnx_pb.js';
+import { indexGraph } from '../../../src/onnx/graph.js';
+import { findLayers } from '../../../src/onnx/layers.js';
+import { EntrySchema, type Graph, type Model, ModelSchema, NodeSchema } from '../../../src/onnx/onnx_pb.js';
 import { unshare } from '../../../src/onnx/passes/unshare.js';
+import { withFloats } from '../../../src/onnx/tensors.js';
 import { fixture } from '../../fixtures.js';
 import { readNpyFloats } from '../../npy-floats.js';
 import { graph, node, value, weight } from '../graphs.js';
@@ -67,6 +70,69 @@ t.test('a bias that two layers point at becomes two, and a tied module keeps its
   t.equal(a?.bias?.tensor, bias);
   t.not(b?.bias?.tensor, bias);
   t.strictSame(apart.values(b?.bias?.tensor as string), apart.values(bias));
+});
+
+t.test('a module that is called again, its weight transposed again, keeps its one bias', async (t) => {
+  const call = (i: number, x: string) => [
+    node('Transpose', ['w'], `w${i}`, { perm: [1, 0] }),
+    node('MatMul', [x, `w${i}`], `p${i}`),
+    node('Add', ['bias', `p${i}`], `y${i}`),
+  ];
+  const made = graph({
+    node: [...call(0, 'x'), ...call(1, 'y0')],
+    initializer: [weight('w', [8, 8]), weight('bias', [8])],
+  });
+  unshare(made);
+  t.strictSame(
+    made.node.filter(({ opType }) => opType === 'Add').map(({ input }) => input[0]),
+    ['bias', 'bias'],
+  );
+  t.strictSame(
+    made.initializer.map(({ name }) => name),
+    ['w', 'bias'],
+  );
+});
+
+t.test('one product of several modules’ equal fresh weights becomes a layer of each', async (t) => {
+  const scoped = (module: string, one: ReturnType<typeof node>) => {
+    const value = `['', '${module}', 'linear']`;
+    one.metadataProps = [create(EntrySchema, { key: 'pkg.torch.onnx.name_scopes', value })];
+    return one;
+  };
+  const fresh = (name: string) => withFloats(weight(name, [3, 4]), new Float32Array(12));
+  const joined = (tensor: Graph['initializer'][number]) =>
+    graph({
+      node: [
+        scoped('a.pos_proj', node('MatMul', ['x', 'val_9'], 'p')),
+        scoped('a.pos_proj', node('Add', ['p', 'a.pos_proj.bias'], 'ya')),
+        scoped('b.pos_proj', node('Add', ['p', 'b.pos_proj.bias'], 'yb')),
+        node('Add', ['ya', 'yb'], 'y'),
+      ],
+      initializer: [tensor, weight('a.pos_proj.bias', [4]), weight('b.pos_proj.bias', [4], 5)],
+    });
+  const made = joined(fresh('val_9'));
+  unshare(made);
+  t.strictSame(
+    made.node.map(({ opType, input }) => [opType, ...input]),
+    [
+      ['MatMul', 'x', 'val_9'],
+      ['Add', 'p', 'a.pos_proj.bias'],
+      ['MatMul', 'x', 'val_9#2'],
+      ['Add', 'p#2', 'b.pos_proj.bias'],
+      ['Add', 'ya', 'yb'],
+    ],
+  );
+  const proto = { sha256: '', path: '', proto: create(ModelSchema), graph: made, metadata: new Map() };
+  t.strictSame(
+    findLayers(proto, indexGraph(made)).map(({ name, bias }) => [name, bias?.tensor]),
+    [
+      ['a.pos_proj', 'a.pos_proj.bias'],
+      ['b.pos_proj', 'b.pos_proj.bias'],
+    ],
+  );
+  const trained = joined(weight('val_9', [3, 4]));
+  unshare(trained);
+  t.equal(trained.node.filter(({ opType }) => opType === 'MatMul').length, 1, 'a tied weight stays one');
 });
 
 t.test('copies of a weight become one unless a graph inside of a node reads them', async (t) => {
