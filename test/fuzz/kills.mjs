@@ -5,7 +5,7 @@
  * with one line; exit code 1 for other bytes, or a sweep that could not go on.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +20,17 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 const words = (out, command = 'sweep') => [
   ...[command, example('resnet.onnx'), '--data', example('images.npz'), '--images', 'all', '--quiet'],
   ...['--images-per-draw', '8', '--trials', '2', '--threads', '1', '--out', out],
+  ...['--per-image', 'cosine,js', '--per-class'],
 ];
-const names = ['summary.json', 'summary.csv', 'results.csv', 'draws.csv', 'images.csv'];
-const bytesOf = (out) => names.map((name) => readFileSync(join(out, name), 'latin1')).join('\0');
+const names = ['summary.json', 'summary.csv', 'results.csv', 'draws.csv', 'images.csv', 'per-class.csv'];
+const bytesOf = (out) => {
+  const arrays = readdirSync(join(out, 'per-image'), { recursive: true, withFileTypes: true })
+    .filter((one) => one.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
+  const all = [...names.map((name) => join(out, name)), ...arrays];
+  return all.map((path) => readFileSync(path, 'latin1')).join('\0');
+};
 
 let state = seed;
 /** Park and Miller. */
