@@ -6,7 +6,7 @@
 import { type Cell, planCells } from '../design/cells.js';
 import { chosenOf, type LayerChoice, withoutParts } from '../design/groups.js';
 import { calibrate } from '../engines/calibrate.js';
-import { CritmapError, some } from '../errors.js';
+import { CritmapError, messageOf, some } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import { factsOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
@@ -36,7 +36,7 @@ export interface TargetChoice extends LayerChoice {
 
 /**
  * @param size - of the images
- * @throws CritmapError (ERR_OPTION) for a choice that leaves nothing to test
+ * @throws CritmapError: ERR_OPTION for a choice that leaves nothing to test, ERR_MODEL for a graph without known shapes
  */
 export async function chooseTargets(model: Model, size: ImageSize, choice: TargetChoice): Promise<Targets> {
   const { resets, design } = choice;
@@ -77,9 +77,14 @@ async function findReplacements(
   if (resets.length === 0) return new Map();
   const { io } = model;
   const source = ownGraph(model, 'keep');
-  const flow = dataflowOf(source.graph, io.input, io.output);
-  const shapes = await shapesOf(source, flow, size, io.batch ?? 1);
-  const spans = new Spans(flow, shapes, io.output, model.layers);
+  let spans: Spans;
+  try {
+    const flow = dataflowOf(source.graph, io.input, io.output);
+    spans = new Spans(flow, await shapesOf(source, flow, size, io.batch ?? 1), io.output, model.layers);
+  } catch (cause) {
+    const why = `skip and mean need the shapes of its tensors: ${messageOf(cause)}`;
+    throw new CritmapError('ERR_MODEL', `${model.file.path}: ${why}`, { cause });
+  }
   return new Map(
     layers.map((layer) => [
       layer,
