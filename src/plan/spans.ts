@@ -46,6 +46,8 @@ export class Spans {
   /** Positions of the steps that read a layer's weight or bias. */
   readonly #places = new Map<Layer, { weight: readonly number[]; bias: readonly number[] }>();
   readonly #layersAt = new Map<number, Layer[]>();
+  /** Names of blocks, of the layers that are in one. */
+  readonly #blocks: ReadonlyMap<Layer, string>;
   readonly #axes: ReadonlyMap<string, number>;
 
   /**
@@ -56,12 +58,15 @@ export class Spans {
     private readonly flow: Dataflow,
     private readonly shapes: ReadonlyMap<string, TensorShape>,
     output: string,
-    private readonly layers: readonly Layer[],
+    layers: readonly Layer[],
   ) {
     this.#data = dataIn(flow);
     this.#waists = waistsOf(flow, this.#data, output);
     for (const layer of layers) {
-      const weight = this.#readersOf(layer.weight.tensor);
+      const readers = this.#readersOf(layer.weight.tensor);
+      // Others may ask for no more than its size or type.
+      const own = readers.filter((at) => flow.steps[at]!.node.opType === layer.op);
+      const weight = own.length > 0 ? own : readers;
       this.#places.set(layer, { weight, bias: layer.bias ? this.#readersOf(layer.bias.tensor) : [] });
       for (const at of weight) {
         const known = this.#layersAt.get(at);
@@ -69,6 +74,12 @@ export class Spans {
         else this.#layersAt.set(at, [layer]);
       }
     }
+    this.#blocks = new Map(
+      layers.flatMap((layer) => {
+        const place = placeInNames(layer.name);
+        return place ? [[layer, place.block] as const] : [];
+      }),
+    );
     this.#axes = channelAxes(flow, shapes, this.#layersAt);
   }
 
@@ -143,11 +154,8 @@ export class Spans {
 
   /** Whether a block has layers besides these of its own. */
   #isPart(members: readonly Layer[]): boolean {
-    const blocks = new Set(members.flatMap(({ name }) => placeInNames(name)?.block ?? []));
-    return this.layers.some((layer) => {
-      const block = placeInNames(layer.name)?.block;
-      return block !== undefined && blocks.has(block) && !members.includes(layer);
-    });
+    const blocks = new Set(members.flatMap((layer) => this.#blocks.get(layer) ?? []));
+    return [...this.#blocks].some(([layer, block]) => blocks.has(block) && !members.includes(layer));
   }
 
   /**
@@ -194,8 +202,8 @@ export class Spans {
     return this.flow.steps[this.flow.maker.get(tensor) ?? -1];
   }
 
-  #dataRead({ reads, node }: Step): string[] {
-    return asksForSize.has(node.opType) ? [] : [...new Set(reads.filter((name) => this.#data.has(name)))];
+  #dataRead(step: Step): string[] {
+    return [...new Set(valuesRead(step).filter((name) => this.#data.has(name)))];
   }
 
   /** Of a stored tensor, also through steps that do not depend on the image. */
@@ -223,23 +231,25 @@ interface Ends {
   result?: string;
 }
 
-/** What they give depends on the sizes of images only. */
-const asksForSize: ReadonlySet<string> = new Set(['Shape', 'Size']);
+/** What a step reads for its numbers, and not for its size or type only. */
+function valuesRead({ node, reads }: Step): readonly string[] {
+  if (node.opType === 'Shape' || node.opType === 'Size') return [];
+  return node.opType === 'CastLike' ? node.input.slice(0, 1) : reads;
+}
 
 function dataIn({ steps, input }: Dataflow): Set<string> {
   const data = new Set([input]);
-  for (const { node, reads, makes } of steps) {
-    if (asksForSize.has(node.opType) || !reads.some((name) => data.has(name))) continue;
-    for (const name of makes) data.add(name);
+  for (const step of steps) {
+    if (!valuesRead(step).some((name) => data.has(name))) continue;
+    for (const name of step.makes) data.add(name);
   }
   return data;
 }
 
 function waistsOf({ steps, input }: Dataflow, data: ReadonlySet<string>, output: string): Waist[] {
   const lastRead = new Map([[output, steps.length]]);
-  for (const [position, { node, reads }] of steps.entries()) {
-    if (asksForSize.has(node.opType)) continue;
-    for (const name of reads) if (name !== output && data.has(name)) lastRead.set(name, position);
+  for (const [position, step] of steps.entries()) {
+    for (const name of valuesRead(step)) if (name !== output && data.has(name)) lastRead.set(name, position);
   }
   const waists: Waist[] = [{ before: 0, tensor: input }];
   const live = new Set([input]);

@@ -170,7 +170,7 @@ export const resetOption = z
   .readonly()
   .default(['random'])
   .meta({
-    description: `What is done to a layer's weights (may be given several times): ${resetForms}`,
+    description: `What is done to a layer's weights, or to what it gives (may be given several times): ${resetForms}`,
     group: measured,
   });
 

@@ -6,7 +6,7 @@
 import { type Cell, planCells } from '../design/cells.js';
 import { chosenOf, type LayerChoice, withoutParts } from '../design/groups.js';
 import { calibrate } from '../engines/calibrate.js';
-import { CritmapError, some } from '../errors.js';
+import { CritmapError, messageOf, some } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import { factsOf, membersOf, opOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
@@ -38,7 +38,7 @@ export interface CellChoice extends LayerChoice {
 
 /**
  * @param size - of the images
- * @throws CritmapError (ERR_OPTION) for a choice that leaves nothing to test
+ * @throws CritmapError: ERR_OPTION for a choice that leaves nothing to test, ERR_MODEL for a graph without known shapes
  */
 export async function chooseTargets(model: Model, size: ImageSize, choice: CellChoice): Promise<Targets> {
   const { resets, design } = choice;
@@ -92,10 +92,15 @@ async function findReplacements(
   if (resets.length === 0) return new Map();
   const { io } = model;
   const source = ownGraph(model, 'keep');
-  const flow = dataflowOf(source.graph, io.input, io.output);
-  const shapes = await shapesOf(source, flow, size, io.batch ?? 1);
-  const modules = modulesOf(model.layers);
-  const spans = new Spans(flow, shapes, io.output, modules);
+  let spans: Spans;
+  try {
+    const flow = dataflowOf(source.graph, io.input, io.output);
+    const shapes = await shapesOf(source, flow, size, io.batch ?? 1);
+    spans = new Spans(flow, shapes, io.output, modulesOf(model.layers));
+  } catch (cause) {
+    const why = `skip and mean need the shapes of its tensors: ${messageOf(cause)}`;
+    throw new CritmapError('ERR_MODEL', `${model.file.path}: ${why}`, { cause });
+  }
   const found = (layer: Resettable, { kind }: Reset & { kind: 'skip' | 'mean' }) => {
     const own = ownModules(layer, model.layers);
     return typeof own === 'string' ? own : spans.replacementOf(own, kind);

@@ -136,3 +136,22 @@ async function lines(path: string, count: number): Promise<void> {
   }
   throw new Error(`${path} did not get ${count} lines`);
 }
+
+t.test('inspect --reset lists what can be skipped, and what cannot with its reason', async (t) => {
+  const path = example('resnet.onnx');
+  const { stdout } = await critmap('inspect', path, '--group', 'block', '--reset', 'skip');
+  t.match(stdout, /reset together .*\nlayer1\.0 .*2 layers: layer1\.0\.conv1 to layer1\.0\.conv2\n/);
+  t.match(
+    stdout,
+    /cannot be tested +reset\nconv1 +skip +its input and output have different shapes\nfc +skip/,
+  );
+  const about = JSON.parse(
+    (await critmap('inspect', path, '--group', 'block', '--reset', 'skip', '--reset', 'mean', '--json'))
+      .stdout,
+  );
+  t.equal(about.groups.length, 9);
+  t.match(about.leftOut, [
+    { name: 'conv1', op: 'Conv', reset: 'skip' },
+    { name: 'fc', op: 'Gemm', reset: 'skip' },
+  ]);
+});
