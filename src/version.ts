@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 
 const read = (path: string | URL): string => JSON.parse(readFileSync(path, 'utf8')).version;
 
+/** Of critmap: the `version` of its package.json. */
 export const version: string = read(new URL('../package.json', import.meta.url));
 
 export function onnxruntimeVersion(): string {

@@ -42,6 +42,7 @@ export interface Norm {
   variance: string;
 }
 
+/** A layer: an operator with a trained weight, which can be reset. */
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;

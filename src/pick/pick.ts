@@ -6,8 +6,10 @@ import { CritmapError, quoted, some } from '../errors.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
 
+/** What is held against the threshold. */
 export type PickMetric = 'criticality' | 'agreement';
 
+/** The threshold, and what is held against it. */
 export interface PickOptions {
   /** Percent: layers whose interval ends below it. Either this or `above`. */
   below?: number | undefined;
@@ -19,6 +21,7 @@ export interface PickOptions {
   reset?: string | undefined;
 }
 
+/** A layer of a pick, with its numbers. */
 export interface PickedLayer {
   layer: string;
   mean: number | null;
@@ -40,6 +43,7 @@ export interface Part {
   share: number | null;
 }
 
+/** The layers below or above a threshold, and what share of the model they are. */
 export interface LayerPick {
   model: string;
   metric: PickMetric;

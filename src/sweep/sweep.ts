@@ -29,6 +29,7 @@ import { chunksAtOnce, type Settings, type Shard, type SweepOptions, withDefault
 import { allAlike, costsOf, ownMacsOf, planOf } from './shard-costs.js';
 import { shardProblem, shardsOf } from './shards.js';
 
+/** What a sweep has found. */
 export interface SweepResult {
   summary: Summary;
   /** Single draws, by layer, reset and draw. */

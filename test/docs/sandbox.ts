@@ -10,10 +10,11 @@
  * | `init.safetensors`, `fresh-N.safetensors`, `checkpoints/step-N.safetensors` | networks between the demo's and its start |
  * | `--arch resnet50`, `resnet50_augmix.pth.tar` | `--arch resnet18 --size 64`, random weights for it |
  * | `study.yaml`, `mine.yaml` | two of the demo's models on two sets of images |
+ * | `redis://localhost:6379` | a server on a port of its own |
  * | `runs/resnet50`, `studies/mine` | a sweep and a study of these |
  * | `results.csv`, `r50_categories.json`, `accuracies.json` | a table of three models in the published columns |
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -23,6 +24,7 @@ import { openImages } from '../../src/images/index.js';
 import { ModelSchema, type Tensor } from '../../src/onnx/onnx_pb.js';
 import { dimensions, FLOAT, floats } from '../../src/onnx/tensors.js';
 import { example, fixture } from '../fixtures.js';
+import { freePort } from '../free-port.js';
 import { bytesOf, npy } from '../images/build-files.js';
 import { root } from './pages.js';
 
@@ -73,18 +75,33 @@ ${models.join('')}baseline: plain
 `;
   for (const name of ['study.yaml', 'mine.yaml']) put(name, study);
 
+  const port = await freePort();
   const bin = join(directory, 'bin');
   mkdirSync(bin);
   const program = (name: string, text: string) => writeFileSync(join(bin, name), text, { mode: 0o755 });
   program(
     'critmap',
     `#!${process.execPath}
-const at = process.argv.indexOf('resnet50', process.argv.indexOf('--arch') + 1);
-if (at > 2 && process.argv[at - 1] === '--arch') process.argv.splice(at, 1, 'resnet18', '--size', '64');
-import(${JSON.stringify(join(root, 'dist', 'cli.js'))});
+const words = process.argv;
+const at = words.indexOf('--arch') + 1;
+if (at > 0 && words[at] === 'resnet50') words.splice(at, 1, 'resnet18', '--size', '64');
+const url = words.indexOf('--redis') + 1;
+if (url > 0) words[url] = 'redis://127.0.0.1:${port}';
+const isThere = (port) =>
+  new Promise((resolve) => {
+    const socket = require('node:net').connect(port, '127.0.0.1');
+    socket.on('error', () => setTimeout(() => resolve(isThere(port)), 50));
+    socket.on('connect', () => resolve(socket.destroy()));
+  });
+(url > 0 ? isThere(${port}) : Promise.resolve()).then(() => import(${JSON.stringify(join(root, 'dist', 'cli.js'))}));
 `,
   );
   program('npx', '#!/bin/sh\nexec "$@"\n');
+  const server = spawnSync('which', ['redis-server'], { encoding: 'utf8' }).stdout.trim();
+  if (server) {
+    const own = `--port ${port} --bind 127.0.0.1 --save '' --dir ${directory}`;
+    program('redis-server', `#!/bin/sh\nexec ${server} ${own} "$@"\n`);
+  }
   const env = {
     ...process.env,
     PATH: `${bin}:${process.env.PATH}`,
@@ -204,9 +221,7 @@ function putTables(base: string, put: Put): void {
   const [head, ...rows] = readFileSync(join(base, 'runs/resnet50/results.csv'), 'utf8').trim().split('\n');
   const names = ['resnet50', 'resnet50_other', 'resnet50_frozen_random'];
   const model = head!.split(',').indexOf('model_id');
-  const renamed = names.flatMap((name) =>
-    rows.map((row) => row.split(',').with(model, name).join(',')),
-  );
+  const renamed = names.flatMap((name) => rows.map((row) => row.split(',').with(model, name).join(',')));
   put('results.csv', `${[head, ...renamed].join('\n')}\n`);
   put('r50_categories.json', JSON.stringify({ baseline: names }));
   put('accuracies.json', JSON.stringify(Object.fromEntries(names.map((name, i) => [name, 70 + i]))));
