@@ -49,6 +49,9 @@ t.test('commands and scripts run, page by page', { timeout: 900_000 }, async (t)
     for (const [i, block] of running.entries()) {
       const ended = await (isShell(block) ? shell(block) : script(block, `block-${i}.mjs`));
       t.equal(ended.code, block.exits, `${block.name}\n${ended.code === block.exits ? '' : ended.output}`);
+      const next = page.blocks[page.blocks.indexOf(block) + 1];
+      if (block.exits !== 0)
+        t.ok(next && ended.output.includes(next.text), `${block.name} prints what follows`);
     }
 
     function shell({ text }: Block): Promise<Ended> {
