@@ -144,6 +144,13 @@ export const studyFile = z
 export type StudyFile = z.infer<typeof studyFile>;
 export type ModelEntry = z.infer<typeof modelEntry>;
 
-/** As editors take it. */
-export const studySchemaText = () =>
-  `${JSON.stringify(z.toJSONSchema(studyFile, { io: 'input' }), null, 1)}\n`;
+/** As editors take it: without what only critmap's own messages say. */
+export function studySchemaText(): string {
+  const schema = z.toJSONSchema(studyFile, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.wanted;
+    },
+  });
+  return `${JSON.stringify(schema, null, 1)}\n`;
+}

@@ -13,16 +13,22 @@ export function checkOf(name: string): Check {
   return (value) => (fits(value) ? '' : ajv.errorsText(fits.errors));
 }
 
+/** Links are not followed. */
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? filesBelow(join(folder, entry.name)) : [join(folder, entry.name)],
+  );
+
 /** Every `run.json` and `summary.json` below a folder that does not fit, with the reason; and how many there are. */
 export function misfitsIn(folder: string): { count: number; misfits: string[] } {
   const checks = ['run.json', 'summary.json'].map(
     (name) => [name, checkOf(name.replace('.json', '.schema.json'))] as const,
   );
-  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((path) =>
+  const found = filesBelow(folder).flatMap((path) =>
     checks.filter(([name]) => path.endsWith(`/${name}`)).map(([, check]) => ({ path, check })),
   );
   const misfits = found.flatMap(({ path, check }) => {
-    const wrong = check(JSON.parse(readFileSync(join(folder, path), 'utf8')));
+    const wrong = check(JSON.parse(readFileSync(path, 'utf8')));
     return wrong ? [`${path}: ${wrong}`] : [];
   });
   return { count: found.length, misfits };
