@@ -1,6 +1,7 @@
 /** Every block of code in README and docs/ runs as it stands, or says what it needs for that. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transformSync } from 'esbuild';
 import t from 'tap';
@@ -37,7 +38,9 @@ t.test('every block has a language, and a reason if it does not run', async (t) 
 });
 
 t.test('commands and scripts run, page by page', { timeout: 900_000 }, async (t) => {
-  const directory = t.testdir();
+  // Outside of the tree, which a link in it leads to.
+  const directory = mkdtempSync(join(tmpdir(), 'critmap-docs-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
   const sandbox = await makeSandbox(directory);
   for (const page of all) {
     const running = page.blocks.filter((block) => isRun(block) && (isShell(block) || isScript(block)));

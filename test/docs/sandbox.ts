@@ -15,7 +15,7 @@
  * | `results.csv`, `r50_categories.json`, `accuracies.json` | a table of three models in the published columns |
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import sharp from 'sharp';
@@ -226,6 +226,3 @@ function putTables(base: string, put: Put): void {
   put('r50_categories.json', JSON.stringify({ baseline: names }));
   put('accuracies.json', JSON.stringify(Object.fromEntries(names.map((name, i) => [name, 70 + i]))));
 }
-
-/** Nothing of it is kept. */
-export const removeSandbox = (directory: string) => rmSync(directory, { recursive: true, force: true });
