@@ -144,11 +144,12 @@ export const studyFile = z
 export type StudyFile = z.infer<typeof studyFile>;
 export type ModelEntry = z.infer<typeof modelEntry>;
 
-/** As editors take it: without what only critmap's own messages say. */
+/** As editors take it: without what only critmap's own help and messages say. */
 export function studySchemaText(): string {
   const schema = z.toJSONSchema(studyFile, {
     io: 'input',
     override: ({ jsonSchema }) => {
+      delete jsonSchema.group;
       delete jsonSchema.wanted;
     },
   });

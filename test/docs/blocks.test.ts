@@ -43,13 +43,19 @@ t.test('commands and scripts run, page by page', { timeout: 900_000 }, async (t)
   t.teardown(() => rmSync(directory, { recursive: true }));
   const sandbox = await makeSandbox(directory);
   for (const page of all) {
-    const running = page.blocks.filter((block) => isRun(block) && (isShell(block) || isScript(block)));
+    const running = page.blocks.filter(
+      (block) => isRun(block) && (isShell(block) || isScript(block) || block.file !== null),
+    );
     if (running.length === 0) continue;
     const folder = sandbox.folderFor(
       page.path,
       running.map(({ text }) => text),
     );
     for (const [i, block] of running.entries()) {
+      if (block.file !== null) {
+        writeFileSync(join(folder, block.file), block.text);
+        continue;
+      }
       const ended = await (isShell(block) ? shell(block) : script(block, `block-${i}.mjs`));
       t.equal(ended.code, block.exits, `${block.name}\n${ended.code === block.exits ? '' : ended.output}`);
       const next = page.blocks[page.blocks.indexOf(block) + 1];

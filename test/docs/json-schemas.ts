@@ -8,7 +8,7 @@ import { root } from './pages.js';
 export type Check = (value: unknown) => string;
 
 export function checkOf(name: string): Check {
-  const ajv = new Ajv2020({ allErrors: true });
+  const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
   const fits = ajv.compile(JSON.parse(readFileSync(join(root, 'docs', name), 'utf8')));
   return (value) => (fits(value) ? '' : ajv.errorsText(fits.errors));
 }

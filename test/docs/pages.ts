@@ -29,6 +29,8 @@ export interface Block {
   needs: string | null;
   /** The exit code that the page promises, `<!-- exits: N -->`; 0 otherwise. */
   exits: number;
+  /** The file that the page's later commands take it for, `<!-- file: NAME -->`. */
+  file: string | null;
 }
 
 export interface Page {
@@ -78,6 +80,7 @@ export function read(path: string): Page {
           text,
           needs: /<!-- needs: (.*?) -->/.exec(comment)?.[1] ?? null,
           exits: Number(/<!-- exits: (\d+) -->/.exec(comment)?.[1] ?? 0),
+          file: /<!-- file: (\S+) -->/.exec(comment)?.[1] ?? null,
         });
       }
       if (token.type !== 'space') comment = token.type === 'html' ? token.text : '';

@@ -4,12 +4,12 @@
  *
  * | on the pages | here |
  * |---|---|
- * | `resnet50.onnx`, `convit_tiny.onnx` | the demo's network, 18 layers on 28 x 28 pixels |
+ * | `resnet50.onnx`, `m.onnx`, `convit_tiny.onnx` | the demo's network, 18 layers on 28 x 28 pixels |
  * | `vit.onnx` | a small vision transformer of the fixtures |
- * | `imagenet/val` | 16 of the demo's images, in a folder for each class |
+ * | `imagenet/val`, `val` | 16 of the demo's images, in a folder for each class |
  * | `init.safetensors`, `fresh-N.safetensors`, `checkpoints/step-N.safetensors` | networks between the demo's and its start |
  * | `--arch resnet50`, `resnet50_augmix.pth.tar` | `--arch resnet18 --size 64`, random weights for it |
- * | `study.yaml`, `mine.yaml` | two of the demo's models on two sets of images |
+ * | `study.yaml` | two of the demo's models on two sets of images |
  * | `redis://localhost:6379` | a server on a port of its own |
  * | `runs/resnet50`, `studies/mine` | a sweep and a study of these |
  * | `results.csv`, `r50_categories.json`, `accuracies.json` | a table of three models in the published columns |
@@ -57,9 +57,10 @@ export async function makeSandbox(directory: string): Promise<Sandbox> {
   };
   link('node_modules/critmap', root);
   link('examples', join(root, 'examples'));
-  for (const name of ['resnet50.onnx', 'convit_tiny.onnx']) link(name, example('resnet.onnx'));
+  for (const name of ['resnet50.onnx', 'm.onnx', 'convit_tiny.onnx']) link(name, example('resnet.onnx'));
   link('vit.onnx', fixture('trained/vit.onnx'));
   await putImages(put);
+  link('val', 'imagenet/val');
   await putCheckpoints(put);
   const models = [
     ['plain', 'baseline', 'baseline'],
@@ -73,7 +74,7 @@ data: { clean: clean.npy, noise: noise.npy }
 models:
 ${models.join('')}baseline: plain
 `;
-  for (const name of ['study.yaml', 'mine.yaml']) put(name, study);
+  put('study.yaml', study);
 
   const port = await freePort();
   const bin = join(directory, 'bin');
