@@ -12,7 +12,6 @@ export const NEEDS = {
   gpu: 'a graphics card, and CUDA',
   python: 'Python with PyTorch or other packages',
   redis: 'redis-server: it runs where there is one',
-  slurm: 'a Slurm cluster: test/cluster/slurm.test.ts runs this array',
   time: 'more time than these tests have: test/package/install.test.ts runs the demo',
   compiler: 'installs, compiles, or tests all of critmap',
   program: 'a program that is no part of critmap',

@@ -4,10 +4,11 @@
  *
  * | on the pages | here |
  * |---|---|
- * | `resnet50.onnx`, `m.onnx`, `convit_tiny.onnx` | the demo's network, 18 layers on 28 x 28 pixels |
+ * | `resnet50.onnx`, `m.onnx`, `trained.onnx`, `convit_tiny.onnx` | the demo's network, 18 layers on 28 x 28 pixels |
+ * | `init.onnx` | the same before its training |
  * | `vit.onnx` | a small vision transformer of the fixtures |
- * | `imagenet/val`, `val` | 16 of the demo's images, in a folder for each class |
- * | `init.safetensors`, `fresh-N.safetensors`, `checkpoints/step-N.safetensors` | networks between the demo's and its start |
+ * | `imagenet/val`, `val`, `train` | 16 of the demo's images, in a folder for each class |
+ * | `init.safetensors`, `init.pth`, `fresh-N.safetensors`, `checkpoints/step-N.safetensors` | networks between the demo's and its start |
  * | `--arch resnet50`, `resnet50_augmix.pth.tar` | `--arch resnet18 --size 64`, random weights for it |
  * | `study.yaml` | two of the demo's models on two sets of images |
  * | `redis://localhost:6379` | a server on a port of its own |
@@ -57,10 +58,13 @@ export async function makeSandbox(directory: string): Promise<Sandbox> {
   };
   link('node_modules/critmap', root);
   link('examples', join(root, 'examples'));
-  for (const name of ['resnet50.onnx', 'm.onnx', 'convit_tiny.onnx']) link(name, example('resnet.onnx'));
+  for (const name of ['resnet50.onnx', 'm.onnx', 'trained.onnx', 'convit_tiny.onnx']) {
+    link(name, example('resnet.onnx'));
+  }
+  link('init.onnx', example('resnet-init.onnx'));
   link('vit.onnx', fixture('trained/vit.onnx'));
   await putImages(put);
-  link('val', 'imagenet/val');
+  for (const name of ['val', 'train']) link(name, 'imagenet/val');
   await putCheckpoints(put);
   const models = [
     ['plain', 'baseline', 'baseline'],
@@ -107,6 +111,9 @@ const isThere = (port) =>
     ...process.env,
     PATH: `${bin}:${process.env.PATH}`,
     XDG_CACHE_HOME: join(directory, 'cache'),
+    // A script for Slurm is one for bash, and this its first task.
+    ...{ SLURM_ARRAY_TASK_ID: '1', SLURM_CPUS_PER_TASK: '1', SLURM_JOB_ID: '1' },
+    ...{ USER: 'reader', TMPDIR: directory },
   };
   const run = (cwd: string, name: string, words: readonly string[]) =>
     new Promise<Ended>((resolve, reject) => {
@@ -189,7 +196,7 @@ async function putCheckpoints(put: Put): Promise<void> {
     safetensors(tensorsOf('resnet.onnx'), (tensor) =>
       floats(tensor).map((own, i) => share * own + (1 - share) * start.get(tensor.name)![i]!),
     );
-  put('init.safetensors', between(0));
+  for (const name of ['init.safetensors', 'init.pth']) put(name, between(0));
   for (const n of [0, 1]) put(`fresh-${n}.safetensors`, between(n / 10));
   for (const n of [100, 200]) put(`checkpoints/step-${n}.safetensors`, between(n / 300));
   const { file } = await buildModel('resnet18', { size: 64 });
