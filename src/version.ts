@@ -9,6 +9,7 @@ const read = (path: string): string => JSON.parse(readFileSync(path, 'utf8')).ve
 /** The folder of this package, with `package.json`, `dist` and `fonts`; bundled files lie in other depths than sources. */
 export const packageRoot: string = rootOf(dirname(fileURLToPath(import.meta.url)));
 
+/** Of critmap, as its package.json says. */
 export const version: string = read(join(packageRoot, 'package.json'));
 
 export function onnxruntimeVersion(): string {

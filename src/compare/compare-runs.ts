@@ -11,6 +11,7 @@ import { fromRun } from './from-run.js';
 import { fromStudy, isStudy } from './from-study.js';
 import type { ModelNumbers } from './numbers.js';
 
+/** What is said of the models besides their runs, and which of them is the baseline. */
 export interface CompareRunsOptions extends CompareOptions {
   /** A JSON file: `{"MODEL": "CATEGORY"}` or `{"CATEGORY": ["MODEL", ...]}`. */
   categories?: string | undefined;

@@ -27,6 +27,7 @@ export interface ComparedLayer extends LayerDifference {
   pBh: number | null;
 }
 
+/** Models compared with one of them: differences layer by layer, and what goes along with the means. */
 export interface ModelComparison {
   baseline: string;
   confidence: number;

@@ -26,6 +26,7 @@ import { cellOf } from './figure-cells.js';
 import { fromStudy, isStudy } from './from-study.js';
 import { groupedBy, type ModelNumbers } from './numbers.js';
 
+/** Which models and numbers are drawn, and what is said of them. */
 export interface FigureDataOptions extends CompareRunsOptions {
   /** Of models swept with several resets: the one that is shown; default the first that all of them have. */
   reset?: string | undefined;

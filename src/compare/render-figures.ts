@@ -4,8 +4,10 @@ import { FONT_SIZES, styleOf, WIDTHS_MM } from '../figures/sizes.js';
 import { type FigureDataOptions, figureData } from './figure-data.js';
 
 export const FIGURE_FORMATS = ['svg', 'pdf', 'png'] as const;
+/** What a figure is drawn as. */
 export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
+/** Which figures are drawn, of what, and how large. */
 export interface RenderFiguresOptions extends FigureDataOptions {
   /** Default `svg`. */
   format?: FigureFormat | undefined;
@@ -23,6 +25,7 @@ export interface RenderFiguresOptions extends FigureDataOptions {
   isTransparent?: boolean | undefined;
 }
 
+/** A figure, drawn, with its specification. */
 export interface RenderedFigure {
   id: string;
   title: string;

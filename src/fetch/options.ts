@@ -9,6 +9,7 @@ export interface FetchProgress {
   total: number | null;
 }
 
+/** For files that are named by their address. */
 export interface FetchOptions {
   /** Called as a file comes in: of what was named `hf:...` or `https:...` and is not there yet. */
   onFetch?: ((progress: FetchProgress) => void) | undefined;

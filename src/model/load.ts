@@ -11,6 +11,7 @@ import { type OverlayOptions, overlay } from './overlay.js';
 import { type Address, addressesOf } from './place.js';
 import { tryOut } from './trial.js';
 
+/** What a model is called, and where its weights are from. */
 export interface ModelOptions extends EndChoice, SizeChoice, FetchOptions {
   name?: string;
   /**

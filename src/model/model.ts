@@ -12,6 +12,7 @@ import { chooseEnds } from '../onnx/passes/ends.js';
 import { floats } from '../onnx/tensors.js';
 import { doubtsOf } from '../onnx/warnings.js';
 
+/** A trained model as it is swept. */
 export interface Model {
   /** The name given, else that of the first checkpoint or of the file without its ending, or the architecture's. */
   name: string;

@@ -8,6 +8,7 @@ import type { CudnnSearch } from './engine.js';
  * halves activations. Weights are reset, logits compared and metrics summed in float32 or more.
  */
 export const precisions = ['fp32', 'tf32', 'fp16'] as const;
+/** What products are computed in; a processor has `fp32` only. */
 export type Precision = (typeof precisions)[number];
 
 /**

@@ -50,6 +50,7 @@ export interface GainParameter extends Parameter {
   shared: boolean;
 }
 
+/** A layer: an operator with a trained weight, which can be reset. */
 export interface Layer {
   /** The weight's module in PyTorch's words, `layer1.0.conv1`. */
   name: string;

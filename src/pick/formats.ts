@@ -6,6 +6,7 @@ import { CritmapError, quoted, UNPRINTABLE } from '../errors.js';
 import type { LayerPick } from './pick.js';
 
 export const pickFormats = ['json', 'regex', 'torch', 'nncf', 'modelopt'] as const;
+/** In whose words layers are listed. */
 export type PickFormat = (typeof pickFormats)[number];
 
 /**

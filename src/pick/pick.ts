@@ -7,8 +7,10 @@ import { isNormOp } from '../onnx/norm-layers.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import { type Estimate, type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
+/** What is held against the threshold. */
 export type PickMetric = 'criticality' | 'agreement';
 
+/** The threshold, and what is held against it. */
 export interface PickOptions {
   /** Percent: layers whose interval ends below it. Either this or `above`. */
   below?: number | undefined;
@@ -20,6 +22,7 @@ export interface PickOptions {
   reset?: string | undefined;
 }
 
+/** A layer of a pick, with its numbers. */
 export interface PickedLayer {
   layer: string;
   /** Of a norm. */
@@ -43,6 +46,7 @@ export interface Part {
   share: number | null;
 }
 
+/** The layers below or above a threshold, and what share of the model they are. */
 export interface LayerPick {
   model: string;
   metric: PickMetric;

@@ -5,6 +5,7 @@ import { type Comparison, native } from '../native/addon.js';
 import type { ResetRule } from '../native/reset-rule.js';
 import { resetKey } from './reset.js';
 
+/** What is drawn, and which draw it is. */
 export interface ResetWeightsOptions {
   /** PyTorch's shape, output channels first: `[out, in / groups, kh, kw]` or `[out, in]`. */
   shape: readonly number[];

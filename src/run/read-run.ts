@@ -16,6 +16,7 @@ export type { TrialMetric } from './draw-numbers.js';
 /** Of a matrix: a gigabyte. */
 const MOST_NUMBERS = 2 ** 27;
 
+/** A finished run, read back. */
 export interface Run {
   directory: string;
   info: RunInfo;

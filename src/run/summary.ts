@@ -105,8 +105,11 @@ export const summarySchema = z.object({
   leftOut: z.array(leftOut).optional(),
 });
 
+/** What `summary.json` holds. */
 export type Summary = z.infer<typeof summarySchema>;
+/** One layer, or group of layers, under one reset. */
 export type LayerSummary = z.infer<typeof layerSummary>;
+/** A mean in percent, its interval and what it covers, and spreads; `null` is what is not known. */
 export type Estimate = z.infer<typeof estimate>;
 
 export const noEstimate: Estimate = {

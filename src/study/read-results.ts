@@ -8,6 +8,7 @@ import { readRegular } from '../files/regular-file.js';
 import { studyFiles } from '../run/study-plan.js';
 import type { StudyResults } from './results.js';
 
+/** The results of a study, read back. */
 export interface FinishedStudy extends StudyResults {
   /** Names of layers in the order of the cube's second axis: the first model's, then others' own. */
   layers: string[];

@@ -13,6 +13,7 @@ import type { Study } from './study.js';
 const MOST_ALIASES = 1000;
 const SHOWN = 5;
 
+/** How a study's file is read. */
 export interface ReadStudyOptions {
   /** Stands in for `${NAME}` and `${NAME:-default}`; default `process.env`. */
   env?: Readonly<Record<string, string | undefined>>;

@@ -67,6 +67,7 @@ export type ImageSetDifference = Omit<ComparedLayer, 'category' | 'baselineMean'
   otherMean: number | null;
 };
 
+/** What `study.json` holds. */
 export interface StudyResults {
   version: 1;
   name: string;

@@ -31,12 +31,14 @@ export type StudyEvent = { task: Task } & (
   | { type: 'failed'; failure: StudyFailure }
 );
 
+/** A sweep that failed, while the others went on. */
 export interface StudyFailure {
   place: string;
   code: CritmapErrorCode | null;
   message: string;
 }
 
+/** Where a study goes, what computes it, and who is told. */
 export interface RunStudyOptions {
   /** The study's directory: each sweep has its run in it, `MODEL/IMAGES`. */
   out: string;
@@ -53,6 +55,7 @@ export interface RunStudyOptions {
   /** The words that began the study, for `run.json`. */
   command?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
+  /** Called for whatever happens. */
   onEvent?: ((event: StudyEvent) => void) | undefined;
 }
 

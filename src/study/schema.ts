@@ -144,6 +144,14 @@ export const studyFile = z
 export type StudyFile = z.infer<typeof studyFile>;
 export type ModelEntry = z.infer<typeof modelEntry>;
 
-/** As editors take it. */
-export const studySchemaText = () =>
-  `${JSON.stringify(z.toJSONSchema(studyFile, { io: 'input' }), null, 1)}\n`;
+/** As editors take it: without what only critmap's own help and messages say. */
+export function studySchemaText(): string {
+  const schema = z.toJSONSchema(studyFile, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.group;
+      delete jsonSchema.wanted;
+    },
+  });
+  return `${JSON.stringify(schema, null, 1)}\n`;
+}

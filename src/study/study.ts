@@ -4,6 +4,7 @@ import type { SweepWords } from '../request/open-sweep.js';
 /** What else is known of a model: numbers, or words that tell models apart. */
 export type Attributes = Readonly<Record<string, number | string | boolean | null>>;
 
+/** A model of a study, and what is known of it. */
 export interface StudyModel {
   id: string;
   /** For people. */
@@ -19,6 +20,7 @@ export interface StudyImages {
   name: string;
 }
 
+/** One model on one set of images. */
 export interface StudySweep {
   model: StudyModel;
   images: StudyImages;
@@ -32,6 +34,7 @@ export interface Category {
   color: string | null;
 }
 
+/** A study's file, understood: its models, sets of images and sweeps. */
 export interface Study {
   name: string;
   /** The file. */

@@ -15,7 +15,7 @@ interface Column {
   values: Value[];
 }
 
-/** @throws CritmapError (ERR_RUN) when a file cannot be written; what reading the runs throws */
+/** @throws CritmapError (ERR_RUN) when a file cannot be written or is damaged, as {@link readStudyResults} */
 export async function writeStudyResults(directory: string): Promise<StudyResults> {
   if (typeof directory !== 'string') throw new TypeError('the directory must be a path');
   const results = await collectResults(directory);

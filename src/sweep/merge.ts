@@ -18,8 +18,10 @@ import { baselineWarning } from './baseline.js';
 import { commandsFor, type Source } from './missing-commands.js';
 import { type Missing, WholeSweep } from './whole-sweep.js';
 
+/** Where the whole goes, and who is told. */
 export interface MergeOptions {
   force?: boolean | undefined;
+  /** Called for what a reader should know of the parts. */
   onWarning?: ((message: string) => void) | undefined;
 }
 

@@ -16,6 +16,7 @@ import type { OnLogits } from './logits.js';
 import { type SweepChoices, type SweepValues, sweepOptions } from './options.js';
 import type { Progress } from './progress.js';
 
+/** What a sweep may be asked for; the options of the command line, and what only a script can give. */
 export interface SweepOptions extends SweepValues {
   /** Directory for the run; without it nothing is written. One that holds the same sweep is continued. */
   out?: string;
@@ -29,8 +30,11 @@ export interface SweepOptions extends SweepValues {
   command?: readonly string[];
   /** Fresh models that are the draws of random resets, one each; {@link loadFresh} loads them. */
   initFrom?: readonly Model[];
+  /** Stops the sweep; what is finished is kept. */
   signal?: AbortSignal;
+  /** Called as cells are finished for a chunk of images, and between. */
   onProgress?: (progress: Progress) => void;
+  /** Called for what may make numbers mean less than they seem. */
   onWarning?: (message: string) => void;
   /**
    * Gets the logits, untouched and reset, of every slice of images under every draw that is computed now: not of what an

@@ -38,6 +38,7 @@ import { allAlike, costsOf, ownMacsOf, planOf } from './shard-costs.js';
 import { shardProblem, shardsOf } from './shards.js';
 import { chooseTargets, measureActivations } from './targets.js';
 
+/** What a sweep has found. */
 export interface SweepResult {
   summary: Summary;
   /** Single draws, by layer, reset and draw. */
