@@ -7,6 +7,6 @@
 
 namespace critmap::binding {
 
-inline constexpr uint32_t interface_number = 1;
+inline constexpr uint32_t interface_number = 2;
 
 }  // namespace critmap::binding

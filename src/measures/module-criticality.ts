@@ -27,6 +27,7 @@ import {
 } from './options.js';
 import { type GridPoint, gridPoint, type ModuleMinimum, moduleMinimum, networkSum } from './valley.js';
 
+/** What {@link moduleCriticality} takes. */
 export interface ModuleCriticalityOptions
   extends GridValues,
     SharedValues,
@@ -35,6 +36,7 @@ export interface ModuleCriticalityOptions
   donor: Model;
 }
 
+/** One module's criticality and where on the grid it was found. */
 export interface ModuleResult extends ModuleMinimum {
   module: string;
   /** That are moved together. */

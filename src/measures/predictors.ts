@@ -17,6 +17,7 @@ import { version } from '../version.js';
 import { blockInfluences } from './influence.js';
 import { stableRank } from './stable-rank.js';
 
+/** What {@link predictors} takes. */
 export interface PredictorOptions {
   /** For block influence; not closed. */
   images?: ImageSet;
@@ -60,6 +61,7 @@ export const predictorNames = [
   'parameterShare',
   'macShare',
 ] as const;
+/** The name of a predictor, and of its column. */
 export type Predictor = (typeof predictorNames)[number];
 
 /** Spearman's, of a predictor and criticality over the rows that have both. */
@@ -74,6 +76,7 @@ export interface PredictorCorrelation {
   p: number | null;
 }
 
+/** What {@link predictors} gives. */
 export interface Predictors {
   version: 1;
   critmap: string;
