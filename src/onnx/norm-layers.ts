@@ -8,21 +8,9 @@ import { type GraphIndex, onlyConsumer, originOf, readsOf } from './graph.js';
 import type { Layer, Parameter } from './layers.js';
 import type { LeftOut } from './left-out.js';
 import { moduleName } from './names.js';
+import type { NormOp } from './norm-ops.js';
 import type { Node, Tensor } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats } from './tensors.js';
-
-export const normOps = [
-  'BatchNormalization',
-  'LayerNormalization',
-  'GroupNormalization',
-  'InstanceNormalization',
-  'RMSNormalization',
-] as const;
-export type NormOp = (typeof normOps)[number];
-
-/** Whether an operator, or all of a group's (`BatchNormalization+LayerNormalization`), are norms. */
-export const isNormOp = (op: string): boolean =>
-  op.split('+').every((one) => (normOps as readonly string[]).includes(one));
 
 export interface FoundNorms {
   layers: Layer[];

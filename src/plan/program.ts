@@ -13,11 +13,12 @@ import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { leavesLayer, type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
-import { type BaseGraph, nodesOf, type Place, type PlacedLayer, placesOf } from './base-graph.js';
+import { type BaseGraph, nodesOf } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
 import type { LayerPart, Parts } from './parts.js';
+import { type Place, type PlacedLayer, placesOf } from './placed.js';
 import { aligned, type Life, shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */

@@ -14,7 +14,7 @@ import { type ImageSet, shuffled } from '../images/index.js';
 import { opOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { drawnWarnings } from '../resets/drawn.js';
 import type { Reset } from '../resets/reset.js';
 import { Finished } from '../run/finished.js';

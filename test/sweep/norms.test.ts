@@ -90,7 +90,12 @@ t.test('a layer with its norm is one row, which says so', async (t) => {
   const layers = ['conv1', 'fc'];
   const { summary } = await sweep(resnet.model, resnet.images, { layers, norm: 'with-layer' });
   t.match(summary.layers, [
-    { layer: 'conv1', op: 'Conv+BatchNormalization', members: ['conv1', 'bn1'], parameters: 64 * 3 * 49 + 128 },
+    {
+      layer: 'conv1',
+      op: 'Conv+BatchNormalization',
+      members: ['conv1', 'bn1'],
+      parameters: 64 * 3 * 49 + 128,
+    },
     { layer: 'fc', op: 'Gemm' },
   ]);
   const kept = await sweep(resnet.model, resnet.images, { layers, norm: 'reset' });
