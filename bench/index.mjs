@@ -23,6 +23,7 @@ import { metricsCases } from './metrics.mjs';
 import { queueCases } from './queue.mjs';
 import { resetCases } from './reset.mjs';
 import { soakCases } from './soak.mjs';
+import { startCases } from './start.mjs';
 import { sweepCases } from './sweep.mjs';
 
 const number = { type: 'string' };
@@ -60,6 +61,7 @@ const all = {
   ...drawCases(),
   ...designCases(),
   ...queueCases(),
+  ...startCases(),
   ...soakCases(),
   ...gpuCases(),
 };

@@ -14,7 +14,7 @@ import { modelInput } from '../dist/model/input.js';
 import { loadModel } from '../dist/model/load.js';
 import { throughQueue } from '../dist/queue/coordinator.js';
 import { jobsOf } from '../dist/queue/jobs.js';
-import { serverOf } from '../dist/queue/redis.js';
+import { serverOf } from '../dist/queue/server.js';
 import { serveQueue } from '../dist/queue/worker.js';
 import { openPartRunner } from '../dist/sweep/part-runner.js';
 import { withDefaults } from '../dist/sweep/settings.js';

@@ -62,7 +62,7 @@ const steps = {
       [tool('typescript', 'bin/tsc'), '-p', 'tsconfig.build.json'],
       'TypeScript did not compile',
     );
-    run(process.execPath, [inRoot('scripts', 'bundle-page.mjs')], 'the page’s script was not bundled');
+    run(process.execPath, [inRoot('scripts', 'bundle.mjs')], 'what was compiled could not be bundled');
   },
 
   /** As it is installed, tap compiles every source anew for each test file, whatever .taprc says of that plugin. */

@@ -16,6 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { extract } from 'tar';
+import { BUNDLED, TYPED } from './bundled.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -132,7 +133,9 @@ function byVersion(a, b) {
   return a[0] - b[0] || (a[1] ?? 0) - (b[1] ?? 0) || (a[2] ?? 0) - (b[2] ?? 0);
 }
 
-/** As in the tree, without what is for developers, and with the addons as optional dependencies. */
+/**
+ * As in the tree, without what is for developers or inside of `dist`, and with the addons as optional dependencies.
+ */
 function mainPackage() {
   const folder = join(work, 'critmap');
   mkdirSync(folder);
@@ -141,10 +144,14 @@ function mainPackage() {
   );
   extract({ file: join(work, filename), cwd: folder, strip: 1, sync: true });
   const { devDependencies: _, scripts, ...rest } = manifest;
+  const isInside = (name) => BUNDLED.includes(name) && !TYPED.includes(name);
+  const dependencies = Object.fromEntries(
+    Object.entries(rest.dependencies).filter(([name]) => !isInside(name)),
+  );
   const addons = Object.fromEntries(Object.keys(TARGETS).map((name) => [`@critmap/${name}`, version]));
   const optionalDependencies = { ...rest.optionalDependencies, ...addons };
   writeJson(join(folder, 'package.json'), {
-    ...{ ...rest, scripts: { 'build:addon': scripts['build:addon'] }, optionalDependencies },
+    ...{ ...rest, scripts: { 'build:addon': scripts['build:addon'] }, dependencies, optionalDependencies },
   });
   return folder;
 }

@@ -1,12 +1,11 @@
 /** `critmap demo`: the whole thing on the shipped models and images. */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
+import { packageRoot } from '../version.js';
 
 /** Of the package; relative, as one would type it. */
-const study = () =>
-  relative(process.cwd(), fileURLToPath(new URL('../../examples/fashion/study.yaml', import.meta.url)));
+const study = () => relative(process.cwd(), join(packageRoot, 'examples', 'fashion', 'study.yaml'));
 
 /** The first of `name`, `name-2`, ... that is not there: a demo always shows the computing. */
 function freshDirectory(name: string): string {

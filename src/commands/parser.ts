@@ -2,7 +2,7 @@
  * The command line's words: every command with its options. Handlers import what they compute with when they run, so
  * that help and a mistyped option are answered at once.
  */
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { messageOf } from '../errors.js';
 import { version } from '../version.js';
 import { architecturesCommand } from './architectures.js';
@@ -28,24 +28,36 @@ export class UsageError extends Error {
   }
 }
 
+const commands = [
+  sweepCommand,
+  inspectCommand,
+  mergeCommand,
+  studyCommand,
+  reportCommand,
+  compareCommand,
+  pickCommand,
+  queueCommand,
+  workerCommand,
+  verifyCommand,
+  architecturesCommand,
+  devicesCommand,
+  demoCommand,
+] as unknown as CommandModule[];
+
 /** Runs the command that the words name. @throws UsageError, and what the command throws */
 export async function runCommand(words: readonly string[]): Promise<void> {
+  // When the words are understood: yargs lays out the whole help before it waits for a handler.
+  let run: (() => unknown) | undefined;
+  const later = (command: CommandModule): CommandModule => ({
+    ...command,
+    handler: (argv) => {
+      run = () => command.handler(argv);
+    },
+  });
   await yargs([...words])
     .scriptName('critmap')
     .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
-    .command(sweepCommand)
-    .command(inspectCommand)
-    .command(mergeCommand)
-    .command(studyCommand)
-    .command(reportCommand)
-    .command(compareCommand)
-    .command(pickCommand)
-    .command(queueCommand)
-    .command(workerCommand)
-    .command(verifyCommand)
-    .command(architecturesCommand)
-    .command(devicesCommand)
-    .command(demoCommand)
+    .command(commands.map(later))
     .demandCommand(1, 'Give a command.')
     .recommendCommands()
     .strict()
@@ -63,4 +75,5 @@ export async function runCommand(words: readonly string[]): Promise<void> {
       // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
       throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
     });
+  await run?.();
 }

@@ -1,6 +1,6 @@
 /** Options that `critmap queue` and `critmap worker` share. */
 import { CritmapError } from '../errors.js';
-import { type Server, serverOf } from '../queue/redis.js';
+import { type Server, serverOf } from '../queue/server.js';
 import { text } from './option-values.js';
 
 export const redisOption = {

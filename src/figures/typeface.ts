@@ -4,14 +4,15 @@
  * that have one of the others.
  */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
 import * as vega from 'vega';
+import { packageRoot } from '../version.js';
 
 const FAMILY = 'Arimo';
 export const FONT = `${FAMILY}, 'Liberation Sans', Arial, Helvetica, sans-serif`;
 
-const fontFile = (name: string) => fileURLToPath(new URL(`../../fonts/${name}`, import.meta.url));
+const fontFile = (name: string) => join(packageRoot, 'fonts', name);
 
 let context: SKRSContext2D | null = null;
 

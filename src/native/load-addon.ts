@@ -2,9 +2,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CritmapError, messageOf } from '../errors.js';
-import { version } from '../version.js';
+import { packageRoot, version } from '../version.js';
 
 /** Platforms whose addon comes as a package, `@critmap/PLATFORM`; on Linux for glibc. */
 const PREBUILT = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
@@ -22,7 +21,7 @@ export interface AddonPlaces {
 }
 
 function thisMachine(): AddonPlaces {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const root = packageRoot;
   return {
     root,
     platform: process.platform,

@@ -31,7 +31,8 @@ import {
   queueOf,
   readMessage,
 } from './messages.js';
-import { checkServer, connect, PREFIX, type Server } from './redis.js';
+import { checkServer, connect, PREFIX } from './redis.js';
+import type { Server } from './server.js';
 
 export interface QueueOptions {
   server: Server;

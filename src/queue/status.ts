@@ -1,7 +1,8 @@
 /** What a queue is doing: its sweeps, how far they are, who computes, and what is parked. */
 import { Queue } from 'bullmq';
 import { keysOf, nameOfJob, OFFERED, offeredSweep, type PartJob, queueOf, readMessage } from './messages.js';
-import { connect, PREFIX, type Server } from './redis.js';
+import { connect, PREFIX } from './redis.js';
+import type { Server } from './server.js';
 
 export interface SweepStatus {
   sweep: string;

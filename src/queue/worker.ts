@@ -23,7 +23,8 @@ import {
   queueOf,
   readMessage,
 } from './messages.js';
-import { type Connection, checkServer, connect, PREFIX, type Server } from './redis.js';
+import { type Connection, checkServer, connect, PREFIX } from './redis.js';
+import type { Server } from './server.js';
 
 export interface WorkerOptions {
   server: Server;

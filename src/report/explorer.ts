@@ -1,13 +1,14 @@
 /** What a page has for its script: the bundled script itself, and its data as JSON that no name can end. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { CritmapError, messageOf } from '../errors.js';
 import { PAGE_DATA_ID, type PageData } from '../page/page-data.js';
+import { packageRoot } from '../version.js';
 import { bibtex } from './methods.js';
 import { escapeHtml } from './text.js';
 
-/** `npm run build:ts` makes it; the same place from `src` and from `dist`. */
-const path = fileURLToPath(new URL('../../dist/page/page-script.js', import.meta.url));
+/** `npm run build:ts` makes it. */
+const path = join(packageRoot, 'dist', 'page', 'page-script.js');
 let script: string | undefined;
 
 /** @throws CritmapError (ERR_NATIVE) where critmap was not built */

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { type Server, serverOf } from '../../src/queue/redis.js';
+import { type Server, serverOf } from '../../src/queue/server.js';
 import { freePort } from '../free-port.js';
 
 /** Why there is none, or false. */

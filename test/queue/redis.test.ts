@@ -1,5 +1,6 @@
 import t from 'tap';
-import { checkServer, connect, serverOf } from '../../src/queue/redis.js';
+import { checkServer, connect } from '../../src/queue/redis.js';
+import { serverOf } from '../../src/queue/server.js';
 import { lacksRedis, startRedis } from './redis-server.js';
 
 t.test('an address has a host, a port, a database, names and passwords', async (t) => {

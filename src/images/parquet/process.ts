@@ -5,11 +5,11 @@
  * end; what others were waiting for then is asked again.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import type { FileMetaData } from 'hyparquet';
 import { Budget, untilAborted } from '../../concurrency.js';
 import { CritmapError, messageOf } from '../../errors.js';
+import { packageRoot } from '../../version.js';
 import { type ImageError, imageError } from '../input-error.js';
 
 /** For the footer of a file, or for the values of its only column. */
@@ -70,9 +70,10 @@ class Ended extends Error {
 }
 
 /** The child's script is of this file's kind: where it is TypeScript, a loader runs it, which the child needs too. */
-const ending = extname(import.meta.url);
-const script = fileURLToPath(new URL(`./child${ending}`, import.meta.url));
-const loaders = ending === '.ts' ? process.execArgv : [];
+const isSource = extname(import.meta.url) === '.ts';
+const [folder, ending] = isSource ? ['src', '.ts'] : ['dist', '.js'];
+const script = join(packageRoot, folder, 'images', 'parquet', `child${ending}`);
+const loaders = isSource ? process.execArgv : [];
 
 export class ParquetProcess {
   readonly #turns = new Budget(AT_ONCE);
