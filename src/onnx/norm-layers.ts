@@ -85,7 +85,8 @@ function layersBefore(
   for (const norm of norms) {
     let name = norm.uses === 1 ? (inputs.get(norm) ?? '') : '';
     for (let steps = 0; name && steps < MOST; steps++) {
-      const readers = index.consumers.get(name) ?? [];
+      // Its sizes may be asked for beside.
+      const readers = (index.consumers.get(name) ?? []).filter(({ opType }) => opType !== 'Shape');
       // Of one that is written out, its means and what is divided by their root.
       if (readers.length > 1 && !readers.every(({ opType }) => /^(ReduceMean|Sub|Pow|Mul|Div)$/.test(opType)))
         break;
