@@ -7,7 +7,7 @@ import { matcher, matchesNothing } from '../model/layer-globs.js';
 import type { Model } from '../model/model.js';
 import { everyLayer } from '../model/targets.js';
 import type { Layer } from '../onnx/layers.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { recognise } from './recognise.js';
 import { biasOf, type Distribution, initSchemes, parseScheme, type Scheme } from './scheme.js';
 

@@ -4,7 +4,7 @@
  */
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import type { Node } from '../onnx/onnx_pb.js';
 import { type Family, isOf, kindOf, type Rule, type Sketch, schemesFor, signOf } from './family.js';
 import { biasOf, parseScheme, type Scheme } from './scheme.js';

@@ -18,7 +18,7 @@ import {
   originOf,
 } from './graph.js';
 import { holdersOf, madeUp, moduleName, unlike } from './names.js';
-import type { NormOp } from './norm-layers.js';
+import type { NormOp } from './norm-ops.js';
 import { whyNoLayer } from './not-layers.js';
 import type { Node, Tensor } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, typeName } from './tensors.js';

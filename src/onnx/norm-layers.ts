@@ -8,21 +8,9 @@ import { type GraphIndex, onlyConsumer, originOf, readsOf } from './graph.js';
 import type { Layer, Parameter } from './layers.js';
 import type { LeftOut } from './left-out.js';
 import { moduleName } from './names.js';
+import type { NormOp } from './norm-ops.js';
 import type { Node, Tensor } from './onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats } from './tensors.js';
-
-export const normOps = [
-  'BatchNormalization',
-  'LayerNormalization',
-  'GroupNormalization',
-  'InstanceNormalization',
-  'RMSNormalization',
-] as const;
-export type NormOp = (typeof normOps)[number];
-
-/** Whether an operator, or all of a group's (`BatchNormalization+LayerNormalization`), are norms. */
-export const isNormOp = (op: string): boolean =>
-  op.split('+').every((one) => (normOps as readonly string[]).includes(one));
 
 export interface FoundNorms {
   layers: Layer[];
@@ -97,7 +85,8 @@ function layersBefore(
   for (const norm of norms) {
     let name = norm.uses === 1 ? (inputs.get(norm) ?? '') : '';
     for (let steps = 0; name && steps < MOST; steps++) {
-      const readers = index.consumers.get(name) ?? [];
+      // Its sizes may be asked for beside.
+      const readers = (index.consumers.get(name) ?? []).filter(({ opType }) => opType !== 'Shape');
       // Of one that is written out, its means and what is divided by their root.
       if (readers.length > 1 && !readers.every(({ opType }) => /^(ReduceMean|Sub|Pow|Mul|Div)$/.test(opType)))
         break;

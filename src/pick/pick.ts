@@ -3,7 +3,7 @@
  * whose interval reaches across the threshold is never among them: it is not known well enough. Pure.
  */
 import { CritmapError, quoted, some } from '../errors.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import { type Estimate, type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 

@@ -4,13 +4,13 @@
  */
 import type { Model } from '../model/model.js';
 import { everyLayer } from '../model/targets.js';
-import type { Blocked } from '../native/reset-rule.js';
 import type { Layer, Parameter } from '../onnx/layers.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import type { Graph, Node, Model as Proto, Tensor } from '../onnx/onnx_pb.js';
 import { withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../resets/reset.js';
-import { type Fold, foldNorm } from './fold.js';
+import { foldNorm } from './fold.js';
+import type { Place, PlacedLayer } from './placed.js';
 import { wholesOf, withParts } from './split.js';
 
 /** ONNX Runtime's domain of convolutions over blocked channels. */
@@ -31,40 +31,6 @@ export interface BaseGraph {
   apart: boolean;
   places: ReadonlyMap<Layer, PlacedLayer>;
 }
-
-/** Where a parameter is: its values times the factor, plus the shift, in another order. */
-export interface Place {
-  parameter: Parameter;
-  /** The graph's stored tensor. */
-  tensor: string;
-  dims: readonly number[];
-  /** Order of elements, where it is not the model's. */
-  blocked?: Blocked;
-  /** One per output channel: of the BatchNorm that is folded in, as a reset leaves it. */
-  factor?: Float32Array;
-  /** One per element. */
-  shift?: Float32Array;
-}
-
-export interface PlacedLayer {
-  weight: Place;
-  /** null when the layer has none of its own. */
-  bias: Place | null;
-  /** Running mean and variance of a norm that is a layer of its own. */
-  statistics?: readonly Place[];
-  gains?: readonly Place[];
-  /** Stored tensors that the reset layer's part has instead of the graph's, or besides. */
-  extra: readonly Tensor[];
-  /** A convolution and its norm that are one node in the reset layer's part. */
-  fold?: Fold;
-}
-
-/** Where all of a layer's parameters are. */
-export const placesOf = ({ weight, bias, statistics = [], gains = [] }: PlacedLayer): Place[] => [
-  ...(bias ? [weight, bias] : [weight]),
-  ...statistics,
-  ...gains,
-];
 
 /** The model's own graph; a reset convolution has its BatchNorm folded in, so that the runtime fuses what follows. */
 export function ownGraph(model: Model, norm: ResetContext['norm']): BaseGraph {

@@ -5,7 +5,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Model } from '../model/model.js';
 import { everyLayer } from '../model/targets.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { type Node, NodeSchema, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
 import { FLOAT, withFloats } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';

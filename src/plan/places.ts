@@ -9,12 +9,13 @@ import { native } from '../native/addon.js';
 import type { Blocked } from '../native/reset-rule.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import type { Layer } from '../onnx/layers.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import type { Graph, Node, Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT, floats, withFloats } from '../onnx/tensors.js';
 import { initialNorm, type ResetContext } from '../resets/reset.js';
-import { BLOCKED, type Place, type PlacedLayer, replaceStored } from './base-graph.js';
+import { BLOCKED, replaceStored } from './base-graph.js';
 import { type Affine, foldedNorm, layerScale } from './fold.js';
+import type { Place, PlacedLayer } from './placed.js';
 import { wholesOf } from './split.js';
 
 /** What two ways of folding a norm, in float32, may differ by: |a - b| relative to |a|. */

@@ -14,11 +14,12 @@ import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { isActivation, type MeasuredReplacement } from '../resets/activation.js';
 import { leavesLayer, type ParameterReset, parameterResets, type ResetContext } from '../resets/reset.js';
-import { type BaseGraph, nodesOf, type Place, type PlacedLayer, placesOf } from './base-graph.js';
+import { type BaseGraph, nodesOf } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
 import type { ActivationPart, LayerPart, Parts } from './parts.js';
+import { type Place, type PlacedLayer, placesOf } from './placed.js';
 import { aligned, type Life, shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */

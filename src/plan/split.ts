@@ -15,7 +15,7 @@ import {
   TensorSchema,
 } from '../onnx/onnx_pb.js';
 import { FLOAT, transpose, withFloats } from '../onnx/tensors.js';
-import type { Place, PlacedLayer } from './base-graph.js';
+import type { Place, PlacedLayer } from './placed.js';
 
 /** The layers of the graph itself, each once. */
 export const wholesOf = (layers: readonly Layer[]): Layer[] => [

@@ -13,7 +13,7 @@ import { type NormChoice, withAllTargets } from '../model/targets.js';
 import { native } from '../native/addon.js';
 import type { QuantizeGrid, ResetOptions, ResetRule } from '../native/reset-rule.js';
 import type { Layer, Norm, Parameter } from '../onnx/layers.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { transpose } from '../onnx/tensors.js';
 import type { Activations } from './activation.js';
 import {

@@ -11,7 +11,7 @@ import { type ImageSet, shuffled } from '../images/index.js';
 import { factsOf, membersOf, opOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
-import { isNormOp } from '../onnx/norm-layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { dataflowOf } from '../plan/dataflow.js';
 import { type ImageSize, shapesOf } from '../plan/shapes.js';

@@ -13,7 +13,7 @@ import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { storedValues, withTargets } from '../../src/model/targets.js';
 import type { Comparison } from '../../src/native/addon.js';
-import { isNormOp } from '../../src/onnx/norm-layers.js';
+import { isNormOp } from '../../src/onnx/norm-ops.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import { compareLogits } from '../../src/resets/arrays.js';
 import { loadDonor, parseReset } from '../../src/resets/parse.js';
