@@ -214,7 +214,8 @@ function weightOf(index: GraphIndex, node: Node, computed: OnnxFile['computed'])
       const fans = einsumWeight(equation, slot, dimensions(origin.proto), origin.transposed);
       if (!fans) return undefined;
       // Queries by rows of a position table, computed by the export, look like groups.
-      if (fans.layout.channels !== fans.fanOut && madeUp.test(origin.tensor)) return undefined;
+      const isParameter = !madeUp.test(origin.tensor) && /[./]/.test(origin.tensor);
+      if (fans.layout.channels !== fans.fanOut && !isParameter) return undefined;
       return { origin, fans, shape: fans.shape, layout: fans.layout };
     }
     default:
