@@ -172,7 +172,8 @@ def build(make, seed):
                 module.gain.mul_(torch.empty_like(module.gain).uniform_(0.5, 1.5))
             if isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)) and module.weight is not None:
                 module.weight.uniform_(0.5, 1.5)
-                module.bias.uniform_(-0.3, 0.3)
+                if module.bias is not None:
+                    module.bias.uniform_(-0.3, 0.3)
     return model
 
 
