@@ -17,7 +17,8 @@ export type PickFormat = (typeof pickFormats)[number];
  * - `modelopt`: entries of NVIDIA ModelOpt's `quant_cfg` that leave these modules as they are
  *
  * @returns lines, each with its \n
- * @throws TypeError for what is no pick; CritmapError (ERR_OPTION) for an unknown format
+ * @throws TypeError for what is no pick; CritmapError (ERR_OPTION) for an unknown format, or for parts of a module in words
+ *   that name whole modules
  */
 export function pickText(pick: LayerPick, format: PickFormat): string {
   if (!Array.isArray(pick?.layers))
@@ -29,17 +30,34 @@ export function pickText(pick: LayerPick, format: PickFormat): string {
     case 'regex':
       return `${anyOf(names)}\n`;
     case 'torch':
-      return torch(names, headOf(pick));
+      return torch(modulesOf(names, pick, format), headOf(pick));
     case 'nncf':
-      return nncf(names, headOf(pick));
+      return nncf(modulesOf(names, pick, format), headOf(pick));
     case 'modelopt':
-      return modelOpt(names, headOf(pick));
+      return modelOpt(modulesOf(names, pick, format), headOf(pick));
     default:
       throw new CritmapError(
         'ERR_OPTION',
         `${quoted(String(format))} is no format; there are ${pickFormats.join(', ')}`,
       );
   }
+}
+
+/** Where queries, keys and values were layers of their own: all three together are their module. */
+function modulesOf(names: readonly string[], { splitQkv }: LayerPick, format: PickFormat): string[] {
+  if (!splitQkv) return [...names];
+  const picked = new Set(names);
+  const modules = names.map((name) => {
+    const whole = name.match(/^(.+)\.[qkv]$/)?.[1];
+    if (whole === undefined) return name;
+    const missing = ['q', 'k', 'v'].filter((part) => !picked.has(`${whole}.${part}`));
+    if (missing.length === 0) return whole;
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${quoted(name)} is picked and ${missing.map((part) => quoted(`${whole}.${part}`)).join(' and ')} is not, but ${format} names modules, not parts of one; take --format json or regex, or sweep without --split-qkv`,
+    );
+  });
+  return [...new Set(modules)];
 }
 
 /** What the list is of, so that whoever finds it pasted somewhere knows. */

@@ -59,6 +59,8 @@ export interface LayerPick {
   layers: PickedLayer[];
   /** Some of the run's rows are groups of layers that were reset together; counts and names are of rows. */
   groups?: true;
+  /** Queries, keys and values were layers of their own: their names are no modules. */
+  splitQkv?: true;
   /** Layers that the run has numbers of, and all of the model. */
   swept: number;
   modelLayers: number;
@@ -120,6 +122,7 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
     confidence: confidence > 0 && confidence < 1 ? confidence : null,
     layers: picked,
     ...(rows.some(({ members }) => members) && { groups: true as const }),
+    ...(summary.options.splitQkv === true && { splitQkv: true as const }),
     ...{ swept: rows.length, modelLayers: summary.model.layers, unknown },
     ...sharesOf(picked, rows, plan, summary.model.layers),
   };

@@ -89,6 +89,29 @@ t.test('agreement, resets and wrong options', async (t) => {
   t.throws(() => pickText(pickLayers(run, { below: 5 }), 'yaml' as never), /there are json, regex/);
 });
 
+t.test('queries, keys and values that were layers are their module, or no words for modules', async (t) => {
+  const run = runOf([
+    ['a.qkv.q', 0, 1],
+    ['a.qkv.k', 0, 1],
+    ['a.qkv.v', 0, 1],
+    ['b.q', 0, 1],
+    ['b.k', 50, 60],
+    ['b.v', 50, 60],
+  ]);
+  run.summary.options.splitQkv = true;
+  const part = pickLayers(run, { below: 5 });
+  for (const format of ['torch', 'nncf', 'modelopt'] as const)
+    t.throws(() => pickText(part, format), {
+      code: 'ERR_OPTION',
+      message: /"b\.q" is picked and "b\.k" and "b\.v" is not/,
+    });
+  t.match(pickText(part, 'regex'), 'a\\.qkv\\.q', 'other tools take any name');
+  const whole = { ...part, layers: part.layers.slice(0, 3) };
+  t.match(pickText(whole, 'torch'), /picked = \[\n {4}"a\.qkv",\n\]/);
+  delete run.summary.options.splitQkv;
+  t.match(pickText(pickLayers(run, { below: 5 }), 'torch'), '"b.q"', 'separate ones are modules');
+});
+
 /** Names that would match others, or break a string, were they not escaped. */
 const odd = [
   'a.b',
