@@ -151,6 +151,7 @@ export function studySchemaText(): string {
     override: ({ jsonSchema }) => {
       delete jsonSchema.group;
       delete jsonSchema.wanted;
+      delete jsonSchema.alone;
     },
   });
   return `${JSON.stringify(schema, null, 1)}\n`;

@@ -74,7 +74,7 @@ export const sweepOptions = {
    */
   norm: z.enum(normChoices).default('keep').meta({
     description:
-      'The norm behind a layer that is reset: keep, reset (BatchNorm to its fresh state), or with-layer (reset likewise)',
+      'The norm behind a reset layer: keep, reset (BatchNorm to its fresh state), with-layer (likewise)',
     group: measured,
   }),
   /** Images that share draws of their own: a new draw for every so many; `all` for the crossed design. Default 8. */

@@ -43,7 +43,7 @@ const FOREIGN = new Set(
 t.test('every option of a command that a page shows exists', async (t) => {
   const help = async (...words: string[]) => (await critmap(...words, '--help')).stdout;
   const optionsIn = (text: string) => text.match(/--[a-z][\w-]*/g) ?? [];
-  const commands = [...(await help()).matchAll(/^ {2}critmap (\w+)/gm)].map(([, name]) => name!);
+  const commands = [...(await help()).matchAll(/^ {2}critmap (\w[\w-]*)/gm)].map(([, name]) => name!);
   const known = new Map<string, Set<string>>();
   for (const name of commands) known.set(name, new Set(optionsIn(await help(name))));
   const any = new Set([...known.values()].flatMap((options) => [...options]));

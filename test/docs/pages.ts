@@ -101,6 +101,6 @@ export function commandsIn({ text }: Block): { command: string; words: string[] 
     .replace(/\\\n/g, ' ')
     .split('\n')
     .map((line) => line.replace(/(^|\s)#.*/, ''))
-    .flatMap((line) => [...line.matchAll(/\bcritmap (\w+)([^|;&]*)/g)])
+    .flatMap((line) => [...line.matchAll(/\bcritmap (\w[\w-]*)([^|;&]*)/g)])
     .map(([, command, rest]) => ({ command: command!, words: rest!.split(/\s+/).filter(Boolean) }));
 }

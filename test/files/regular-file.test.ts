@@ -21,6 +21,7 @@ const OTHERS: Record<string, RegExp> = {
   // The kernel's, and critmap's own.
   'run/lock.ts': /readFile\('\/proc\//,
   'machine.ts': /./,
+  'doctor/native.ts': /readFileSync\(place, 'utf8'\)/,
   'version.ts': /./,
   'figures/typeface.ts': /./,
   'report/explorer.ts': /readFileSync\(path, 'utf8'\)/,
