@@ -14,6 +14,8 @@ export async function manPage() {
   const commands = top.find(({ heading }) => heading === 'Commands').lines.map(entryOf);
   const lines = [
     `.TH CRITMAP 1 "" "critmap ${version}" "User Commands"`,
+    // Long words would tear lines apart that are set to both sides.
+    '.ad l',
     ...['.SH NAME', 'critmap \\- measure which layers a trained vision model uses'],
     ...['.SH SYNOPSIS', '.B critmap', '.I COMMAND', 'OPTIONS'],
     ...['.SH DESCRIPTION', text(about.lines.join(' '))],
@@ -91,13 +93,22 @@ function entry(term, says) {
 
 /** Letters that roff takes for its own. */
 function text(words) {
-  return words
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replaceAll('"', '\\(dq')
-    .replaceAll('~', '\\(ti')
-    .replaceAll('^', '\\(ha')
-    .replaceAll('`', '\\(ga')
-    .replaceAll("'", '\\(aq')
-    .replace(/^\./, '\\&.');
+  return (
+    words
+      .replaceAll('\\', '\\e')
+      .replaceAll('-', '\\-')
+      .replaceAll('"', '\\(dq')
+      .replaceAll('~', '\\(ti')
+      .replaceAll('^', '\\(ha')
+      .replaceAll('`', '\\(ga')
+      .replaceAll("'", '\\(aq')
+      // Lists may be cut behind a comma.
+      .replaceAll(/,(?=\S)/g, ',\\:')
+      // Whatever encoding the reader's groff takes.
+      .replace(
+        /[^\0-\x7f]/gu,
+        (sign) => `\\[u${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}]`,
+      )
+      .replace(/^\./, '\\&.')
+  );
 }

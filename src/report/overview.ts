@@ -104,7 +104,15 @@ export function intervalsText(summary: Summary): string | undefined {
   return `${confidenceText(summary) ?? 'confidence'} intervals ${texts.join(' or ')}`;
 }
 
-/** Random resets of which one draw was made: what is said of them holds for that draw. */
+/** Random resets of which one draw was made, and that changed something: what is said of them holds for that draw. */
 export function singleDraws(summary: Summary): LayerSummary[] {
-  return summary.layers.filter(({ reset, op, draws }) => isRandomLabel(reset, op) && draws === 1);
+  return summary.layers.filter(
+    ({ reset, op, draws, change }) => isRandomLabel(reset, op) && draws === 1 && change !== 0,
+  );
 }
+
+/** What to do about single draws. */
+export const moreDraws = ({ options }: Summary): string =>
+  options.imagesPerDraw === 'all'
+    ? 'Leave out --trials for a new draw every few images.'
+    : 'Take more images, or fewer for each draw (--images-per-draw).';

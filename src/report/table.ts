@@ -11,6 +11,7 @@ import {
   isGrouped,
   meanCriticality,
   meanOf,
+  moreDraws,
   resetsOf,
   rowName,
   singleDraws,
@@ -206,7 +207,7 @@ function intervalNotes(summary: Summary): string[] {
     ...(covers ? [`Criticality with ${covers}.`] : []),
     ...(single.length > 0
       ? [
-          `! ${single.length === 1 ? 'One row is' : `${grouped(single.length)} rows are`} of a single draw: another draw may give quite another number. Leave out --trials for a new draw every few images.`,
+          `! ${single.length === 1 ? 'One row is' : `${grouped(single.length)} rows are`} of a single draw: another draw may give quite another number. ${moreDraws(summary)}`,
         ]
       : []),
   ];

@@ -134,6 +134,12 @@ function layerSummary(
   const { trials } = design;
   const passes = total?.images ?? 0;
   const perSlice = isRandomLabel(reset.label, layer.op) ? trials : 1;
+  // Weights that stay as they are, as by `prune=0`, leave nothing to estimate: no other images could tell of a change.
+  const isSame = draws.length > 0 && total?.invalid === 0 && draws.every(({ change }) => change === 0);
+  const found = (share: typeof criticalityShare, of: 'criticality' | 'agreement') => {
+    const estimated = estimate(share, { ...measured, ...sequence(of) });
+    return isSame ? { ...estimated, low: estimated.mean, high: estimated.mean } : estimated;
+  };
   return {
     layer: layer.name,
     op: layer.op,
@@ -149,8 +155,8 @@ function layerSummary(
     stoppedAt: slices === null ? null : imagesOfSlices(design, slices, identity.data.images),
     invalid: total?.invalid ?? 0,
     change: meanOfKnown(draws.map(({ change }) => change)),
-    criticality: estimate(criticalityShare, { ...measured, ...sequence('criticality') }),
-    agreement: estimate(agreementShare, { ...measured, ...sequence('agreement') }),
+    criticality: found(criticalityShare, 'criticality'),
+    agreement: found(agreementShare, 'agreement'),
     ...byMeasure,
     recovered: top1 !== null && baselineTop1 ? top1 / baselineTop1 : null,
     ...(layer.members && { members: layer.members }),

@@ -33,6 +33,7 @@ t.test('several resets of a kind are an axis, exact at its ends, and go on where
         interval: of(still).criticality.interval,
       };
       t.strictSame([criticality.mean, agreement.mean, change], [0, 100, 0], `${layer} ${still}`);
+      t.strictSame([criticality.low, criticality.high, agreement.low], [0, 0, 100], 'which is certain');
       t.equal(interval, 'images');
     }
     const { reset: _, ...donor } = of(`donor=${init}`);
