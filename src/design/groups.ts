@@ -116,10 +116,12 @@ function byWord(layers: readonly Layer[], word: Grouping): Resettable[] {
 function inPlaces(layers: readonly Layer[], level: 'block' | 'stage'): Resettable[] {
   const places = layers.map(({ name }) => placeInNames(name));
   const stages = new Set(places.flatMap((place) => place?.stage ?? []));
-  const keys = places.map((place) => {
-    if (!place || level === 'block') return place?.block ?? null;
+  const keys = places.map((place, i) => {
+    if (!place) return null;
     // What leads into a stage lies beside its blocks: `stages.1.downsample.1`.
-    return place.stage ?? (stages.has(place.block) ? place.block : null);
+    const isBeside = place.stage === null && stages.has(place.block);
+    if (level === 'stage') return isBeside ? place.block : place.stage;
+    return isBeside ? upToWordBehind(layers[i]!.name, place.block) : place.block;
   });
   const found = grouped(layers, keys, (key) => key);
   if (found.length < layers.length) return found;
@@ -128,6 +130,10 @@ function inPlaces(layers: readonly Layer[], level: 'block' | 'stage'): Resettabl
     `finds no ${level} with two layers in the names of the ${layers.length}; ${level === 'stage' ? '--group block, or ' : ''}a regular expression such as --group '^blocks\\.(\\d+)' groups them otherwise`,
   );
 }
+
+/** `stages.1.downsample` of `stages.1.downsample.1` and `stages.1`. */
+const upToWordBehind = (name: string, start: string) =>
+  start + (/^[./][^./]+/.exec(name.slice(start.length))?.[0] ?? '');
 
 function byPattern(layers: readonly Layer[], pattern: string): Resettable[] {
   const matches = matchesOf(

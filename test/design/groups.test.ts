@@ -87,6 +87,17 @@ t.test('blocks and stages are found in the names that libraries give', async (t)
     ['stem.0', 'stages.0.blocks.0.conv_dw', 'stages.1: stages.1.downsample.1 stages.1.blocks.0.conv_dw'],
     'what leads into a stage is in it; what is alone keeps its name',
   );
+  const withNorms = named(
+    'stages.1.downsample.0',
+    'stages.1.downsample.1',
+    'stages.1.blocks.0.norm',
+    'head.fc',
+  );
+  t.strictSame(
+    shown(withNorms, 'block'),
+    ['stages.1.downsample: stages.1.downsample.0 stages.1.downsample.1', 'stages.1.blocks.0.norm', 'head.fc'],
+    'a block beside those of a stage is not called like the stage',
+  );
   t.match(
     refusal(() => groupLayers(named('features.0', 'features.3', 'classifier.1'), 'block')),
     /finds no block with two layers in the names of the 3; a regular expression/,
