@@ -4,9 +4,10 @@
  */
 import type { Summary } from '../run/summary.js';
 import { version } from '../version.js';
-import { grouped } from './numbers.js';
+import { grouped, spanOf } from './numbers.js';
 import { confidenceText, optionText } from './overview.js';
 import { resetSentence } from './prose.js';
+import { restOf, subjectOf } from './subject.js';
 
 /** How the intervals were made, by what a summary calls them. */
 const INTERVALS = {
@@ -29,15 +30,6 @@ function listed(values: readonly string[]): string {
   return all.length < 2 ? (all[0] ?? '') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`;
 }
 
-/** `54`, or `21 to 54`. */
-function spanOf(values: readonly number[]): string {
-  const [least, most] = values.reduce(
-    ([a, b], v) => [Math.min(a, v), Math.max(b, v)],
-    [values[0]!, values[0]!],
-  );
-  return least === most ? grouped(least) : `${grouped(least)} to ${grouped(most)}`;
-}
-
 const plural = (text: string, word: string) => `${text} ${word}${text === '1' ? '' : 's'}`;
 
 /**
@@ -49,14 +41,13 @@ export function methodsOf(summaries: readonly Summary[], baseline?: string): str
   const models = new Set(summaries.map(({ model }) => model.name));
   const sources = listed(summaries.map(({ data }) => data.source));
   const images = spanOf(summaries.map(({ data }) => data.images));
-  const names = spanOf(summaries.map(({ layers }) => new Set(layers.map(({ layer }) => layer)).size));
   const init = listed(option('init'));
   const resets = [...new Set(summaries.flatMap(({ layers }) => layers.map(({ reset }) => reset)))];
-  const norms = listed(option('norm'));
+  const parts = listed(option('parts'));
   const of = models.size === 1 ? [...models][0]! : `each of ${grouped(models.size)} models`;
   const sentences = [
     `Layer criticality was measured with critmap ${listed(option('critmap')) || version} (ONNX Runtime ${listed(option('onnxruntime')) || 'of unknown version'}), after Gavrikov et al. (2024).`,
-    `In ${of}, ${names === '1' ? 'one layer was' : `every one of ${names} layers was`} reset on its own: ${resets.map((reset) => resetSentence(reset, init || undefined)).join(', or ')}; all other parameters stayed as trained${norms === 'reset' ? ', but for the normalisation that follows the layer, which was reset with it' : ''}.`,
+    `In ${of}, ${subjectOf(summaries)}: ${resets.map((reset) => resetSentence(reset, init || undefined, parts)).join(', or ')}; ${restOf(summaries)}.`,
     `The softmax probabilities of ${plural(images, 'image')} from ${sources} were compared with those of the untouched model; criticality is 100 × (1 − mean cosine similarity), in percent, and agreement the share of images whose predicted class stays.`,
     drawsSentence(summaries),
     ...intervalsSentence(summaries),

@@ -3,7 +3,8 @@
 import { isRandomLabel } from '../resets/reset.js';
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
-import { intervalsText, isGrouped, optionText, resetsOf } from './overview.js';
+import { intervalsText, optionText, resetsOf } from './overview.js';
+import { restOf, subjectOf } from './subject.js';
 
 /** Definitions shown under "How to read this". */
 export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
@@ -45,8 +46,15 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
   ],
 ];
 
-/** What a kind of reset does, as the end of "each layer was reset on its own: …". */
-export function resetSentence(reset: string, init: string | undefined): string {
+/** What a kind of reset does, as the end of "each layer was reset on its own: …". With `--parts bias` it does so to biases. */
+export function resetSentence(reset: string, init: string | undefined, parts?: string): string {
+  const sentence = changeSentence(reset, init);
+  return parts === 'bias'
+    ? sentence.replace(/^((?:noise was added to )?its (?:own |smallest )?)weights/, '$1biases')
+    : sentence;
+}
+
+function changeSentence(reset: string, init: string | undefined): string {
   const [kind = '', ...rest] = reset.split('=');
   const argument = rest.join('=');
   switch (kind) {
@@ -83,19 +91,16 @@ export function resetSentence(reset: string, init: string | undefined): string {
 
 /** One paragraph for a reader who has never heard of criticality. */
 export function explanation(summary: Summary): string {
-  const { model, data, layers } = summary;
-  const names = new Set(layers.map(({ layer }) => layer));
+  const { model, data } = summary;
   const seed = optionText(summary, 'seed');
   const covers = intervalsText(summary);
-  const resets = resetsOf(summary).map((reset) => resetSentence(reset, optionText(summary, 'init')));
-  const together = optionText(summary, 'group');
-  const parts = optionText(summary, 'parts');
-  const subject = isGrouped(summary)
-    ? `Each of ${grouped(names.size)} groups of layers (${together}) was reset together, a layer that is no group's on its own`
-    : `${names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`} was reset on its own`;
+  const resets = resetsOf(summary).map((reset) =>
+    resetSentence(reset, optionText(summary, 'init'), optionText(summary, 'parts')),
+  );
+  const subject = subjectOf([summary]);
   const sentences = [
     `This report shows which layers ${model.name} uses.`,
-    `${subject}: ${resets.join(', or ')}; all other layers stayed as trained${parts === undefined ? '' : `, and of the layer all but its ${parts}`}.`,
+    `${subject[0]!.toUpperCase()}${subject.slice(1)}: ${resets.join(', or ')}; ${restOf([summary])}.`,
     `The changed model then classified ${grouped(data.images)} ${data.images === 1 ? 'image' : 'images'} from ${data.source}, and its predictions were compared with those of the untouched model.`,
     `${designSentence(summary)}${seed === undefined ? '' : ` (seed ${seed})`}${covers === undefined ? '' : `; given with ${covers}`}.`,
     'A layer is critical if the predictions move far when it is reset; a layer that can be reset with little effect is hardly used.',

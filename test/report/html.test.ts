@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { reportHtml } from '../../src/report/html.js';
+import { methodsOf } from '../../src/report/methods.js';
 import { meanCriticality } from '../../src/report/overview.js';
 import { explanation, resetSentence } from '../../src/report/prose.js';
-import { noEstimate } from '../../src/run/summary.js';
+import { noEstimate, type Summary } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
 /** Without the page's script and its data, which the browser's test is about. */
@@ -239,4 +240,66 @@ t.test('every kind of reset has a sentence', async (t) => {
       'its weights were changed (other)',
     ],
   );
+});
+
+/** Resnet-18 whose first two layers were reset together, named after neither. */
+function groupedSummary(group: string | undefined): Summary {
+  const summary = exampleSummary(resnet18Layers.slice(0, 3));
+  const members = resnet18Layers.slice(0, 2).map(({ layer }) => layer);
+  Object.assign(summary.layers[0]!, { layer: 'both', members });
+  summary.layers.splice(1, 1);
+  summary.options.group = group;
+  return summary;
+}
+
+t.test(
+  'introduction and methods say which layers were reset together, and how they were chosen',
+  async (t) => {
+    const ways = {
+      block: 'the layers of a block',
+      stage: 'the layers of a stage',
+      pairs: 'every two layers',
+      'layer\\d': 'layers in whose names the expression layer\\d matches the same',
+    };
+    for (const [group, how] of Object.entries(ways)) {
+      const summary = groupedSummary(group);
+      const said = `ne group of layers (${how}) was reset together, and one layer on its own: its weights`;
+      for (const text of [explanation(summary), methodsOf([summary])]) {
+        t.ok(text.includes(said), `${group}: ${text}`);
+      }
+      const study = methodsOf([summary, { ...summary, model: { ...summary.model, name: 'other' } }]);
+      t.ok(study.includes(`In each of 2 models, o${said}`), study);
+    }
+  },
+);
+
+t.test('introduction and methods say what was reset with a layer, and what of it was not', async (t) => {
+  const withNorm = groupedSummary(undefined);
+  withNorm.layers[0]!.layer = withNorm.layers[0]!.members![0]!;
+  withNorm.options.norm = 'with-layer';
+  const fresh = exampleSummary(resnet18Layers);
+  fresh.options.norm = 'reset';
+  const weights = exampleSummary(resnet18Layers);
+  weights.options.parts = 'weight';
+  const biases = exampleSummary(resnet18Layers);
+  biases.options.parts = 'bias';
+  const expected = [
+    [withNorm, 'ach of 2 layers was reset on its own: '],
+    [
+      withNorm,
+      'all other parameters stayed as trained, but for the norm right behind a layer, which was reset',
+    ],
+    [
+      fresh,
+      'all other parameters stayed as trained, but for the BatchNorm behind a convolution, which was put',
+    ],
+    [weights, 'its weights were replaced'],
+    [weights, 'all other parameters, biases of the same layers among them, stayed as trained.'],
+    [biases, 'its biases were replaced'],
+    [biases, 'all other parameters, weights of the same layers among them, stayed as trained.'],
+  ] as const;
+  for (const [summary, said] of expected) {
+    for (const text of [explanation(summary), methodsOf([summary])]) t.ok(text.includes(said), text);
+  }
+  t.match(methodsOf([fresh, exampleSummary(resnet18Layers)]), /initial state with it in some runs\./);
 });
