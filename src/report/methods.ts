@@ -5,7 +5,7 @@
 import type { Summary } from '../run/summary.js';
 import { version } from '../version.js';
 import { grouped, spanOf } from './numbers.js';
-import { confidenceText, optionText } from './overview.js';
+import { confidenceText, coveringOf, coverings, hasDraws, optionText } from './overview.js';
 import { resetSentence } from './prose.js';
 import { restOf, subjectOf } from './subject.js';
 
@@ -19,9 +19,9 @@ const INTERVALS = {
 } as const;
 
 const COVERS = {
-  ...{ student: 'new draws and new images', betting: 'new draws and new images' },
-  ...{ crossed: 'new draws and new images', trials: 'new draws and new images' },
-  images: 'new images, under the draws that were made',
+  draws: 'new draws and new images',
+  draw: 'new images, under the draws that were made',
+  images: 'new images',
 } as const;
 
 /** Distinct values as a list in words. */
@@ -64,42 +64,61 @@ const differencesSentence = (baseline: string) =>
 function drawsSentence(summaries: readonly Summary[]): string {
   const seeds = listed(summaries.flatMap((summary) => optionText(summary, 'seed') ?? []));
   const seed = seeds === '' ? '' : ` (seed ${seeds})`;
-  const draws = spanOf(summaries.flatMap(({ layers }) => layers.map((layer) => layer.draws)));
+  const all = summaries.flatMap(({ layers }) => layers);
+  const drawn = all.filter(hasDraws);
+  if (drawn.length === 0) return 'The reset draws nothing, and was measured once on every image.';
+  const draws = spanOf(drawn.map((layer) => layer.draws));
   const each = [
     ...new Set(
-      summaries.flatMap(({ options }) =>
-        typeof options.imagesPerDraw === 'number' ? options.imagesPerDraw : 'all',
-      ),
+      summaries.flatMap(({ options, layers }) => {
+        if (!layers.some(hasDraws)) return [];
+        return typeof options.imagesPerDraw === 'number' ? options.imagesPerDraw : 'all';
+      }),
     ),
   ];
   const sliced = each.filter((one) => one !== 'all');
-  if (draws === '0') return `The resets draw nothing${seed}.`;
+  const start = drawn.length < all.length ? 'Where a reset draws, ' : '';
+  const sentence = (text: string) =>
+    start === '' ? `${text[0]!.toUpperCase()}${text.slice(1)}.` : `${start}${text}.`;
   if (sliced.length === 0)
-    return `Every layer had ${plural(draws, 'independent draw')}, each of which saw all images${seed}.`;
-  const cut = `every ${listed(sliced.map(String))} consecutive image${sliced.length === 1 && sliced[0] === 1 ? '' : 's'} of a random order had draws of their own, ${plural(draws, 'draw')} for each layer${seed}`;
-  return each.length === sliced.length
-    ? `${cut[0]!.toUpperCase()}${cut.slice(1)}.`
-    : `In some runs ${cut}; in the others every draw saw all images.`;
+    return sentence(
+      `every layer had ${plural(draws, 'independent draw')}, each of which saw all images${seed}`,
+    );
+  const together = sliced.map((one) => (one === 1 ? 'image' : `${one} consecutive images`));
+  const cut = `every ${together.join(' or ')} of a random order had draws of ${sliced.every((one) => one === 1) ? 'its' : 'their'} own, ${plural(draws, 'draw')} for each layer${seed}`;
+  return sentence(
+    each.length === sliced.length ? cut : `in some runs ${cut}; in the others every draw saw all images`,
+  );
 }
 
 function intervalsSentence(summaries: readonly Summary[]): string[] {
-  const kinds = [
-    ...new Set(
-      summaries.flatMap(({ layers }) => layers.flatMap(({ criticality }) => criticality.interval ?? [])),
-    ),
-  ];
-  if (kinds.length === 0) return [];
+  const layers = summaries.flatMap((one) => one.layers.filter(({ criticality }) => criticality.interval));
+  if (layers.length === 0) return [];
+  const kinds = new Set(layers.map(({ criticality }) => criticality.interval!));
+  const found = new Set(layers.map(coveringOf));
+  const covers = coverings
+    .filter((covering) => found.has(covering))
+    .map(
+      (one) => `${COVERS[one]}${one === 'images' && found.size > 1 ? ' where a reset draws nothing' : ''}`,
+    );
   const confidence = listed(summaries.flatMap((summary) => confidenceText(summary) ?? [])) || 'Confidence';
   return [
-    `${confidence} intervals (${listed(kinds.map((kind) => INTERVALS[kind]))}) cover ${listed(kinds.map((kind) => COVERS[kind]))}.`,
+    `${confidence} intervals (${[...kinds].map((kind) => INTERVALS[kind]).join('; ')}) cover ${covers.join(', or ')}.`,
   ];
 }
 
 function stoppingSentence(summaries: readonly Summary[]): string[] {
   const tolerances = listed(summaries.flatMap((summary) => optionText(summary, 'tolerance') ?? []));
-  return tolerances === ''
-    ? []
-    : [`A layer was stopped once its interval was within ± ${tolerances} percentage points.`];
+  if (tolerances === '') return [];
+  const rows = summaries.flatMap(({ options, layers }) => (options.tolerance === undefined ? [] : layers));
+  const stopped = rows.filter(({ stoppedAt }) => stoppedAt !== null).length;
+  const reached =
+    stopped === rows.length
+      ? 'all reached that'
+      : `${stopped === 0 ? 'none' : grouped(stopped)} of ${grouped(rows.length)} reached that, ${stopped === 0 ? 'all' : 'the others'} saw all images`;
+  return [
+    `A layer was to be stopped once its interval was within ± ${tolerances} percentage points: ${reached}.`,
+  ];
 }
 
 function precisionSentence(precision: string, engine: string): string[] {

@@ -3,7 +3,7 @@
 import { isRandomLabel } from '../resets/reset.js';
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
-import { intervalsText, optionText, resetsOf } from './overview.js';
+import { hasDraws, intervalsText, optionText, resetsOf } from './overview.js';
 import { restOf, subjectOf } from './subject.js';
 
 /** Definitions shown under "How to read this". */
@@ -109,16 +109,18 @@ export function explanation(summary: Summary): string {
 }
 
 function designSentence({ options, layers }: Summary): string {
-  const draws = Math.max(0, ...layers.map((layer) => layer.draws));
+  const drawn = layers.filter(hasDraws);
+  const draws = drawn.reduce((most, layer) => Math.max(most, layer.draws), 0);
+  const where = drawn.length < layers.length ? ' where a reset draws' : '';
   const { imagesPerDraw } = options;
   if (draws > 1 && typeof imagesPerDraw === 'number') {
     const each =
       imagesPerDraw === 1
         ? 'image had a draw of its own'
         : `${grouped(imagesPerDraw)} images had a draw of their own`;
-    return `Every ${each}, ${grouped(draws)} at most for a layer; values are means over draws and images`;
+    return `Every ${each}, ${grouped(draws)} at most for a layer${where}; values are means over draws and images`;
   }
   return draws > 1
-    ? `This was done with ${draws} independent draws, each of which saw all images; values are means over images and draws`
+    ? `This was done with ${draws} independent draws${where}, each of which saw all images; values are means over images and draws`
     : 'Values are means over images';
 }

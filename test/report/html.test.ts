@@ -303,3 +303,64 @@ t.test('introduction and methods say what was reset with a layer, and what of it
   }
   t.match(methodsOf([fresh, exampleSummary(resnet18Layers)]), /initial state with it in some runs\./);
 });
+
+/** Resnet-18 under two resets; the second moves everything. */
+function twoResets(): Summary {
+  const summary = exampleSummary(resnet18Layers.slice(0, 4));
+  const skipped = summary.layers.slice(1).map((layer, i) => ({
+    ...layer,
+    ...{ reset: 'skip', init: null, draws: 1, passes: layer.images },
+    criticality: { ...noEstimate, mean: 10 * (i + 1), low: 5, high: 50, interval: 'images' as const },
+  }));
+  summary.layers.push(...skipped);
+  summary.options.reset = ['skip', 'random'];
+  return summary;
+}
+
+t.test('headline numbers are of one reset, the first that was asked for, and say which', async (t) => {
+  const summary = twoResets();
+  const html = withoutScripts(await reportHtml([summary]));
+  t.match(html, '<dt>Mean criticality</dt><dd>20.00 %<small>over 3 layers, reset skip</small>');
+  const names = /<dt>Most critical layers, reset skip, %<\/dt><dd class="names">(.*?)<\/dd>/.exec(html)?.[1];
+  t.same(
+    [...names!.matchAll(/<b>([^<]+)<\/b>/g)].map(([, value]) => value),
+    ['30.0', '20.0', '10.0'],
+  );
+  t.match(html, /<th scope="row">mean over layers · skip<\/th>.*?<td class="number">20\.00</s);
+  t.match(html, '<th scope="row">mean over layers · random</th>');
+  const several = await reportHtml([summary, summary], { perModel: false });
+  t.match(several, 'Means over the layers of each model, under the reset skip.');
+  t.match(several, '<td class="number" data-value="20">20.00</td>');
+  const grouped = await reportHtml([groupedSummary('block')]);
+  t.match(grouped, 'over 1 group and 1 layer<');
+  t.match(grouped, 'Most critical groups, %');
+});
+
+t.test('resets without draws have none in introduction and methods', async (t) => {
+  const summary = twoResets();
+  summary.options.imagesPerDraw = 8;
+  const mixed = methodsOf([summary]);
+  t.match(explanation(summary), '3 at most for a layer where a reset draws; values are');
+  t.match(
+    mixed,
+    'Where a reset draws, every 8 consecutive images of a random order had draws of their own, 3 draws for each layer (seed 0).',
+  );
+  t.match(mixed, ') cover new draws and new images, or new images where a reset draws nothing.');
+  summary.options.imagesPerDraw = 1;
+  t.match(methodsOf([summary]), 'every image of a random order had draws of its own, 3 draws');
+
+  const skipped = { ...summary, layers: summary.layers.filter(({ reset }) => reset === 'skip') };
+  skipped.options.tolerance = 3;
+  for (const layer of skipped.layers) layer.criticality.interval = 'betting';
+  t.match(
+    explanation(skipped),
+    'Values are means over images (seed 0); given with 95 % intervals of the mean over new images,',
+  );
+  const methods = methodsOf([skipped]);
+  t.match(methods, 'The reset draws nothing, and was measured once on every image.');
+  t.match(methods, ') cover new images.');
+  t.match(methods, 'within ± 3 percentage points: none of 3 reached that, all saw all images.');
+  skipped.layers[0]!.stoppedAt = 40;
+  t.match(methodsOf([skipped]), ': 1 of 3 reached that, the others saw all images.');
+  t.notMatch(methods, /new draws|draws of (their|its) own/);
+});
