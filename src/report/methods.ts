@@ -5,7 +5,7 @@
 import type { Summary } from '../run/summary.js';
 import { version } from '../version.js';
 import { grouped, spanOf } from './numbers.js';
-import { confidenceText, coveringOf, coverings, hasDraws, optionText } from './overview.js';
+import { confidenceText, coveringOf, coverings, hasDraws, optionText, resetsOf } from './overview.js';
 import { resetSentence } from './prose.js';
 import { restOf, subjectOf } from './subject.js';
 
@@ -42,12 +42,15 @@ export function methodsOf(summaries: readonly Summary[], baseline?: string): str
   const sources = listed(summaries.map(({ data }) => data.source));
   const images = spanOf(summaries.map(({ data }) => data.images));
   const init = listed(option('init'));
-  const resets = [...new Set(summaries.flatMap(({ layers }) => layers.map(({ reset }) => reset)))];
+  const resets = [...new Set(summaries.flatMap(resetsOf))];
   const parts = listed(option('parts'));
   const of = models.size === 1 ? [...models][0]! : `each of ${grouped(models.size)} models`;
   const sentences = [
     `Layer criticality was measured with critmap ${listed(option('critmap')) || version} (ONNX Runtime ${listed(option('onnxruntime')) || 'of unknown version'}), after Gavrikov et al. (2024).`,
     `In ${of}, ${subjectOf(summaries)}: ${resets.map((reset) => resetSentence(reset, init || undefined, parts)).join(', or ')}; ${restOf(summaries)}.`,
+    ...layersSentences(summaries),
+    ...meanSentence(summaries, resets),
+    ...leftOutSentences(summaries, resets),
     `The softmax probabilities of ${plural(images, 'image')} from ${sources} were compared with those of the untouched model; criticality is 100 × (1 − mean cosine similarity), in percent, and agreement the share of images whose predicted class stays.`,
     drawsSentence(summaries),
     ...intervalsSentence(summaries),
@@ -58,6 +61,42 @@ export function methodsOf(summaries: readonly Summary[], baseline?: string): str
   return sentences.join(' ');
 }
 
+/** What else was a layer than a trained weight's operator. */
+function layersSentences(summaries: readonly Summary[]): string[] {
+  const say = (name: string, wanted: string, sentence: string) => {
+    const those = summaries.filter((summary) => optionText(summary, name) === wanted).length;
+    if (those === 0) return [];
+    return [`${sentence}${those < summaries.length ? ' in some runs' : ''}.`];
+  };
+  return [
+    ...say('include', 'norm', 'Norms with parameters counted as layers'),
+    ...say('splitQkv', 'true', 'Fused queries, keys and values of attention were taken as three layers'),
+  ];
+}
+
+function meanSentence(summaries: readonly Summary[], resets: readonly string[]): string[] {
+  const images = listed(summaries.flatMap((summary) => optionText(summary, 'calibration') ?? []));
+  return images === '' || !resets.includes('mean')
+    ? []
+    : [`That mean is over the first ${images} images of the sample, or all of a smaller one.`];
+}
+
+const MOST_NAMED = 3;
+
+/** What could not be tested with a reset that others were. */
+function leftOutSentences(summaries: readonly Summary[], resets: readonly string[]): string[] {
+  return resets.flatMap((reset) => {
+    const names = summaries.map(({ leftOut = [] }) => [
+      ...new Set(leftOut.flatMap((one) => (one.reset === reset ? one.name : []))),
+    ]);
+    const count = spanOf(names.map(({ length }) => length));
+    if (count === '0') return [];
+    const of = new Set(names.flat());
+    const which = of.size <= MOST_NAMED ? ` (${listed([...of])})` : '';
+    return [`The reset ${reset} could not be done to ${count}${which}, which have no number under it.`];
+  });
+}
+
 const differencesSentence = (baseline: string) =>
   `Differences to ${baseline} were tested per layer (paired over slices where models saw the same images or draws, else by Welch’s test), with p-values adjusted over all cells by Holm and by Benjamini and Hochberg.`;
 
@@ -66,7 +105,7 @@ function drawsSentence(summaries: readonly Summary[]): string {
   const seed = seeds === '' ? '' : ` (seed ${seeds})`;
   const all = summaries.flatMap(({ layers }) => layers);
   const drawn = all.filter(hasDraws);
-  if (drawn.length === 0) return 'The reset draws nothing, and was measured once on every image.';
+  if (drawn.length === 0) return 'No weights were drawn at random: each image counts once.';
   const draws = spanOf(drawn.map((layer) => layer.draws));
   const each = [
     ...new Set(

@@ -14,7 +14,7 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
   ],
   [
     'Reset',
-    'What is done to one layer’s parameters while all others stay as trained. Normalisation layers are left as they are unless the options say otherwise.',
+    'What is done to the parameters of a layer, or of all layers of a group, while all others stay as trained; skip and mean replace what the layer or group gives instead. Normalisation layers are left as they are unless the options say otherwise.',
   ],
   [
     'Draw',
@@ -24,10 +24,13 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
     'Criticality',
     '100 × (1 − mean cosine similarity of the softmax probabilities before and after the reset), in percent. 0: the predictions did not move. 100: they have nothing in common.',
   ],
-  ['Mean criticality', 'The mean over all layers: how much of the model its predictions depend on.'],
+  [
+    'Mean criticality',
+    'The mean over all layers, or groups, under one reset: how much of the model its predictions depend on.',
+  ],
   [
     'Interval',
-    'Holds the mean over all draws and images that there could be, with the confidence given. It is not where the mean of a repeated sweep would lie: that varies as much again.',
+    'Holds the mean over all draws and images that there could be, with the confidence given; over images alone of a reset that draws nothing. It is not where the mean of a repeated sweep would lie: that varies as much again.',
   ],
   ['Agreement', 'Share of images whose most likely class did not change, in percent.'],
   ['L1, L2', 'Distances between the two probability vectors, mean over images.'],

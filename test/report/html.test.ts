@@ -3,7 +3,7 @@ import t from 'tap';
 import { reportHtml } from '../../src/report/html.js';
 import { methodsOf } from '../../src/report/methods.js';
 import { meanCriticality } from '../../src/report/overview.js';
-import { explanation, resetSentence } from '../../src/report/prose.js';
+import { explanation, resetSentence, WORDS } from '../../src/report/prose.js';
 import { noEstimate, type Summary } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
@@ -357,10 +357,44 @@ t.test('resets without draws have none in introduction and methods', async (t) =
     'Values are means over images (seed 0); given with 95 % intervals of the mean over new images,',
   );
   const methods = methodsOf([skipped]);
-  t.match(methods, 'The reset draws nothing, and was measured once on every image.');
+  t.match(methods, 'No weights were drawn at random: each image counts once.');
   t.match(methods, ') cover new images.');
   t.match(methods, 'within ± 3 percentage points: none of 3 reached that, all saw all images.');
   skipped.layers[0]!.stoppedAt = 40;
   t.match(methodsOf([skipped]), ': 1 of 3 reached that, the others saw all images.');
   t.notMatch(methods, /new draws|draws of (their|its) own/);
+});
+
+t.test('methods say what else was a layer, what a mean is of, and what could not be reset', async (t) => {
+  const summary = twoResets();
+  const plain = methodsOf([summary]);
+  t.notMatch(plain, /Norms|Fused|That mean|could not/);
+  Object.assign(summary.options, { include: 'norm', splitQkv: true, calibration: 64 });
+  summary.leftOut = [
+    { name: 'conv1', op: 'Conv', why: 'its shapes differ', reset: 'skip' },
+    { name: 'fc', op: 'Gemm', why: 'its shapes differ', reset: 'skip' },
+    { name: 'scale', op: 'Mul', why: 'it is no layer' },
+  ];
+  const methods = methodsOf([summary]);
+  t.match(
+    methods,
+    'Norms with parameters counted as layers. Fused queries, keys and values of attention were taken',
+  );
+  t.match(methods, 'The reset skip could not be done to 2 (conv1 and fc), which have no number under it.');
+  t.notMatch(methods, 'That mean', 'of a run without one');
+  for (const layer of summary.layers) if (layer.reset === 'skip') layer.reset = 'mean';
+  t.match(
+    methodsOf([summary]),
+    'That mean is over the first 64 images of the sample, or all of a smaller one.',
+  );
+  t.match(
+    methodsOf([summary, exampleSummary(resnet18Layers)]),
+    'Norms with parameters counted as layers in some runs.',
+  );
+});
+
+t.test('the words speak of groups, and of resets of what layers give', async (t) => {
+  const words = new Map(WORDS);
+  t.match(words.get('Reset'), /group.*skip and mean replace what the layer or group gives/);
+  t.match(words.get('Mean criticality'), 'under one reset');
 });
