@@ -2,7 +2,7 @@
 import type { LayerSummary, Summary } from '../run/summary.js';
 import { columnsOfReport, type ReportColumn } from './columns.js';
 import { fixed, grouped } from './numbers.js';
-import { byCriticality, meanCriticality, meanOf } from './overview.js';
+import { byCriticality, headlineOf, meanCriticality, meanOf, resetsOf } from './overview.js';
 import { escapeHtml } from './text.js';
 
 const BAR_COLUMN = 'criticality %';
@@ -20,7 +20,12 @@ export function layersTable(summary: Summary): string {
     (layer) =>
       `<tr><th scope="row">${escapeHtml(layer.layer)}</th>${columns.map((column) => cell(column, layer)).join('')}</tr>`,
   );
-  const means = columns.map((column) => meanCell(column, summary.layers));
+  const resets = resetsOf(summary);
+  const means = resets.map((reset) => {
+    const layers = summary.layers.filter((layer) => layer.reset === reset);
+    const name = `mean over layers${resets.length > 1 ? ` · ${reset}` : ''}`;
+    return `<tr><th scope="row">${escapeHtml(name)}</th>${columns.map((column) => meanCell(column, layers)).join('')}</tr>`;
+  });
   return `<div class="scroll" role="region" aria-label="Table of all layers" tabindex="0">
 <table class="sortable">
 <caption>Every layer of ${escapeHtml(summary.model.name)}, in graph order.</caption>
@@ -31,7 +36,7 @@ export function layersTable(summary: Summary): string {
 ${rows.join('\n')}
 </tbody>
 <tfoot>
-<tr><th scope="row">mean over layers</th>${means.join('')}</tr>
+${means.join('\n')}
 </tfoot>
 </table>
 </div>`;
@@ -56,7 +61,8 @@ function meanCell({ title, value }: ReportColumn, layers: readonly LayerSummary[
 /** One row per model: what a reader compares first. */
 export function comparisonTable(summaries: readonly Summary[]): string {
   const rows = summaries.map((summary) => {
-    const { model, layers, baseline, data } = summary;
+    const { model, baseline, data } = summary;
+    const { layers } = headlineOf(summary);
     const most = byCriticality(layers)[0];
     const numbers: [number | null, string][] = [
       numberAndText(meanCriticality(layers), 2),
@@ -70,11 +76,13 @@ export function comparisonTable(summaries: readonly Summary[]): string {
     );
     return `<tr><th scope="row">${escapeHtml(model.name)}</th>${cells.join('')}<td>${escapeHtml(most?.layer ?? '–')}</td></tr>`;
   });
+  const several = summaries.flatMap((summary) => headlineOf(summary).reset ?? []);
+  const under = several.length === 0 ? '' : `, under the reset ${[...new Set(several)].join(' or ')}`;
   const titles = ['mean criticality %', 'mean agreement %', 'baseline top-1 %', 'layers', 'images'];
   return `<h2>Models</h2>
 <div class="scroll" role="region" aria-label="Table of models" tabindex="0">
 <table class="sortable">
-<caption>Means over the layers of each model.</caption>
+<caption>Means over the layers of each model${escapeHtml(under)}.</caption>
 <thead>
 <tr><th scope="col">model</th>${titles.map((title) => `<th scope="col" class="number">${title}</th>`).join('')}<th scope="col">most critical layer</th></tr>
 </thead>

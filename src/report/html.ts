@@ -4,17 +4,26 @@
  * model file could not run even if it got past the escaping. Equal summaries give equal bytes.
  */
 import { createHash } from 'node:crypto';
-import type { Summary } from '../run/summary.js';
+import type { LayerSummary, Summary } from '../run/summary.js';
 import { exploreRun } from './explore-run.js';
 import { explorerHtml, methodsHtml, pageScript } from './explorer.js';
 import { type Figure, figuresOf, renderSvg } from './figures.js';
 import { comparisonTable, layersTable } from './html-tables.js';
 import { methodsOf } from './methods.js';
 import { fixed, grouped, halfWidth } from './numbers.js';
-import { byCriticality, invalidLayers, meanCriticality, meanOf, optionText, untested } from './overview.js';
+import {
+  byCriticality,
+  headlineOf,
+  invalidLayers,
+  meanCriticality,
+  meanOf,
+  optionText,
+  untested,
+} from './overview.js';
 import { explanation, WORDS } from './prose.js';
 import { STYLE } from './stylesheet.js';
-import { DASH, escapeHtml } from './text.js';
+import { countsOf } from './subject.js';
+import { DASH, escapeHtml, printable, shorten } from './text.js';
 
 /** What may be set about a report. */
 export interface ReportOptions {
@@ -119,8 +128,11 @@ ${layersTable(summary)}${untested(summary)
 }
 
 function factsList(summary: Summary): string {
-  const { baseline, data, layers } = summary;
+  const { baseline, data } = summary;
+  const { layers, reset } = headlineOf(summary);
   const ranked = byCriticality(layers);
+  // Means and ranks of several resets at once say nothing of any.
+  const under = reset === undefined ? '' : `, reset ${shorten(printable(reset), 28)}`;
   const fact = (term: string, value: string, note = ''): string =>
     `<div><dt>${term}</dt><dd>${value}${note === '' ? '' : `<small>${escapeHtml(note)}</small>`}</dd></div>`;
   const names = (term: string, list: typeof ranked): string =>
@@ -133,11 +145,11 @@ function factsList(summary: Summary): string {
   const percent = (value: number | null, decimals: number): string =>
     value === null ? DASH : `${fixed(value, decimals)} %`;
   const facts = [
-    fact('Mean criticality', percent(meanCriticality(layers), 2), `over ${grouped(layers.length)} layers`),
+    fact('Mean criticality', percent(meanCriticality(layers), 2), `over ${rowsText(layers)}${under}`),
     fact(
       'Mean agreement',
       percent(meanOf(layers.map((layer) => layer.agreement.mean)), 2),
-      'classes that stayed',
+      `classes that stayed${under}`,
     ),
     baseline === null
       ? fact('Baseline accuracy', DASH, 'no labels')
@@ -145,10 +157,21 @@ function factsList(summary: Summary): string {
     fact('Images', grouped(data.images), widestInterval(summary)),
   ];
   if (ranked.length > 1) {
-    facts.push(names('Most critical layers, %', ranked.slice(0, FEW)));
-    facts.push(names('Least critical layers, %', ranked.slice(-FEW).reverse()));
+    const term = escapeHtml(`critical ${countsOf([layers]).groups === '0' ? 'layers' : 'groups'}${under}, %`);
+    facts.push(names(`Most ${term}`, ranked.slice(0, FEW)));
+    facts.push(names(`Least ${term}`, ranked.slice(-FEW).reverse()));
   }
   return `<dl class="facts">\n${facts.join('\n')}\n</dl>`;
+}
+
+/** `9 layers`, `7 groups and 2 layers`. */
+function rowsText(layers: readonly LayerSummary[]): string {
+  const { groups, alone } = countsOf([layers]);
+  const parts = [
+    ...(groups === '0' ? [] : [`${groups} group${groups === '1' ? '' : 's'}`]),
+    ...(alone === '0' && groups !== '0' ? [] : [`${alone} layer${alone === '1' ? '' : 's'}`]),
+  ];
+  return parts.join(' and ');
 }
 
 /** How precise the least precise layer is. */

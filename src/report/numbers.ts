@@ -17,6 +17,15 @@ export function compact(value: number): string {
   return `${scaled.toFixed(scaled < 10 ? 2 : scaled < 100 ? 1 : 0)}${units[unit]}`;
 }
 
+/** `54`, or `21 to 54`. */
+export function spanOf(values: readonly number[]): string {
+  const [least, most] = values.reduce(
+    ([a, b], v) => [Math.min(a, v), Math.max(b, v)],
+    [values[0]!, values[0]!],
+  );
+  return least === most ? grouped(least) : `${grouped(least)} to ${grouped(most)}`;
+}
+
 /** A weight's shape: 64x3x7x7, or a dash for none. */
 export function shapeText(shape: readonly number[]): string {
   return shape.length === 0 ? DASH : shape.join('x');

@@ -12,6 +12,13 @@ export function meanOf(values: readonly (number | null)[]): number | null {
 /** The resets in the order in which they were asked for. */
 export const resetsOf = (summary: Summary): string[] => resetsIn(summary);
 
+/** What a summary is seen by at a glance: the rows of the reset that was asked for first, and which it is where there are several. */
+export function headlineOf(summary: Summary): { layers: LayerSummary[]; reset: string | undefined } {
+  const [first, ...others] = resetsOf(summary);
+  const layers = summary.layers.filter(({ reset }) => reset === first);
+  return { layers, reset: others.length > 0 ? first : undefined };
+}
+
 /**
  * The paper's overall measure of a model: the mean criticality of its layers, in percent. A layer whose reset leaves no
  * valid output counts as 100: without it, a destroyed model would look better.
@@ -79,36 +86,41 @@ export function confidenceText(summary: Summary): string | undefined {
   return value > 0 && value < 1 ? `${Number((100 * value).toFixed(4))} %` : undefined;
 }
 
-const COVERS = {
-  student: 'of the mean over new draws and images',
-  betting: 'of the mean over new draws and images, valid whenever one looks',
-  crossed: 'of the mean over new draws and images',
-  trials: 'of the mean over new draws and images',
-  images: 'of the mean over new images, under the draw that was made',
-} as const;
+/** Whether a row's reset has draws: of one that always does the same, intervals cover images only, however they are made. */
+export const hasDraws = ({ reset, op }: LayerSummary) => isRandomLabel(reset, op);
 
-/** Of resets that always put the same weights there. */
-const DRAWLESS = 'of the mean over new images';
+/** What intervals cover: new draws too, images under a draw that was made, or images of a reset that draws nothing. */
+export const coverings = ['draws', 'draw', 'images'] as const;
+
+/** Of those that have an interval. */
+export function coveringOf(layer: LayerSummary): (typeof coverings)[number] {
+  if (!hasDraws(layer)) return 'images';
+  return layer.criticality.interval === 'images' ? 'draw' : 'draws';
+}
+
+const COVERS = {
+  draws: 'over new draws and images',
+  draw: 'over new images, under the draw that was made',
+  images: 'over new images',
+} as const;
 
 /** What the intervals are and cover, `95 % intervals of ...`; undefined where there are none. */
 export function intervalsText(summary: Summary): string | undefined {
-  const texts = [
-    ...new Set(
-      summary.layers.flatMap(({ reset, op, criticality: { interval } }) => {
-        if (interval === null) return [];
-        return [interval === 'images' && !isRandomLabel(reset, op) ? DRAWLESS : COVERS[interval]];
-      }),
-    ),
-  ];
-  if (texts.length === 0) return undefined;
-  return `${confidenceText(summary) ?? 'confidence'} intervals ${texts.join(' or ')}`;
+  const layers = summary.layers.filter(({ criticality }) => criticality.interval !== null);
+  const found = new Set(layers.map(coveringOf));
+  if (found.size === 0) return undefined;
+  const texts = coverings
+    .filter((covering) => found.has(covering))
+    .map(
+      (one) => `${COVERS[one]}${one === 'images' && found.size > 1 ? ' where a reset draws nothing' : ''}`,
+    );
+  const whenever = layers.some(({ criticality }) => criticality.interval === 'betting');
+  return `${confidenceText(summary) ?? 'confidence'} intervals of the mean ${texts.join(', or ')}${whenever ? ', valid whenever one looks' : ''}`;
 }
 
 /** Random resets of which one draw was made, and that changed something: what is said of them holds for that draw. */
 export function singleDraws(summary: Summary): LayerSummary[] {
-  return summary.layers.filter(
-    ({ reset, op, draws, change }) => isRandomLabel(reset, op) && draws === 1 && change !== 0,
-  );
+  return summary.layers.filter((layer) => hasDraws(layer) && layer.draws === 1 && layer.change !== 0);
 }
 
 /** What to do about single draws. */

@@ -3,7 +3,8 @@
 import { isRandomLabel } from '../resets/reset.js';
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
-import { intervalsText, isGrouped, optionText, resetsOf } from './overview.js';
+import { hasDraws, intervalsText, optionText, resetsOf } from './overview.js';
+import { restOf, subjectOf } from './subject.js';
 
 /** Definitions shown under "How to read this". */
 export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
@@ -13,7 +14,7 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
   ],
   [
     'Reset',
-    'What is done to one layer’s parameters while all others stay as trained. Normalisation layers are left as they are unless the options say otherwise.',
+    'What is done to the parameters of a layer, or of all layers of a group, while all others stay as trained; skip and mean replace what the layer or group gives instead. Normalisation layers are left as they are unless the options say otherwise.',
   ],
   [
     'Draw',
@@ -23,10 +24,13 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
     'Criticality',
     '100 × (1 − mean cosine similarity of the softmax probabilities before and after the reset), in percent. 0: the predictions did not move. 100: they have nothing in common.',
   ],
-  ['Mean criticality', 'The mean over all layers: how much of the model its predictions depend on.'],
+  [
+    'Mean criticality',
+    'The mean over all layers, or groups, under one reset: how much of the model its predictions depend on.',
+  ],
   [
     'Interval',
-    'Holds the mean over all draws and images that there could be, with the confidence given. It is not where the mean of a repeated sweep would lie: that varies as much again.',
+    'Holds the mean over all draws and images that there could be, with the confidence given; over images alone of a reset that draws nothing. It is not where the mean of a repeated sweep would lie: that varies as much again.',
   ],
   ['Agreement', 'Share of images whose most likely class did not change, in percent.'],
   ['L1, L2', 'Distances between the two probability vectors, mean over images.'],
@@ -45,8 +49,15 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
   ],
 ];
 
-/** What a kind of reset does, as the end of "each layer was reset on its own: …". */
-export function resetSentence(reset: string, init: string | undefined): string {
+/** What a kind of reset does, as the end of "each layer was reset on its own: …". With `--parts bias` it does so to biases. */
+export function resetSentence(reset: string, init: string | undefined, parts?: string): string {
+  const sentence = changeSentence(reset, init);
+  return parts === 'bias'
+    ? sentence.replace(/^((?:noise was added to )?its (?:own |smallest )?)weights/, '$1biases')
+    : sentence;
+}
+
+function changeSentence(reset: string, init: string | undefined): string {
   const [kind = '', ...rest] = reset.split('=');
   const argument = rest.join('=');
   switch (kind) {
@@ -83,19 +94,16 @@ export function resetSentence(reset: string, init: string | undefined): string {
 
 /** One paragraph for a reader who has never heard of criticality. */
 export function explanation(summary: Summary): string {
-  const { model, data, layers } = summary;
-  const names = new Set(layers.map(({ layer }) => layer));
+  const { model, data } = summary;
   const seed = optionText(summary, 'seed');
   const covers = intervalsText(summary);
-  const resets = resetsOf(summary).map((reset) => resetSentence(reset, optionText(summary, 'init')));
-  const together = optionText(summary, 'group');
-  const parts = optionText(summary, 'parts');
-  const subject = isGrouped(summary)
-    ? `Each of ${grouped(names.size)} groups of layers (${together}) was reset together, a layer that is no group's on its own`
-    : `${names.size === 1 ? 'One layer' : `Each of ${grouped(names.size)} layers`} was reset on its own`;
+  const resets = resetsOf(summary).map((reset) =>
+    resetSentence(reset, optionText(summary, 'init'), optionText(summary, 'parts')),
+  );
+  const subject = subjectOf([summary]);
   const sentences = [
     `This report shows which layers ${model.name} uses.`,
-    `${subject}: ${resets.join(', or ')}; all other layers stayed as trained${parts === undefined ? '' : `, and of the layer all but its ${parts}`}.`,
+    `${subject[0]!.toUpperCase()}${subject.slice(1)}: ${resets.join(', or ')}; ${restOf([summary])}.`,
     `The changed model then classified ${grouped(data.images)} ${data.images === 1 ? 'image' : 'images'} from ${data.source}, and its predictions were compared with those of the untouched model.`,
     `${designSentence(summary)}${seed === undefined ? '' : ` (seed ${seed})`}${covers === undefined ? '' : `; given with ${covers}`}.`,
     'A layer is critical if the predictions move far when it is reset; a layer that can be reset with little effect is hardly used.',
@@ -104,16 +112,18 @@ export function explanation(summary: Summary): string {
 }
 
 function designSentence({ options, layers }: Summary): string {
-  const draws = Math.max(0, ...layers.map((layer) => layer.draws));
+  const drawn = layers.filter(hasDraws);
+  const draws = drawn.reduce((most, layer) => Math.max(most, layer.draws), 0);
+  const where = drawn.length < layers.length ? ' where a reset draws' : '';
   const { imagesPerDraw } = options;
   if (draws > 1 && typeof imagesPerDraw === 'number') {
     const each =
       imagesPerDraw === 1
         ? 'image had a draw of its own'
         : `${grouped(imagesPerDraw)} images had a draw of their own`;
-    return `Every ${each}, ${grouped(draws)} at most for a layer; values are means over draws and images`;
+    return `Every ${each}, ${grouped(draws)} at most for a layer${where}; values are means over draws and images`;
   }
   return draws > 1
-    ? `This was done with ${draws} independent draws, each of which saw all images; values are means over images and draws`
+    ? `This was done with ${draws} independent draws${where}, each of which saw all images; values are means over images and draws`
     : 'Values are means over images';
 }

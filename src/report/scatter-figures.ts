@@ -3,6 +3,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { Summary } from '../run/summary.js';
 import { chart, INK, legendHeight, percent, seriesColor } from './frame.js';
 import { placeLabels } from './label-placement.js';
+import { rowName } from './overview.js';
 import { type Row, rowsOf, valuesOf } from './rows.js';
 import { shortenAll } from './text.js';
 
@@ -94,7 +95,7 @@ function scatter(
   const rows = points.map(({ row }) => row);
   const series = valuesOf(rows, 'series');
   const names = shortenAll(
-    rows.map((row) => row.numbers.layer),
+    rows.map(({ numbers, summary }) => rowName(numbers, summary)),
     28,
   );
   const pixels = points.map((point, i) => ({

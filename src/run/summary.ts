@@ -63,7 +63,7 @@ const layerSummary = z.object({
   stoppedAt: nullable,
   /** Passes that gave a NaN or infinite logit. */
   invalid: number,
-  /** Mean over draws of |W' - W| / |W|; null where |W| is 0. */
+  /** Mean over draws of |W' - W| / |W|, or under `skip` and `mean` of what the layer or group gives; null where |W| is 0. */
   change: nullable,
   /** 100 x (1 - mean cosine), percent, over valid images. */
   criticality: estimate,

@@ -206,3 +206,13 @@ t.test('names in a scatter plot neither overlap nor leave the plot', async (t) =
     }
   });
 });
+
+t.test('a point of a scatter plot is named with its reset where there are several', async (t) => {
+  const summary = exampleSummary(resnet18Layers.slice(0, 2));
+  summary.layers.push(...summary.layers.map((layer) => ({ ...layer, reset: 'zero' })));
+  for (const figure of [agreementFigure, parametersFigure]) {
+    const names = markOf(await renderSvg(figure([summary])), 'names');
+    t.match(names, /· (random|zero)</);
+    t.notMatch(names, '>conv1<');
+  }
+});

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { reportHtml } from '../../src/report/html.js';
+import { methodsOf } from '../../src/report/methods.js';
 import { meanCriticality } from '../../src/report/overview.js';
-import { explanation, resetSentence } from '../../src/report/prose.js';
-import { noEstimate } from '../../src/run/summary.js';
+import { explanation, resetSentence, WORDS } from '../../src/report/prose.js';
+import { noEstimate, type Summary } from '../../src/run/summary.js';
 import { exampleSummary, resnet18Layers, resnet50Layers, vitLayers } from './example.js';
 
 /** Without the page's script and its data, which the browser's test is about. */
@@ -239,4 +240,161 @@ t.test('every kind of reset has a sentence', async (t) => {
       'its weights were changed (other)',
     ],
   );
+});
+
+/** Resnet-18 whose first two layers were reset together, named after neither. */
+function groupedSummary(group: string | undefined): Summary {
+  const summary = exampleSummary(resnet18Layers.slice(0, 3));
+  const members = resnet18Layers.slice(0, 2).map(({ layer }) => layer);
+  Object.assign(summary.layers[0]!, { layer: 'both', members });
+  summary.layers.splice(1, 1);
+  summary.options.group = group;
+  return summary;
+}
+
+t.test(
+  'introduction and methods say which layers were reset together, and how they were chosen',
+  async (t) => {
+    const ways = {
+      block: 'the layers of a block',
+      stage: 'the layers of a stage',
+      pairs: 'every two layers',
+      'layer\\d': 'layers in whose names the expression layer\\d matches the same',
+    };
+    for (const [group, how] of Object.entries(ways)) {
+      const summary = groupedSummary(group);
+      const said = `ne group of layers (${how}) was reset together, and one layer on its own: its weights`;
+      for (const text of [explanation(summary), methodsOf([summary])]) {
+        t.ok(text.includes(said), `${group}: ${text}`);
+      }
+      const study = methodsOf([summary, { ...summary, model: { ...summary.model, name: 'other' } }]);
+      t.ok(study.includes(`In each of 2 models, o${said}`), study);
+    }
+  },
+);
+
+t.test('introduction and methods say what was reset with a layer, and what of it was not', async (t) => {
+  const withNorm = groupedSummary(undefined);
+  withNorm.layers[0]!.layer = withNorm.layers[0]!.members![0]!;
+  withNorm.options.norm = 'with-layer';
+  const fresh = exampleSummary(resnet18Layers);
+  fresh.options.norm = 'reset';
+  const weights = exampleSummary(resnet18Layers);
+  weights.options.parts = 'weight';
+  const biases = exampleSummary(resnet18Layers);
+  biases.options.parts = 'bias';
+  const expected = [
+    [withNorm, 'ach of 2 layers was reset on its own: '],
+    [
+      withNorm,
+      'all other parameters stayed as trained, but for the norm right behind a layer, which was reset',
+    ],
+    [
+      fresh,
+      'all other parameters stayed as trained, but for the BatchNorm behind a convolution, which was put',
+    ],
+    [weights, 'its weights were replaced'],
+    [weights, 'all other parameters, biases of the same layers among them, stayed as trained.'],
+    [biases, 'its biases were replaced'],
+    [biases, 'all other parameters, weights of the same layers among them, stayed as trained.'],
+  ] as const;
+  for (const [summary, said] of expected) {
+    for (const text of [explanation(summary), methodsOf([summary])]) t.ok(text.includes(said), text);
+  }
+  t.match(methodsOf([fresh, exampleSummary(resnet18Layers)]), /initial state with it in some runs\./);
+});
+
+/** Resnet-18 under two resets; the second moves everything. */
+function twoResets(): Summary {
+  const summary = exampleSummary(resnet18Layers.slice(0, 4));
+  const skipped = summary.layers.slice(1).map((layer, i) => ({
+    ...layer,
+    ...{ reset: 'skip', init: null, draws: 1, passes: layer.images },
+    criticality: { ...noEstimate, mean: 10 * (i + 1), low: 5, high: 50, interval: 'images' as const },
+  }));
+  summary.layers.push(...skipped);
+  summary.options.reset = ['skip', 'random'];
+  return summary;
+}
+
+t.test('headline numbers are of one reset, the first that was asked for, and say which', async (t) => {
+  const summary = twoResets();
+  const html = withoutScripts(await reportHtml([summary]));
+  t.match(html, '<dt>Mean criticality</dt><dd>20.00 %<small>over 3 layers, reset skip</small>');
+  const names = /<dt>Most critical layers, reset skip, %<\/dt><dd class="names">(.*?)<\/dd>/.exec(html)?.[1];
+  t.same(
+    [...names!.matchAll(/<b>([^<]+)<\/b>/g)].map(([, value]) => value),
+    ['30.0', '20.0', '10.0'],
+  );
+  t.match(html, /<th scope="row">mean over layers · skip<\/th>.*?<td class="number">20\.00</s);
+  t.match(html, '<th scope="row">mean over layers · random</th>');
+  const several = await reportHtml([summary, summary], { perModel: false });
+  t.match(several, 'Means over the layers of each model, under the reset skip.');
+  t.match(several, '<td class="number" data-value="20">20.00</td>');
+  const grouped = await reportHtml([groupedSummary('block')]);
+  t.match(grouped, 'over 1 group and 1 layer<');
+  t.match(grouped, 'Most critical groups, %');
+});
+
+t.test('resets without draws have none in introduction and methods', async (t) => {
+  const summary = twoResets();
+  summary.options.imagesPerDraw = 8;
+  const mixed = methodsOf([summary]);
+  t.match(explanation(summary), '3 at most for a layer where a reset draws; values are');
+  t.match(
+    mixed,
+    'Where a reset draws, every 8 consecutive images of a random order had draws of their own, 3 draws for each layer (seed 0).',
+  );
+  t.match(mixed, ') cover new draws and new images, or new images where a reset draws nothing.');
+  summary.options.imagesPerDraw = 1;
+  t.match(methodsOf([summary]), 'every image of a random order had draws of its own, 3 draws');
+
+  const skipped = { ...summary, layers: summary.layers.filter(({ reset }) => reset === 'skip') };
+  skipped.options.tolerance = 3;
+  for (const layer of skipped.layers) layer.criticality.interval = 'betting';
+  t.match(
+    explanation(skipped),
+    'Values are means over images (seed 0); given with 95 % intervals of the mean over new images,',
+  );
+  const methods = methodsOf([skipped]);
+  t.match(methods, 'No weights were drawn at random: each image counts once.');
+  t.match(methods, ') cover new images.');
+  t.match(methods, 'within ± 3 percentage points: none of 3 reached that, all saw all images.');
+  skipped.layers[0]!.stoppedAt = 40;
+  t.match(methodsOf([skipped]), ': 1 of 3 reached that, the others saw all images.');
+  t.notMatch(methods, /new draws|draws of (their|its) own/);
+});
+
+t.test('methods say what else was a layer, what a mean is of, and what could not be reset', async (t) => {
+  const summary = twoResets();
+  const plain = methodsOf([summary]);
+  t.notMatch(plain, /Norms|Fused|That mean|could not/);
+  Object.assign(summary.options, { include: 'norm', splitQkv: true, calibration: 64 });
+  summary.leftOut = [
+    { name: 'conv1', op: 'Conv', why: 'its shapes differ', reset: 'skip' },
+    { name: 'fc', op: 'Gemm', why: 'its shapes differ', reset: 'skip' },
+    { name: 'scale', op: 'Mul', why: 'it is no layer' },
+  ];
+  const methods = methodsOf([summary]);
+  t.match(
+    methods,
+    'Norms with parameters counted as layers. Fused queries, keys and values of attention were taken',
+  );
+  t.match(methods, 'The reset skip could not be done to 2 (conv1 and fc), which have no number under it.');
+  t.notMatch(methods, 'That mean', 'of a run without one');
+  for (const layer of summary.layers) if (layer.reset === 'skip') layer.reset = 'mean';
+  t.match(
+    methodsOf([summary]),
+    'That mean is over the first 64 images of the sample, or all of a smaller one.',
+  );
+  t.match(
+    methodsOf([summary, exampleSummary(resnet18Layers)]),
+    'Norms with parameters counted as layers in some runs.',
+  );
+});
+
+t.test('the words speak of groups, and of resets of what layers give', async (t) => {
+  const words = new Map(WORDS);
+  t.match(words.get('Reset'), /group.*skip and mean replace what the layer or group gives/);
+  t.match(words.get('Mean criticality'), 'under one reset');
 });

@@ -205,7 +205,7 @@ t.test('one run: its profile, table, figures, methods and citation', { skip }, a
   await page.getByLabel('Filter rows').fill('downsample');
   t.equal(await page.locator('table.sortable tbody tr:visible').count(), 3);
   const methods = await page.locator('.methods').textContent();
-  t.match(methods, 'every one of 21 layers was reset on its own');
+  t.match(methods, 'each of 21 layers was reset on its own');
   t.match(methods, 'Every layer had 3 independent draws, each of which saw all images (seed 0).');
   t.match(
     methods,

@@ -122,7 +122,7 @@ t.test('the table of layers', async (t) => {
       'Criticality with 95 % intervals of the mean over new draws and images, valid whenever one looks.',
     ]);
     t.same(note(['student', 'images']), [
-      'Criticality with 95 % intervals of the mean over new draws and images or of the mean over new images, ' +
+      'Criticality with 95 % intervals of the mean over new draws and images, or over new images, ' +
         'under the draw that was made.',
     ]);
     t.same(note([null]), []);
@@ -132,6 +132,18 @@ t.test('the table of layers', async (t) => {
       layerTable(drawless, { color: false, width: 200 }),
       /95 % intervals of the mean over new images\.$/m,
       'a reset without draws speaks of none',
+    );
+    drawless.layers[0]!.criticality.interval = 'betting';
+    t.match(
+      layerTable(drawless, { color: false, width: 200 }),
+      /95 % intervals of the mean over new images, valid whenever one looks\.$/m,
+      'however they were made',
+    );
+    drawless.layers.push(...exampleSummary(resnet18Layers.slice(0, 1)).layers);
+    drawless.layers[0]!.criticality.interval = 'images';
+    t.match(
+      layerTable(drawless, { color: false, width: 200 }),
+      /of the mean over new draws and images, or over new images where a reset draws nothing\.$/m,
     );
   });
 
