@@ -8,8 +8,7 @@ const signed = (value: number) => `${value >= 0 ? '+' : '−'}${Math.abs(value).
 const MOST_DIFFERENCES = 5;
 
 export function studyText(results: StudyResults): string[] {
-  const { models, imageSets, baseline, notes } = results;
-  const resets = [...new Set(results.rows.map(({ reset }) => reset))];
+  const { models, imageSets, baseline, notes, resets } = results;
   const [reset = 'random'] = resets;
   const sets = imageSets.map(({ id }) => id);
   const head = [

@@ -11,7 +11,7 @@ import type { Model } from '../model/model.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
 import { donorDistance } from '../resets/donor.js';
-import type { Summary } from '../run/summary.js';
+import { resetsIn, type Summary } from '../run/summary.js';
 import { correlationInterval, spearman } from '../statistics/correlation.js';
 import { version } from '../version.js';
 import { blockInfluences } from './influence.js';
@@ -162,7 +162,7 @@ function rowsOfRun(model: Model, summary: Summary, { reset: asked }: PredictorOp
       `the run is of ${ran.name} (${ran.sha256.slice(0, 12)}), and ${model.file.path} is another model (${model.sha256.slice(0, 12)}); give the one that was swept, with its --weights`,
     );
   }
-  const resets = [...new Set(layers.map(({ reset }) => reset))];
+  const resets = resetsIn(summary);
   const reset = asked ?? resets[0]!;
   if (!resets.includes(reset)) {
     throw new CritmapError('ERR_OPTION', `the run has no reset ${quoted(reset)}; it has ${some(resets)}`);

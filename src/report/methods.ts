@@ -2,7 +2,7 @@
  * What a paper's methods section says of the runs, filled from their summaries, and how the work is cited. Plain text. Where
  * runs differ, every value is named.
  */
-import type { Summary } from '../run/summary.js';
+import { resetsIn, type Summary } from '../run/summary.js';
 import { version } from '../version.js';
 import { grouped } from './numbers.js';
 import { confidenceText, optionText } from './overview.js';
@@ -51,7 +51,7 @@ export function methodsOf(summaries: readonly Summary[], baseline?: string): str
   const images = spanOf(summaries.map(({ data }) => data.images));
   const names = spanOf(summaries.map(({ layers }) => new Set(layers.map(({ layer }) => layer)).size));
   const init = listed(option('init'));
-  const resets = [...new Set(summaries.flatMap(({ layers }) => layers.map(({ reset }) => reset)))];
+  const resets = [...new Set(summaries.flatMap(resetsIn))];
   const norms = listed(option('norm'));
   const of = models.size === 1 ? [...models][0]! : `each of ${grouped(models.size)} models`;
   const sentences = [

@@ -12,6 +12,7 @@ import { type PredictorOptions, predictors } from '../../src/measures/predictors
 import { stableRank } from '../../src/measures/stable-rank.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
+import { parseResets } from '../../src/resets/parse.js';
 import { readRun } from '../../src/run/read-run.js';
 import { correlationInterval, pearson, spearman } from '../../src/statistics/correlation.js';
 import { sweep } from '../../src/sweep/sweep.js';
@@ -133,6 +134,20 @@ t.test('beside a run: its rows, its criticality, and rank correlations', async (
     message: /no option trials/,
   });
   await images.close();
+});
+
+t.test('of several resets the one that was asked for first counts', async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const out = join(t.testdir({}), 'run');
+  const images = await openImages(example('images.npz'), { ...modelInput(model), images: 8 });
+  const resets = await parseResets(['skip', 'random'], model);
+  await sweep(model, images, { out, layers: ['conv1', 'layer3.1*'], group: 'block', resets });
+  await images.close();
+  const run = await readRun(out);
+  t.equal(run.summary.layers[0]!.reset, 'random');
+  const { reset, rows } = await predictors(model, { run });
+  t.strictSame([reset, rows.map(({ layer }) => layer)], ['skip', run.layers]);
+  await t.rejects(predictors(model, { run, reset: 'zero' }), { message: /it has skip, random$/ });
 });
 
 t.test('cosines leave out positions without a direction, and need one shape', async (t) => {
