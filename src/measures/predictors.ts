@@ -8,6 +8,8 @@ import type { ImageSet } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
 import { donorDistance } from '../resets/donor.js';
@@ -42,7 +44,7 @@ export interface PredictorRow {
   blockInfluence: number | null;
   /** |W - W0| / |W0| of weight and bias. */
   relativeChange: number | null;
-  /** |W|_F^2 / |W|_2^2 of the unfolded weight; of a group the mean of its layers'. */
+  /** |W|_F^2 / |W|_2^2 of the unfolded weight; of a group the mean of its layers'. Norms have none. */
   stableRank: number | null;
   /** Percent of all layers' parameters. */
   parameterShare: number;
@@ -95,9 +97,11 @@ export interface Predictors {
  * @throws CritmapError: `ERR_OPTION` for a run of another model, or layers beside a run; `ERR_RESET` for a donor of another
  *   architecture; `ERR_MODEL`, `ERR_IMAGES`; TypeError for misuse; the signal's reason
  */
-export async function predictors(model: Model, options: PredictorOptions = {}): Promise<Predictors> {
-  refuseMisuse(model, options);
+export async function predictors(given: Model, options: PredictorOptions = {}): Promise<Predictors> {
+  refuseMisuse(given, options);
   const { images, donor, run, signal } = options;
+  // A run's layers may be norms, or parts of fused weights.
+  const model = run?.summary.model.sha256 === given.sha256 ? withTargets(given, run.summary.options) : given;
   const found = run ? rowsOfRun(model, run.summary, options) : null;
   const rows = found?.rows ?? chosenOf(model.layers, options);
   // The donor first: it is looked at in no time, and may be the wrong one.
@@ -195,7 +199,9 @@ async function ranksOf(
   signal: AbortSignal | undefined,
 ): Promise<(number | null)[]> {
   const known = new Map<string, number | null>();
-  for (const { name, weight } of rows.flatMap(membersOf)) {
+  // A norm's scale is no matrix.
+  const matricesOf = (row: Resettable) => membersOf(row).filter(({ op }) => !isNormOp(op));
+  for (const { name, weight } of rows.flatMap(matricesOf)) {
     signal?.throwIfAborted();
     if (known.has(name)) continue;
     const values = model.values(weight.tensor);
@@ -203,9 +209,11 @@ async function ranksOf(
     known.set(name, await stableRank(weight, values).catch(() => null));
   }
   return rows.map((row) => {
-    const ranks = membersOf(row).map(({ name }) => known.get(name) ?? null);
+    const ranks = matricesOf(row).map(({ name }) => known.get(name) ?? null);
     const some = ranks.filter((rank) => rank !== null);
-    return some.length < ranks.length ? null : some.reduce((sum, rank) => sum + rank, 0) / some.length;
+    return some.length < ranks.length || some.length === 0
+      ? null
+      : some.reduce((sum, rank) => sum + rank, 0) / some.length;
   });
 }
 
