@@ -70,9 +70,9 @@ export type Predictor = (typeof predictorNames)[number];
 export interface PredictorCorrelation {
   predictor: Predictor;
   rows: number;
-  /** Null where one of them is the same in all rows. */
+  /** Null of fewer than 4 rows, and where one of them is the same in all rows. */
   rho: number | null;
-  /** 95 %, by Bonett and Wright's variance; null of fewer than 4 rows. */
+  /** 95 %, by Bonett and Wright's variance; null as `rho` is. */
   low: number | null;
   high: number | null;
   p: number | null;
@@ -230,11 +230,14 @@ async function macSharesOf(
   return rows.map((row) => membersOf(row).reduce((sum, layer) => sum + shareOf.get(layer)!, 0));
 }
 
+/** Over two rows it is 1 or −1 whatever they are; an interval needs four. */
+const FEWEST = 4;
+
 function correlationOf(predictor: Predictor, table: readonly PredictorRow[]): PredictorCorrelation {
   const both = table.filter((row) => row[predictor] !== null && row.criticality !== null);
   const x = both.map((row) => row[predictor]!);
   const y = both.map((row) => row.criticality!);
-  const found = spearman(x, y);
+  const found = both.length < FEWEST ? null : spearman(x, y);
   const interval = found && correlationInterval('spearman', found.coefficient, both.length);
   return {
     ...{ predictor, rows: both.length, rho: found?.coefficient ?? null },

@@ -159,7 +159,12 @@ t.test('a run of norms and parts of fused weights has its rows', async (t) => {
   );
   const of = (name: string) => rows.find(({ layer }) => layer === `blocks.0.${name}`)!;
   t.match(of('norm1'), { blockInfluence: null, relativeChange: 0, stableRank: null, macShare: 0 });
-  t.match(of('attn.qkv.q'), { blockInfluence: null, relativeChange: 0, stableRank: Number, macShare: Number });
+  t.match(of('attn.qkv.q'), {
+    blockInfluence: null,
+    relativeChange: 0,
+    stableRank: Number,
+    macShare: Number,
+  });
   t.equal(of('attn.qkv.q').macShare, of('attn.qkv.k').macShare);
   t.ok(of('mlp.fc1').stableRank! > 1);
   t.equal(blocks[0]!.blockInfluence, plain[0]!.blockInfluence, 'a block is what it was');
@@ -177,6 +182,11 @@ t.test('of several resets the one that was asked for first counts', async (t) =>
   t.equal(run.summary.layers[0]!.reset, 'random');
   const { reset, rows } = await predictors(model, { run });
   t.strictSame([reset, rows.map(({ layer }) => layer)], ['skip', run.layers]);
+  const few = (await predictors(model, { run, reset: 'random' })).correlations;
+  t.ok(
+    few.every(({ rho, p }) => rho === null && p === null),
+    'over two rows it says nothing',
+  );
   await t.rejects(predictors(model, { run, reset: 'zero' }), { message: /it has skip, random$/ });
 });
 
