@@ -97,6 +97,7 @@ t.test('runs that ask another question, or draw from another seed, get a note', 
     await run('resnet.onnx', out, { layers: ['layer1.0.conv1', 'fc'], ...options });
     return out;
   };
+  const model = await loadModel(example('resnet.onnx'));
   const base = await swept('base');
   const notesOf = async (...others: string[]) => (await compareRuns([base, ...others])).notes;
   t.strictSame(await notesOf(await swept('same')), []);
@@ -112,14 +113,14 @@ t.test('runs that ask another question, or draw from another seed, get a note', 
       `swept with another ${option} ${other}: ${option.slice(2)} (${found})`,
     ]);
   }
-  const both = await swept('both', { resets: await parseResets(['random', 'zero'], undefined) });
+  const both = await swept('both', { resets: await parseResets(['random', 'zero'], model) });
   t.match((await notesOf(both)).join('\n'), `swept with another --reset ${other}: both`);
   t.strictSame(await notesOf(await swept('seed', { seed: 1 })), [
     'swept with another --seed than the baseline, so that draws are no pairs: seed (1)',
   ]);
   const [zero, late] = [
-    await swept('zero', { resets: await parseResets(['zero'], undefined) }),
-    await swept('late', { resets: await parseResets(['zero'], undefined), seed: 1 }),
+    await swept('zero', { resets: await parseResets(['zero'], model) }),
+    await swept('late', { resets: await parseResets(['zero'], model), seed: 1 }),
   ];
   t.strictSame((await compareRuns([zero, late])).notes, [], 'what draws nothing has no seed');
 });
