@@ -53,6 +53,9 @@ function csvOf({ differences }: ModelComparison): string {
 function textOf(comparison: ModelComparison, limit: number): string[] {
   const { baseline, differences, correlations, models, notes, confidence } = comparison;
   const below = (name: 'p' | 'pBh' | 'pHolm') => differences.filter((row) => (row[name] ?? 1) < 0.05).length;
+  // One table has a name for every reset, or needs none.
+  const isNamed = differences.some(({ reset }) => reset !== 'random');
+  const nameOf = ({ layer, reset }: LayerDifference) => (isNamed ? `${layer} ${reset}` : layer);
   return [
     `${models.length} models, ${differences.length} differences to ${baseline}; p < 0.05: ${below('p')}, after Benjamini-Hochberg ${below('pBh')}, after Holm ${below('pHolm')}`,
     '',
@@ -66,7 +69,7 @@ function textOf(comparison: ModelComparison, limit: number): string[] {
         'p (Holm)',
         'test',
       ],
-      differences.slice(0, limit).map(rowOf),
+      differences.slice(0, limit).map((row) => rowOf(row, nameOf)),
     ),
     ...(differences.length > limit
       ? [`and ${differences.length - limit} more (--limit, --out FILE.csv)`]
@@ -76,12 +79,15 @@ function textOf(comparison: ModelComparison, limit: number): string[] {
   ];
 }
 
-function rowOf(row: LayerDifference & { pHolm: number | null }): string[] {
-  const { model, layer, reset, mean, baselineMean, difference, low, high, pHolm, test } = row;
+function rowOf(
+  row: LayerDifference & { pHolm: number | null },
+  nameOf: (row: LayerDifference) => string,
+): string[] {
+  const { model, mean, baselineMean, difference, low, high, pHolm, test } = row;
   const range = low === null || high === null ? '' : ` (${signed(low)} to ${signed(high)})`;
   return [
     model,
-    reset === 'random' ? layer : `${layer} ${reset}`,
+    nameOf(row),
     fixed(mean),
     fixed(baselineMean),
     difference === null ? '–' : `${signed(difference)}${range}`,

@@ -109,9 +109,9 @@ const NAMES = {
   macShare: 'MACs, %',
 } as const;
 
-function textOf({ rows, correlations, reset }: Predictors): string[] {
+function textOf({ rows, correlations, reset, data, donor }: Predictors): string[] {
   const number = (value: number | null, digits = 3) =>
-    value === null ? '–' : String(Number(value.toPrecision(digits)));
+    value === null ? '–' : String(Number(value.toPrecision(digits))).replaceAll('-', '−');
   const names = Object.keys(NAMES) as (keyof typeof NAMES)[];
   const head = ['layer', ...names.map((name) => NAMES[name]), ...(reset === null ? [] : ['criticality, %'])];
   const body = rows.map((row) => [
@@ -119,8 +119,13 @@ function textOf({ rows, correlations, reset }: Predictors): string[] {
     ...names.map((name) => number(row[name])),
     ...(reset === null ? [] : [number(row.criticality)]),
   ]);
+  const lacking = [
+    ...(data ? [] : [`for ${NAMES.blockInfluence} give images, --data SRC`]),
+    ...(donor ? [] : [`for ${NAMES.relativeChange} the weights that training began with, --donor FILE`]),
+  ];
+  const hints = lacking.length > 0 ? ['', lacking.join('; ')] : [];
   const table = textTable(head, body, (column) => column === 0);
-  if (reset === null) return table;
+  if (reset === null) return [...table, ...hints];
   const lines = correlations.map(({ predictor, rows, rho, low, high, p }) => [
     NAMES[predictor],
     String(rows),
@@ -134,5 +139,6 @@ function textOf({ rows, correlations, reset }: Predictors): string[] {
     '',
     `with criticality (${reset}), over rows:`,
     ...textTable(columns, lines, (column) => column === 0),
+    ...hints,
   ];
 }

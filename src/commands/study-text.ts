@@ -8,8 +8,7 @@ const signed = (value: number) => `${value >= 0 ? '+' : '−'}${Math.abs(value).
 const MOST_DIFFERENCES = 5;
 
 export function studyText(results: StudyResults): string[] {
-  const { models, imageSets, baseline, notes } = results;
-  const resets = [...new Set(results.rows.map(({ reset }) => reset))];
+  const { models, imageSets, baseline, notes, resets } = results;
   const [reset = 'random'] = resets;
   const sets = imageSets.map(({ id }) => id);
   const head = [
@@ -58,7 +57,7 @@ function categoryLines({ categoryMeans, imageSets }: StudyResults, reset: string
   return ['', ...table(head, lines)];
 }
 
-function mostDifferent({ differences, imageSetDifferences, baseline }: StudyResults): string[] {
+function mostDifferent({ differences, imageSetDifferences, baseline, resets }: StudyResults): string[] {
   const lineOf = (row: { low: number | null; high: number | null; difference: number | null }) =>
     row.difference === null
       ? '–'
@@ -69,7 +68,7 @@ function mostDifferent({ differences, imageSetDifferences, baseline }: StudyResu
       .sort((a, b) => Math.abs(b.difference ?? 0) - Math.abs(a.difference ?? 0))
       .slice(0, MOST_DIFFERENCES);
   const nameOf = ({ layer, reset }: { layer: string; reset: string }) =>
-    reset === 'random' ? layer : `${layer} ${reset}`;
+    resets.every((one) => one === 'random') ? layer : `${layer} ${reset}`;
   const toBaseline = top(differences).map((row) => [row.model, nameOf(row), row.imageSet, lineOf(row)]);
   const between = top(imageSetDifferences).map((row) => [
     row.model,

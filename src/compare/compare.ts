@@ -3,6 +3,7 @@
  * over all of them; criticality against numbers that models have; categories. Pure.
  */
 import { CritmapError, some } from '../errors.js';
+import type { Summary } from '../run/summary.js';
 import { benjaminiHochberg, holm } from '../statistics/multiple-testing.js';
 import {
   type CategoryRow,
@@ -182,6 +183,9 @@ function notesOf(
   const others = models.filter((model) => model !== baseline);
   const differing = (what: 'images' | 'design') =>
     others.filter(({ shared }) => shared[what] !== baseline.shared[what]).map(({ id }) => id);
+  // What is not drawn needs no seed.
+  const isDrawn = baseline.layers.some(({ numbers }) => numbers.kind !== 'slices' || numbers.isRandom);
+  const seeds = isDrawn ? otherOptions(others, baseline, 'seed', 0) : [];
   const untested = found.filter(({ p }) => p === null).length;
   const [images, design] = [differing('images'), differing('design')];
   return [
@@ -195,6 +199,17 @@ function notesOf(
           `measured with another --images-per-draw than the baseline, so that slices are no pairs: ${some(design)}`,
         ]
       : []),
+    ...QUESTION.flatMap(([option, name, preset]) => {
+      const other = otherOptions(others, baseline, name, preset);
+      return other.length > 0
+        ? [
+            `swept with another ${option} than the baseline, so that a difference is of model and question together: ${some(other)}`,
+          ]
+        : [];
+    }),
+    ...(seeds.length > 0
+      ? [`swept with another --seed than the baseline, so that draws are no pairs: ${some(seeds)}`]
+      : []),
     ...(untested > 0
       ? [
           `${untested} of ${found.length} differences have no p-value: one of the two has a single draw, or nothing valid was measured`,
@@ -202,6 +217,38 @@ function notesOf(
       : []),
     ...notesOfModels(models),
   ];
+}
+
+/** Options that decide what is asked of a layer, as runs record them, and what they are where a run does not say. */
+const QUESTION: readonly (readonly [option: string, name: string, preset: unknown])[] = [
+  ['--reset', 'reset', null],
+  ['--init', 'init', 'auto'],
+  ['--init-from', 'initFrom', null],
+  ['--norm', 'norm', 'keep'],
+  ['--parts', 'parts', 'both'],
+  ['--group', 'group', 'layer'],
+  ['--include', 'include', null],
+  ['--split-qkv', 'splitQkv', false],
+];
+
+/** Models whose runs have another value than the baseline's, and which; of tables nothing is known. */
+function otherOptions(
+  models: readonly ModelNumbers[],
+  { summary: base }: ModelNumbers,
+  name: string,
+  preset: unknown,
+): string[] {
+  if (!base) return [];
+  const textOf = ({ options }: Summary) => {
+    const value = options[name] ?? preset;
+    // The order in which resets were asked for is none of a layer's.
+    return JSON.stringify(Array.isArray(value) ? [...value].sort() : value);
+  };
+  return models.flatMap(({ id, summary }) => {
+    if (!summary || textOf(summary) === textOf(base)) return [];
+    const value = summary.options[name] ?? preset;
+    return typeof value === 'string' || typeof value === 'number' ? [`${id} (${value})`] : [id];
+  });
 }
 
 /** What holds for several models is said once. */

@@ -18,7 +18,7 @@ import { methodsOf, methodsOfTable } from '../report/methods.js';
 import { grouped } from '../report/numbers.js';
 import { intervalsText } from '../report/overview.js';
 import { readPlan, type StudyPlan } from '../run/study-plan.js';
-import { resetsIn, type Summary } from '../run/summary.js';
+import { resetsIn, resetsOfSeveral, type Summary } from '../run/summary.js';
 import { categoryRows, correlationRows } from './across-models.js';
 import { compareModels } from './compare.js';
 import { type CompareRunsOptions, readModels } from './compare-runs.js';
@@ -44,14 +44,10 @@ export async function figureData(
   const { models: read, plan } = await readModels(sources, { ...options, isNumbered: true });
   const [first] = read;
   if (!first) throw new CritmapError('ERR_OPTION', `there is no finished model in ${sources.join(', ')}`);
-  const resets = [
-    ...new Set(
-      read.flatMap(({ summary, layers }) => (summary ? resetsIn(summary) : layers.map(({ reset }) => reset))),
-    ),
-  ];
-  const isShared = (reset: string) =>
-    read.every(({ layers }) => layers.some((layer) => layer.reset === reset));
-  const reset = options.reset ?? resets.find(isShared) ?? resets[0] ?? 'random';
+  const resets = resetsOfSeveral(
+    read.map(({ summary, layers }) => (summary ? resetsIn(summary) : layers.map(({ reset }) => reset))),
+  );
+  const reset = options.reset ?? resets[0] ?? 'random';
   if (!resets.includes(reset) && options.reset !== undefined) {
     throw new CritmapError('ERR_OPTION', `--reset ${reset}: there is only ${resets.join(', ')}`);
   }

@@ -1,6 +1,7 @@
 /** Where a layer or a block begins and ends in the graph: the tensors that go in and come out. Pure. */
 import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Layer } from '../onnx/layers.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { candidateCuts } from '../plan/cuts.js';
 import { type Dataflow, isDynamic } from '../plan/dataflow.js';
 
@@ -19,8 +20,8 @@ const AFTER: ReadonlySet<string> = new Set(
 );
 
 /**
- * The ends of layers and groups, null of what has none: a layer whose weight is used in several places or takes no
- * image, a group that is not all that lies between two places through which every image passes.
+ * The ends of layers and groups, null of what has none: a layer whose weight is used in several places, is a part of
+ * another or takes no image, a norm, a group that is not all that lies between two places through which every image passes.
  */
 export function endsOf(
   flow: Dataflow,
@@ -32,6 +33,8 @@ export function endsOf(
   const cuts = candidateCuts({ flow, output, optimised: true }).filter(({ live }) => live.length === 1);
   return (one) => {
     const members = membersOf(one);
+    // Some exports write a norm as one operator, others as many, whose ends are not its own.
+    if (members.every(({ op }) => isNormOp(op))) return null;
     const channelsSecond = members.some(({ op }) => op.startsWith('Conv'));
     const own = members.flatMap(({ name }) => steps.get(name) ?? []);
     if (own.length === 0) return null;
@@ -40,7 +43,8 @@ export function endsOf(
       const { node, reads } = flow.steps[position!]!;
       const input = reads.find((name) => isDynamic(flow, name));
       const made = node.output[0];
-      if (others.length > 0 || !input || !made) return null;
+      // What a part alone gives is no tensor.
+      if (others.length > 0 || !input || !made || members[0]!.whole) return null;
       return { input, output: withBias(flow, members[0]!, made), channelsSecond };
     }
     const [first, last] = [Math.min(...own), Math.max(...own)];
@@ -84,8 +88,8 @@ function afterwards(
 }
 
 /** Positions of the steps with an image in them that read a layer's weight, or what is made of it. */
-function stepsOf({ steps }: Dataflow, { weight }: Layer): number[] {
-  const own = new Set([weight.tensor]);
+function stepsOf({ steps }: Dataflow, { weight, whole }: Layer): number[] {
+  const own = new Set([(whole?.weight ?? weight).tensor]);
   const found: number[] = [];
   for (const [position, { reads, makes, dynamic }] of steps.entries()) {
     if (!reads.some((name) => own.has(name))) continue;

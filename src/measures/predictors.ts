@@ -8,10 +8,12 @@ import type { ImageSet } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { withTargets } from '../model/targets.js';
+import { isNormOp } from '../onnx/norm-ops.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
 import { donorDistance } from '../resets/donor.js';
-import type { Summary } from '../run/summary.js';
+import { resetsIn, type Summary } from '../run/summary.js';
 import { correlationInterval, spearman } from '../statistics/correlation.js';
 import { version } from '../version.js';
 import { blockInfluences } from './influence.js';
@@ -42,7 +44,7 @@ export interface PredictorRow {
   blockInfluence: number | null;
   /** |W - W0| / |W0| of weight and bias. */
   relativeChange: number | null;
-  /** |W|_F^2 / |W|_2^2 of the unfolded weight; of a group the mean of its layers'. */
+  /** |W|_F^2 / |W|_2^2 of the unfolded weight; of a group the mean of its layers'. Norms have none. */
   stableRank: number | null;
   /** Percent of all layers' parameters. */
   parameterShare: number;
@@ -68,9 +70,9 @@ export type Predictor = (typeof predictorNames)[number];
 export interface PredictorCorrelation {
   predictor: Predictor;
   rows: number;
-  /** Null where one of them is the same in all rows. */
+  /** Null of fewer than 4 rows, and where one of them is the same in all rows. */
   rho: number | null;
-  /** 95 %, by Bonett and Wright's variance; null of fewer than 4 rows. */
+  /** 95 %, by Bonett and Wright's variance; null as `rho` is. */
   low: number | null;
   high: number | null;
   p: number | null;
@@ -95,9 +97,11 @@ export interface Predictors {
  * @throws CritmapError: `ERR_OPTION` for a run of another model, or layers beside a run; `ERR_RESET` for a donor of another
  *   architecture; `ERR_MODEL`, `ERR_IMAGES`; TypeError for misuse; the signal's reason
  */
-export async function predictors(model: Model, options: PredictorOptions = {}): Promise<Predictors> {
-  refuseMisuse(model, options);
+export async function predictors(given: Model, options: PredictorOptions = {}): Promise<Predictors> {
+  refuseMisuse(given, options);
   const { images, donor, run, signal } = options;
+  // A run's layers may be norms, or parts of fused weights.
+  const model = run?.summary.model.sha256 === given.sha256 ? withTargets(given, run.summary.options) : given;
   const found = run ? rowsOfRun(model, run.summary, options) : null;
   const rows = found?.rows ?? chosenOf(model.layers, options);
   // The donor first: it is looked at in no time, and may be the wrong one.
@@ -162,7 +166,7 @@ function rowsOfRun(model: Model, summary: Summary, { reset: asked }: PredictorOp
       `the run is of ${ran.name} (${ran.sha256.slice(0, 12)}), and ${model.file.path} is another model (${model.sha256.slice(0, 12)}); give the one that was swept, with its --weights`,
     );
   }
-  const resets = [...new Set(layers.map(({ reset }) => reset))];
+  const resets = resetsIn(summary);
   const reset = asked ?? resets[0]!;
   if (!resets.includes(reset)) {
     throw new CritmapError('ERR_OPTION', `the run has no reset ${quoted(reset)}; it has ${some(resets)}`);
@@ -195,7 +199,9 @@ async function ranksOf(
   signal: AbortSignal | undefined,
 ): Promise<(number | null)[]> {
   const known = new Map<string, number | null>();
-  for (const { name, weight } of rows.flatMap(membersOf)) {
+  // A norm's scale is no matrix.
+  const matricesOf = (row: Resettable) => membersOf(row).filter(({ op }) => !isNormOp(op));
+  for (const { name, weight } of rows.flatMap(matricesOf)) {
     signal?.throwIfAborted();
     if (known.has(name)) continue;
     const values = model.values(weight.tensor);
@@ -203,9 +209,11 @@ async function ranksOf(
     known.set(name, await stableRank(weight, values).catch(() => null));
   }
   return rows.map((row) => {
-    const ranks = membersOf(row).map(({ name }) => known.get(name) ?? null);
+    const ranks = matricesOf(row).map(({ name }) => known.get(name) ?? null);
     const some = ranks.filter((rank) => rank !== null);
-    return some.length < ranks.length ? null : some.reduce((sum, rank) => sum + rank, 0) / some.length;
+    return some.length < ranks.length || some.length === 0
+      ? null
+      : some.reduce((sum, rank) => sum + rank, 0) / some.length;
   });
 }
 
@@ -222,11 +230,14 @@ async function macSharesOf(
   return rows.map((row) => membersOf(row).reduce((sum, layer) => sum + shareOf.get(layer)!, 0));
 }
 
+/** Over two rows it is 1 or −1 whatever they are; an interval needs four. */
+const FEWEST = 4;
+
 function correlationOf(predictor: Predictor, table: readonly PredictorRow[]): PredictorCorrelation {
   const both = table.filter((row) => row[predictor] !== null && row.criticality !== null);
   const x = both.map((row) => row[predictor]!);
   const y = both.map((row) => row.criticality!);
-  const found = spearman(x, y);
+  const found = both.length < FEWEST ? null : spearman(x, y);
   const interval = found && correlationInterval('spearman', found.coefficient, both.length);
   return {
     ...{ predictor, rows: both.length, rho: found?.coefficient ?? null },

@@ -2,10 +2,10 @@
  * What a paper's methods section says of the runs, filled from their summaries, and how the work is cited. Plain text. Where
  * runs differ, every value is named.
  */
-import type { Summary } from '../run/summary.js';
+import { resetsIn, type Summary } from '../run/summary.js';
 import { version } from '../version.js';
 import { grouped, spanOf } from './numbers.js';
-import { confidenceText, coveringOf, coverings, hasDraws, optionText, resetsOf } from './overview.js';
+import { confidenceText, coveringOf, coverings, hasDraws, optionText } from './overview.js';
 import { resetSentence } from './prose.js';
 import { restOf, subjectOf } from './subject.js';
 
@@ -42,7 +42,7 @@ export function methodsOf(summaries: readonly Summary[], baseline?: string): str
   const sources = listed(summaries.map(({ data }) => data.source));
   const images = spanOf(summaries.map(({ data }) => data.images));
   const init = listed(option('init'));
-  const resets = [...new Set(summaries.flatMap(resetsOf))];
+  const resets = [...new Set(summaries.flatMap(resetsIn))];
   const parts = listed(option('parts'));
   const of = models.size === 1 ? [...models][0]! : `each of ${grouped(models.size)} models`;
   const sentences = [

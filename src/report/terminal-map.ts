@@ -3,7 +3,7 @@
  * a cell is a coloured block, without them a block as high as the layer is critical. Layers keep their order; where they do
  * not fit, neighbours share a cell that shows their mean. Names come from files and are made printable. Pure.
  */
-import type { Summary } from '../run/summary.js';
+import { resetsIn, type Summary } from '../run/summary.js';
 import { stageStarts } from './groups.js';
 import { fixed } from './numbers.js';
 import { isDestroyed, meanOf } from './overview.js';
@@ -46,12 +46,17 @@ const WIDEST_CELL = 3;
 /** A stage's name is left out where fewer columns would be its own. */
 const LEAST_STAGE = 5;
 
-export const cellsOf = ({ layers }: Summary): MapCell[] =>
-  layers.map((row) => ({
-    layer: row.layer,
-    reset: row.reset,
-    percent: isDestroyed(row) ? 100 : row.criticality.mean,
-  }));
+/** Reset by reset, in the order in which they were asked for. */
+export const cellsOf = (summary: Summary): MapCell[] =>
+  resetsIn(summary).flatMap((reset) =>
+    summary.layers
+      .filter((row) => row.reset === reset)
+      .map((row) => ({
+        layer: row.layer,
+        reset,
+        percent: isDestroyed(row) ? 100 : row.criticality.mean,
+      })),
+  );
 
 /** A layer's block: an eighth of a cell below 12.5 %, all of it from 87.5 % on. */
 function heightOf(percent: number | null): string {

@@ -131,3 +131,10 @@ export function resetsIn({ layers, options }: Pick<Summary, 'layers' | 'options'
   const known = asked.filter((one): one is string => typeof one === 'string' && found.has(one));
   return [...new Set([...known, ...found])];
 }
+
+/** The resets of several runs, each in the order of its own, those that all of them have first: the first is what is shown. */
+export function resetsOfSeveral(runs: readonly (readonly string[])[]): string[] {
+  const all = [...new Set(runs.flat())];
+  const isShared = (reset: string) => runs.every((resets) => resets.includes(reset));
+  return [...all.filter(isShared), ...all.filter((reset) => !isShared(reset))];
+}

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import ndarray, { type NdArray } from 'ndarray';
 import { z } from 'zod';
-import { CritmapError } from '../errors.js';
+import { CritmapError, some } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
 import { studyFiles } from '../run/study-plan.js';
@@ -24,6 +24,7 @@ export interface FinishedStudy extends StudyResults {
 const head = z.object({
   version: z.literal(1),
   models: z.array(z.object({ id: z.string() })),
+  resets: z.array(z.string()).optional(),
   imageSets: z.array(z.object({ id: z.string() })),
   rows: z.array(
     z.object({
@@ -69,19 +70,24 @@ const MOST_NUMBERS = 2 ** 27;
 
 function withCube(results: StudyResults, path: string): FinishedStudy {
   const { rows, models, imageSets } = results;
+  // Results of an earlier version do not say.
+  const resets = results.resets ?? [...new Set(rows.map(({ reset }) => reset))];
   const layers = [...new Set(rows.map(({ layer }) => layer))];
   return {
     ...results,
+    resets,
     layers,
     cube(metric, of) {
-      const { value = 'mean', reset = rows[0]?.reset } = of ?? {};
+      const { value = 'mean', reset = resets[0] } = of ?? {};
       if (!['mean', 'low', 'high'].includes(value)) {
         throw new RangeError(`value must be mean, low or high, got ${String(value)}`);
       }
       const wanted = rows.filter((row) => row.metric === metric && row.reset === reset);
       if (wanted.length === 0) {
         const known = [...new Set(rows.map((row) => row.metric))].join(', ');
-        throw new RangeError(`the study has no ${metric} under the reset ${reset}; it has ${known}`);
+        throw new RangeError(
+          `the study has no ${metric} under the reset ${reset}; it has ${known}, and ${some(resets)}`,
+        );
       }
       const shape = [models.length, layers.length, imageSets.length];
       const size = shape.reduce((product, side) => product * side, 1);

@@ -17,7 +17,7 @@ import { messageOf } from '../errors.js';
 import { measures } from '../native/columns.js';
 import { studyRun } from '../run/study-entry.js';
 import { type PlannedModel, readPlan, type StudyPlan } from '../run/study-plan.js';
-import type { Estimate, LayerSummary, Summary } from '../run/summary.js';
+import { type Estimate, type LayerSummary, resetsIn, resetsOfSeveral, type Summary } from '../run/summary.js';
 
 /** One number of one layer. */
 export interface StudyRow {
@@ -75,6 +75,8 @@ export interface StudyResults {
   categories: (StudyPlan['categories'][number] & { models: string[] })[];
   imageSets: (StudyPlan['images'][number] & { source: string; images: number; fingerprint: string })[];
   models: StudyModelResults[];
+  /** In the order in which they were asked for, those that all runs have first. */
+  resets: string[];
   rows: StudyRow[];
   differences: StudyDifference[];
   imageSetDifferences: ImageSetDifference[];
@@ -114,6 +116,7 @@ export async function collectResults(directory: string): Promise<StudyResults> {
     })),
     imageSets: imageSetsOf(plan, summaries),
     models: modelsOf(plan, summaries, means, compared),
+    resets: resetsOfSeveral([...summaries.values()].map(({ summary }) => resetsIn(summary))),
     rows: [...summaries].flatMap(([, { model, imageSet, summary }]) => rowsOf(model, imageSet, summary)),
     differences: compared.flatMap(({ imageSet, isThere, differences }) =>
       isThere ? differences.map(({ category: _, ...row }) => ({ imageSet, ...row })) : [],

@@ -9,10 +9,11 @@ const reference = (name: string) =>
   fileURLToPath(new URL(`../../../shared/reference/${name}`, import.meta.url));
 const lacksReference = existsSync(reference('results.csv')) ? false : 'the published raw data is not here';
 
-const sweep = (model: string, out: string) =>
+const sweep = (model: string, out: string, ...more: string[]) =>
   critmap(
     ...['sweep', example(model), '--data', example('images.npz'), '--images', '80', '--quiet'],
     ...['--layers', 'conv1,fc', '--out', out],
+    ...more,
   );
 
 t.test('runs are compared in a table, as CSV and as JSON', async (t) => {
@@ -30,6 +31,16 @@ t.test('runs are compared in a table, as CSV and as JSON', async (t) => {
   t.equal(rows.length, 2);
   const { stdout } = await critmap('compare', a, b, '--baseline', 'resnet', '--json');
   t.match(JSON.parse(stdout), { baseline: 'resnet', differences: [{ test: 'paired' }, { test: 'paired' }] });
+});
+
+t.test('of several resets every row names its own', async (t) => {
+  const dir = t.testdir({});
+  const [a, b] = [join(dir, 'a'), join(dir, 'b')];
+  await sweep('resnet.onnx', a, '--reset', 'random', '--reset', 'zero');
+  await sweep('resnet-init.onnx', b, '--reset', 'random', '--reset', 'zero');
+  const { stdout, stderr } = await critmap('compare', a, b, '--baseline', 'resnet');
+  t.match(stdout, /resnet-init +conv1 random /, stderr);
+  t.match(stdout, /resnet-init +conv1 zero /);
 });
 
 t.test('what cannot be compared is one line', async (t) => {

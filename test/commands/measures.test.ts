@@ -55,7 +55,13 @@ t.test('predictors stand beside the criticality of a run', async (t) => {
     found.stdout,
     /\nwith criticality \(random\), over rows:\npredictor +rows +Spearman +95 % interval +p\n/,
   );
-  t.match(found.stdout, /\nstable rank +4 +-?[\d.]+ +(-?[\d.]+ to -?[\d.]+|–) +[\d.]+\n/);
+  t.match(found.stdout, /\nstable rank +4 +−?[\d.]+ +(−?[\d.]+ to −?[\d.]+|–) +[\d.]+\n/);
+  t.notMatch(found.stdout, /for relative change|for block influence/);
+  const bare = await critmap('predictors', model, '--run', run);
+  t.match(
+    bare.stdout,
+    /\nfor block influence give images, --data SRC; for relative change the weights .*, --donor FILE\n/,
+  );
   t.ok(existsSync(join(files, 'predictors.csv')) && existsSync(join(files, 'predictors.json')));
 });
 

@@ -6,6 +6,7 @@ import { compareRuns } from '../../src/compare/compare-runs.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
+import { parseResets } from '../../src/resets/parse.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
 import { example } from '../fixtures.js';
@@ -87,6 +88,41 @@ t.test('what cannot be compared is one error that names it', async (t) => {
     t.rejects(compareRuns(sources, { ...(baseline && { baseline }) }), { name: 'CritmapError', message });
   await refused([join(dir, 'a')], undefined, /one model|two|another/i);
   await refused([join(dir, 'none'), join(dir, 'a')], undefined, /none/);
+});
+
+t.test('runs that ask another question, or draw from another seed, get a note', async (t) => {
+  const dir = t.testdir({});
+  const swept = async (name: string, options: SweepOptions = {}) => {
+    const out = join(dir, name);
+    await run('resnet.onnx', out, { layers: ['layer1.0.conv1', 'fc'], ...options });
+    return out;
+  };
+  const model = await loadModel(example('resnet.onnx'));
+  const base = await swept('base');
+  const notesOf = async (...others: string[]) => (await compareRuns([base, ...others])).notes;
+  t.strictSame(await notesOf(await swept('same')), []);
+  const other = 'than the baseline, so that a difference is of model and question together';
+  for (const [option, options, found] of [
+    ['--norm', { norm: 'reset' }, 'reset'],
+    ['--parts', { parts: 'weight' }, 'weight'],
+    ['--init', { init: 'xavier-normal' }, 'xavier-normal'],
+    ['--group', { group: '(fc)|layer1.*' }, '(fc)|layer1.*'],
+  ] as const) {
+    const out = await swept(option.slice(2), options);
+    t.strictSame(await notesOf(out), [
+      `swept with another ${option} ${other}: ${option.slice(2)} (${found})`,
+    ]);
+  }
+  const both = await swept('both', { resets: await parseResets(['random', 'zero'], model) });
+  t.match((await notesOf(both)).join('\n'), `swept with another --reset ${other}: both`);
+  t.strictSame(await notesOf(await swept('seed', { seed: 1 })), [
+    'swept with another --seed than the baseline, so that draws are no pairs: seed (1)',
+  ]);
+  const [zero, late] = [
+    await swept('zero', { resets: await parseResets(['zero'], model) }),
+    await swept('late', { resets: await parseResets(['zero'], model), seed: 1 }),
+  ];
+  t.strictSame((await compareRuns([zero, late])).notes, [], 'what draws nothing has no seed');
 });
 
 t.test('what is noted of several models is said once', async (t) => {

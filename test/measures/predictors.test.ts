@@ -12,8 +12,10 @@ import { type PredictorOptions, predictors } from '../../src/measures/predictors
 import { stableRank } from '../../src/measures/stable-rank.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
+import { parseResets } from '../../src/resets/parse.js';
 import { readRun } from '../../src/run/read-run.js';
 import { correlationInterval, pearson, spearman } from '../../src/statistics/correlation.js';
+import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
 import { example, fixture } from '../fixtures.js';
 
@@ -133,6 +135,59 @@ t.test('beside a run: its rows, its criticality, and rank correlations', async (
     message: /no option trials/,
   });
   await images.close();
+});
+
+t.test('a run of norms and parts of fused weights has its rows', async (t) => {
+  const model = await loadModel(fixture('activations/vit.onnx'));
+  const images = await openImages(fixture('activations/images.npy'), modelInput(model));
+  const dir = t.testdir({});
+  const ranOf = async (name: string, options: SweepOptions) => {
+    const out = join(dir, name);
+    await sweep(model, images, { out, imagesPerDraw: 'all', layers: ['blocks.0.*'], ...options });
+    return readRun(out);
+  };
+  const run = await ranOf('run', { include: 'norm', splitQkv: true });
+  const grouped = await ranOf('blocks', { include: 'norm', splitQkv: true, group: 'block' });
+  const { rows } = await predictors(model, { run, images, donor: model });
+  const { rows: blocks } = await predictors(model, { run: grouped, images });
+  await predictors(model, { run: await ranOf('behind', { norm: 'with-layer' }) });
+  const plain = (await predictors(model, { images, group: 'block', layers: ['blocks.0.*'] })).rows;
+  await images.close();
+  t.strictSame(
+    rows.map(({ layer }) => layer),
+    run.layers,
+  );
+  const of = (name: string) => rows.find(({ layer }) => layer === `blocks.0.${name}`)!;
+  t.match(of('norm1'), { blockInfluence: null, relativeChange: 0, stableRank: null, macShare: 0 });
+  t.match(of('attn.qkv.q'), {
+    blockInfluence: null,
+    relativeChange: 0,
+    stableRank: Number,
+    macShare: Number,
+  });
+  t.equal(of('attn.qkv.q').macShare, of('attn.qkv.k').macShare);
+  t.ok(of('mlp.fc1').stableRank! > 1);
+  t.equal(blocks[0]!.blockInfluence, plain[0]!.blockInfluence, 'a block is what it was');
+  t.ok(blocks[0]!.stableRank! > 1);
+});
+
+t.test('of several resets the one that was asked for first counts', async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const out = join(t.testdir({}), 'run');
+  const images = await openImages(example('images.npz'), { ...modelInput(model), images: 8 });
+  const resets = await parseResets(['skip', 'random'], model);
+  await sweep(model, images, { out, layers: ['conv1', 'layer3.1*'], group: 'block', resets });
+  await images.close();
+  const run = await readRun(out);
+  t.equal(run.summary.layers[0]!.reset, 'random');
+  const { reset, rows } = await predictors(model, { run });
+  t.strictSame([reset, rows.map(({ layer }) => layer)], ['skip', run.layers]);
+  const few = (await predictors(model, { run, reset: 'random' })).correlations;
+  t.ok(
+    few.every(({ rho, p }) => rho === null && p === null),
+    'over two rows it says nothing',
+  );
+  await t.rejects(predictors(model, { run, reset: 'zero' }), { message: /it has skip, random$/ });
 });
 
 t.test('cosines leave out positions without a direction, and need one shape', async (t) => {

@@ -250,6 +250,33 @@ t.test('as a cube for scripts', async (t) => {
   await t.rejects(readStudyResults(dir), { code: 'ERR_STUDY', message: /study\.json does not exist/ });
 });
 
+t.test(
+  'of several resets the one that was asked for first is shown, though no first layer has it',
+  async (t) => {
+    const path = join(dir, 'study', 'resets.yaml');
+    const two = FILE.replace('{ images: all,', '{ images: 16, group: block, reset: [skip, random],')
+      .replace('layers: [conv1, layer3.0.conv1, fc]', "layers: [conv1, 'layer3.1.*']")
+      .replace(/\n {2}noisy: .*/, '')
+      .replace(/\n {2}- \{ id: m[2-5], .*/g, '')
+      .replace(/\ncategories: .*/, '');
+    writeFileSync(path, two);
+    const out = join(dir, 'resets');
+    const { code, stdout, stderr } = await critmap('study', path, '--out', out);
+    t.equal(code, 0, stderr);
+    t.match(stdout, /mean criticality over layers, percent \(reset skip\)/);
+    const read = await readStudyResults(out);
+    t.equal(read.rows[0]!.reset, 'random');
+    t.strictSame(read.resets, ['skip', 'random']);
+    const row = read.rows.find(({ layer, reset }) => layer === 'layer3.1' && reset === 'skip')!;
+    t.equal(read.cube('criticality').get(0, read.layers.indexOf('layer3.1'), 0), row.mean);
+    t.throws(() => read.cube('criticality', { reset: 'zero' }), {
+      message: /under the reset zero; .*, and skip, random$/,
+    });
+    const shown = await critmap('report', join(out, 'trained', 'clean'));
+    t.match(shown.stdout, /\nprofile {2}\S\n/, 'the profile is of the one block that can be skipped');
+  },
+);
+
 t.test('differences are those of the runs, paired by slice', async (t) => {
   const runsOf = (set: string) => study.models.map(({ id }) => join(whole, id, set));
   const direct = await compareRuns(runsOf('noisy'), { baseline: 'trained' });
