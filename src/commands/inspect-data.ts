@@ -152,11 +152,15 @@ function designOf(job: InspectData): SweepValues {
   };
 }
 
-function costText({ layers, images, passes, threads, seconds }: SweepCost, group = 'layer'): string {
-  const each = passes / (layers * images);
-  // Not every layer may be tested under every reset.
-  const draws = each > 1 && Number.isInteger(each) ? ` x ${each} draws` : '';
-  return `${number(passes)} passes (${layers} ${group === 'layer' ? 'layers' : 'groups of layers'} x ${number(images)} images${draws}), about ${duration(seconds)} with ${threads} threads`;
+function costText({ layers, resets, cells, images, passes, threads, seconds }: SweepCost, group = 'layer') {
+  const what = `${layers} ${group === 'layer' ? 'layers' : 'groups of layers'}`;
+  // Not every layer may be tested under every reset, and not every reset has draws.
+  const draws = cells / layers;
+  const factors =
+    resets === layers && Number.isInteger(draws)
+      ? `${what} x ${number(images)} images${draws > 1 ? ` x ${draws} draws` : ''}`
+      : `${number(cells)} ${cells > resets ? 'resets and draws' : 'resets'} of ${what} x ${number(images)} images`;
+  return `${number(passes)} passes (${factors}), about ${duration(seconds)} with ${threads} threads`;
 }
 
 const number = (of: number) => of.toLocaleString('en');

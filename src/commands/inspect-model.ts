@@ -12,6 +12,7 @@ import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import { parseResets } from '../resets/parse.js';
 import type { ResetContext } from '../resets/reset.js';
+import { refuseWithActivations } from '../sweep/settings.js';
 import { chooseTargets, type Targets } from '../sweep/targets.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
@@ -33,6 +34,7 @@ export async function inspectModel(
   const { layers, exclude, group, reset, norm, parts } = choice;
   const isChosen = [layers, exclude, group, reset, norm, parts].some((one) => one !== undefined);
   const resets = await parseResets(reset ?? ['random'], targeted, choice);
+  refuseWithActivations(choice, resets);
   const targets = await chooseTargets(targeted, modelInput(targeted).shape, {
     ...{ layers, exclude, group, norm, parts, resets, design: { trials: 1 } },
   });

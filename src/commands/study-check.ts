@@ -1,7 +1,7 @@
 /** What `critmap study --check` says: what is there, what is missing, what it will cost. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { messageOf } from '../errors.js';
+import { CritmapError, messageOf, some } from '../errors.js';
 import { nameOfWord, parseRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
 import { type ImageOptions, openImages } from '../images/index.js';
@@ -19,6 +19,8 @@ export interface Check {
   lines: string[];
   /** What the study needs and is not there, or cannot be used; one sentence each. */
   missing: string[];
+  /** Sweeps that would fail for what they are asked for; one sentence for each reason. */
+  refused: string[];
 }
 
 export async function checkOf(study: Study): Promise<Check> {
@@ -44,14 +46,15 @@ export async function checkOf(study: Study): Promise<Check> {
   const rows = await Promise.all(
     ofModel.map(async (at) => {
       const { model, words } = study.sweeps[at]!;
-      const cost = costs[at];
+      const found = costs[at];
+      const cost = found instanceof CritmapError ? null : found;
       const { missing, remote } = await filesOf(study.sweeps[at]!);
       const state =
         missing.length > 0
           ? `${MISSING}${missing.join(', ')}`
           : remote.length > 0
             ? `to be fetched, unless it is there: ${remote.join(', ')}`
-            : (!cost && (await whyNot(study.sweeps[at]!))) || 'there';
+            : (!found && (await whyNot(study.sweeps[at]!))) || 'there';
       return [
         model.id,
         model.category ?? '',
@@ -62,13 +65,14 @@ export async function checkOf(study: Study): Promise<Check> {
       ];
     }),
   );
-  const known = costs.filter((cost) => cost !== null);
+  const known = costs.flatMap((cost) => (cost === null || cost instanceof CritmapError ? [] : [cost]));
   const counted = known.filter(({ images }) => images !== null);
   const passes = counted.reduce((sum, cost) => sum + (cost.passes ?? 0), 0);
   const macs = counted.reduce((sum, cost) => sum + cost.macsPerImage * (cost.images ?? 0), 0);
   const isAll = counted.length === study.sweeps.length;
   const lacking = rows.filter((row) => row.at(-1)!.startsWith(MISSING) || row.at(-1)!.startsWith(BROKEN));
   missing.unshift(...lacking.map((row) => `${row[0]}: ${row.at(-1)}`));
+  const refused = refusedOf(study, costs);
   const lines = [
     `${study.name}: ${study.models.length} models, ${study.images.length} ${study.images.length === 1 ? 'set' : 'sets'} of images, ${study.sweeps.length} sweeps`,
     '',
@@ -80,8 +84,29 @@ export async function checkOf(study: Study): Promise<Check> {
     ...(lacking.length > 0
       ? [`${lacking.length} of ${rows.length} models lack files, or have some that cannot be opened`]
       : []),
+    ...refused,
   ];
-  return { lines, missing };
+  return { lines, missing, refused };
+}
+
+/** Each reason with the models that have it, and the images where it is not those of all. */
+function refusedOf({ sweeps }: Study, costs: Awaited<ReturnType<typeof costsOfSweeps>>): string[] {
+  const found = new Map<string, Map<string, string[]>>();
+  for (const [i, cost] of costs.entries()) {
+    if (!(cost instanceof CritmapError)) continue;
+    const { model, images } = sweeps[i]!;
+    const models = found.get(cost.message) ?? new Map<string, string[]>();
+    models.set(model.id, [...(models.get(model.id) ?? []), images.id]);
+    found.set(cost.message, models);
+  }
+  return [...found].map(([why, models]) => {
+    const names = [...models].map(([id, images]) =>
+      sweeps.filter(({ model }) => model.id === id).length === images.length
+        ? id
+        : `${id} on ${some(images, 3)}`,
+    );
+    return `${some(names, 5)}: ${why}`;
+  });
 }
 
 /** How many images there are, and what is wrong with them for the models: those that take them alike are asked once. */

@@ -48,10 +48,14 @@ export async function study(argv: StudyArguments): Promise<void> {
   const { file, out, shard } = argv;
   const asked = onThisMachine(await readStudy(file), givenOf(machineTable, { ...argv }));
   if (argv.check) {
-    const { lines, missing } = shown(await checkOf(asked));
+    const { lines, missing, refused } = shown(await checkOf(asked));
     print(`${lines.join('\n')}\n`);
-    if (missing.length === 0) return;
-    throw new CritmapError('ERR_STUDY', `the study lacks what it needs: ${some(missing, 5)}`);
+    const faults = [
+      ...(missing.length > 0 ? [`the study lacks what it needs: ${some(missing, 5)}`] : []),
+      ...(refused.length > 0 ? [`sweeps cannot be computed: ${some(refused, 5)}`] : []),
+    ];
+    if (faults.length === 0) return;
+    throw new CritmapError('ERR_STUDY', faults.join('; '));
   }
   if (out === undefined) {
     throw new CritmapError('ERR_OPTION', '--out is missing; give the directory for the study');

@@ -59,7 +59,7 @@ function optionOf(name: string, schema: z.ZodType): Options {
     ...(preset !== undefined && !isEmptyList && { default: preset }),
   };
   if (type instanceof z.ZodBoolean) return { ...shared, type: 'boolean' };
-  if (type instanceof z.ZodEnum) return { ...shared, choices: type.options };
+  if (type instanceof z.ZodEnum) return { ...shared, choices: type.options, requiresArg: true };
   return { ...shared, type: 'string', requiresArg: alone === undefined, coerce: coerce(name, schema, alone) };
 }
 

@@ -157,18 +157,21 @@ function byPattern(layers: readonly Layer[], pattern: string): Resettable[] {
   });
 }
 
+/** What is wrong with a word of `--group` whatever the layers are called; a part of a sentence. */
+export function groupProblem(word: string): string | null {
+  try {
+    new RegExp(word);
+    return null;
+  } catch (error) {
+    return `is neither one of ${groupings.join(', ')} nor a regular expression: ${messageOf(error)}`;
+  }
+}
+
 /** A name's match and captures, null where it has none. @throws CritmapError (ERR_OPTION) */
 function matchesOf(pattern: string, names: readonly string[]): (readonly string[] | null)[] {
-  let expression: RegExp;
-  try {
-    expression = new RegExp(pattern);
-  } catch (error) {
-    throw refuse(
-      pattern,
-      `is neither one of ${groupings.join(', ')} nor a regular expression: ${messageOf(error)}`,
-      error,
-    );
-  }
+  const problem = groupProblem(pattern);
+  if (problem !== null) throw refuse(pattern, problem);
+  const expression = new RegExp(pattern);
   const find = (name: string) => {
     const match = expression.exec(name);
     return match && [...match].map((part) => part ?? '');

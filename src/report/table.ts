@@ -214,7 +214,7 @@ function intervalNotes(summary: Summary): string[] {
 }
 
 /** Of a sweep that stops layers when they are known: where, and which were not. */
-function stopNotes({ layers, options }: Summary): string[] {
+function stopNotes({ layers, options, data }: Summary): string[] {
   const { tolerance } = options;
   if (typeof tolerance !== 'number') return [];
   const stops = layers.flatMap(({ stoppedAt }) => (stoppedAt === null ? [] : [stoppedAt]));
@@ -227,7 +227,9 @@ function stopNotes({ layers, options }: Summary): string[] {
         ]
       : []),
     ...(short > 0
-      ? [`! ${grouped(short)} not known to ± ${tolerance} points after all images; give more (--max-images).`]
+      ? [
+          `! ${grouped(short)} not known to ± ${tolerance} points after all ${grouped(data.images)} images; give more, with --images or --max-images but not both, where the data have more.`,
+        ]
       : []),
   ];
 }

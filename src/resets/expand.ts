@@ -20,17 +20,28 @@ export async function expandResets(texts: readonly string[]): Promise<string[]> 
   return (await Promise.all(texts.map(expanded))).flat();
 }
 
-async function expanded(text: string): Promise<string[]> {
-  const [, kind = '', argument = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+/** The same without a look at files: a glob stays as it is. */
+export function singleWords(text: string): string[] {
+  const { kind, argument, file, ends } = split(text);
   if (listed.has(kind)) return argument.split(',').map((part) => `${kind}=${part}`);
+  return file === '' ? [text] : ends.map((end) => `${kind}=${file}${end}`);
+}
+
+async function expanded(text: string): Promise<string[]> {
+  const { kind, file, ends } = split(text);
+  if (file === '') return singleWords(text);
+  const files = await filesOf(text, file);
+  return files.flatMap((path) => ends.map((end) => `${kind}=${path}${end}`));
+}
+
+function split(text: string) {
+  const [, kind = '', argument = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const [, file = '', alphas] =
     (kind === 'interpolate' && /^(.+)@([^@]*)$/s.exec(argument)) ||
     (kind === 'donor' && [argument, argument]) ||
     [];
-  if (file === '') return [text];
-  const files = await filesOf(text, file);
   const ends = alphas === undefined ? [''] : alphas.split(',').map((alpha) => `@${alpha}`);
-  return files.flatMap((path) => ends.map((end) => `${kind}=${path}${end}`));
+  return { kind, argument, file, ends };
 }
 
 /** `FILE#PLACE` is one of a file's sets of weights. */

@@ -4,11 +4,11 @@ import type { FetchOptions } from '../fetch/options.js';
 import { loadFile, withFiles } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
 import { addressesOf } from '../model/place.js';
-import { type QuantizeGrid, quantizeGrids } from '../native/reset-rule.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { expandResets } from './expand.js';
-import { type Reset, resetForms } from './reset.js';
+import type { Reset } from './reset.js';
+import { NO_STRING, readReset } from './words.js';
 
 /**
  * Parses one reset and loads its donor.
@@ -64,70 +64,12 @@ export async function parseResets(
   return Promise.all((await expandResets(texts)).map((text) => parse(text, donorOf)));
 }
 
-const NO_STRING = 'a reset to be parsed must be a string';
-
 async function parse(text: string, donorOf: (file: string) => Promise<Model>): Promise<Reset> {
-  if (typeof text !== 'string') throw new TypeError(NO_STRING);
-  const at = text.indexOf('=');
-  const kind = at < 0 ? text : text.slice(0, at);
-  const argument = at < 0 ? undefined : text.slice(at + 1);
-  const label = text;
-  const refuse = (why: string) =>
-    new CritmapError('ERR_OPTION', `--reset ${text}: ${why}; the forms are ${resetForms}`);
-  const number = (name: string, value: string | undefined) => {
-    const parsed = value === undefined || value.trim() === '' ? Number.NaN : Number(value);
-    if (!Number.isFinite(Math.fround(parsed)))
-      throw refuse(`${name} must be a number that a 32-bit float holds`);
-    return parsed;
-  };
-
-  switch (kind) {
-    case 'random':
-    case 'zero':
-    case 'shuffle':
-    case 'skip':
-    case 'mean':
-      if (argument !== undefined) throw refuse(`${kind} takes no argument`);
-      return { kind, label };
-    case 'constant':
-      return { kind, label, value: number('V', argument) };
-    case 'noise': {
-      const sigma = number('SIGMA', argument);
-      if (sigma < 0) throw refuse('SIGMA must not be below 0');
-      return { kind, label, sigma };
-    }
-    case 'quantize':
-      if (!isGrid(argument)) throw refuse(`it takes ${quantizeGrids.join(', ')}`);
-      return { kind, label, grid: argument };
-    case 'prune':
-    case 'prune-channels':
-    case 'lowrank': {
-      const fraction = number('FRACTION', argument);
-      if (fraction < 0 || fraction > 1) throw refuse('FRACTION must be from 0 to 1');
-      return { kind, label, fraction };
-    }
-    case 'donor':
-      if (!argument) throw refuse('a file is missing');
-      return { kind: 'interpolate', label, alpha: 0, donor: await donorOf(argument) };
-    case 'interpolate': {
-      const split = argument?.lastIndexOf('@') ?? -1;
-      if (!argument || split < 1) throw refuse('FILE@ALPHA is missing');
-      const [share, spread, ...others] = argument.slice(split + 1).split('~');
-      if (others.length > 0) throw refuse('ALPHA~SIGMA is two numbers');
-      const alpha = number('ALPHA', share);
-      const sigma = spread === undefined ? undefined : number('SIGMA', spread);
-      // Without noise there are no draws, and the words of one that has none are other ones.
-      if (sigma !== undefined && !(Math.fround(sigma) > 0)) throw refuse('SIGMA must be above 0');
-      const donor = await donorOf(argument.slice(0, split));
-      return { kind, label, alpha, donor, ...(sigma !== undefined && { sigma }) };
-    }
-    default:
-      throw refuse('there is no such reset');
-  }
+  const read = readReset(text);
+  if (!('file' in read)) return read;
+  const { file, ...reset } = read;
+  return { ...reset, donor: await donorOf(file) };
 }
-
-const isGrid = (text: string | undefined): text is QuantizeGrid =>
-  (quantizeGrids as readonly (string | undefined)[]).includes(text);
 
 /**
  * A donor from `FILE` or `FILE#PLACE`, a folder or an address; one from a checkpoint lacks the layers that the

@@ -1,11 +1,14 @@
 /** What a study's sweeps are predicted to cost, from networks alone: no checkpoint and no image is read. */
 
+import { CritmapError } from '../errors.js';
 import type { FetchOptions } from '../fetch/options.js';
+import { initialsOf } from '../initialisation/initials.js';
 import { modelInput } from '../model/input.js';
+import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
 import { type ModelChoice, openNetwork } from '../request/open-model.js';
 import { isRandomLabel, type Reset } from '../resets/reset.js';
-import { designOf } from '../sweep/settings.js';
+import { designOf, imageMetricsOf, refuseResets, refuseWithActivations } from '../sweep/settings.js';
 import { costsOf } from '../sweep/shard-costs.js';
 import { chooseTargets } from '../sweep/targets.js';
 import type { StudySweep } from './study.js';
@@ -28,26 +31,34 @@ export const macsOf = ({ images, macsPerImage }: SweepCost) => macsPerImage * (i
 
 /**
  * @param images - how many there are in a set of images, where that is known
- * @returns the cost of each sweep; null where its network cannot be opened
+ * @returns the cost of each sweep; why it would fail, of one that has to; null where its network cannot be opened
  */
 export async function costsOfSweeps(
   sweeps: readonly StudySweep[],
   images: ReadonlyMap<string, number> = new Map(),
   fetching: FetchOptions = {},
-): Promise<(SweepCost | null)[]> {
+): Promise<(SweepCost | CritmapError | null)[]> {
   // Most models of a study are of one architecture.
-  const known = new Map<string, Promise<SweepCost | null>>();
-  const costs: (SweepCost | null)[] = [];
+  const known = new Map<string, ReturnType<typeof costOrWhy>>();
+  const costs: (SweepCost | CritmapError | null)[] = [];
   for (const sweep of sweeps) {
     const key = keyOf(sweep);
     let cost = known.get(key);
     if (!cost) {
-      cost = costOf(sweep, images.get(sweep.images.id), fetching).catch(() => null);
+      cost = costOrWhy(sweep, images.get(sweep.images.id), fetching);
       known.set(key, cost);
     }
     costs.push(await cost);
   }
   return costs;
+}
+
+async function costOrWhy(sweep: StudySweep, available: number | undefined, fetching: FetchOptions) {
+  const network = await networkFor(sweep, fetching).catch(() => null);
+  if (!network) return null;
+  return costOf(sweep, network, available).catch((error: unknown) =>
+    error instanceof CritmapError ? error : null,
+  );
 }
 
 /** A sweep's model with whatever weights the network has by itself. */
@@ -61,26 +72,28 @@ function networkOf({ words }: StudySweep): ModelChoice {
 }
 
 function keyOf(sweep: StudySweep): string {
-  const { model, arch, classes, channels, size } = networkOf(sweep);
-  const { sweepChoices, imageChoices, resets } = sweep.words;
+  const { model, arch, classes, channels, size, input, output } = networkOf(sweep);
+  const { sweepChoices, imageChoices, resets, initFrom } = sweep.words;
   return JSON.stringify([
-    ...[model, arch, classes, channels, size, sweep.images.id],
-    ...[sweepChoices, imageChoices, resets],
+    ...[model, arch, classes, channels, size, input, output, sweep.images.id],
+    ...[sweepChoices, imageChoices, resets, initFrom],
   ]);
 }
 
-async function costOf(
-  sweep: StudySweep,
-  available: number | undefined,
-  fetching: FetchOptions,
-): Promise<SweepCost> {
-  const { sweepChoices, imageChoices, resets = ['random'] } = sweep.words;
-  const model = withTargets(await networkFor(sweep, fetching), sweepChoices);
+/** @throws CritmapError for choices that the sweep refuses, as far as they need no checkpoint and no image */
+async function costOf(sweep: StudySweep, network: Model, available: number | undefined): Promise<SweepCost> {
+  const { sweepChoices, imageChoices, initFrom } = sweep.words;
+  const resets = (sweep.words.resets ?? ['random']).map(standIn);
+  const model = withTargets(network, sweepChoices);
+  if (!initFrom) initialsOf(model, sweepChoices.init ?? 'auto');
+  refuseResets(resets);
+  refuseWithActivations(sweepChoices, resets);
+  imageMetricsOf(sweepChoices);
   const { norm = 'keep', engine = 'fast', parts = 'both' } = sweepChoices;
   const input = modelInput(model, imageChoices.crop);
   const { layers, cells } = await chooseTargets(model, input.shape, {
     ...sweepChoices,
-    resets: resets.map(standIn),
+    resets,
     design: designOf(sweepChoices),
   });
   const { forward, layers: macs } = await costsOf(model, input, { norm, engine, parts }, layers);

@@ -86,10 +86,10 @@ function wrongValue(issue: Issue, node: Node | null): string {
 }
 
 function wantedBy(issue: Issue): string | null {
+  if (issue.code === 'custom') return null;
   const last = [...issue.path].reverse().find((key) => typeof key === 'string' && key in known);
   const schema = typeof last === 'string' ? known[last] : undefined;
   if (schema) return wantedOf(schema);
-  if (issue.code === 'custom') return null;
   if (issue.code === 'invalid_format') {
     return issue.path.at(-1) === 'color'
       ? 'a colour such as #1b9e77'

@@ -124,6 +124,13 @@ async function weightsOf({ sweeps }: Study): Promise<number[]> {
   const costs = new Map<StudySweep, number>();
   for (const [i, cost] of (await costsOfSweeps(local)).entries()) {
     const sweep = local[i]!;
+    if (cost instanceof CritmapError) {
+      throw new CritmapError(
+        'ERR_STUDY',
+        `shards are dealt out by what sweeps cost, and ${sweep.place} cannot be computed: ${cost.message}`,
+        { cause: cost },
+      );
+    }
     if (!cost) {
       throw new CritmapError(
         'ERR_STUDY',

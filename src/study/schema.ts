@@ -3,15 +3,25 @@
  * command line, named as in the API; each may stand in `defaults`, with a set of images and with a model.
  */
 import { z } from 'zod';
+import { groupProblem } from '../design/groups.js';
+import { quoted } from '../errors.js';
 import { imageOptions } from '../images/options.js';
 import { metaOf, type OptionTable, whole, withoutDefault, words } from '../options.js';
+import { resetProblem } from '../resets/words.js';
 import { PLACE_NAME } from '../run/study-plan.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
 
 const say = <S extends z.ZodType>(schema: S, description: string, wanted?: string): S =>
   schema.meta({ description, ...(wanted !== undefined && { wanted }) }) as S;
 
-const oneOrMore = () => z.union([words(), z.array(words()).min(1).readonly()]);
+const oneOrMore = (one = words()) => z.union([one, z.array(one).min(1).readonly()]);
+
+/** Text with which nothing is wrong that can be told without a model. */
+const sound = (problemOf: (text: string) => string | null) =>
+  words().superRefine((text, { addIssue }) => {
+    const message = text === '' ? null : problemOf(text);
+    if (message !== null) addIssue({ code: 'custom', message });
+  });
 
 const hash = () => z.string().regex(/^[0-9a-f]{64}$/i);
 
@@ -50,8 +60,8 @@ const undefaulted = (table: OptionTable): Record<string, z.ZodType> =>
   Object.fromEntries(Object.entries(table).map(([name, schema]) => [name, withoutDefault(schema)]));
 
 /** One word stands for a list of it. */
-const listed = (schema: z.ZodType) =>
-  oneOrMore()
+const listed = (schema: z.ZodType, one = words()) =>
+  oneOrMore(one)
     .optional()
     .meta({ ...schema.meta(), wanted: 'a word or a list of words' });
 
@@ -67,7 +77,13 @@ export const choiceTable: Record<string, z.ZodType> = {
   ...undefaulted(sweepOptions),
   layers: listed(sweepOptions.layers),
   exclude: listed(sweepOptions.exclude),
-  reset: listed(resetOption),
+  group: sound((word) => {
+    const problem = groupProblem(word);
+    return problem === null ? null : `${quoted(word)} ${problem}`;
+  })
+    .optional()
+    .meta({ ...sweepOptions.group.meta() }),
+  reset: listed(resetOption, sound(resetProblem)),
   initFrom: say(
     oneOrMore().optional(),
     'Fresh models whose weights are the draws of a random reset',

@@ -15,6 +15,10 @@ export interface SweepCost {
   /** Or groups of them. */
   layers: number;
   images: number;
+  /** Of each layer, or group, that is tested under them. */
+  resets: number;
+  /** The same with the draws of each: what every image passes through. */
+  cells: number;
   /** Images times layers, resets and draws of one image: how often a layer is seen reset. */
   passes: number;
   /** Multiply-accumulates of all passes, and of the untouched model's. */
@@ -59,12 +63,22 @@ export async function predictCost(
   };
   const whole = await macsOf(cells);
   const one = await macsOf(last);
+  const resets = cells.filter(({ trial }) => trial === 0).length;
   const passes = cells.length * images.count;
   const perImage = engine === 'reference' ? (1 + cells.length) * whole.forward : whole.forward + whole.cells;
   const pilot = await timeOf(model, images, last, { ...settings, ...context });
   const macs = perImage * images.count;
   const seconds = macs * (pilot.seconds / (pilot.images * (one.forward + one.cells)));
-  return { layers: layers.length, images: images.count, passes, macs, threads, seconds };
+  return {
+    layers: layers.length,
+    images: images.count,
+    resets,
+    cells: cells.length,
+    passes,
+    macs,
+    threads,
+    seconds,
+  };
 }
 
 /** Seconds of the first images through the model and one of its layers, every thread with a batch. */

@@ -13,7 +13,7 @@ import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-nu
 import { chunkSize } from './chunks-ahead.js';
 import { checkDrawn, freshDesign } from './drawn.js';
 import type { OnLogits } from './logits.js';
-import { type SweepChoices, type SweepValues, sweepOptions } from './options.js';
+import { type SweepValues, sweepOptions } from './options.js';
 import type { Progress } from './progress.js';
 
 /** What a sweep may be asked for; the options of the command line, and what only a script can give. */
@@ -67,7 +67,8 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   const resets = options.resets ?? [{ kind: 'random', label: 'random' } as const];
   refuseResets(resets);
   checkDrawn(options, resets);
-  refuseWithActivations({ ...choices, precision }, resets);
+  refuseWithActivations(choices, resets);
+  refuseFloat16(precision, resets);
   refuseShard(options.shard);
   const design = designOf(freshDesign(choices, options.initFrom));
   const slice = isCrossed(design) ? Number.POSITIVE_INFINITY : Number(design.imagesPerDraw);
@@ -99,7 +100,10 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
 }
 
 /** Each once, in one order: the same choice makes the same run. @throws CritmapError (ERR_OPTION) */
-function imageMetricsOf({ perImage, perImageMean }: SweepChoices): ImageMetric[] {
+export function imageMetricsOf({
+  perImage = [],
+  perImageMean,
+}: Pick<SweepValues, 'perImage' | 'perImageMean'>): ImageMetric[] {
   if (perImageMean && perImage.length === 0) {
     throw new CritmapError('ERR_OPTION', '--per-image-mean needs --per-image');
   }
@@ -207,21 +211,34 @@ function refuseShard(shard: Shard | undefined): void {
   }
 }
 
-/** Resets of activations leave weights as they are, so that what is said of those would be said in vain. */
-function refuseWithActivations(
-  { parts, norm, precision }: { parts: string; norm: string; precision: string },
+/**
+ * Resets of activations leave weights as they are, so that what is said of those would be said in vain.
+ * @throws CritmapError (ERR_OPTION)
+ */
+export function refuseWithActivations(
+  { parts = 'both', norm = 'keep' }: Pick<SweepValues, 'parts' | 'norm'>,
   resets: readonly Reset[],
 ): void {
   const reset = resets.find(isActivation);
-  if (!reset) return;
-  const refuse = (why: string) => new CritmapError('ERR_OPTION', `--reset ${reset.label} ${why}`);
-  if (parts !== 'both')
-    throw refuse(`resets no parameters; leave out --parts ${parts}, or sweep it on its own`);
-  if (norm !== 'keep') throw refuse(`resets no parameters; leave out --norm ${norm}, or sweep it on its own`);
-  if (precision === 'fp16') throw refuse('is not computed in float16; use --precision fp32 or tf32');
+  const option = parts !== 'both' ? `--parts ${parts}` : norm !== 'keep' ? `--norm ${norm}` : null;
+  if (!reset || option === null) return;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `--reset ${reset.label} resets no parameters; leave out ${option}, or sweep it on its own`,
+  );
 }
 
-function refuseResets(resets: readonly Reset[]): void {
+function refuseFloat16(precision: string, resets: readonly Reset[]): void {
+  const reset = resets.find(isActivation);
+  if (!reset || precision !== 'fp16') return;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `--reset ${reset.label} is not computed in float16; use --precision fp32 or tf32`,
+  );
+}
+
+/** @throws CritmapError (ERR_OPTION) for none, and for one twice */
+export function refuseResets(resets: readonly Reset[]): void {
   if (resets.length === 0) throw new CritmapError('ERR_OPTION', 'no reset is given');
   const labels = resets.map((reset) => reset.label);
   const twice = labels.find((label, i) => labels.indexOf(label) !== i);

@@ -137,6 +137,33 @@ async function lines(path: string, count: number): Promise<void> {
   throw new Error(`${path} did not get ${count} lines`);
 }
 
+t.test('options with values are not taken without one', async (t) => {
+  for (const option of ['--norm', '--parts']) {
+    const asked = ['sweep', example('resnet.onnx'), '--data', example('images.npz'), option];
+    const { code, stderr } = await critmap(...asked, '--out', join(t.testdirName, 'none'));
+    t.equal(code, 2);
+    t.match(stderr, /Not enough arguments/);
+  }
+});
+
+t.test('inspect --reset refuses what a sweep refuses, and says of how many it is', async (t) => {
+  const path = example('resnet.onnx');
+  for (const [option, value] of [
+    ['norm', 'reset'],
+    ['parts', 'bias'],
+  ] as const) {
+    const asked = ['inspect', path, '--group', 'block', '--reset', 'skip', `--${option}`, value];
+    const { code, stderr } = await critmap(...asked);
+    t.equal(code, 2);
+    t.match(stderr, `--reset skip resets no parameters; leave out --${option} ${value}`);
+  }
+  const of = ['--data', example('images.npz'), '--images', '16', '--layers', 'conv1,fc'];
+  const both = await critmap('inspect', path, ...of, '--reset', 'zero', '--reset', 'random');
+  t.match(both.stdout, '64 passes (4 resets of 2 layers x 16 images)');
+  const drawn = await critmap('inspect', path, ...of, '--reset', 'random', '--trials', '3');
+  t.match(drawn.stdout, '96 passes (2 layers x 16 images x 3 draws)');
+});
+
 t.test('inspect --reset lists what can be skipped, and what cannot with its reason', async (t) => {
   const path = example('resnet.onnx');
   const { stdout } = await critmap('inspect', path, '--group', 'block', '--reset', 'skip');

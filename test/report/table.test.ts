@@ -169,7 +169,11 @@ t.test('the table of layers', async (t) => {
     t.match(rows[2], / 10,000 /);
     t.match(rows[5], / 13,200 /, 'what all of it has cost');
     t.ok(rows.includes('2 of 3 known to ± 2 points after 800 to 2,400 images.'));
-    t.ok(rows.includes('! 1 not known to ± 2 points after all images; give more (--max-images).'));
+    const count = summary.data.images.toLocaleString('en');
+    t.match(
+      rows.join(' ').replace(/\s+/g, ' '),
+      `! 1 not known to ± 2 points after all ${count} images; give more, with --images or --max-images but not both, where the data have more.`,
+    );
   });
 
   t.test('cannot be steered by a layer name', async (t) => {

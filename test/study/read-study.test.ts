@@ -136,6 +136,10 @@ t.test('everything that is wrong is named, with line and column', async (t) => {
       'data: 7\nmodels: [{ id: 1, model: b, seed: -1 }, [c]]',
       /1:7: data must be a path or an object, got "7"; .*2:16: models\[0\]\.id .*2:35: models\[0\]\.seed must be a whole number from 0.*2:41: models\[1\]/,
     ],
+    [
+      'defaults: { reset: skipp, group: "(" }\ndata: { a: { path: b, reset: [zero, "prune=0.1,2"] } }\nmodels: [{ id: x, modle: c, reset: "noise=" }]',
+      /1:34: defaults\.group "\(" is neither .* nor a regular expression.*1:20: defaults\.reset skipp: there is no such reset; .*2:37: data\.a\.reset\[1\] prune=2: FRACTION must be .*models\[0\]\.reset noise=: SIGMA must be .*models\[0\] has no "modle"/,
+    ],
     ['', /0\.?\d*|the study/],
   ];
   for (const [text, message] of cases) await t.rejects(read(text), { code: 'ERR_STUDY', message }, text);

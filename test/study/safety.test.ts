@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { checkOf } from '../../src/commands/study-check.js';
 import { StudyProgress } from '../../src/commands/study-progress.js';
 import { mergeStudies } from '../../src/study/merge-study.js';
 import { readStudy } from '../../src/study/read-study.js';
@@ -96,6 +97,40 @@ t.test('--check fails where something is missing or does not fit, and only there
     t.match(stderr, message);
     t.match(stdout, /2 models, 1 set of images/);
   }
+});
+
+t.test('--check fails for choices that every sweep would refuse, and says why', async (t) => {
+  const models = `  - { id: three, model: ${fixture('activations/convnext.onnx')}, layers: '*' }\n`;
+  const files = `\ndata: { a: ${example('images.npz')}, b: ${example('images.npz')} }\nmodels:\n`;
+  const one = `  - { id: one, model: ${example('resnet.onnx')}`;
+  for (const [defaults, more, message] of [
+    ["layers: 'nomatch*'", `${one} }`, /^one: .*nomatch\*/m],
+    ['splitQkv: true', models, /^three: .*--split-qkv/m],
+    [
+      'reset: [random, skip], norm: with-layer',
+      `${one} }`,
+      /^one: --reset skip resets no parameters; leave out --norm with-layer/m,
+    ],
+    ["group: 'nothing(.*)'", `${one} }`, /^one: --group "nothing\(\.\*\)" matches none/m],
+    ["init: 'nomatch*=zeros'", `${one} }`, /^one: .*nomatch\*/m],
+    ['reset: [zero, zero]', `${one} }`, /^one: the reset zero is given twice/m],
+    ['perImageMean: true', `${one} }`, /^one: --per-image-mean needs --per-image/m],
+  ] as const) {
+    const { lines, refused } = await checkOf(
+      await asked('check.yaml', `defaults: { images: 4, ${defaults} }${files}${more}`),
+    );
+    t.match(refused.join('\n'), message, defaults);
+    t.strictSame(lines.slice(-refused.length), refused);
+  }
+  const text = `defaults: { images: 4 }${files}`.replace(
+    /b: (\S+) }/,
+    "b: { path: $1, layers: 'nomatch*' } }",
+  );
+  await asked('check.yaml', `${text}${one} }`);
+  const { code, stdout, stderr } = await critmap('study', at('check.yaml'), '--check');
+  t.equal(code, 1);
+  t.match(stdout, /^one on b: .*nomatch/m);
+  t.match(stderr, /sweeps cannot be computed: one on b: /);
 });
 
 t.test('a reason that several sweeps have is said once', async (t) => {
