@@ -119,7 +119,8 @@ const modulesOf = (layers: readonly Layer[]): Layer[] => [
 function ownModules(one: Resettable, all: readonly Layer[]): Resettable | string {
   const members = membersOf(one);
   const modules = modulesOf(members);
-  if (modules.length === 0) return 'a norm is neither left out nor replaced by a mean; other resets change it';
+  if (modules.length === 0)
+    return 'a norm is neither left out nor replaced by a mean; other resets change it';
   const isWhole = all.every(
     ({ whole, name }) => !whole || !modules.includes(whole) || members.some((m) => m.name === name),
   );
