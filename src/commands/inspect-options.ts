@@ -3,7 +3,7 @@ import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { type OptionValues, withoutDefault } from '../options.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
-import { modelOptions } from './model-options.js';
+import { modelOptions, withModel } from './model-options.js';
 import { text } from './option-values.js';
 import { kebab, withTable } from './table-options.js';
 
@@ -50,15 +50,7 @@ export type InspectArguments = InferredOptionTypes<typeof ownOptions & typeof mo
   OptionValues<typeof sampled & typeof costed> & { model: string | undefined; allowPartial?: boolean };
 
 export function withInspectOptions(yargs: Argv<object>) {
-  yargs
-    .positional('model', {
-      type: 'string',
-      describe:
-        'An ONNX file, or a folder with config.json and weights; or hf:OWNER/NAME or https://... of either',
-    })
-    .options(modelOptions)
-    .group(Object.keys(modelOptions), 'Model:')
-    .options(ownOptions);
+  withModel(yargs).options(ownOptions);
   return withTable(yargs, imageTable)
     .example('$0 inspect resnet50.onnx', 'layers and plan')
     .example('$0 inspect resnet50.onnx --group block', 'which layers a sweep would reset together')

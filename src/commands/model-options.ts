@@ -1,5 +1,5 @@
 /** Which model a command is for: an ONNX file, or a built-in architecture. */
-import type { Options } from 'yargs';
+import type { Argv, Options } from 'yargs';
 import { endOptions } from './end-options.js';
 import { count, text } from './option-values.js';
 import { weightsOptions } from './weights-options.js';
@@ -23,3 +23,14 @@ const architectureOptions = {
 
 /** All of them, for a command that takes a model. */
 export const modelOptions = { ...architectureOptions, ...weightsOptions, ...endOptions };
+
+/** Adds the model itself and its options. */
+export const withModel = (yargs: Argv<object>): Argv<object> =>
+  yargs
+    .positional('model', {
+      type: 'string',
+      describe:
+        'An ONNX file, or a folder with config.json and weights; or hf:OWNER/NAME or https://... of either',
+    })
+    .options(modelOptions)
+    .group(Object.keys(modelOptions), 'Model:');

@@ -2,9 +2,10 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { gridOptions, sharedOptions } from '../measures/options.js';
-import { modelOptions } from './model-options.js';
+import { type modelOptions, withModel } from './model-options.js';
 import type { ModuleJob } from './module-criticality-job.js';
 import { text } from './option-values.js';
+import { results, runOptions } from './run-options.js';
 import { givenOf, withTable } from './table-options.js';
 
 const own = {
@@ -22,39 +23,26 @@ const own = {
   },
 } as const satisfies Record<string, Options>;
 
-const results = {
+const resultOptions = {
   out: {
     ...text('out'),
     demandOption: true,
-    group: 'Results:',
+    group: results,
     describe: 'Directory for the results; what was stopped goes on there',
   },
-  name: { ...text('name'), group: 'Results:', describe: 'What the model is called in the results' },
-  force: {
-    type: 'boolean',
-    default: false,
-    group: 'Results:',
-    describe: 'Start over; a run that is in --out is kept aside as DIR.old-TIME',
-  },
-  json: { type: 'boolean', default: false, group: 'Results:', describe: 'Print the result as JSON' },
-  quiet: { type: 'boolean', default: false, group: 'Results:', describe: 'Show no progress' },
+  name: runOptions.name,
+  force: runOptions.force,
+  json: { type: 'boolean', default: false, group: results, describe: 'Print the result as JSON' },
+  quiet: runOptions.quiet,
 } as const satisfies Record<string, Options>;
 
 export function withModuleOptions(yargs: Argv<object>) {
-  yargs
-    .positional('model', {
-      type: 'string',
-      describe:
-        'An ONNX file, or a folder with config.json and weights; or hf:OWNER/NAME or https://... of either',
-    })
-    .options(modelOptions)
-    .group(Object.keys(modelOptions), 'Model:')
-    .options(own);
+  withModel(yargs).options(own);
   withTable(yargs, gridOptions);
   withTable(yargs, imageOptions);
   withTable(yargs, sharedOptions);
   return yargs
-    .options(results)
+    .options(resultOptions)
     .example(
       '$0 module-criticality trained.onnx --donor init.pth --data train/ --out runs/modules',
       'a grid of 11 x 13 points for every layer',
@@ -65,7 +53,7 @@ export function withModuleOptions(yargs: Argv<object>) {
     );
 }
 
-type Own = InferredOptionTypes<typeof own & typeof results & typeof modelOptions>;
+type Own = InferredOptionTypes<typeof own & typeof resultOptions & typeof modelOptions>;
 
 /** @param argv - checked by the options above */
 export function moduleJobOf(argv: Readonly<Record<string, unknown>>): Omit<ModuleJob, 'command'> {

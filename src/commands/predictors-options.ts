@@ -3,7 +3,7 @@ import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { metaOf, withoutDefault } from '../options.js';
 import { sweepOptions } from '../sweep/options.js';
-import { modelOptions } from './model-options.js';
+import { type modelOptions, withModel } from './model-options.js';
 import { text } from './option-values.js';
 import type { PredictorsJob } from './predictors-job.js';
 import { givenOf, withTable } from './table-options.js';
@@ -54,15 +54,7 @@ const layerTable = {
 };
 
 export function withPredictorOptions(yargs: Argv<object>) {
-  yargs
-    .positional('model', {
-      type: 'string',
-      describe:
-        'An ONNX file, or a folder with config.json and weights; or hf:OWNER/NAME or https://... of either',
-    })
-    .options(modelOptions)
-    .group(Object.keys(modelOptions), 'Model:')
-    .options(own);
+  withModel(yargs).options(own);
   withTable(yargs, layerTable);
   withTable(yargs, imageTable);
   return yargs

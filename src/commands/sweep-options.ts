@@ -5,12 +5,11 @@ import { metaOf, withoutDefault } from '../options.js';
 import { sampleOf } from '../request/sample-size.js';
 import { expandResets } from '../resets/expand.js';
 import { resetOption, sweepOptions } from '../sweep/options.js';
-import { modelOptions } from './model-options.js';
+import { type modelOptions, withModel } from './model-options.js';
 import { shardValue, text } from './option-values.js';
+import { results, runOptions } from './run-options.js';
 import type { SweepJob } from './sweep-job.js';
 import { givenOf, withTable } from './table-options.js';
-
-const results = 'Results:';
 
 const dataOption = {
   data: {
@@ -49,18 +48,13 @@ const resultOptions = {
     group: results,
     describe: 'Directory for the results; a sweep that was stopped goes on there',
   },
-  name: { ...text('name'), group: results, describe: 'What the model is called in the results' },
+  name: runOptions.name,
   shard: {
     ...shardValue(),
     group: results,
     describe: 'Compute the I-th of N parts, I/N, in a directory of its own; critmap merge puts them together',
   },
-  force: {
-    type: 'boolean',
-    default: false,
-    group: results,
-    describe: 'Start over; a run that is in --out is kept aside as DIR.old-TIME',
-  },
+  force: runOptions.force,
   json: {
     type: 'boolean',
     default: false,
@@ -72,7 +66,7 @@ const resultOptions = {
     group: results,
     describe: 'A file for what took how long and when, as Chrome trace events (ui.perfetto.dev opens it)',
   },
-  quiet: { type: 'boolean', default: false, group: results, describe: 'Show no progress' },
+  quiet: runOptions.quiet,
 } as const satisfies Record<string, Options>;
 
 /** Without the default of images, which is the design's. */
@@ -91,15 +85,7 @@ const imageTable = {
 };
 
 export function withSweepOptions(yargs: Argv<object>) {
-  yargs
-    .positional('model', {
-      type: 'string',
-      describe:
-        'An ONNX file, or a folder with config.json and weights; or hf:OWNER/NAME or https://... of either',
-    })
-    .options(modelOptions)
-    .group(Object.keys(modelOptions), 'Model:')
-    .options(dataOption);
+  withModel(yargs).options(dataOption);
   withTable(yargs, imageTable);
   // Before the table's, under the same heading.
   yargs.options(resetOptions);
