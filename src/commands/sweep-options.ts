@@ -21,13 +21,18 @@ const dataOption = {
   },
 } as const satisfies Record<string, Options>;
 
+/** Where none is given. */
+const usualResets = resetOption.def.defaultValue as string[];
+
 const resetOptions = {
   // Repeated, not separated by commas: a file's name may have one. Numbers behind a kind are.
   reset: {
     type: 'string',
     array: true,
     nargs: 1,
-    default: resetOption.def.defaultValue as string[],
+    requiresArg: true,
+    // A default would stand in for a value that was forgotten.
+    defaultDescription: JSON.stringify(usualResets),
     group: 'What is measured:',
     describe: resetOption.meta()?.description,
   },
@@ -119,7 +124,7 @@ export async function sweepJobOf(argv: Record<string, unknown>): Promise<SweepJo
     allowPartial: own['allow-partial'],
     imageChoices: { ...givenOf(imageOptions, argv), images: sampleOf(argv) },
     sweepChoices: givenOf(sweepOptions, argv),
-    resets: await expandResets(own.reset),
+    resets: await expandResets(own.reset ?? usualResets),
     initFrom: own['init-from'],
   };
 }

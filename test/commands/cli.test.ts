@@ -138,7 +138,7 @@ async function lines(path: string, count: number): Promise<void> {
 }
 
 t.test('options with values are not taken without one', async (t) => {
-  for (const option of ['--norm', '--parts']) {
+  for (const option of ['--norm', '--parts', '--reset']) {
     const asked = ['sweep', example('resnet.onnx'), '--data', example('images.npz'), option];
     const { code, stderr } = await critmap(...asked, '--out', join(t.testdirName, 'none'));
     t.equal(code, 2);
