@@ -35,6 +35,7 @@ const known = new WeakMap<Model, Map<string, Model>>();
 export function withTargets(model: Model, { include, splitQkv: splits = false, norm }: TargetChoice): Model {
   const norms = include === 'norm';
   const follow = norm === 'with-layer';
+  if (norm === 'reset') return withIdleReset(withTargets(model, { include, splitQkv: splits }));
   if (!norms && !splits && !follow) return model;
   return kept(model, `${norms} ${splits} ${follow}`, () => {
     const found = find(model, { norms, splits, follow, keepFresh: false });
@@ -42,6 +43,13 @@ export function withTargets(model: Model, { include, splitQkv: splits = false, n
     if (splits && found.slices.size === 0) throw noQkv(model, found.whole);
     return found.model;
   });
+}
+
+/** The model, with a warning where `--norm reset` has nothing to reset. */
+function withIdleReset(model: Model): Model {
+  if (model.layers.some((layer) => layer.norm !== null)) return model;
+  const warning = `${model.file.path}: --norm reset changes nothing, since no layer has a BatchNorm behind it; --norm with-layer is of norms of any kind`;
+  return kept(model, 'reset', () => ({ ...model, warnings: [...model.warnings, warning] }));
 }
 
 /** All layers and parts that a model has, as a donor of any of them. */

@@ -107,6 +107,11 @@ t.test('a layer with its norm is one row, which says so', async (t) => {
     );
   const { warnings } = await sweep(model, images, { layers: ['head'], norm: 'with-layer' });
   t.match(warnings.join('\n'), /--norm with-layer changes nothing/);
+  for (const include of ['norm', undefined] as const) {
+    const { warnings } = withTargets(model, { norm: 'reset', include });
+    t.match(warnings.join('\n'), /--norm reset changes nothing, since no layer has a BatchNorm behind it/);
+    t.notMatch(withTargets(resnet.model, { norm: 'reset', include }).warnings.join('\n'), /changes nothing/);
+  }
 });
 
 t.test('what is not there is said', async (t) => {
