@@ -166,7 +166,6 @@ export class Spans {
     const step = this.#makerOf(output);
     const [a, b] = step?.node.opType === 'Add' ? this.#dataRead(step) : [];
     if (a === undefined || b === undefined) return null;
-    if (a === input || b === input) return { shortcut: input, branch: a === input ? b : a };
     const [ofA, ofB] = [this.#layersBetween(input, a), this.#layersBetween(input, b)];
     const isShared = [...ofA].some((layer) => ofB.has(layer));
     if (isShared || ofA.size === ofB.size) return { shortcut: input, branch: ofA.size < ofB.size ? b : a };
