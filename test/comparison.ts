@@ -26,3 +26,20 @@ export function rowsOf(
   );
   return new ImageRows([{ rows, first: 0, count: images }], labelled);
 }
+
+/** Float32 of other kernels: a few of 6e-8, amplified a dozen layers long. */
+export const NEAR = 1e-4;
+
+/** Logits, a row for each image, as the addon compares them. */
+export const block = (rows: readonly number[][]) => ({
+  data: Float32Array.from(rows.flat()),
+  shape: [rows.length, rows[0]?.length ?? 0] as [number, number],
+});
+
+/** The largest difference of one image's numbers. */
+export const apart = (a: Comparison, b: Comparison): number =>
+  Math.max(
+    ...(['cosine', 'l1', 'l2', 'js'] as const).flatMap((name) =>
+      [...a[name]].map((value, i) => Math.abs(value - b[name][i]!)),
+    ),
+  );

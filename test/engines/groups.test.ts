@@ -15,7 +15,7 @@ import type { Comparison } from '../../src/native/addon.js';
 import { compareLogits } from '../../src/resets/arrays.js';
 import { loadDonor } from '../../src/resets/parse.js';
 import { type Reset, resetLayer } from '../../src/resets/reset.js';
-import { comparisonOf } from '../comparison.js';
+import { apart, block, comparisonOf, NEAR } from '../comparison.js';
 import { fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';
 
@@ -35,17 +35,6 @@ const { data, shape } = readNpyFloats(fixture('cascades/images.npy'));
 const [count = 0, , height = 0, width = 0] = shape;
 const chunk = { index: 0, count, images: data, height, width, labels: undefined };
 const context = { seed: 3, init: 'auto', norm: 'keep' } as const;
-const measures = ['cosine', 'l1', 'l2', 'js'] as const;
-/** Float32 of other kernels: a few of 6e-8, amplified a dozen layers long. */
-const NEAR = 1e-4;
-
-const block = (rows: readonly number[][]) => ({
-  data: Float32Array.from(rows.flat()),
-  shape: [rows.length, rows[0]?.length ?? 0] as [number, number],
-});
-const apart = (a: Comparison, b: Comparison) =>
-  Math.max(...measures.flatMap((name) => [...a[name]].map((value, i) => Math.abs(value - b[name][i]!))));
-
 for (const name of ['resnet', 'vit', 'convnext']) {
   t.test(`${name}: groups of layers are reset as PyTorch does it`, async (t) => {
     const model = await loadModel(fixture(`cascades/${name}.onnx`));

@@ -18,7 +18,7 @@ import { planSweep } from '../../src/plan/plan-sweep.js';
 import { compareLogits } from '../../src/resets/arrays.js';
 import { loadDonor, parseReset } from '../../src/resets/parse.js';
 import { type Reset, resetLayer } from '../../src/resets/reset.js';
-import { comparisonOf } from '../comparison.js';
+import { apart, block, comparisonOf, NEAR } from '../comparison.js';
 import { fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';
 
@@ -30,17 +30,6 @@ interface Answers {
 }
 
 const context = { seed: 3, init: 'auto', norm: 'keep' } as const;
-const measures = ['cosine', 'l1', 'l2', 'js'] as const;
-/** Float32 of other kernels: a few of 6e-8, amplified a dozen layers long. */
-const NEAR = 1e-4;
-
-const block = (rows: readonly number[][]) => ({
-  data: Float32Array.from(rows.flat()),
-  shape: [rows.length, rows[0]?.length ?? 0] as [number, number],
-});
-const apart = (a: Comparison, b: Comparison) =>
-  Math.max(...measures.flatMap((name) => [...a[name]].map((value, i) => Math.abs(value - b[name][i]!))));
-
 async function network(name: string) {
   const folder = name === 'kinds' ? 'norms' : 'cascades';
   const { data, shape } = readNpyFloats(fixture(`${folder}/images.npy`));

@@ -50,11 +50,11 @@ def lively(model, generator):
             module.running_var.uniform_(0.5, 1.5, generator=generator)
 
 
-def called(model, images):
-    """Names of convolutions and Linear modules in the order of their calls."""
+def called(model, images, kinds=LAYERS):
+    """Names of modules of these kinds in the order of their calls."""
     names = []
     hooks = [module.register_forward_hook(lambda *_, name=name: names.append(name))
-             for name, module in model.named_modules() if isinstance(module, LAYERS)]
+             for name, module in model.named_modules() if isinstance(module, kinds)]
     logits(model, images)
     for hook in hooks:
         hook.remove()

@@ -84,16 +84,6 @@ def stored(path):
     return {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in onnx.load(str(path)).graph.initializer}
 
 
-def called(model, images, kinds):
-    names = []
-    hooks = [module.register_forward_hook(lambda *_, name=name: names.append(name))
-             for name, module in model.named_modules() if isinstance(module, kinds)]
-    logits(model, images)
-    for hook in hooks:
-        hook.remove()
-    return names
-
-
 def fused(model):
     """Names of weight and bias of each fused layer, by what critmap calls it."""
     found = {}
@@ -140,7 +130,7 @@ def answers(model, donor, images):
                                 for key, value in state.items()})
 
     norms, parts, together = {}, {}, {}
-    for name in called(model, images, NORMS):
+    for name in cascades.called(model, images, NORMS):
         other = donor.get_submodule(name)
         norms[name] = {"fresh": asked(lambda m: fresh(m.get_submodule(name))),
                        "zero": asked(lambda m: zero(m.get_submodule(name))),
@@ -155,7 +145,7 @@ def answers(model, donor, images):
                     third = len(own) // 3
                     own[i * third:(i + 1) * third] = theirs[one][i * third:(i + 1) * third]
             parts[f"{name}.{part}"] = asked(rows)
-    for name in called(model, images, (nn.Conv2d, nn.Linear)):
+    for name in cascades.called(model, images, (nn.Conv2d, nn.Linear)):
         norm = behind(model, name)
         if norm:
             def both(changed):
