@@ -65,8 +65,8 @@ export {
 export { reportHtml } from './report/html.js';
 export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './resets/arrays.js';
 export { loadFresh } from './resets/fresh.js';
+export type { Reset } from './resets/kinds.js';
 export { parseReset, parseResets } from './resets/parse.js';
-export type { Reset } from './resets/reset.js';
 export { type Run, readRun, type TrialMetric } from './run/read-run.js';
 export type { DrawRow } from './run/summarise.js';
 export type { Estimate, LayerSummary, Summary } from './run/summary.js';

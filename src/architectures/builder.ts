@@ -7,7 +7,7 @@
 import { drawFrom, parseScheme } from '../initialisation/scheme.js';
 import type { ResetRule } from '../native/reset-rule.js';
 import { elementCount } from '../onnx/tensors.js';
-import { resetKey } from '../resets/reset.js';
+import { resetKey } from '../resets/parameter-resets.js';
 import { type Attributes, GraphWriter } from './graph.js';
 
 /** A tensor of the graph: N x channels x height x width, N x tokens x channels or N x channels. */

@@ -8,7 +8,7 @@ import type { Node } from '../onnx/onnx_pb.js';
 import { elementCount } from '../onnx/tensors.js';
 import { heldBytes } from '../plan/memory.js';
 import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
-import type { ResetContext } from '../resets/reset.js';
+import type { ResetContext } from '../resets/kinds.js';
 import { defaultBatch } from '../sweep/settings.js';
 import { type Targets, unmeasured } from '../sweep/targets.js';
 

@@ -5,7 +5,7 @@ import { moduleCriticality, moduleFiles } from '../measures/module-criticality.j
 import type { GridValues, SharedValues } from '../measures/options.js';
 import { computingOn } from '../native/cards.js';
 import { openSweep, type SweepWords } from '../request/open-sweep.js';
-import type { Reset } from '../resets/reset.js';
+import type { Reset } from '../resets/kinds.js';
 import { stepsOf } from './image-steps.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { ProgressLine } from './progress.js';

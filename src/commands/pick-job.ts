@@ -5,7 +5,7 @@ import { CritmapError, some } from '../errors.js';
 import { type PickFormat, pickText } from '../pick/formats.js';
 import { type LayerPick, type Part, type PickMetric, pickLayers } from '../pick/pick.js';
 import { compact } from '../report/numbers.js';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import { readRun } from '../run/read-run.js';
 import { readPlan } from '../run/study-plan.js';
 import { print, shown } from './terminal.js';

@@ -1,6 +1,6 @@
 /** The numbers of a run directory, by slice from its journal. */
 import { basename, join, resolve } from 'node:path';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import { criticalityShare } from '../run/estimate.js';
 import { crossedTotals, type DrawSums, drawTotals, type Finished } from '../run/finished.js';
 import { readJournal } from '../run/journal.js';

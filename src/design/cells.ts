@@ -3,7 +3,7 @@ import { CritmapError } from '../errors.js';
 import { matcher, matchesNothing } from '../model/layer-globs.js';
 import type { Resettable } from '../model/layer-group.js';
 import type { Layer } from '../onnx/layers.js';
-import { isRandom, type Reset } from '../resets/reset.js';
+import { isRandom, type Reset } from '../resets/kinds.js';
 
 /** The unit of work: one layer or group of layers, one reset, one trial. */
 export interface Cell {

@@ -6,8 +6,7 @@
  * sees every image. K depends on nothing else: no result depends on batch, chunk, thread or device.
  */
 import type { Resettable } from '../model/layer-group.js';
-import type { Reset } from '../resets/reset.js';
-import { isRandom } from '../resets/reset.js';
+import { isRandom, type Reset } from '../resets/kinds.js';
 
 export interface SliceDesign {
   /** K. */

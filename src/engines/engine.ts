@@ -10,7 +10,7 @@ import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import type { ImageRows } from '../native/columns.js';
 import type { EngineSeconds } from '../native/engine.js';
-import type { ResetContext } from '../resets/reset.js';
+import type { ResetContext } from '../resets/kinds.js';
 import type { Chunk } from './chunk.js';
 
 /** Where an engine puts results, each as soon as it is complete. */

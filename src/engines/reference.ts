@@ -19,7 +19,8 @@ import { sessionOf } from '../onnx/file.js';
 import { rewired } from '../onnx/rewire.js';
 import { replacementIn } from '../plan/program.js';
 import { isActivation } from '../resets/activation.js';
-import { isRandom, resetLayer } from '../resets/reset.js';
+import { isRandom } from '../resets/kinds.js';
+import { resetLayer } from '../resets/reset.js';
 import type { Chunk } from './chunk.js';
 import { floatsOf, slicesIn } from './chunk.js';
 import {

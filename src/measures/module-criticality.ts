@@ -11,7 +11,7 @@ import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { checkOptionValues } from '../options.js';
 import { donorDistance } from '../resets/donor.js';
-import type { Reset } from '../resets/reset.js';
+import type { Reset } from '../resets/kinds.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
 import type { SweepOptions } from '../sweep/settings.js';
 import { sweep } from '../sweep/sweep.js';

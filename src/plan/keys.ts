@@ -1,6 +1,7 @@
 /** The keys of a batch's draws: a program says which parameter of which cell each is for, a draw's number makes it. */
 import type { Cell } from '../design/cells.js';
-import { type ParameterReset, resetKey } from '../resets/reset.js';
+import { resetKey } from '../resets/parameter-resets.js';
+import type { ParameterReset } from '../resets/parameters.js';
 
 /** A parameter whose draw is chosen per batch. */
 export interface KeyedParameter {

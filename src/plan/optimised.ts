@@ -18,7 +18,7 @@ import { writeModel } from '../onnx/encode.js';
 import { ModelSchema, type Model as Proto } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import { valueInfo } from '../onnx/value-info.js';
-import type { ResetContext } from '../resets/reset.js';
+import type { ResetContext } from '../resets/kinds.js';
 import type { BaseGraph } from './base-graph.js';
 import { findPlaces } from './places.js';
 import type { ImageSize } from './shapes.js';

@@ -6,7 +6,7 @@ import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import { isActivation } from '../resets/activation.js';
-import type { ResetContext } from '../resets/reset.js';
+import type { ResetContext } from '../resets/kinds.js';
 import { type BaseGraph, ownGraph } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';

@@ -2,7 +2,8 @@
 import type { Cell } from '../design/cells.js';
 import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import { parameterResets, type ResetContext } from '../resets/reset.js';
+import type { ResetContext } from '../resets/kinds.js';
+import { parameterResets } from '../resets/parameter-resets.js';
 
 /** The tensors of every layer's own, and of groups' members', that some cell replaces, in the order weight, bias. */
 export async function replacedTensors(

@@ -1,5 +1,5 @@
 /** What a report says about a whole summary: means over layers, extremes, and options read defensively. */
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import { type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
 /** Mean of the values that are not null; null where there are none. */

@@ -1,6 +1,6 @@
 /** The sentences of a report: what was measured and how, and what its words mean. Plain text, not HTML. */
 
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import type { Summary } from '../run/summary.js';
 import { grouped } from './numbers.js';
 import { hasDraws, intervalsText, optionText, resetsOf } from './overview.js';

@@ -3,7 +3,7 @@ import type { NdArray } from 'ndarray';
 import { type Distribution, drawFrom, type Fans, parseScheme } from '../initialisation/scheme.js';
 import { type Comparison, native } from '../native/addon.js';
 import type { ResetRule } from '../native/reset-rule.js';
-import { resetKey } from './reset.js';
+import { resetKey } from './parameter-resets.js';
 
 /** What is drawn, and which draw it is. */
 export interface ResetWeightsOptions {

@@ -2,7 +2,8 @@
 import { type LayerParts, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
-import { donorValues, parametersOf } from './reset.js';
+import { donorValues } from './donor-values.js';
+import { parametersOf } from './parameters.js';
 
 /**
  * Euclidean norms of a layer's own parameters, or of all of a group's together, of the donor's, and of their differences.

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import type { Model } from '../model/model.js';
-import type { ResetContext } from './reset.js';
+import type { ResetContext } from './kinds.js';
 
 type Drawn = Pick<ResetContext, 'init' | 'initFrom'>;
 

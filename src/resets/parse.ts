@@ -7,7 +7,7 @@ import { addressesOf } from '../model/place.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { expandResets } from './expand.js';
-import type { Reset } from './reset.js';
+import type { Reset } from './kinds.js';
 import { NO_STRING, readReset } from './words.js';
 
 /**

@@ -2,7 +2,7 @@
 import { CritmapError, messageOf } from '../errors.js';
 import { type QuantizeGrid, quantizeGrids } from '../native/reset-rule.js';
 import { singleWords } from './expand.js';
-import { type Reset, resetForms } from './reset.js';
+import { type Reset, resetForms } from './kinds.js';
 
 export const NO_STRING = 'a reset to be parsed must be a string';
 

@@ -8,7 +8,7 @@ import { CritmapError } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { removeTemporary } from '../files/replace.js';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import { classCsv, classesOf } from './class-file.js';
 import { type DetailedRun, type DetailOptions, detailOptions, type LayerLines } from './detailed-run.js';
 import type { LineDetails } from './finished.js';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import ndarray, { type NdArray } from 'ndarray';
 import { CritmapError } from '../errors.js';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import type { DrawNumbers, TrialMetric } from './draw-numbers.js';
 import { drawTotals, type Finished } from './finished.js';
 import { readJournal } from './journal.js';

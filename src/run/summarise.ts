@@ -1,7 +1,7 @@
 /** From finished chunks to `summary.json` and the rows of single draws. Pure: the same chunks give the same bytes. */
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import type { Interval } from '../statistics/student.js';
 import { average } from '../statistics/student.js';
 import { agreementShare, criticalityShare, estimate } from './estimate.js';

@@ -7,7 +7,7 @@ import { modelInput } from '../model/input.js';
 import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
 import { type ModelChoice, openNetwork } from '../request/open-model.js';
-import { isRandomLabel, type Reset } from '../resets/reset.js';
+import { isRandomLabel, type Reset } from '../resets/kinds.js';
 import { designOf, imageMetricsOf, refuseResets, refuseWithActivations } from '../sweep/settings.js';
 import { costsOf } from '../sweep/shard-costs.js';
 import { chooseTargets } from '../sweep/targets.js';

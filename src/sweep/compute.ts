@@ -5,7 +5,7 @@ import { isCrossed, type SlicePart, slicesOf } from '../design/slices.js';
 import type { Chunk } from '../engines/chunk.js';
 import type { Engine, Logits, ResultSink } from '../engines/engine.js';
 import type { ImageRows } from '../native/columns.js';
-import { isRandom } from '../resets/reset.js';
+import { isRandom } from '../resets/kinds.js';
 import { crossedSums } from '../run/crossed-sums.js';
 import type { Finished, LineDetails, TargetChunk } from '../run/finished.js';
 import { classRows, imageNumbers } from '../run/image-numbers.js';

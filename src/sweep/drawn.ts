@@ -2,7 +2,7 @@
 import { CritmapError } from '../errors.js';
 import { checkInit, type InitChoice } from '../initialisation/initials.js';
 import type { Model } from '../model/model.js';
-import type { Reset } from '../resets/reset.js';
+import type { Reset } from '../resets/kinds.js';
 import type { SweepValues } from './options.js';
 
 const refuse = (why: string) => new CritmapError('ERR_OPTION', why);

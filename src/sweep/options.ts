@@ -9,7 +9,7 @@ import { layerParts } from '../model/layer-group.js';
 import { includable, normChoices } from '../model/targets.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
-import { resetForms } from '../resets/reset.js';
+import { resetForms } from '../resets/kinds.js';
 import { imageMetrics } from '../run/image-numbers.js';
 
 const measured = 'What is measured:';

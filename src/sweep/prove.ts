@@ -12,16 +12,9 @@ import type { Layer } from '../onnx/layers.js';
 import { elementCount } from '../onnx/tensors.js';
 import { replacementIn } from '../plan/program.js';
 import { isActivation } from '../resets/activation.js';
-import {
-  changeOf,
-  isRandom,
-  type Moved,
-  movesOf,
-  parametersOf,
-  type Reset,
-  type ResetContext,
-  resetLayer,
-} from '../resets/reset.js';
+import { isRandom, type Reset, type ResetContext } from '../resets/kinds.js';
+import { parametersOf } from '../resets/parameters.js';
+import { changeOf, type Moved, movesOf, resetLayer } from '../resets/reset.js';
 
 /** As many as libuv's thread pool has threads, unless the user asks for fewer. */
 const AT_ONCE = 4;

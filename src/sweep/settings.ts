@@ -8,7 +8,7 @@ import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues } from '../options.js';
 import { isActivation } from '../resets/activation.js';
-import type { Reset, ResetContext } from '../resets/reset.js';
+import type { Reset, ResetContext } from '../resets/kinds.js';
 import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-numbers.js';
 import { chunkSize } from './chunks-ahead.js';
 import { checkDrawn, freshDesign } from './drawn.js';

@@ -7,7 +7,7 @@ import { ownGraph } from '../plan/base-graph.js';
 import { planGraph } from '../plan/graph-plan.js';
 import { type OwnMacs, ownMacs } from '../plan/macs.js';
 import { drawnWords } from '../resets/drawn.js';
-import { parametersOf } from '../resets/reset.js';
+import { parametersOf } from '../resets/parameters.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { Settings } from './settings.js';
 import type { Targets } from './targets.js';

@@ -2,7 +2,7 @@
  * The parts that N shards take, by what they are predicted to cost. Every shard finds the same parts from the same plan,
  * and one that is put together later finds them again. Pure.
  */
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import { type ShardPlan, testedIn } from '../run/shard-plan.js';
 import { chunkCount, type Part } from './part.js';
 

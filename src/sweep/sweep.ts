@@ -13,7 +13,7 @@ import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
 import { drawnWarnings } from '../resets/drawn.js';
-import type { Reset } from '../resets/reset.js';
+import type { Reset } from '../resets/kinds.js';
 import { Finished } from '../run/finished.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import type { DrawRow } from '../run/summarise.js';

@@ -17,7 +17,7 @@ import { dataflowOf } from '../plan/dataflow.js';
 import { type ImageSize, shapesOf } from '../plan/shapes.js';
 import { Spans } from '../plan/spans.js';
 import { Activations, CALIBRATION_IMAGES, isActivation, type Replacement } from '../resets/activation.js';
-import type { Reset } from '../resets/reset.js';
+import type { Reset } from '../resets/kinds.js';
 import type { Summary } from '../run/summary.js';
 import { readImages } from './chunks-ahead.js';
 

@@ -13,7 +13,7 @@ import { sampleIndices } from '../images/sample.js';
 import type { Model } from '../model/model.js';
 import { type TargetChoice, withTargets } from '../model/targets.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
-import { isRandom, type Reset, type ResetContext } from '../resets/reset.js';
+import { isRandom, type Reset, type ResetContext } from '../resets/kinds.js';
 import { addSums, type DrawSums, drawTotals } from '../run/finished.js';
 import { readJournal } from '../run/journal.js';
 import { journalSeal, type RunInfo } from '../run/run.js';

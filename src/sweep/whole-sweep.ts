@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
-import { isRandomLabel } from '../resets/reset.js';
+import { isRandomLabel } from '../resets/kinds.js';
 import type { Finished } from '../run/finished.js';
 import type { RunIdentity } from '../run/identity.js';
 import { type ShardPlan, testedIn } from '../run/shard-plan.js';

@@ -3,8 +3,9 @@ import { planCells, selectLayers } from '../../src/design/cells.js';
 import { CritmapError } from '../../src/errors.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
+import type { Reset } from '../../src/resets/kinds.js';
+import { resetKey } from '../../src/resets/parameter-resets.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { type Reset, resetKey } from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';
 
 const model: Model = await loadModel(fixture('bottleneck.onnx'));

@@ -11,7 +11,7 @@ import type { Logits } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
 import { loadModel, modelInput, openImages } from '../../src/index.js';
-import type { Reset } from '../../src/resets/reset.js';
+import type { Reset } from '../../src/resets/kinds.js';
 import { chooseTargets, measureActivations } from '../../src/sweep/targets.js';
 import { example, fixture } from '../fixtures.js';
 import { readNpyFloats } from '../npy-floats.js';

@@ -3,7 +3,8 @@ import { buildModel } from '../../src/architectures/build.js';
 import { checkInit, initialsOf, initWarnings } from '../../src/initialisation/initials.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
-import { type ResetContext, resetLayer } from '../../src/resets/reset.js';
+import type { ResetContext } from '../../src/resets/kinds.js';
+import { resetLayer } from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';
 
 const model = await loadModel(fixture('bottleneck.onnx'));

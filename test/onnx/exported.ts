@@ -19,8 +19,9 @@ import { writeOnnx } from '../../src/onnx/file.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { elementCount } from '../../src/onnx/tensors.js';
 import { compareLogits } from '../../src/resets/arrays.js';
+import type { Reset } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { type Reset, resetLayer } from '../../src/resets/reset.js';
+import { resetLayer } from '../../src/resets/reset.js';
 import { comparisonOf } from '../comparison.js';
 import { readNpyFloats } from '../npy-floats.js';
 

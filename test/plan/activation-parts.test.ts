@@ -9,7 +9,7 @@ import { rewired } from '../../src/onnx/rewire.js';
 import type { Cut } from '../../src/plan/cuts.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import { Activations } from '../../src/resets/activation.js';
-import type { Reset } from '../../src/resets/reset.js';
+import type { Reset } from '../../src/resets/kinds.js';
 import { chooseTargets } from '../../src/sweep/targets.js';
 import { fixture } from '../fixtures.js';
 import { interpret } from './interpreter.js';

@@ -1,7 +1,7 @@
 import ndarray from 'ndarray';
 import t from 'tap';
 import { compareLogits, type ResetWeightsOptions, resetWeights } from '../../src/resets/arrays.js';
-import { resetKey } from '../../src/resets/reset.js';
+import { resetKey } from '../../src/resets/parameter-resets.js';
 
 const spread = (values: Float32Array) => {
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;

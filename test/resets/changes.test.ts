@@ -1,8 +1,9 @@
 import t from 'tap';
 import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
+import type { ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { changeOf, movesOf, type ResetContext, resetLayer } from '../../src/resets/reset.js';
+import { changeOf, movesOf, resetLayer } from '../../src/resets/reset.js';
 import { example, fixture } from '../fixtures.js';
 
 const context: ResetContext = { seed: 5, init: 'auto', norm: 'keep' };

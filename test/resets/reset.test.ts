@@ -3,14 +3,9 @@ import { matchFactor } from '../../src/initialisation/spread.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import type { Layer } from '../../src/onnx/layers.js';
+import { isRandom, isRandomLabel, type Reset, type ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
-import {
-  isRandom,
-  isRandomLabel,
-  type Reset,
-  type ResetContext,
-  resetLayer,
-} from '../../src/resets/reset.js';
+import { resetLayer } from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';
 
 const model = await loadModel(fixture('bottleneck.onnx'));

@@ -6,8 +6,9 @@ import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
 import type { Layout } from '../../src/native/reset-rule.js';
 import type { Parameter } from '../../src/onnx/layers.js';
+import type { ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
-import { movesOf, type ResetContext, resetLayer } from '../../src/resets/reset.js';
+import { movesOf, resetLayer } from '../../src/resets/reset.js';
 import { lowRankRule, pruneChannelsRule, pruneRule, quantizeRule } from '../../src/resets/weight-rules.js';
 import { fixture } from '../fixtures.js';
 

@@ -3,7 +3,7 @@ import type { ProvenCell, Target } from '../../src/design/cells.js';
 import type { SliceDesign } from '../../src/design/slices.js';
 import type { Sums } from '../../src/native/columns.js';
 import type { Layer } from '../../src/onnx/layers.js';
-import type { Reset } from '../../src/resets/reset.js';
+import type { Reset } from '../../src/resets/kinds.js';
 import { Finished } from '../../src/run/finished.js';
 import type { RunIdentity } from '../../src/run/run.js';
 import type { SummaryInput } from '../../src/run/summarise.js';

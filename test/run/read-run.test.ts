@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Reset } from '../../src/resets/reset.js';
+import type { Reset } from '../../src/resets/kinds.js';
 import { Finished } from '../../src/run/finished.js';
 import { sealOf } from '../../src/run/identity.js';
 import { Journal } from '../../src/run/journal.js';
