@@ -6,13 +6,13 @@ import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import { isActivation } from '../resets/activation.js';
-import type { ResetContext } from '../resets/kinds.js';
+import { type ResetContext, replacementIn } from '../resets/kinds.js';
 import { type BaseGraph, ownGraph } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
 import { optimisedGraph } from './optimised.js';
 import { placesOf } from './placed.js';
-import { type Compiled, type CompileInput, compile, replacementIn } from './program.js';
+import { type Compiled, type CompileInput, compile } from './program.js';
 import { replacedTensors } from './replaced.js';
 import type { ImageSize } from './shapes.js';
 

@@ -13,7 +13,7 @@ import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { isActivation, type MeasuredReplacement } from '../resets/activation.js';
-import type { ResetContext } from '../resets/kinds.js';
+import { type ResetContext, replacementIn } from '../resets/kinds.js';
 import { parameterResets } from '../resets/parameter-resets.js';
 import type { ParameterReset } from '../resets/parameters.js';
 import { leavesLayer } from '../resets/reset.js';
@@ -21,9 +21,9 @@ import { type BaseGraph, nodesOf } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
+import { bytesOf, layOut } from './lay-out.js';
 import type { ActivationPart, LayerPart, Parts } from './parts.js';
 import { type Place, type PlacedLayer, placesOf } from './placed.js';
-import { aligned, type Life, shareStorage } from './storage.js';
 
 /** A graph that the engine makes a session of. */
 export interface SessionGraph {
@@ -61,12 +61,6 @@ export function compile(input: CompileInput): Promise<Compiled> {
   return new Compiler(input).compile();
 }
 
-/** @throws RangeError when the context does not say what takes the place of what the cell's layer gives */
-export function replacementIn({ activations }: ResetContext, cell: Cell): MeasuredReplacement {
-  if (!activations) throw new RangeError(`the context has nothing for ${cell.reset.label}`);
-  return activations.of(cell);
-}
-
 class Compiler {
   readonly #sessions: SessionGraph[] = [];
   readonly #sessionOf = new Map<string, number>();
@@ -87,7 +81,7 @@ class Compiler {
     const cells = this.input.cells.filter(({ reset }) => !isActivation(reset));
     const replacing = this.#replacing();
     const logitsName = this.input.source.output;
-    const ahead = this.input.cells.length * this.#bytes(this.#shape(logitsName)) > KEPT_LOGITS;
+    const ahead = this.input.cells.length * bytesOf(this.#shape(logitsName)) > KEPT_LOGITS;
     this.#original.set(source.input, this.#slot(this.#shape(source.input)));
     if (ahead) this.#runOn(0, this.#original);
 
@@ -129,7 +123,7 @@ class Compiler {
       keys: this.#keyed.length,
     };
     await setImmediate();
-    const { slots, bytes } = this.#layOut(program);
+    const { slots, bytes } = layOut(this.#slots, program);
     return {
       sessions: this.#sessions,
       program: { ...program, slots },
@@ -358,51 +352,6 @@ class Compiler {
     this.#constantOf.set(values, index);
     return index;
   }
-
-  #bytes({ type, dims }: TensorShape): number {
-    return elementBytes(type) * dims.reduce((product, d) => product * d, 1);
-  }
-
-  /** Gives every slot its memory. */
-  #layOut({ input, logits, steps }: EngineProgram): { slots: EngineProgram['slots']; bytes: number } {
-    const lives = this.#slots.map((shape) => ({ bytes: this.#bytes(shape), first: -1, last: -1 }));
-    const use = (slot: number, step: number) => {
-      const life = lives[slot];
-      if (!life) return;
-      if (life.first < 0) life.first = step;
-      life.last = Math.max(life.last, step);
-    };
-    use(input, 0);
-    for (const [i, step] of steps.entries()) {
-      if (step.kind === 'run') for (const slot of [...step.inputs, ...step.outputs]) use(slot, i);
-      else use(step.slot, i);
-    }
-    // The logits are read by every comparison.
-    use(logits, steps.length);
-    // What is kept until the end lies together: nothing is gained from placing hundreds of them one by one.
-    const kept = new Map<number, number>();
-    let keptBytes = 0;
-    for (const step of steps.slice(steps.findLastIndex(({ kind }) => kind === 'run') + 1)) {
-      if (step.kind !== 'compare' || step.slot === logits || kept.has(step.slot)) continue;
-      kept.set(step.slot, keptBytes);
-      keptBytes += aligned(lives[step.slot]?.bytes ?? 0);
-    }
-    const keptLives = [...kept.keys()].map((slot) => lives[slot]?.first ?? 0);
-    const block = { bytes: keptBytes, first: Math.min(...keptLives, steps.length), last: steps.length };
-    const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot));
-    const places = shareStorage([block, ...apart.map((slot) => lives[slot] as Life)]);
-    const { bytes } = places;
-    const offsets = lives.map(() => 0);
-    for (const [i, slot] of apart.entries()) offsets[slot] = places.offsets[i + 1] ?? 0;
-    for (const [slot, offset] of kept) offsets[slot] = (places.offsets[0] ?? 0) + offset;
-    const slots = this.#slots.map(({ type, dims }, i) => ({
-      type,
-      dims: [...dims],
-      storage: 0,
-      offset: offsets[i] ?? 0,
-    }));
-    return { slots, bytes };
-  }
 }
 
 /** Rules that start from the layer's own weights. */
@@ -430,25 +379,4 @@ function slotOf(slots: ReadonlyMap<string, number>, name: string): number {
 
 function product(a: Float32Array | undefined, b: Float32Array | undefined): Float32Array | undefined {
   return a && b ? a.map((value, c) => value * (b[c] ?? 1)) : (a ?? b);
-}
-
-/** Bytes of one element of a TensorProto.DataType. */
-function elementBytes(type: number): number {
-  const bytes: Record<number, number> = {
-    1: 4,
-    2: 1,
-    3: 1,
-    4: 2,
-    5: 2,
-    6: 4,
-    7: 8,
-    9: 1,
-    10: 2,
-    11: 8,
-    12: 4,
-    13: 8,
-  };
-  const size = bytes[type];
-  if (size === undefined) throw new RangeError(`tensors of type ${type} are not supported`);
-  return size;
 }

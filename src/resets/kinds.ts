@@ -5,7 +5,7 @@ import type { Model } from '../model/model.js';
 import type { NormChoice } from '../model/targets.js';
 import type { QuantizeGrid } from '../native/reset-rule.js';
 import { isNormOp } from '../onnx/norm-ops.js';
-import type { Activations } from './activation.js';
+import type { Activations, MeasuredReplacement } from './activation.js';
 
 /** What `--reset` takes. */
 export const resetForms =
@@ -50,3 +50,15 @@ export function isRandom(reset: Reset, layer: Resettable): boolean {
 /** The same of a reset that is known by its label only, `noise=0.1`, and a layer, or group, by its operators. */
 export const isRandomLabel = (label: string, op: string) =>
   /^(shuffle|noise=.*|interpolate=.*@[^@]*~[^@]*)$/s.test(label) || (label === 'random' && !isNormOp(op));
+
+/**
+ * What takes the place of what a layer or group gives, for a reset of that.
+ * @throws RangeError when the context does not say
+ */
+export function replacementIn(
+  { activations }: ResetContext,
+  one: { layer: { name: string }; reset: { label: string } },
+): MeasuredReplacement {
+  if (!activations) throw new RangeError(`the context has nothing for ${one.reset.label}`);
+  return activations.of(one);
+}

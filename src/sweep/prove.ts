@@ -10,9 +10,8 @@ import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
 import { elementCount } from '../onnx/tensors.js';
-import { replacementIn } from '../plan/program.js';
 import { isActivation } from '../resets/activation.js';
-import { isRandom, type Reset, type ResetContext } from '../resets/kinds.js';
+import { isRandom, type Reset, type ResetContext, replacementIn } from '../resets/kinds.js';
 import { parametersOf } from '../resets/parameters.js';
 import { changeOf, type Moved, movesOf, resetLayer } from '../resets/reset.js';
 

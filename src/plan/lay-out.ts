@@ -1,0 +1,73 @@
+/** Where a program's tensors lie in the memory of a worker. */
+import type { EngineProgram } from '../native/engine.js';
+import type { TensorShape } from '../onnx/value-info.js';
+import { aligned, type Life, shareStorage } from './storage.js';
+
+/** Of a tensor. */
+export const bytesOf = ({ type, dims }: TensorShape): number =>
+  elementBytes(type) * dims.reduce((product, d) => product * d, 1);
+
+/** Gives every slot of a program its memory; `bytes` of all together. */
+export function layOut(
+  shapes: readonly TensorShape[],
+  { input, logits, steps }: EngineProgram,
+): { slots: EngineProgram['slots']; bytes: number } {
+  const lives = shapes.map((shape) => ({ bytes: bytesOf(shape), first: -1, last: -1 }));
+  const use = (slot: number, step: number) => {
+    const life = lives[slot];
+    if (!life) return;
+    if (life.first < 0) life.first = step;
+    life.last = Math.max(life.last, step);
+  };
+  use(input, 0);
+  for (const [i, step] of steps.entries()) {
+    if (step.kind === 'run') for (const slot of [...step.inputs, ...step.outputs]) use(slot, i);
+    else use(step.slot, i);
+  }
+  // The logits are read by every comparison.
+  use(logits, steps.length);
+  // What is kept until the end lies together: nothing is gained from placing hundreds of them one by one.
+  const kept = new Map<number, number>();
+  let keptBytes = 0;
+  for (const step of steps.slice(steps.findLastIndex(({ kind }) => kind === 'run') + 1)) {
+    if (step.kind !== 'compare' || step.slot === logits || kept.has(step.slot)) continue;
+    kept.set(step.slot, keptBytes);
+    keptBytes += aligned(lives[step.slot]?.bytes ?? 0);
+  }
+  const keptLives = [...kept.keys()].map((slot) => lives[slot]?.first ?? 0);
+  const block = { bytes: keptBytes, first: Math.min(...keptLives, steps.length), last: steps.length };
+  const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot));
+  const places = shareStorage([block, ...apart.map((slot) => lives[slot] as Life)]);
+  const { bytes } = places;
+  const offsets = lives.map(() => 0);
+  for (const [i, slot] of apart.entries()) offsets[slot] = places.offsets[i + 1] ?? 0;
+  for (const [slot, offset] of kept) offsets[slot] = (places.offsets[0] ?? 0) + offset;
+  const slots = shapes.map(({ type, dims }, i) => ({
+    type,
+    dims: [...dims],
+    storage: 0,
+    offset: offsets[i] ?? 0,
+  }));
+  return { slots, bytes };
+}
+
+/** Bytes of one element of a TensorProto.DataType. */
+function elementBytes(type: number): number {
+  const bytes: Record<number, number> = {
+    1: 4,
+    2: 1,
+    3: 1,
+    4: 2,
+    5: 2,
+    6: 4,
+    7: 8,
+    9: 1,
+    10: 2,
+    11: 8,
+    12: 4,
+    13: 8,
+  };
+  const size = bytes[type];
+  if (size === undefined) throw new RangeError(`tensors of type ${type} are not supported`);
+  return size;
+}
