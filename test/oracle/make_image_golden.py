@@ -161,8 +161,8 @@ def jpegs(golden, small):
     golden.refuse("twelve-bit.jpg", base[: frame + 4] + b"\x0c" + base[frame + 5 :], "it is a JPEG of 12 bits a sample; only 8 are read")
     golden.refuse("lossless.jpg", base[: frame + 1] + b"\xc3" + base[frame + 2 :], "it is a lossless JPEG, which is not read")
     golden.refuse("two-components.jpg", base[: frame + 9] + b"\x02" + base[frame + 10 :], "it has 2 colour components")
-    golden.refuse("no-end.jpg", base[:-2], "ends early|premature end")
-    golden.refuse("cut-off.jpg", base[: len(base) // 2], "ends early|premature end")
+    golden.refuse("no-end.jpg", base[:-2], "ends early|data is damaged or cut off")
+    golden.refuse("cut-off.jpg", base[: len(base) // 2], "ends early|data is damaged or cut off")
     golden.refuse("no-picture.jpg", base[:300], "the file ends|cut off")
     bomb = base[: frame + 5] + struct.pack(">HH", 60000, 60000) + base[frame + 9 :]
     golden.refuse("bomb.jpg", bomb, "60000x60000 pixels are more than the 178956970 that are read at most")
@@ -207,7 +207,7 @@ def pngs(golden, small):
     header = b"IHDR" + struct.pack(">II", 60000, 60000) + whole[24:29]
     bomb = whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
     golden.refuse("bomb.png", bomb, "60000x60000 pixels are more than the 178956970 that are read at most")
-    golden.refuse("cut-off.png", saved(small, "PNG")[:700], "corrupt header|read error")
+    golden.refuse("cut-off.png", saved(small, "PNG")[:700], "data is damaged or cut off")
 
 
 def others(golden, small):

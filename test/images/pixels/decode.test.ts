@@ -105,9 +105,9 @@ t.test('damaged files and files of another kind are refused', async (t) => {
   const refused: [Uint8Array, RegExp][] = [
     [new Uint8Array(0), /empty/],
     [Buffer.from('not an image at all'), /no image of a format that is read/],
-    [jpeg.subarray(0, jpeg.length / 2), /premature end/],
-    [jpeg.subarray(0, 40), /premature end|header/],
-    [png.subarray(0, png.length / 2), /read error/],
+    [jpeg.subarray(0, jpeg.length / 2), /data is damaged or cut off/],
+    [jpeg.subarray(0, 40), /header is damaged or cut off/],
+    [png.subarray(0, png.length / 2), /data is damaged or cut off/],
     [Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'), /it is SVG/],
     [bytesOf(new Float64Array(50)), /no image of a format that is read/],
   ];
