@@ -7,7 +7,6 @@ import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.
 import type { FetchProgress } from '../fetch/options.js';
 import { isRemote } from '../fetch/words.js';
 import { type OpenSweep, openSweep } from '../request/open-sweep.js';
-import { removeEntry } from '../run/study-entry.js';
 import type { StoppedLayer } from '../sweep/observer.js';
 import type { Progress } from '../sweep/progress.js';
 import type { Shard, SweepOptions } from '../sweep/settings.js';
@@ -16,7 +15,7 @@ import { costsOfSweeps, macsOf } from './costs.js';
 import { inStudyOf } from './own-directory.js';
 import { planOfStudy } from './plan-text.js';
 import { Pools } from './pools.js';
-import { filesOf, finish, isFinished } from './stamps.js';
+import { filesOf, finish, forget, isFinished } from './stamps.js';
 import type { Study, StudySweep } from './study.js';
 import { shardTasks, type Task, wholeTasks } from './tasks.js';
 
@@ -201,7 +200,7 @@ class Running {
       this.#tell({ task, type: 'done' });
     } catch (error) {
       signal.throwIfAborted();
-      await removeEntry(join(this.options.out, task.place)).catch(() => {});
+      await forget(join(this.options.out, task.place), task.sweep.words);
       this.#fail(task, error);
     } finally {
       this.#opened.delete(at);
@@ -292,5 +291,5 @@ export function failedWords(failures: readonly StudyFailure[], all: number): str
     else places.set(message, [place]);
   }
   const words = [...places].map(([message, found]) => `${some(found, 2)}: ${message}`);
-  return `${failures.length} of ${all} sweeps failed: ${some(words, 3)}. Repeat the command to try them again`;
+  return `${failures.length} of ${all} sweeps failed: ${some(words, 3)}. Once that is mended, repeat the command: what is finished is not swept again`;
 }

@@ -12,7 +12,7 @@ import type { SweepWords } from '../request/open-sweep.js';
 import { addressesIn, withPaths } from '../request/sweep-paths.js';
 import { readRunSummary } from '../run/read-run.js';
 import { readInfo } from '../run/run.js';
-import { readEntry, writeEntry } from '../run/study-entry.js';
+import { readEntry, removeEntry, writeEntry } from '../run/study-entry.js';
 
 const hashOf = (value: unknown) =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
@@ -108,4 +108,13 @@ export async function isFinished(place: string, words: SweepWords, isPart: boole
 export async function finish(place: string, words: SweepWords, before: string | null): Promise<void> {
   const files = before !== null && before === (await filesOf(words)) ? before : null;
   await writeEntry(place, { asked: askedOf(words), files });
+}
+
+/**
+ * What a sweep that failed came to before does not count any more: it may be of other files. What was asked for in another
+ * way counts for nothing now, and does again once the study asks for it.
+ */
+export async function forget(place: string, words: SweepWords): Promise<void> {
+  const entry = await readEntry(place);
+  if (!entry || entry.asked === askedOf(words)) await removeEntry(place).catch(() => {});
 }

@@ -75,6 +75,26 @@ t.test('what cannot be swept any more does not count either', async (t) => {
   t.strictSame(modelsIn(await collectResults(place)), ['one', 'two'], 'when it is back nothing is lost');
 });
 
+t.test('runs of other options are said to be so, and count again once they are asked for', async (t) => {
+  const place = at('changed');
+  t.strictSame(await runStudy(study, { out: place }), []);
+  const changed = await asked('study.yaml', FILE.replace('images: 16', 'images: 8'));
+  const failures = await runStudy(changed, { out: place });
+  t.strictSame(
+    failures.map(({ code }) => code),
+    ['ERR_RUN', 'ERR_RUN'],
+  );
+  t.match(failures[0]!.message, /holds another run/);
+  t.match((await collectResults(place)).notes, [
+    /^one\/a is left out: it was swept with other options/,
+    /^two\/a is left out: it was swept with other options/,
+  ]);
+  const events: string[] = [];
+  await runStudy(study, { out: place, onEvent: ({ type }) => events.push(type) });
+  t.strictSame(events, ['skipped', 'skipped'], 'nothing is opened');
+  t.strictSame(modelsIn(await collectResults(place)), ['one', 'two']);
+});
+
 t.test('directories of others are left alone', async (t) => {
   const plan = readFileSync(join(out, 'study-plan.json'), 'utf8');
   await t.rejects(runStudy(study, { out: at('old') }), {

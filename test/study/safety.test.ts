@@ -138,7 +138,7 @@ t.test('a reason that several sweeps have is said once', async (t) => {
   const all = [failure('a/x', 'it is cut'), failure('b/x', 'no room'), failure('c/x', 'it is cut')];
   t.equal(
     failedWords(all, 9),
-    '3 of 9 sweeps failed: a/x, c/x: it is cut, b/x: no room. Repeat the command to try them again',
+    '3 of 9 sweeps failed: a/x, c/x: it is cut, b/x: no room. Once that is mended, repeat the command: what is finished is not swept again',
   );
 });
 
