@@ -20,6 +20,7 @@ const WHY = {
   ends: 'it has no single input or no single output',
   bias: 'its bias is added by an operator that does more than that',
   between: 'layers that are not in it lie between its first and its last one',
+  past: 'another branch leads past it, and past layers that are not in it',
   shapes: 'its input and output have different shapes',
   axis: 'which axis of its output has the channels is not to be told',
   type: 'its output is no float32',
@@ -140,9 +141,11 @@ export class Spans {
     const end = this.#waists.findIndex(({ before }) => before > last);
     const { before, tensor: output } = this.#waists[end] ?? { before: 0, tensor: '' };
     if (!start || before === 0) return WHY.ends;
-    const isOther = (at: number) =>
-      start.before <= at && at < before && this.#layersAt.get(at)!.some((layer) => !members.includes(layer));
-    if ([...this.#layersAt.keys()].some(isOther)) return WHY.between;
+    const others = [...this.#layersAt].flatMap(([at, layers]) =>
+      layers.every((layer) => members.includes(layer)) ? [] : [at],
+    );
+    if (others.some((at) => first <= at && at <= last)) return WHY.between;
+    if (others.some((at) => start.before <= at && at < before)) return WHY.past;
 
     const { tensor: input } = start;
     const sum = this.#sum(output, input);

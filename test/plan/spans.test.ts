@@ -51,7 +51,11 @@ t.test('a part of a block gives what it adds', async (t) => {
 
 t.test('what has no place of its own is told with the reason', async (t) => {
   const dense = await found('trained/densenet.onnx', 'block');
-  t.match(dense('features.denseblock1.denselayer1', 'skip'), /layers that are not in it lie between/);
+  t.match(dense('features.denseblock1.denselayer1', 'skip'), /another branch leads past it/);
+  const part = await found('bottleneck.dynamo-plain.onnx', '^(layer1\\.1)\\.conv[12]');
+  t.match(part('layer1.1', 'skip'), /another branch leads past it, and past layers that are not in it/);
+  const ends = await found('bottleneck.dynamo-plain.onnx', '^(layer1\\.1)\\.conv[13]');
+  t.match(ends('layer1.1', 'skip'), /layers that are not in it lie between/);
   const cell = await found('exports/recurrent.folded.onnx', 'layer');
   t.equal(cell('lstm.ih_l0', 'mean'), 'it is a part of a recurrent cell');
 });
