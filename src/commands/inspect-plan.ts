@@ -35,7 +35,8 @@ export async function summarisePlan(
     const { forward } = plan.macs;
     const each = macsOfCells(plan, cells, context);
     const planned = each.reduce((sum, one) => sum + one, forward);
-    const whole = forward * layers.length;
+    // Both with the untouched model, to which they are compared.
+    const whole = forward * (1 + layers.length);
     const { fixed, perThread } = heldBytes(model.file, plan.workerBytes);
     return {
       batch,
@@ -77,7 +78,7 @@ export function planText(plan: PlanSummary, what: 'layer' | 'group'): string[] {
   const graph = plan.graph === 'runtime' ? "the runtime's optimised graph" : "the model's own graph";
   return [
     ...head,
-    `        ${count(macs.forward)} MACs an image; every ${what} reset once takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
+    `        ${count(macs.forward)} MACs an image; untouched and with every ${what} reset once it takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x`,
     `        ${megabytes(plan.workerBytes)} of tensors for each thread, about ${megabytes(plan.memoryBytes)} in all`,
     ...(plan.why === null ? [] : [`        the runtime's optimised graph cannot be used: ${plan.why}`]),
     `        ${plural(cuts.length, 'cut')} of ${graph}, ${plural(plan.sessions, 'session')}${cuts.length > 0 ? ':' : ''}`,
