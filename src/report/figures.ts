@@ -10,6 +10,7 @@ import { criticalityMap } from './criticality-map.js';
 import { accuracyFigure, criticalityBars } from './layer-figures.js';
 import { intervalsText } from './overview.js';
 import { agreementFigure, parametersFigure } from './scatter-figures.js';
+import { unitOf } from './subject.js';
 
 export { accuracyFigure, agreementFigure, parametersFigure };
 
@@ -31,26 +32,29 @@ export function criticalityFigure(summaries: readonly Summary[]): TopLevelSpec {
 export function figuresOf(summaries: readonly Summary[]): Figure[] {
   const only = summaries.length === 1 ? summaries[0]! : undefined;
   const accuracy = accuracyFigure(summaries);
+  const unit = unitOf(summaries);
   const figures: Figure[] = [
     {
       id: only === undefined ? 'map' : 'criticality',
-      title: only === undefined ? 'Criticality map' : 'Criticality per layer',
-      caption: only === undefined ? 'Layers × models, mean over images and draws.' : criticalityCaption(only),
+      title: only === undefined ? 'Criticality map' : `Criticality per ${unit}`,
+      caption:
+        only === undefined
+          ? `${unit === 'group' ? 'Groups' : 'Layers'} × models, mean over images and draws.`
+          : criticalityCaption(only, unit),
       spec: criticalityFigure(summaries),
     },
     {
       id: 'agreement',
       title: 'Agreement and criticality',
       caption:
-        'One point per layer. Dashed: agreement = 100 − criticality. Above it the probabilities move more than the ' +
-        `predicted class.${only === undefined ? '' : ' The layers farthest from it are named.'}`,
+        `One point per ${unit}. Dashed: agreement = 100 − criticality. Above it the probabilities move more than the ` +
+        `predicted class.${only === undefined ? '' : ` The ${unit === 'group' ? 'groups' : 'layers'} farthest from it are named.`}`,
       spec: agreementFigure(summaries),
     },
     {
       id: 'parameters',
       title: 'Parameters and criticality',
-      caption:
-        'One point per layer. Layers at the bottom right hold many parameters that the predictions hardly need.',
+      caption: `One point per ${unit}. Those at the bottom right hold many parameters that the predictions hardly need.`,
       spec: parametersFigure(summaries),
     },
   ];
@@ -58,16 +62,16 @@ export function figuresOf(summaries: readonly Summary[]): Figure[] {
     figures.push({
       id: 'accuracy',
       title: 'Accuracy after the reset',
-      caption: `Top-1 accuracy with one layer reset. Dashed: ${only === undefined ? 'untouched models' : 'untouched model'}.`,
+      caption: `Top-1 accuracy with one ${unit} reset. Dashed: ${only === undefined ? 'untouched models' : 'untouched model'}.`,
       spec: accuracy,
     });
   }
   return figures;
 }
 
-function criticalityCaption(summary: Summary): string {
+function criticalityCaption(summary: Summary, unit: string): string {
   const covers = intervalsText(summary);
-  return ['From the first layer to the last. Bars: means.', ...(covers ? [`Lines: ${covers}.`] : [])].join(
+  return [`From the first ${unit} to the last. Bars: means.`, ...(covers ? [`Lines: ${covers}.`] : [])].join(
     ' ',
   );
 }

@@ -5,6 +5,7 @@ import { chart, INK, legendHeight, percent, seriesColor } from './frame.js';
 import { placeLabels } from './label-placement.js';
 import { rowName } from './overview.js';
 import { type Row, rowsOf, valuesOf } from './rows.js';
+import { unitOf } from './subject.js';
 import { shortenAll } from './text.js';
 
 const PLOT = { width: 440, height: 320 };
@@ -65,7 +66,12 @@ export function parametersFigure(summaries: readonly Summary[]): TopLevelSpec {
     field: 'x',
     type: 'quantitative',
     scale: { type: 'log', domain: [10 ** low, 10 ** high], nice: false },
-    axis: { orient: 'bottom', title: 'parameters of the layer', values: decades, format: '~s' },
+    axis: {
+      orient: 'bottom',
+      title: `parameters of the ${unitOf(summaries)}`,
+      values: decades,
+      format: '~s',
+    },
   };
   const position = (x: number): number => (Math.log10(x) - low) / (high - low);
   return scatter(points, axis, percent('y', 'criticality (%)', 'left'), position, []);

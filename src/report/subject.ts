@@ -29,6 +29,13 @@ export function countsOf(rows: readonly (readonly LayerSummary[])[]): { groups: 
   return { groups: count(true), alone: count(false) };
 }
 
+/** What one row of a report is of, in the singular. */
+export function unitOf(summaries: readonly Summary[]): 'layer' | 'group' | 'layer or group' {
+  const { groups, alone } = countsOf(summaries.map(({ layers }) => layers));
+  if (groups === '0') return 'layer';
+  return alone === '0' ? 'group' : 'layer or group';
+}
+
 /** `each of 54 layers was reset on its own`, or of groups how they were formed. */
 export function subjectOf(summaries: readonly Summary[]): string {
   const { groups, alone } = countsOf(summaries.map(({ layers }) => layers));

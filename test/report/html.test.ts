@@ -334,6 +334,8 @@ t.test('headline numbers are of one reset, the first that was asked for, and say
   const grouped = await reportHtml([groupedSummary('block')]);
   t.match(grouped, 'over 1 group and 1 layer<');
   t.match(grouped, 'Most critical groups, %');
+  t.match(grouped, 'Criticality per layer or group');
+  t.match(grouped, 'One point per layer or group. Dashed');
 });
 
 t.test('resets without draws have none in introduction and methods', async (t) => {
