@@ -88,7 +88,8 @@ function parser(words: readonly string[], known: CommandModule[]) {
     .completion(
       'completion',
       'Print a script that lets bash or zsh (as SHELL says) complete what is typed',
-      completions,
+      (current: string, _: unknown, suggest: Suggest, done: (words: string[]) => void) =>
+        completions(words, current, suggest, done),
     )
     .demandCommand(1, 'Give a command.')
     .recommendCommands()
@@ -99,15 +100,30 @@ function parser(words: readonly string[], known: CommandModule[]) {
     .exitProcess(false);
 }
 
+/** Beginnings of an option's values, where these are no fixed list. */
+async function valuesOf(option: string | undefined): Promise<readonly string[] | null> {
+  if (option === '--group') return (await import('../design/groups.js')).groupings;
+  if (option !== '--reset') return null;
+  const { resetForms } = await import('../resets/kinds.js');
+  return resetForms.split(', ').map((form) => form.replace(/=.*/, '='));
+}
+
+type Suggest = (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown;
+
 /** What yargs suggests, but options only where one was begun: else the shell completes names of files. */
-function completions(
+async function completions(
+  words: readonly string[],
   current: string,
-  _argv: unknown,
-  suggest: (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown,
+  suggest: Suggest,
   done: (words: string[]) => void,
-): void {
+): Promise<void> {
+  const values = await valuesOf(words.at(-2));
+  if (values) {
+    done(values.filter((value) => value.startsWith(current)));
+    return;
+  }
   const isOption = current.startsWith('-');
-  suggest((_, words = []) =>
-    done(words.filter((word) => (isOption ? word.startsWith(current) : !word.startsWith('-')))),
+  suggest((_, found = []) =>
+    done(found.filter((word) => (isOption ? word.startsWith(current) : !word.startsWith('-')))),
   );
 }

@@ -25,6 +25,12 @@ t.test('commands, options and choices are suggested, and nothing where a file is
     'one that is there is not offered again',
   );
   t.strictSame(await suggested('/bin/bash', 'sweep', 'm.onnx', '--engine', ''), ['fast', 'reference']);
+  t.strictSame(await suggested('/bin/bash', 'sweep', 'm.onnx', '--reset', 'pru'), [
+    'prune=',
+    'prune-channels=',
+  ]);
+  const groups = await suggested('/bin/bash', 'inspect', 'm.onnx', '--group', '');
+  t.ok(groups.includes('block') && groups.includes('cumulative-from-output'));
   t.strictSame(await suggested('/bin/bash', 'sweep', ''), [], 'a model');
   t.strictSame(await suggested('/bin/bash', 'sweep', 'm.onnx', '--weights', ''), [], 'a checkpoint');
   t.match(await suggested('/bin/zsh', 'sweep', '--eng'), [/--engine:\S/], 'zsh shows what they mean');
