@@ -6,6 +6,7 @@ import { nameOfWord, parseRemote } from '../fetch/words.js';
 import { fileGlob } from '../files/glob.js';
 import { type ImageOptions, openImages } from '../images/index.js';
 import { modelInput } from '../model/input.js';
+import { openWeights } from '../request/open-sweep.js';
 import { addressesIn, withPaths } from '../request/sweep-paths.js';
 import { costsOfSweeps, networkFor } from '../study/costs.js';
 import type { Study, StudySweep } from '../study/study.js';
@@ -42,29 +43,21 @@ export async function checkOf(study: Study): Promise<Check> {
     sets.push([id, words.data, sample, state.join('; ')]);
   }
   const costs = await costsOfSweeps(study.sweeps, counts, NOTHING_FETCHED);
-  const ofModel = study.models.map(({ id }) => study.sweeps.findIndex(({ model }) => model.id === id));
-  const rows = await Promise.all(
-    ofModel.map(async (at) => {
-      const { model, words } = study.sweeps[at]!;
-      const found = costs[at];
-      const cost = found instanceof CritmapError ? null : found;
-      const { missing, remote } = await filesOf(study.sweeps[at]!);
-      const state =
-        missing.length > 0
-          ? `${MISSING}${missing.join(', ')}`
-          : remote.length > 0
-            ? `to be fetched, unless it is there: ${remote.join(', ')}`
-            : (!found && (await whyNot(study.sweeps[at]!))) || 'there';
-      return [
-        model.id,
-        model.category ?? '',
-        words.arch ?? '',
-        cost ? `${cost.layers}` : '?',
-        cost ? `${gigas(cost.macsPerImage)}` : '?',
-        state,
-      ];
-    }),
-  );
+  const rows: string[][] = [];
+  // One after the other: each is in memory with its checkpoints and donors.
+  for (const { id, category } of study.models) {
+    const sweeps = study.sweeps.filter(({ model }) => model.id === id);
+    const found = costs[study.sweeps.indexOf(sweeps[0]!)];
+    const cost = found instanceof CritmapError ? null : found;
+    rows.push([
+      id,
+      category ?? '',
+      sweeps[0]!.words.arch ?? '',
+      cost ? `${cost.layers}` : '?',
+      cost ? `${gigas(cost.macsPerImage)}` : '?',
+      await stateOf(sweeps),
+    ]);
+  }
   const known = costs.flatMap((cost) => (cost === null || cost instanceof CritmapError ? [] : [cost]));
   const counted = known.filter(({ images }) => images !== null);
   const passes = counted.reduce((sum, cost) => sum + (cost.passes ?? 0), 0);
@@ -146,11 +139,32 @@ async function countOf(source: string, options: ImageOptions): Promise<number | 
   }
 }
 
-const whyNot = (sweep: StudySweep) =>
-  networkFor(sweep, NOTHING_FETCHED).then(
-    () => null,
-    (error) => `${BROKEN}${messageOf(error)}`,
-  );
+/** Whether a model is there, with all that its sweeps take weights from. */
+async function stateOf(sweeps: readonly StudySweep[]): Promise<string> {
+  const all = await Promise.all(sweeps.map(filesOf));
+  const missing = [...new Set(all.flatMap((files) => files.missing))];
+  const remote = [...new Set(all.flatMap((files) => files.remote))];
+  if (missing.length > 0) return `${MISSING}${missing.join(', ')}`;
+  if (remote.length > 0) return `to be fetched, unless it is there: ${remote.join(', ')}`;
+  return (await whyNot(sweeps)) ?? 'there';
+}
+
+/** What keeps a model from being opened with all that it is swept with: its checkpoints, donors and fresh models. */
+async function whyNot(sweeps: readonly StudySweep[]): Promise<string | null> {
+  const seen = new Set<string>();
+  for (const { words } of sweeps) {
+    const { data: _, imageChoices: __, sweepChoices: ___, ...asked } = words;
+    const key = JSON.stringify(asked);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    try {
+      await openWeights(words, NOTHING_FETCHED);
+    } catch (error) {
+      return `${BROKEN}${messageOf(error)}`;
+    }
+  }
+  return null;
+}
 
 /** What of a sweep's model is not there. */
 async function filesOf({ words }: StudySweep) {

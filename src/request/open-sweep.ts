@@ -49,13 +49,9 @@ export async function openSweep(
 ): Promise<OpenSweep> {
   const { cache = 'auto', cacheSize, ...choices } = words.imageChoices;
   const cacheBytes = cacheSize === undefined ? undefined : parseCacheSize(cacheSize);
-  const fetching = { signal, onFetch };
-  const model = await open.model(words, fetching);
+  const { model, resets, initFrom } = await openWeights(words, { signal, onFetch }, open.model);
   // Patterns that fit no layer are met before images are decoded.
   initialsOf(withTargets(model, words.sweepChoices), words.sweepChoices.init ?? 'auto');
-  const ends = { input: words.input, output: words.output };
-  const resets = await parseResets(words.resets ?? ['random'], model, { ...ends, ...fetching });
-  const initFrom = words.initFrom && (await loadFresh(words.initFrom, model, { ...ends, ...fetching }));
   const images = await open.images(words.data, {
     ...modelInput(model, choices.crop),
     ...given({ ...choices, cacheBytes }),
@@ -71,6 +67,19 @@ export async function openSweep(
     images,
     options: { resets, ...words.sweepChoices, ...(initFrom && { initFrom }), signal },
   };
+}
+
+/** What a sweep's weights are from: its model, its donors and its fresh models. @throws CritmapError */
+export async function openWeights(
+  words: SweepWords,
+  fetching: FetchOptions,
+  open: Openers['model'] = openModel,
+) {
+  const model = await open(words, fetching);
+  const ends = { input: words.input, output: words.output, ...fetching };
+  const resets = await parseResets(words.resets ?? ['random'], model, ends);
+  const initFrom = words.initFrom && (await loadFresh(words.initFrom, model, ends));
+  return { model, resets, initFrom };
 }
 
 /** The entries that have a value: an option that was not given keeps its default further down. */

@@ -1,5 +1,5 @@
 /** What a study keeps safe: one writer, the work of one whose onlooker fails, and people from what cannot work. */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkOf } from '../../src/commands/study-check.js';
@@ -97,6 +97,41 @@ t.test('--check fails where something is missing or does not fit, and only there
     t.match(stderr, message);
     t.match(stdout, /2 models, 1 set of images/);
   }
+});
+
+t.test('--check opens checkpoints and donors, and names those that a sweep could not use', async (t) => {
+  const weights = (name: string) => example(join('methods', `${name}.safetensors`));
+  writeFileSync(at('cut.safetensors'), readFileSync(weights('baseline')).subarray(0, 1000));
+  const check = async (...choices: string[]) =>
+    checkOf(
+      await asked(
+        'check.yaml',
+        `data: ${example('images.npz')}
+models:
+${choices.map((words, i) => `  - { id: m${i}, model: ${example('methods/network.onnx')}, ${words} }`).join('\n')}
+`,
+      ),
+    );
+  const fine = [
+    `weights: ${weights('baseline')}`,
+    `weights: ${weights('baseline')}, reset: donor=${weights('initial')}`,
+  ];
+  t.strictSame(await check(...fine).then(({ missing, refused }) => [...missing, ...refused]), []);
+  const { missing, refused, lines } = await check(
+    ...fine,
+    `weights: ${at('cut.safetensors')}`,
+    `weights: ${weights('baseline')}, reset: [zero, donor=${at('cut.safetensors')}]`,
+    `weights: ${weights('baseline')}, initFrom: ${example('images.npz')}`,
+    `weights: ${weights('none')}`,
+  );
+  t.strictSame(refused, []);
+  t.match(missing, [
+    /^m2: cannot be opened: .*cut\.safetensors/,
+    /^m3: cannot be opened: .*cut\.safetensors/,
+    /^m4: cannot be opened: .*images\.npz/,
+    /^m5: missing: .*none\.safetensors/,
+  ]);
+  t.match(lines.at(-1), /4 of 6 models lack files, or have some that cannot be opened/);
 });
 
 t.test('--check fails for choices that every sweep would refuse, and says why', async (t) => {
