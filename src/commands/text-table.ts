@@ -1,4 +1,5 @@
 /** Rows of words in columns, for a terminal. */
+import { columnsOf } from '../report/text.js';
 
 /** @param isLeft - which columns begin together; the others, of numbers, end together */
 export function textTable(
@@ -6,10 +7,13 @@ export function textTable(
   rows: readonly (readonly string[])[],
   isLeft: (column: number) => boolean = () => true,
 ): string[] {
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => columnsOf(row[i]!))));
   return [head, ...rows].map((row) =>
     row
-      .map((cell, i) => (isLeft(i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .map((cell, i) => {
+        const room = ' '.repeat(widths[i]! - columnsOf(cell));
+        return isLeft(i) ? cell + room : room + cell;
+      })
       .join('  ')
       .trimEnd(),
   );
