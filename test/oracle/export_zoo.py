@@ -209,6 +209,10 @@ def donor_of(model):
     return donor
 
 
+def joins_biases(module):
+    return hasattr(module, "q_bias") and module.qkv is not None
+
+
 def layers(model, images):
     """Modules with a weight in the order of their first call, and of modules that use their children's weights."""
     rows = {}
@@ -226,7 +230,7 @@ def layers(model, images):
                 for weight in [name for name, _ in module.named_parameters() if name.startswith("weight")]:
                     add(f"{name}.{weight[7:]}", getattr(module, weight),
                         getattr(module, weight.replace("weight", "bias"), None), type(module).__name__)
-            elif hasattr(module, "q_bias"):   # BEiT joins three biases outside of its Linear
+            elif joins_biases(module):   # BEiT joins three biases outside of its Linear
                 add(f"{name}.qkv", module.qkv.weight, None, "Linear")
             else:
                 add(name, module.weight, module.bias, type(module).__name__, getattr(module, "groups", 1))
@@ -234,7 +238,7 @@ def layers(model, images):
 
     kinds = (*LAYERS, *RECURRENT, nn.MultiheadAttention)
     hooks = [module.register_forward_pre_hook(hook(name)) for name, module in model.named_modules()
-             if isinstance(module, kinds) or hasattr(module, "q_bias")]
+             if isinstance(module, kinds) or joins_biases(module)]
     with torch.no_grad():
         model(images)
     for one in hooks:
