@@ -9,7 +9,9 @@ import { resolve } from 'node:path';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type Target, targetsOf } from '../design/cells.js';
+import type { ComputedGraph } from '../engines/engine.js';
 import { CritmapError } from '../errors.js';
+import type { JournalLine } from '../run/finished.js';
 import { sealOf } from '../run/identity.js';
 import { readLine } from '../run/journal-line.js';
 import { type Lacking, lackingChunks, unitsOf } from '../sweep/compute.js';
@@ -31,6 +33,8 @@ import {
   queueOf,
   readMessage,
 } from './messages.js';
+import { isOffered, putOffer } from './offer.js';
+import { WorkerWatch } from './presence.js';
 import { checkServer, connect, PREFIX } from './redis.js';
 import type { Server } from './server.js';
 
@@ -41,6 +45,8 @@ export interface QueueOptions {
   onMessage: (message: string) => void;
   /** Milliseconds without a result after which what is lacking is held against the queue. */
   quietMs?: number;
+  /** Milliseconds without a worker after which it is said how to start one. */
+  aloneMs?: number;
 }
 
 /** A part that fails is tried so often, a second and then two later, before it is parked. */
@@ -97,10 +103,13 @@ class Coordinator {
   readonly #seal: number;
   readonly #targets: readonly Target[];
   readonly #numbers: ReadonlyMap<string, number>;
-  readonly #told = new Set<number>();
   readonly #parked = new Map<string, string>();
-  #graphTold = false;
+  readonly #watch: WorkerWatch;
+  /** What the run is computed from, once a result has told. */
+  #graph: ComputedGraph | null;
   #costs: Costs | null = null;
+  /** Lines on their way to the disk, of which another worker may have sent the same. */
+  readonly #adding = new Set<string>();
 
   constructor(
     private readonly sweep: string,
@@ -115,6 +124,9 @@ class Coordinator {
     this.#seal = sealOf(record.identity);
     this.#targets = targetsOf(subject.cells);
     this.#numbers = new Map(this.#targets.map((target, i) => [keyOf(target), i]));
+    this.#graph = record.graph;
+    const { server, onMessage, aloneMs } = options;
+    this.#watch = new WorkerWatch(queue, client, server, onMessage, aloneMs);
   }
 
   async run({ signal, onProgress }: SweepOptions): Promise<void> {
@@ -130,18 +142,19 @@ class Coordinator {
     await this.#offer();
     await this.#removeParked();
     await this.#addJobs(lacking);
-    let lastResult = Date.now();
+    // By a clock that nobody sets.
+    let lastResult = performance.now();
     while (this.#lacking().length > 0) {
       signal?.throwIfAborted();
+      const isLost = await this.#keepOffered();
       const taken = await this.#take(progress);
       await this.#tellStopped();
       await this.#tellProgress();
-      if (taken > 0) {
-        lastResult = Date.now();
-      } else if (Date.now() - lastResult > (this.options.quietMs ?? QUIET_MS)) {
-        await this.#reconcile();
-        lastResult = Date.now();
-      }
+      const isQuiet = performance.now() - lastResult > (this.options.quietMs ?? QUIET_MS);
+      if (taken > 0) this.#watch.heard();
+      else if (isLost || isQuiet) await this.#reconcile();
+      if (taken > 0 || isQuiet) lastResult = performance.now();
+      await this.#watch.look();
     }
     await this.#withdraw();
   }
@@ -157,6 +170,15 @@ class Coordinator {
     });
   }
 
+  /** @returns whether the server had lost the offer */
+  async #keepOffered(): Promise<boolean> {
+    const { client, sweep, options } = this;
+    if (await isOffered(client, sweep)) return false;
+    options.onMessage(`Redis at ${options.server.place} has lost the sweep; it is offered again`);
+    await this.#offer();
+    return true;
+  }
+
   async #offer(): Promise<void> {
     const { record, options, client, sweep } = this;
     const { identity } = record;
@@ -167,8 +189,7 @@ class Coordinator {
       targets: this.#targets.map(({ layer, reset }) => ({ layer: layer.name, reset: reset.label })),
       job: options.job,
     };
-    await client.set(this.#keys.offer, JSON.stringify(offer));
-    await client.sadd(OFFERED, sweep);
+    await putOffer(client, sweep, JSON.stringify(offer), this.#graph);
   }
 
   async #addJobs(lacking: readonly Lacking[]): Promise<void> {
@@ -211,11 +232,9 @@ class Coordinator {
       const result = readMessage(partResult, text);
       if (result) {
         const { graph, lines, warnings, worker, spent } = result;
-        if (!this.#graphTold) await record.computes(graph);
-        this.#graphTold = true;
         record.tell(warnings);
         record.spent(spent);
-        adding.push(...this.#keep(lines, worker, progress));
+        if (await this.#isOfRun(graph, worker)) adding.push(...this.#keep(lines, worker, progress));
       } else {
         this.options.onMessage(`warning: a result that is none came through the queue and is left out`);
       }
@@ -228,22 +247,43 @@ class Coordinator {
     return entries.length;
   }
 
+  /** Numbers of two graphs differ in their last bits: a run has those of one. The first result decides which. */
+  async #isOfRun(graph: ComputedGraph, worker: string): Promise<boolean> {
+    if (this.#graph === null) {
+      await this.record.computes(graph);
+      this.#graph = graph;
+      await this.client.set(this.#keys.graph, graph);
+    }
+    if (this.#graph === graph) return true;
+    this.options.onMessage(
+      `warning: ${worker} computes the ${graph} graph, the run is of the ${this.#graph} one; what it sent is left out`,
+    );
+    return false;
+  }
+
   #keep(lines: readonly string[], worker: string, progress: ProgressCount): Promise<void>[] {
     const { record } = this;
     const adding: Promise<void>[] = [];
+    const add = (key: string, line: JournalLine) => {
+      this.#adding.add(key);
+      return record.add(line).finally(() => this.#adding.delete(key));
+    };
     for (const text of lines) {
       const line = readLine(Buffer.from(text), this.#seal);
       if (!line) {
         this.options.onMessage(`warning: a damaged line came from ${worker}; what it had is computed again`);
         continue;
       }
-      if (line.type === 'original') {
-        if (!record.finished.original.has(line.chunk)) adding.push(record.add(line));
+      const isTarget = line.type === 'target';
+      const key = JSON.stringify(isTarget ? [line.chunk, line.layer, line.reset] : [line.chunk]);
+      if (this.#adding.has(key)) continue;
+      if (!isTarget) {
+        if (!record.finished.original.has(line.chunk)) adding.push(add(key, line));
         continue;
       }
       if (record.finished.chunksOf(line.layer, line.reset).has(line.chunk)) continue;
       const units = line.draws.reduce((sum, { images }) => sum + images, 0);
-      adding.push(record.add(line).then(() => progress.add(units, line.layer)));
+      adding.push(add(key, line).then(() => progress.add(units, line.layer)));
     }
     return adding;
   }
@@ -252,12 +292,10 @@ class Coordinator {
   async #tellStopped(): Promise<void> {
     const { stopping } = this.record;
     if (!stopping) return;
-    const stopped = this.#targets.flatMap((target, i) =>
-      stopping.isStopped(target) && !this.#told.has(i) ? [i] : [],
-    );
-    if (stopped.length === 0) return;
-    await this.client.sadd(this.#keys.stopped, ...stopped.map(String));
-    for (const i of stopped) this.#told.add(i);
+    const stopped = this.#targets.flatMap((target, i) => (stopping.isStopped(target) ? [`${i}`] : []));
+    // The server may have lost some.
+    if (stopped.length === (await this.client.scard(this.#keys.stopped))) return;
+    await this.client.sadd(this.#keys.stopped, ...stopped);
   }
 
   async #tellProgress(): Promise<void> {
@@ -276,6 +314,8 @@ class Coordinator {
       }
     }
     const counts = await this.queue.getJobCounts('wait', 'active', 'delayed', 'prioritized');
+    // They were put off by their workers' clocks, which may be wrong, for less than it has been quiet.
+    if (counts.delayed) await this.queue.promoteJobs();
     const isIdle = Object.values(counts).every((count) => count === 0);
     if (!isIdle || (await this.client.xlen(this.#keys.results)) > 0) return;
     const lacking = this.#lacking();

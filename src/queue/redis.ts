@@ -9,6 +9,8 @@ export const PREFIX = 'critmap';
 export interface Hooks {
   /** The server went away or came back, in words. */
   onConnection: (message: string) => void;
+  /** How the server lists us. */
+  connectionName?: string;
 }
 
 /** Connections to one server, which are made again whenever they are lost. */
@@ -16,6 +18,8 @@ export interface Connection {
   client: Redis;
   /** One more, for commands that block. */
   duplicate(): Redis;
+  /** When the server came back last, by `performance.now()`. */
+  backMs: number;
   /** Ends all of them. What waits for a server that is away is rejected soon. */
   leave(): void;
 }
@@ -25,11 +29,19 @@ const LONGEST_PAUSE_MS = 2000;
 /**
  * @throws CritmapError (ERR_QUEUE) where nobody answers at first, or the server does not let us in
  */
-export async function connect({ options, place }: Server, { onConnection }: Hooks): Promise<Connection> {
+export async function connect(
+  { options, place }: Server,
+  { onConnection, connectionName }: Hooks,
+): Promise<Connection> {
   let isLeaving = false;
   // Between two attempts ioredis keeps what waits, whatever it is told: only here it lets go.
   const retryStrategy = (attempt: number) => (isLeaving ? null : Math.min(LONGEST_PAUSE_MS, 50 * attempt));
-  const client = new Redis({ ...options, retryStrategy, lazyConnect: true });
+  const client = new Redis({
+    ...options,
+    ...(connectionName && { connectionName }),
+    retryStrategy,
+    lazyConnect: true,
+  });
   const all = [client];
   let isLost = false;
   let why = '';
@@ -52,11 +64,14 @@ export async function connect({ options, place }: Server, { onConnection }: Hook
     isLost = true;
   });
   client.on('ready', () => {
-    if (isLost) onConnection(`Redis at ${place} is back`);
+    if (!isLost) return;
     isLost = false;
+    connection.backMs = performance.now();
+    onConnection(`Redis at ${place} is back`);
   });
-  return {
+  const connection: Connection = {
     client,
+    backMs: Number.NEGATIVE_INFINITY,
     duplicate() {
       const other = client.duplicate();
       other.on('error', () => {});
@@ -68,6 +83,7 @@ export async function connect({ options, place }: Server, { onConnection }: Hook
       for (const one of all) if (one.status === 'ready') one.disconnect();
     },
   };
+  return connection;
 }
 
 /**

@@ -6,7 +6,12 @@ export interface Server {
   options: RedisOptions;
   /** Host, port and database; never a name or a password. */
   place: string;
+  /** Its URL, likewise without them. */
+  address: string;
 }
+
+/** An answer that has not come after so long does not come on this connection. */
+const SILENCE_MS = 30_000;
 
 const refuse = (why: string) => new CritmapError('ERR_OPTION', `--redis ${why}`);
 
@@ -32,8 +37,10 @@ export function serverOf(url: string, env: NodeJS.ProcessEnv = process.env): Ser
   const username = decodeURIComponent(parsed.username) || env.CRITMAP_REDIS_USERNAME;
   const password = decodeURIComponent(parsed.password) || env.CRITMAP_REDIS_PASSWORD;
   const host = hostname.replace(/^\[|\]$/g, '');
+  const place = `${hostname}:${port || 6379}${database && database !== '0' ? `/${database}` : ''}`;
   return {
-    place: `${hostname}:${port || 6379}${database && database !== '0' ? `/${database}` : ''}`,
+    place,
+    address: `${protocol}//${place}`,
     options: {
       host,
       port: Number(port || 6379),
@@ -43,6 +50,8 @@ export function serverOf(url: string, env: NodeJS.ProcessEnv = process.env): Ser
       ...(protocol === 'rediss:' && { tls: { servername: host } }),
       // Blocking commands wait for a server that is away instead of failing.
       maxRetriesPerRequest: null,
+      // A machine that loses power, or a gateway that forgets, closes no connection.
+      socketTimeout: SILENCE_MS,
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DelayedError, type Job, Worker } from 'bullmq';
+import { type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { messageOf } from '../errors.js';
 import { differencesOf, sealOf } from '../run/identity.js';
@@ -23,6 +23,8 @@ import {
   queueOf,
   readMessage,
 } from './messages.js';
+import { removeGraph, removeLeftovers } from './offer.js';
+import { connectionNameOf } from './presence.js';
 import { type Connection, checkServer, connect, PREFIX } from './redis.js';
 import type { Server } from './server.js';
 
@@ -32,7 +34,7 @@ export interface WorkerOptions {
   open: (offer: OfferedSweep, signal: AbortSignal) => Promise<PartRunner>;
   onMessage: (message: string) => void;
   signal: AbortSignal;
-  /** Ends when no sweep has been offered for so long; default never. */
+  /** Ends when there has been nothing to compute for so long, also where a sweep waits for its coordinator; default never. */
   idleMs?: number | undefined;
   /** A job of a worker that has given no sign of life for so long is given to another. */
   lockMs?: number | undefined;
@@ -46,15 +48,20 @@ const MOST_STALLS = 5;
 const LOOK_MS = 500;
 /** Results that wait for the coordinator; more would fill the server's memory. */
 const MOST_RESULTS = 256;
+/** How long a sweep is held after the server came back without it, for its coordinator to offer it again. */
+const PATIENCE_MS = 10_000;
 /** What parts that are under way may take to go back to the queue, from a server that may be away. */
 const GIVE_BACK_MS = 5000;
 
 /** @throws CritmapError (ERR_QUEUE) when the server cannot be used; the signal's reason */
 export async function serveQueue(options: WorkerOptions): Promise<void> {
-  const { server, onMessage, signal, idleMs } = options;
-  const connection = await connect(server, { onConnection: onMessage });
-  const { client } = connection;
+  const { server, onMessage, signal, idleMs = Number.POSITIVE_INFINITY } = options;
   const name = `${hostname()}-${process.pid}`;
+  const connection = await connect(server, {
+    onConnection: onMessage,
+    connectionName: connectionNameOf(name),
+  });
+  const { client } = connection;
   /** Sweeps that cannot be computed here, each with the offer that was refused. */
   const refused = new Map<string, string>();
   const leaveLater = () => setTimeout(() => connection.leave(), GIVE_BACK_MS).unref();
@@ -62,18 +69,14 @@ export async function serveQueue(options: WorkerOptions): Promise<void> {
   try {
     await checkServer(client, server);
     onMessage(`worker ${name} at ${server.place}`);
-    let lastWork = Date.now();
+    // By a clock that nobody sets.
+    let lastWork = performance.now();
     for (;;) {
       signal.throwIfAborted();
+      if (performance.now() - lastWork > idleMs) return;
       const found = await nextSweep(client, refused);
-      if (found) {
-        await serveSweep(found, connection, name, options, refused);
-        lastWork = Date.now();
-      } else if (idleMs !== undefined && Date.now() - lastWork > idleMs) {
-        return;
-      } else {
-        await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
-      }
+      if (found) lastWork = await serveSweep(found, connection, name, options, refused);
+      else await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
     }
   } catch (error) {
     signal.throwIfAborted();
@@ -117,14 +120,17 @@ async function isNeededElsewhere(
   return (await nextSweep(client, refused, true)) !== null;
 }
 
-/** One sweep from its opening until it is not offered any more, or another one has more to do. */
+/**
+ * One sweep from its opening until it is not offered any more, or another one has more to do.
+ * @returns when there was something to compute last, by `performance.now()`
+ */
 async function serveSweep(
   { sweep, text }: Found,
   connection: Connection,
   name: string,
   options: WorkerOptions,
   refused: Map<string, string>,
-): Promise<void> {
+): Promise<number> {
   const { onMessage, signal } = options;
   const { client } = connection;
   let runner: PartRunner;
@@ -133,15 +139,17 @@ async function serveSweep(
   } catch (error) {
     signal.throwIfAborted();
     // One that is over is not refused: it may be offered anew.
-    if ((await client.exists(keysOf(sweep).offer)) === 0) return;
-    refused.set(sweep, text);
-    onMessage(`warning: a sweep is left to other workers: ${messageOf(error)}`);
-    return;
+    if ((await client.exists(keysOf(sweep).offer)) > 0) {
+      refused.set(sweep, text);
+      onMessage(`warning: a sweep is left to other workers: ${messageOf(error)}`);
+    }
+    return performance.now();
   }
   try {
     onMessage(`computing ${runner.identity.model.name}`);
-    await work({ sweep, text, connection, client, name, runner }, options, refused);
+    const lastWork = await work({ sweep, text, connection, client, name, runner }, options, refused);
     onMessage(`${runner.identity.model.name} has nothing more to do`);
+    return lastWork;
   } finally {
     await runner.close();
   }
@@ -168,17 +176,19 @@ async function openOffer(
     const wanted = await client.get(graph);
     // The others were quicker.
     if ((await client.exists(keysOf(sweep).offer)) === 0) {
-      await client.del(graph);
+      await removeGraph(client, sweep);
       throw new Error('it is done already');
     }
-    if (wanted !== runner.graph)
-      throw new Error(`others compute its ${wanted} graph, here it would be the ${runner.graph} one`);
+    if (wanted !== runner.graph) throw new Error(otherGraph(wanted, runner));
     return runner;
   } catch (error) {
     await runner.close();
     throw error;
   }
 }
+
+const otherGraph = (wanted: string | null | undefined, { graph }: PartRunner) =>
+  `others compute its ${wanted} graph, here it would be the ${graph} one`;
 
 interface Serving extends Found {
   connection: Connection;
@@ -194,24 +204,31 @@ class PartWorker extends Worker<PartJob> {
   }
 }
 
-/** Parts until the sweep is withdrawn, or another one has more to do. */
-async function work(
-  serving: Serving,
-  options: WorkerOptions,
-  refused: ReadonlyMap<string, string>,
-): Promise<void> {
-  const { sweep, text, client, connection } = serving;
-  const { signal, lockMs = LOCK_MS, onMessage } = options;
+/**
+ * Parts until the sweep is withdrawn, another one has more to do, or there have been none for too long.
+ * @returns when there was one last, by `performance.now()`
+ */
+async function work(serving: Serving, options: WorkerOptions, refused: Map<string, string>): Promise<number> {
+  const { sweep, text, client, connection, runner } = serving;
+  const { signal, lockMs = LOCK_MS, idleMs = Number.POSITIVE_INFINITY, onMessage } = options;
   const stop = new AbortController();
+  const ended = AbortSignal.any([signal, stop.signal]);
+  const keys = keysOf(sweep);
   /** Jobs under way here. */
   let own = 0;
+  let lastWork = performance.now();
   const taking = connection.duplicate();
   const isLeft = new Promise<void>((resolve) => client.once('end', resolve));
   const worker = new PartWorker(
     queueOf(sweep),
     async (job, token) => {
+      // A coordinator that is away takes none.
+      while ((await client.xlen(keys.results)) > MOST_RESULTS && !ended.aborted) await sleep(LOOK_MS);
       own++;
-      await compute(job, token, serving, AbortSignal.any([signal, stop.signal])).finally(() => own--);
+      await compute(job, token, serving, ended).finally(() => {
+        own--;
+        lastWork = performance.now();
+      });
     },
     {
       connection: taking,
@@ -233,7 +250,19 @@ async function work(
     for (;;) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
       if (signal.aborted) break;
-      if ((await client.get(keysOf(sweep).offer)) !== text) break;
+      if (own > 0) lastWork = performance.now();
+      if (performance.now() - lastWork > idleMs) break;
+      const [offer, graph] = await client.mget(keys.offer, keys.graph);
+      // Opened again, it would have all its images checked again.
+      if (offer === null && performance.now() - connection.backMs < PATIENCE_MS) continue;
+      if (offer !== text) break;
+      if (graph === null) {
+        await client.set(keys.graph, runner.graph, 'NX');
+      } else if (graph !== runner.graph) {
+        refused.set(sweep, text);
+        onMessage(`warning: a sweep is left to other workers: ${otherGraph(graph, runner)}`);
+        break;
+      }
       if (await isNeededElsewhere(serving, own, refused)) break;
     }
   } finally {
@@ -242,19 +271,10 @@ async function work(
     await Promise.race([worker.close().catch(() => {}), isLeft]);
     await worker.letGo();
     taking.disconnect();
-    await sweepUp(serving).catch(() => {});
+    await removeLeftovers(client, sweep).catch(() => {});
   }
   signal.throwIfAborted();
-}
-
-/** BullMQ keeps a few keys of a queue for as long as it has workers, also when the queue is gone. */
-async function sweepUp({ sweep, client }: Serving): Promise<void> {
-  if ((await client.exists(keysOf(sweep).offer)) > 0) return;
-  // A part that ended late has put its results there.
-  await client.del(...Object.values(keysOf(sweep)));
-  for await (const keys of client.scanStream({ match: `${PREFIX}:${queueOf(sweep)}:*`, count: 1000 })) {
-    if (keys.length > 0) await client.del(...(keys as string[]));
-  }
+  return lastWork;
 }
 
 /** Sends what a part comes to; one that was stopped goes back to the queue, and what it has found is sent all the same. */
@@ -277,7 +297,6 @@ async function compute(
     const result: PartResult = { job: job.id ?? '', worker: name, ...told };
     await client.xadd(keys.results, '*', 'result', JSON.stringify(result));
   };
-  while ((await client.xlen(keys.results)) > MOST_RESULTS && !signal.aborted) await sleep(LOOK_MS);
   try {
     // A part of the untouched model alone has no targets, one whose layers are all known is not wanted.
     if (targets.length > 0 || first === last) {
@@ -286,8 +305,9 @@ async function compute(
   } catch (error) {
     if (!signal.aborted) throw error;
     await send();
-    await job.moveToDelayed(Date.now(), token);
-    throw new DelayedError();
+    // Not for later: by this machine's clock another's now may be far away.
+    await job.moveToWait(token);
+    throw new WaitingError();
   }
   await send();
 }

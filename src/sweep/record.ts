@@ -103,6 +103,11 @@ export class SweepRecord {
     return this.run?.journal.path ?? 'the sweep';
   }
 
+  /** What the run is computed from, where an earlier part of it has told. */
+  get graph(): ComputedGraph | null {
+    return this.#info.graph;
+  }
+
   /** What was noticed of the run directory. */
   get placeWarnings(): readonly string[] {
     return this.run?.warnings ?? [];

@@ -3,72 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { openImages } from '../../src/images/index.js';
-import { modelInput } from '../../src/model/input.js';
-import { loadModel } from '../../src/model/load.js';
-import { throughQueue } from '../../src/queue/coordinator.js';
 import { keysOf, OFFERED } from '../../src/queue/messages.js';
 import { queueStatus } from '../../src/queue/status.js';
-import { serveQueue } from '../../src/queue/worker.js';
 import { noSeconds } from '../../src/run/stages.js';
-import { openPartRunner, type PartRunner } from '../../src/sweep/part-runner.js';
-import type { SweepOptions } from '../../src/sweep/settings.js';
-import { sweep, sweepWith } from '../../src/sweep/sweep.js';
-import { example } from '../fixtures.js';
-import { lacksRedis, startRedis, type TestServer } from './redis-server.js';
-
-const model = await loadModel(example('resnet.onnx'));
-const layers = ['conv1', 'layer3.0.conv1', 'layer3.2.conv2', 'fc'];
-const open = () => openImages(example('images.npz'), { ...modelInput(model), images: 'all' });
-const names = ['summary.json', 'summary.csv', 'results.csv', 'draws.csv', 'images.csv'];
-const bytesOf = (directory: string) => names.map((name) => readFileSync(join(directory, name), 'utf8'));
-
-/** Workers that end with the test; `wrap` may spoil what they compute. */
-function startWorkers(
-  t: { teardown(end: () => Promise<void>): void },
-  { server }: TestServer,
-  options: SweepOptions,
-  { count = 1, lockMs = 5000, wrap = (runner: PartRunner) => runner } = {},
-) {
-  const stop = new AbortController();
-  const messages: string[] = [];
-  const ended = Array.from({ length: count }, () =>
-    serveQueue({
-      ...{ server, lockMs, signal: stop.signal },
-      onMessage: (message) => messages.push(message),
-      async open(_, signal) {
-        const images = await open();
-        const runner = wrap(await openPartRunner(model, images, { threads: 1, ...options, signal }));
-        return { ...runner, close: () => runner.close().finally(() => images.close()) };
-      },
-    }).catch((error) => {
-      if (!stop.signal.aborted) throw error;
-    }),
-  );
-  const end = async () => {
-    stop.abort();
-    await Promise.all(ended);
-  };
-  t.teardown(end);
-  return { messages, end };
-}
-
-async function through(redis: TestServer, out: string, options: SweepOptions, messages: string[] = []) {
-  const images = await open();
-  try {
-    const onMessage = (message: string) => void messages.push(message);
-    const computer = throughQueue({ server: redis.server, job: {}, onMessage, quietMs: 1000 });
-    return await sweepWith(computer, model, images, { out, ...options });
-  } finally {
-    await images.close();
-  }
-}
-
-async function alone(out: string, options: SweepOptions) {
-  const images = await open();
-  await sweep(model, images, { out, ...options });
-  await images.close();
-}
+import type { PartRunner } from '../../src/sweep/part-runner.js';
+import { lacksRedis, startRedis } from './redis-server.js';
+import { alone, bytesOf, layers, startWorkers, through } from './sweeps.js';
 
 t.test('queue', { skip: lacksRedis }, async (t) => {
   t.test('three workers make the bytes of one process, with and without a tolerance', async (t) => {
@@ -194,10 +134,14 @@ t.test('queue', { skip: lacksRedis }, async (t) => {
       .trimEnd()
       .split('\n');
     const wrong = own.map((line) => line.replace(/\d/, (digit) => `${(Number(digit) + 1) % 10}`));
-    await add({ ...good, lines: [...wrong, own[0], own[0]] });
+    const target = own.find((line) => line.includes('"type":"target"'))!;
+    await add({ ...good, lines: [...wrong, own[0], own[0], target, target] });
     startWorkers(t, redis, { layers });
     await ended;
     t.strictSame(bytesOf(out), bytesOf(join(dir, 'one')));
+    const kept = readFileSync(join(out, 'cells.ndjson'), 'utf8').trimEnd().split('\n');
+    t.ok(kept.includes(target));
+    t.equal(kept.length, new Set(kept).size, 'a line is kept once');
     t.match(messages.join('\n'), /a result that is none/);
     t.match(messages.join('\n'), /a damaged line came from w/);
   });

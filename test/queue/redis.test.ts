@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import t from 'tap';
 import { checkServer, connect } from '../../src/queue/redis.js';
 import { serverOf } from '../../src/queue/server.js';
@@ -49,6 +51,35 @@ t.test(
     leave();
   },
 );
+
+t.test('a connection that has gone silent is made anew', { skip: lacksRedis }, async (t) => {
+  const { server } = await startRedis(t, t.testdir({}), []);
+  t.equal(server.options.socketTimeout, 30_000);
+  // As a gateway that forgets: what goes through the first connections goes nowhere, and nobody is told.
+  let isDeaf = false;
+  const between = createServer((near) => {
+    const far = createConnection(server.options.port!, '127.0.0.1');
+    const mayPass = () => !isDeaf || near === latest;
+    latest = near;
+    near.on('data', (data) => mayPass() && far.write(data));
+    far.on('data', (data) => mayPass() && near.write(data));
+    for (const one of [near, far])
+      one.on('error', () => {}).on('close', () => [near, far].map((s) => s.destroy()));
+  });
+  let latest: unknown;
+  between.listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  t.teardown(() => between.close());
+  const { port } = between.address() as AddressInfo;
+  const messages: string[] = [];
+  const through = { ...server, options: { ...server.options, port, socketTimeout: 500 } };
+  const connection = await connect(through, { onConnection: (message) => messages.push(message) });
+  t.teardown(connection.leave);
+  isDeaf = true;
+  latest = null;
+  t.equal(await connection.client.ping(), 'PONG');
+  t.match(messages, [/is away/, /is back/]);
+});
 
 t.test(
   'a server that forgets keys is refused, one that keeps no file is warned of',
