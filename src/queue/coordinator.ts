@@ -152,8 +152,8 @@ class Coordinator {
       await this.#tellProgress();
       const isQuiet = performance.now() - lastResult > (this.options.quietMs ?? QUIET_MS);
       if (taken > 0) this.#watch.heard();
-      else if (isLost || isQuiet) await this.#reconcile();
-      if (taken > 0 || isQuiet) lastResult = performance.now();
+      if (isLost || (isQuiet && taken === 0)) await this.#reconcile();
+      if (isQuiet || taken > 0) lastResult = performance.now();
       await this.#watch.look();
     }
     await this.#withdraw();

@@ -45,7 +45,7 @@ export class WorkerWatch {
     this.#lookedMs = now;
     if (now - this.#heardMs < this.aloneMs) return;
     // Some servers do not say who is there.
-    const there = await workersAt(this.client).catch(() => null);
+    const there = await workersAt(this.client, this.server).catch(() => null);
     if (there === null) return;
     if (there > 0) {
       this.#seenMs = now;
@@ -67,11 +67,11 @@ export class WorkerWatch {
   }
 }
 
-/** How many workers are connected. */
-async function workersAt(client: Redis): Promise<number> {
-  const list = String(await client.client('LIST'));
-  const names = [...list.matchAll(/ name=(\S+)/g)].map(([, name]) => name!);
-  return new Set(names.filter((name) => name.startsWith(NAME))).size;
+/** How many workers are connected to the server's database. */
+async function workersAt(client: Redis, { options: { db = 0 } }: Server): Promise<number> {
+  const lines = String(await client.client('LIST')).split('\n');
+  const workers = lines.filter((line) => line.includes(` name=${NAME}`) && line.includes(` db=${db} `));
+  return new Set(workers.map((line) => / name=(\S+)/.exec(line)?.[1])).size;
 }
 
 /** What starts a worker there; no name or password is in it. */

@@ -102,6 +102,7 @@ async function nextSweep(
   for (const sweep of (await client.smembers(OFFERED)).sort()) {
     const text = await client.get(keysOf(sweep).offer);
     if (text === null || refused.get(sweep) === text) continue;
+    if (await isFull(client, sweep)) continue;
     const { waiting, delayed, active } = jobKeysOf(sweep);
     if ((await client.llen(waiting)) > 0) return { sweep, text };
     if ((await client.zcard(delayed)) + (await client.llen(active)) > 0) attended ??= { sweep, text };
@@ -109,14 +110,20 @@ async function nextSweep(
   return onlyWaiting ? null : attended;
 }
 
-/** Whether all of a sweep is done or in other hands, and another one has jobs. */
+/** Whether so many results wait for the coordinator that it must be away, or slow. */
+const isFull = async (client: Redis, sweep: string) =>
+  (await client.xlen(keysOf(sweep).results)) > MOST_RESULTS;
+
+/** Whether all of a sweep is done or in other hands, or waits for its coordinator, and another one has jobs. */
 async function isNeededElsewhere(
   { sweep, client }: Serving,
   own: number,
   refused: ReadonlyMap<string, string>,
 ): Promise<boolean> {
   const { waiting, delayed } = jobKeysOf(sweep);
-  if (own > 0 || (await client.llen(waiting)) + (await client.zcard(delayed)) > 0) return false;
+  if (own > 0) return false;
+  const jobs = (await client.llen(waiting)) + (await client.zcard(delayed));
+  if (jobs > 0 && !(await isFull(client, sweep))) return false;
   return (await nextSweep(client, refused, true)) !== null;
 }
 
@@ -223,7 +230,7 @@ async function work(serving: Serving, options: WorkerOptions, refused: Map<strin
     queueOf(sweep),
     async (job, token) => {
       // A coordinator that is away takes none.
-      while ((await client.xlen(keys.results)) > MOST_RESULTS && !ended.aborted) await sleep(LOOK_MS);
+      while ((await isFull(client, sweep)) && !ended.aborted) await sleep(LOOK_MS);
       own++;
       await compute(job, token, serving, ended).finally(() => {
         own--;

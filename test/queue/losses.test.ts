@@ -182,6 +182,20 @@ t.test('losses', { skip: lacksRedis, timeout: 280_000 }, async (t) => {
     t.ok((await redis.client.xlen(keysOf(id).results)) > 0, 'the results wait');
   });
 
+  t.test('a sweep whose results nobody takes keeps no worker from another', async (t) => {
+    const redis = await startRedis(t, place, without);
+    const id = await beginAndLeave(t, redis, join(dir, 'full'), { layers });
+    const { messages } = startWorkers(t, redis, { layers }, { wrap: slow });
+    await until('the worker', () => messages.includes('computing resnet'));
+    const filling = redis.client.pipeline();
+    for (let i = 0; i <= 256; i++) filling.xadd(keysOf(id).results, '*', 'result', 'waits');
+    await filling.exec();
+    t.ok((await redis.client.llen(`critmap:${queueOf(id)}:wait`)) > 0, 'it has jobs');
+    await through(redis, join(dir, 'other'), { layers });
+    t.strictSame(bytesOf(join(dir, 'other')), one);
+    t.ok((await redis.client.llen(`critmap:${queueOf(id)}:wait`)) > 0, 'they wait for its coordinator');
+  });
+
   t.test('nobody removes what belongs to an offer that comes meanwhile', async (t) => {
     const { client } = await startRedis(t, place, without);
     const job = `critmap:${queueOf('a')}:part-0-1-0-1`;
