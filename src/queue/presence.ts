@@ -53,7 +53,7 @@ export class WorkerWatch {
       if (now - this.#heardMs > OPENING * this.aloneMs) await this.#lookAtSweep();
     } else if (now - this.#seenMs >= this.aloneMs && !told.has(this.server)) {
       told.add(this.server);
-      this.say(`no worker is there; start some, on any machine: ${commandOf(this.server)}`);
+      this.say(`no worker is connected; start one: ${commandOf(this.server)}`);
     }
   }
 

@@ -232,7 +232,7 @@ t.test('losses', { skip: lacksRedis, timeout: 280_000 }, async (t) => {
     stop.abort();
     await t.rejects(ended, { name: 'AbortError' });
     t.strictSame(hints(), [
-      `no worker is there; start some, on any machine: critmap worker --redis ${redis.url}, with CRITMAP_REDIS_PASSWORD set`,
+      `no worker is connected; start one: critmap worker --redis ${redis.url}, with CRITMAP_REDIS_PASSWORD set`,
     ]);
     t.notMatch(messages.join('\n'), 'secret');
   });
