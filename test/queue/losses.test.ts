@@ -62,7 +62,6 @@ t.test('losses', { skip: lacksRedis, timeout: 280_000 }, async (t) => {
     await until('the offer', async () => (await queueStatus(redis.server)).length > 0);
     await redis.kill();
     await redis.start();
-    t.strictSame(await redis.client.keys('*'), []);
     await until('the offer again', async () => {
       const [status] = await queueStatus(redis.server);
       return status?.name === 'resnet' && status.waiting > 0 && status.total === 4000;
