@@ -9,9 +9,11 @@ import {
   openImages,
   parseResets,
   readRun,
+  readStudy,
   sweep,
 } from '../../src/index.js';
 import { withTargets } from '../../src/model/targets.js';
+import { costsOfSweeps } from '../../src/study/costs.js';
 import { predictCost } from '../../src/sweep/cost.js';
 import { openPartRunner } from '../../src/sweep/part-runner.js';
 import { verifyRun } from '../../src/sweep/verify.js';
@@ -86,6 +88,28 @@ t.test('shards and queues compute what one run does', async (t) => {
   t.equal(cost.layers, 15);
 });
 
+t.test('what is fused on the way to norms is the same in shards as in one run', async (t) => {
+  const dir = t.testdir({});
+  const resets = await parseResets(['random', 'prune=0.5', 'mean'], resnet.model);
+  const layers = ['conv1', 'bn1', 'layer1.0.*'];
+  for (const [name, options] of Object.entries({
+    norms: { include: 'norm', layers, resets: resets.slice(0, 2), batch: 8 } as const,
+    means: { include: 'norm', layers, resets, batch: 8 } as const,
+  })) {
+    const place = (run: string) => join(dir, `${name}-${run}`);
+    await sweep(resnet.model, resnet.images, { ...options, out: place('whole') });
+    const shards = [1, 2, 3].map((index) => place(`${index}`));
+    for (const [i, out] of shards.entries())
+      await sweep(resnet.model, resnet.images, { ...options, out, shard: { index: i + 1, of: 3 } });
+    // Whatever two of them have is compared when they are put together.
+    const warnings: string[] = [];
+    await mergeRuns(shards, place('merged'), { onWarning: (one) => warnings.push(one) });
+    t.notMatch(warnings.join('\n'), /differ in them/);
+    const read = (run: string) => readFileSync(join(place(run), 'summary.json'), 'utf8');
+    t.equal(read('merged'), read('whole'), name);
+  }
+});
+
 t.test('a layer with its norm is one row, which says so', async (t) => {
   const layers = ['conv1', 'fc'];
   const { summary } = await sweep(resnet.model, resnet.images, { layers, norm: 'with-layer' });
@@ -107,11 +131,27 @@ t.test('a layer with its norm is one row, which says so', async (t) => {
     );
   const { warnings } = await sweep(model, images, { layers: ['head'], norm: 'with-layer' });
   t.match(warnings.join('\n'), /--norm with-layer changes nothing/);
-  for (const include of ['norm', undefined] as const) {
-    const { warnings } = withTargets(model, { norm: 'reset', include });
-    t.match(warnings.join('\n'), /--norm reset changes nothing, since no layer has a BatchNorm behind it/);
-    t.notMatch(withTargets(resnet.model, { norm: 'reset', include }).warnings.join('\n'), /changes nothing/);
-  }
+  const idle = withTargets(model, { norm: 'reset' });
+  t.match(idle.warnings.join('\n'), /--norm reset changes nothing, since no layer has a BatchNorm behind it/);
+  t.notMatch(withTargets(resnet.model, { norm: 'reset' }).warnings.join('\n'), /changes nothing/);
+});
+
+t.test('a norm is not reset by two rules at once', async (t) => {
+  const twice = { include: 'norm', norm: 'reset' } as const;
+  const refusal = { code: 'ERR_OPTION', message: /--norm reset does not go with --include norm/ };
+  await t.rejects(sweep(resnet.model, resnet.images, twice), refusal);
+  await t.rejects(predictCost(resnet.model, resnet.images, twice), refusal);
+  await t.rejects(openPartRunner(resnet.model, resnet.images, twice), refusal);
+  const dir = t.testdir({
+    'study.yaml': JSON.stringify({
+      models: [{ id: 'resnet', model: fixture('cascades/resnet.onnx') }],
+      data: { some: 'synthetic:8' },
+      defaults: { ...twice, images: 8 },
+    }),
+  });
+  const study = await readStudy(join(dir, 'study.yaml'));
+  const [cost] = await costsOfSweeps(study.sweeps);
+  t.match(cost, refusal);
 });
 
 t.test('what is not there is said', async (t) => {
