@@ -84,7 +84,9 @@ interface Sums {
   measured(): MeasuredReplacement;
 }
 
-const part = (difference: number, size: number) => (size === 0 ? null : Math.sqrt(difference / size));
+/** Nothing of nothing is no change, and anything else has no size in proportion to nothing. */
+const part = (difference: number, size: number) =>
+  difference === 0 ? 0 : size === 0 ? null : Math.sqrt(difference / size);
 
 class Distance implements Sums {
   #difference = 0;

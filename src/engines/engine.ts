@@ -59,6 +59,8 @@ export const CROSSED: SliceDesign = { imagesPerDraw: 'all', trials: 1 };
 export interface EngineOptions {
   /** All cells of the sweep; what the engine is asked for later is a part of them. */
   cells: readonly Cell[];
+  /** All cells of the sweep that these are a shard of: a shard's numbers are to be the same to the last bit. */
+  whole?: readonly Cell[] | undefined;
   /** What resets draw from. */
   context: ResetContext;
   /** Which draws a slice has; default one draw a trial for all images. */

@@ -30,11 +30,17 @@ const known = new WeakMap<Model, Map<string, Model>>();
 
 /**
  * The model with these layers; always the same object for the same choice.
- * @throws CritmapError (ERR_OPTION) when it has nothing of what is asked for
+ * @throws CritmapError (ERR_OPTION) when it has nothing of what is asked for, and for choices that contradict each other
  */
 export function withTargets(model: Model, { include, splitQkv: splits = false, norm }: TargetChoice): Model {
   const norms = include === 'norm';
   const follow = norm === 'with-layer';
+  if (norm === 'reset' && norms) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      '--norm reset does not go with --include norm: a norm would be reset with its layer by one rule and alone by another; leave out one of the two, or use --norm with-layer',
+    );
+  }
   if (norm === 'reset') return withIdleReset(withTargets(model, { include, splitQkv: splits }));
   if (!norms && !splits && !follow) return model;
   return kept(model, `${norms} ${splits} ${follow}`, () => {

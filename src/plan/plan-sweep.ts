@@ -25,6 +25,11 @@ export interface SweepPlan extends GraphPlan, Compiled {
 
 export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose'> {
   cells: readonly Cell[];
+  /**
+   * All cells of the sweep, where `cells` are a part of them. The runtime fuses nodes of the model's own graph up to its cuts
+   * and the tensors that layers start from: these must be the same in all parts, or the last bits of their numbers differ.
+   */
+  whole?: readonly Cell[] | undefined;
   context: ResetContext;
   size: ImageSize;
   batch: number;
@@ -40,8 +45,9 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
  *   machine has no room for planning; the signal's reason
  */
 export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
-  const { cells, context, size, batch, signal, precision, graph = 'runtime', ...choices } = options;
-  const activations = cells.filter(({ reset }) => isActivation(reset));
+  const { cells, whole = cells, context, size, batch, signal, precision, graph = 'runtime' } = options;
+  const { budget, choose } = options;
+  const activations = whole.filter(({ reset }) => isActivation(reset));
   const found =
     graph === 'model' || activations.length > 0
       ? activations.length > 0
@@ -52,10 +58,13 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
         : await optimisedGraph(model, size, batch, context.norm);
   signal?.throwIfAborted();
   const source = typeof found === 'string' ? ownGraph(model, context.norm) : found;
-  const weights = cells.filter(({ reset }) => !isActivation(reset));
+  // Nodes of the runtime's graph are computed one by one wherever it is cut.
+  const planned = source.optimised ? cells : whole;
+  const weights = planned.filter(({ reset }) => !isActivation(reset));
   const replaced = await replacedTensors(model, weights, context);
   const plan = await planGraph(source, {
-    ...choices,
+    budget,
+    choose,
     size,
     batch,
     layers: [...replaced.keys()],
@@ -75,7 +84,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   return {
     ...plan,
     shapes,
-    ...(await compile({ model, source, ...plan, shapes, rewrite, cells, context })),
+    ...(await compile({ model, source, ...plan, shapes, rewrite, cells, planned: planned.length, context })),
     source,
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,

@@ -48,6 +48,8 @@ export interface CompileInput {
   parts: Parts;
   shapes: ReadonlyMap<string, TensorShape>;
   cells: readonly Cell[];
+  /** How many cells were planned for; more than there are in a part of a sweep. */
+  planned: number;
   context: ResetContext;
   /** What a part is instead, with the same inputs and outputs. */
   rewrite?: ((part: Part) => Part) | undefined;
@@ -81,7 +83,7 @@ class Compiler {
     const cells = this.input.cells.filter(({ reset }) => !isActivation(reset));
     const replacing = this.#replacing();
     const logitsName = this.input.source.output;
-    const ahead = this.input.cells.length * bytesOf(this.#shape(logitsName)) > KEPT_LOGITS;
+    const ahead = this.input.planned * bytesOf(this.#shape(logitsName)) > KEPT_LOGITS;
     this.#original.set(source.input, this.#slot(this.#shape(source.input)));
     if (ahead) this.#runOn(0, this.#original);
 

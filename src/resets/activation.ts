@@ -29,7 +29,7 @@ export interface Replacement {
 export interface MeasuredReplacement extends Replacement {
   /** One number per channel, over all other axes and the images; null where another tensor takes the place. */
   mean: Float32Array | null;
-  /** |Y' - Y| / |Y| of the tensor on the images that it was measured on; null when it is zero on all of them. */
+  /** |Y' - Y| / |Y| of the tensor on the images that it was measured on; null when only Y is zero on all of them. */
   change: number | null;
 }
 

@@ -110,10 +110,11 @@ async function ruleFor(
     const value = role === 'running_var' ? 1 : 0;
     if (reset.kind === 'random') return { rule: { kind: 'constant', value } };
     if (reset.kind !== 'interpolate') return undefined;
+    // Noise is for what is trained: a variance with noise is no variance.
+    return mixture(reset, donorValues(reset.donor, layer, role, parameter));
   }
   switch (reset.kind) {
     case 'random': {
-      if (!isOwn(role)) return undefined;
       const { distribution } = initialOf(model, layer, role, context);
       return distribution ? { rule: drawFrom(distribution, key) } : undefined;
     }
@@ -135,8 +136,7 @@ async function ruleFor(
     case 'interpolate': {
       const donor = donorValues(reset.donor, layer, role, parameter);
       const { alpha, sigma = 0 } = reset;
-      if (sigma > 0) return { rule: { kind: 'blend', donor, alpha, std: sigma, key } };
-      return reset.alpha === 1 ? undefined : { rule: { kind: 'interpolate', donor, alpha: reset.alpha } };
+      return sigma > 0 ? { rule: { kind: 'blend', donor, alpha, std: sigma, key } } : mixture(reset, donor);
     }
     default: {
       // Biases are few and stay.
@@ -149,6 +149,10 @@ async function ruleFor(
     }
   }
 }
+
+/** Nothing where all of it is the layer's own. */
+const mixture = ({ alpha }: { alpha: number }, donor: Float32Array): WeightRule | undefined =>
+  alpha === 1 ? undefined : { rule: { kind: 'interpolate', donor, alpha } };
 
 async function weightRuleOf(
   reset: Extract<Reset, { kind: 'quantize' | 'prune' | 'prune-channels' | 'lowrank' }>,

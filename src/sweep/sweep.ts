@@ -166,7 +166,7 @@ export async function computeHere(
   record: SweepRecord,
   options: SweepOptions,
 ): Promise<void> {
-  const { model, images, settings, cells, parts } = subject;
+  const { model, images, settings, cells, all: whole, parts } = subject;
   const { signal, onProgress, onLogits } = options;
   const { observer } = record;
   const { batch, chunk, design, threads, cards, precision, graph } = settings;
@@ -182,7 +182,7 @@ export async function computeHere(
     const { shape: size } = images;
     const engine = await observed(observer, 'planning', 'open engine', () =>
       open(model, {
-        ...{ cells, context: settings, design, size, batch, threads, cards, precision, graph, signal },
+        ...{ cells, whole, context: settings, design, size, batch, threads, cards, precision, graph, signal },
       }),
     );
     try {

@@ -126,7 +126,9 @@ function ownModules(one: Resettable, all: readonly Layer[]): Resettable | string
   );
   if (!isWhole || (!('members' in one) && one.whole))
     return 'it is a part of what one operator computes; leave out --split-qkv';
-  return 'members' in one ? { ...one, members: modules } : one;
+  if (!('members' in one)) return one;
+  // All parts of a module are the module.
+  return members.every(({ whole }) => whole === modules[0]) ? modules[0]! : { ...one, members: modules };
 }
 
 function nothingToTest(layers: readonly Resettable[], resets: readonly Reset[], found: Found): CritmapError {

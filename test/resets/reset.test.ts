@@ -2,9 +2,10 @@ import t from 'tap';
 import { matchFactor } from '../../src/initialisation/spread.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
+import { withTargets } from '../../src/model/targets.js';
 import type { Layer } from '../../src/onnx/layers.js';
 import { isRandom, isRandomLabel, type Reset, type ResetContext } from '../../src/resets/kinds.js';
-import { parseReset } from '../../src/resets/parse.js';
+import { parseReset, parseResets } from '../../src/resets/parse.js';
 import { resetLayer } from '../../src/resets/reset.js';
 import { fixture } from '../fixtures.js';
 
@@ -176,6 +177,33 @@ t.test('an interpolation with noise has draws, the same noise at every share', a
     await t.rejects(parseReset(`interpolate=${path}@${words}`), { code: 'ERR_OPTION', message: why });
   }
 });
+
+t.test(
+  'noise of an interpolation is for what is trained, and not for what a norm has measured',
+  async (t) => {
+    const resnet = withTargets(await loadModel(fixture('cascades/resnet.onnx')), { include: 'norm' });
+    const norm = layerOf(resnet, 'bn1');
+    const made = async (share: string) => {
+      const words = `interpolate=${fixture('norms/resnet.safetensors')}@${share}`;
+      const [reset] = await parseResets([words], resnet);
+      const { tensors } = await resetLayer(resnet, norm, reset!, 0, context);
+      const { mean, variance } = norm.statistics!;
+      return [norm.weight, norm.bias!, mean, variance].map(({ tensor }) => tensors.get(tensor));
+    };
+    const [still, noisy] = [await made('0.25'), await made('0.25~0.5')];
+    t.strictSame(
+      noisy.slice(2),
+      still.slice(2),
+      'the same mean and variance, which PyTorch has with that share',
+    );
+    for (const i of [0, 1]) t.notSame(noisy[i], still[i]);
+    t.strictSame((await made('1~0.5')).slice(2), [undefined, undefined], 'its own');
+    for (const parts of ['weight', 'bias'] as const) {
+      const { tensors } = await resetLayer(resnet, norm, random, 0, { ...context, parts });
+      t.strictSame([...tensors.keys()], [norm[parts]!.tensor], `${parts} is not what it has measured`);
+    }
+  },
+);
 
 t.test('a donor of another architecture is refused by layer', async (t) => {
   const reset = await parseReset(`donor=${fixture('vit.onnx')}`);

@@ -13,12 +13,14 @@ import {
   runStudy,
   sweep,
 } from '../../src/index.js';
+import { withTargets } from '../../src/model/targets.js';
 import { layerTable } from '../../src/report/table.js';
 import type { JournalLine } from '../../src/run/finished.js';
 import { readJournal } from '../../src/run/journal.js';
 import { journalSeal, readInfo } from '../../src/run/run.js';
 import { predictCost } from '../../src/sweep/cost.js';
 import { openPartRunner } from '../../src/sweep/part-runner.js';
+import { chooseTargets } from '../../src/sweep/targets.js';
 import { verifyRun } from '../../src/sweep/verify.js';
 import { example, fixture } from '../fixtures.js';
 
@@ -132,6 +134,16 @@ t.test('what would be said in vain, or measure nothing, is refused', async (t) =
     { group: 'pairs', layers: ['layer1.0.conv1', 'fc'] },
     /layers that are not in it lie between/,
   );
+  const dead = await loadModel(fixture('mlp.onnx'));
+  const [hidden] = dead.layers;
+  for (const { name, rawData } of dead.file.graph.initializer)
+    if (name === hidden!.weight.tensor || name === hidden!.bias?.tensor) rawData.fill(0);
+  const any = await openImages('synthetic:8', modelInput(dead));
+  t.teardown(() => any.close());
+  await t.rejects(sweep(dead, any, { resets: [mean], layers: [hidden!.name] }), {
+    code: 'ERR_RESET',
+    message: /--reset mean: it changes nothing of what .* gives/,
+  });
   const tied = await loadModel(fixture('tied.onnx'));
   const some = await openImages('synthetic:8', modelInput(tied));
   t.teardown(() => some.close());
@@ -141,6 +153,17 @@ t.test('what would be said in vain, or measure nothing, is refused', async (t) =
     summary.leftOut?.find(({ name }) => name === shared.name),
     { reset: 'mean', why: 'its weight is used in several places' },
   );
+});
+
+t.test('all parts of a layer are replaced as the layer is', async (t) => {
+  const vit = await loadModel(fixture('vit.onnx'));
+  const { shape } = modelInput(vit);
+  const choice = { layers: ['*.qkv'], resets: [mean], design: { trials: 1 } };
+  const whole = await chooseTargets(vit, shape, choice);
+  const group = '(blocks\\.\\d+\\.attn.qkv)';
+  const parts = await chooseTargets(withTargets(vit, { splitQkv: true }), shape, { ...choice, group });
+  t.ok(whole.cells.length > 0);
+  t.strictSame([...parts.replacements.values()], [...whole.replacements.values()]);
 });
 
 t.test('skipping costs what comes behind a block, and is predicted so', async (t) => {

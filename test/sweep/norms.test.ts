@@ -9,13 +9,15 @@ import {
   openImages,
   parseResets,
   readRun,
+  readStudy,
   sweep,
 } from '../../src/index.js';
 import { withTargets } from '../../src/model/targets.js';
+import { costsOfSweeps } from '../../src/study/costs.js';
 import { predictCost } from '../../src/sweep/cost.js';
 import { openPartRunner } from '../../src/sweep/part-runner.js';
 import { verifyRun } from '../../src/sweep/verify.js';
-import { fixture } from '../fixtures.js';
+import { example, fixture } from '../fixtures.js';
 
 const opened = async (name: string) => {
   const model = await loadModel(fixture(`cascades/${name}.onnx`));
@@ -86,6 +88,23 @@ t.test('shards and queues compute what one run does', async (t) => {
   t.equal(cost.layers, 15);
 });
 
+t.test('what is fused on the way to norms is the same in shards as in one run', async (t) => {
+  const dir = t.testdir({});
+  const demo = await loadModel(example('resnet.onnx'));
+  const some = await openImages(example('images.npz'), { ...modelInput(demo), images: 16 });
+  t.teardown(() => some.close());
+  const options = { include: 'norm', layers: ['layer1.0.*'] } as const;
+  await sweep(demo, some, { ...options, out: join(dir, 'whole') });
+  const shards = [1, 2].map((index) => join(dir, `${index}`));
+  for (const [i, out] of shards.entries())
+    await sweep(demo, some, { ...options, out, shard: { index: i + 1, of: 2 } });
+  const warnings: string[] = [];
+  await mergeRuns(shards, join(dir, 'merged'), { onWarning: (one) => warnings.push(one) });
+  t.notMatch(warnings.join('\n'), /differ in them/, 'the untouched model, which both have, neither');
+  const read = (run: string) => readFileSync(join(dir, run, 'summary.json'), 'utf8');
+  t.equal(read('merged'), read('whole'));
+});
+
 t.test('a layer with its norm is one row, which says so', async (t) => {
   const layers = ['conv1', 'fc'];
   const { summary } = await sweep(resnet.model, resnet.images, { layers, norm: 'with-layer' });
@@ -107,11 +126,27 @@ t.test('a layer with its norm is one row, which says so', async (t) => {
     );
   const { warnings } = await sweep(model, images, { layers: ['head'], norm: 'with-layer' });
   t.match(warnings.join('\n'), /--norm with-layer changes nothing/);
-  for (const include of ['norm', undefined] as const) {
-    const { warnings } = withTargets(model, { norm: 'reset', include });
-    t.match(warnings.join('\n'), /--norm reset changes nothing, since no layer has a BatchNorm behind it/);
-    t.notMatch(withTargets(resnet.model, { norm: 'reset', include }).warnings.join('\n'), /changes nothing/);
-  }
+  const idle = withTargets(model, { norm: 'reset' });
+  t.match(idle.warnings.join('\n'), /--norm reset changes nothing, since no layer has a BatchNorm behind it/);
+  t.notMatch(withTargets(resnet.model, { norm: 'reset' }).warnings.join('\n'), /changes nothing/);
+});
+
+t.test('a norm is not reset by two rules at once', async (t) => {
+  const twice = { include: 'norm', norm: 'reset' } as const;
+  const refusal = { code: 'ERR_OPTION', message: /--norm reset does not go with --include norm/ };
+  await t.rejects(sweep(resnet.model, resnet.images, twice), refusal);
+  await t.rejects(predictCost(resnet.model, resnet.images, twice), refusal);
+  await t.rejects(openPartRunner(resnet.model, resnet.images, twice), refusal);
+  const dir = t.testdir({
+    'study.yaml': JSON.stringify({
+      models: [{ id: 'resnet', model: fixture('cascades/resnet.onnx') }],
+      data: { some: 'synthetic:8' },
+      defaults: { ...twice, images: 8 },
+    }),
+  });
+  const study = await readStudy(join(dir, 'study.yaml'));
+  const [cost] = await costsOfSweeps(study.sweeps);
+  t.match(cost, refusal);
 });
 
 t.test('what is not there is said', async (t) => {
