@@ -8,7 +8,7 @@ import type { ImageSet } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import { withTargets } from '../model/targets.js';
+import { everyLayer, parameterCount, withTargets } from '../model/targets.js';
 import { isNormOp } from '../onnx/norm-ops.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
@@ -109,7 +109,7 @@ export async function predictors(given: Model, options: PredictorOptions = {}): 
   const influences = images ? await blockInfluences(model, images, rows, signal) : rows.map(() => null);
   const ranks = await ranksOf(model, rows, signal);
   const macs = await macSharesOf(model, rows, images);
-  const all = model.layers.reduce((sum, { parameters }) => sum + parameters, 0);
+  const all = parameterCount(model);
   const table = rows.map((row, i): PredictorRow => {
     const measured = found?.criticality[i];
     return {
@@ -171,9 +171,11 @@ function rowsOfRun(model: Model, summary: Summary, { reset: asked }: PredictorOp
   if (!resets.includes(reset)) {
     throw new CritmapError('ERR_OPTION', `the run has no reset ${quoted(reset)}; it has ${some(resets)}`);
   }
-  const byName = new Map(model.layers.map((layer) => [layer.name, layer]));
-  const layerOf = (name: string) => {
-    const layer = byName.get(name);
+  const alone = new Map(model.layers.map((layer) => [layer.name, layer]));
+  // Norms that go with a layer are among its members only.
+  const together = new Map(everyLayer(model).map((layer) => [layer.name, layer]));
+  const layerOf = (name: string, from = alone) => {
+    const layer = from.get(name);
     if (layer) return layer;
     throw new CritmapError(
       'ERR_OPTION',
@@ -183,7 +185,7 @@ function rowsOfRun(model: Model, summary: Summary, { reset: asked }: PredictorOp
   const own = layers.filter((row) => row.reset === reset);
   const rows = own.map(
     ({ layer, members }): Resettable =>
-      members ? { name: layer, members: members.map(layerOf) } : layerOf(layer),
+      members ? { name: layer, members: members.map((name) => layerOf(name, together)) } : layerOf(layer),
   );
   return { reset, rows, criticality: own.map(({ criticality }) => criticality) };
 }
