@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { chosenOf } from '../design/groups.js';
 import { CritmapError, quoted } from '../errors.js';
 import { replaceFile } from '../files/replace.js';
-import type { ImageSet } from '../images/index.js';
+import { type ImageSet, whyUnlabelled } from '../images/image-set.js';
 import { inSeveral, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { checkOptionValues } from '../options.js';
@@ -190,7 +190,7 @@ function criterionOf(asked: Criterion | undefined, images: ImageSet): Criterion 
   if (asked === 'agreement' || labelled) return asked;
   throw new CritmapError(
     'ERR_OPTION',
-    `--criterion ${asked} needs labels, and ${images.source} has none; give --labels, or take --criterion agreement`,
+    `--criterion ${asked} needs labels, ${whyUnlabelled(images)}, or take --criterion agreement`,
   );
 }
 

@@ -10,11 +10,13 @@ import { membersOf, parametersIn, type Resettable } from '../model/layer-group.j
 import type { Model } from '../model/model.js';
 import { everyLayer, parameterCount, withTargets } from '../model/targets.js';
 import { isNormOp } from '../onnx/norm-ops.js';
+import { checkOptionValues } from '../options.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
 import { donorDistance } from '../resets/donor.js';
 import { resetsIn, type Summary } from '../run/summary.js';
 import { correlationInterval, spearman } from '../statistics/correlation.js';
+import { sweepOptions } from '../sweep/options.js';
 import { version } from '../version.js';
 import { blockInfluences } from './influence.js';
 import { stableRank } from './stable-rank.js';
@@ -33,6 +35,8 @@ export interface PredictorOptions {
   layers?: readonly string[];
   exclude?: readonly string[];
   group?: string;
+  /** For block influence; default: all cores. */
+  threads?: number;
   signal?: AbortSignal;
 }
 
@@ -100,13 +104,16 @@ export interface Predictors {
 export async function predictors(given: Model, options: PredictorOptions = {}): Promise<Predictors> {
   refuseMisuse(given, options);
   const { images, donor, run, signal } = options;
+  const { threads } = checkOptionValues({ threads: sweepOptions.threads }, { threads: options.threads });
   // A run's layers may be norms, or parts of fused weights.
   const model = run?.summary.model.sha256 === given.sha256 ? withTargets(given, run.summary.options) : given;
   const found = run ? rowsOfRun(model, run.summary, options) : null;
   const rows = found?.rows ?? chosenOf(model.layers, options);
   // The donor first: it is looked at in no time, and may be the wrong one.
   const changes = rows.map((row) => (donor ? changeFrom(donor, model, row) : null));
-  const influences = images ? await blockInfluences(model, images, rows, signal) : rows.map(() => null);
+  const influences = images
+    ? await blockInfluences(model, images, rows, { threads, signal })
+    : rows.map(() => null);
   const ranks = await ranksOf(model, rows, signal);
   const macs = await macSharesOf(model, rows, images);
   const all = parameterCount(model);
@@ -136,7 +143,7 @@ export async function predictors(given: Model, options: PredictorOptions = {}): 
   };
 }
 
-const KNOWN = ['images', 'donor', 'run', 'reset', 'layers', 'exclude', 'group', 'signal'];
+const KNOWN = ['images', 'donor', 'run', 'reset', 'layers', 'exclude', 'group', 'threads', 'signal'];
 
 function refuseMisuse(model: Model, options: PredictorOptions): void {
   if (!model?.layers || typeof options !== 'object' || options === null) {

@@ -2,16 +2,17 @@
  * What is told of layers without a sweep, against PyTorch and scipy (`oracle/make_predictor_golden.py`); beside a run's
  * criticality; and what is refused.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openImages } from '../../src/images/index.js';
-import { cosines } from '../../src/measures/influence.js';
+import { cosines, spansOf } from '../../src/measures/influence.js';
 import { predictorsCsv } from '../../src/measures/predictor-csv.js';
 import { type PredictorOptions, predictors } from '../../src/measures/predictors.js';
 import { stableRank } from '../../src/measures/stable-rank.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
+import { readOnnx, writeOnnx } from '../../src/onnx/file.js';
 import { pickLayers } from '../../src/pick/pick.js';
 import { parseResets } from '../../src/resets/parse.js';
 import { readRun } from '../../src/run/read-run.js';
@@ -216,6 +217,43 @@ t.test('a run of layers with their norms has its rows, and shares of all that it
   const picked = pickLayers(run, { above: 0 }).parameters;
   t.match(picked, { of: run.summary.layers.reduce((sum, { parameters }) => sum + parameters, 0) });
   t.ok(picked.share! <= 1);
+});
+
+t.test('of a graph that is fixed to a batch every image counts, once', async (t) => {
+  t.strictSame(
+    [...spansOf(23, 12)],
+    [
+      [0, 12],
+      [12, 18],
+      [18, 22],
+      [22, 23],
+    ],
+  );
+  const path = join(t.testdir({}), 'fixed.onnx');
+  const file = await readOnnx(fixture('bottleneck.onnx'));
+  Object.assign(file.graph.input[0]!.type!.tensorType!.shape!.dim[0]!, { dimValue: 4n, dimParam: '' });
+  writeFileSync(path, writeOnnx(file));
+  const [fixed, free] = [await loadModel(path), await loadModel(fixture('bottleneck.onnx'))];
+  t.equal(fixed.io.batch, 4);
+  for (const images of [3, 7]) {
+    const set = await openImages(`synthetic:${images}`, modelInput(free));
+    const [found, wanted] = [
+      await predictors(fixed, { images: set, threads: 1 }),
+      await predictors(free, { images: set }),
+    ];
+    await set.close();
+    t.equal(found.data!.images, images);
+    const known = wanted.rows.filter(({ blockInfluence }) => blockInfluence !== null);
+    t.ok(known.length > 0);
+    for (const { layer, blockInfluence } of known) {
+      const there = found.rows.find((row) => row.layer === layer)!.blockInfluence!;
+      t.ok(isNear(there, blockInfluence!, 1e-5), `${layer}: ${there}, not ${blockInfluence}`);
+    }
+  }
+  await t.rejects(predictors(free, { threads: 0 }), {
+    code: 'ERR_OPTION',
+    message: /threads must be a whole number from 1/,
+  });
 });
 
 t.test('of several resets the one that was asked for first counts', async (t) => {
