@@ -2,9 +2,10 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { imageOptions } from '../images/options.js';
 import { type OptionValues, withoutDefault } from '../options.js';
-import { resetOption, sweepOptions } from '../sweep/options.js';
+import { sweepOptions } from '../sweep/options.js';
 import { modelOptions, withModel } from './model-options.js';
 import { text } from './option-values.js';
+import { resetOptions } from './reset-option.js';
 import { kebab, withTable } from './table-options.js';
 
 const images = 'Images:';
@@ -33,7 +34,7 @@ const sampled = {
 /** What decides how much a sweep of these images would compute. */
 const { layers, exclude, group, imagesPerDraw, trials, threads } = sweepOptions;
 const { include, splitQkv, norm, parts } = sweepOptions;
-const chosen = { layers, exclude, group, include, splitQkv, norm, parts, reset: resetOption };
+const chosen = { layers, exclude, group, include, splitQkv, norm, parts };
 const ofDesign = { imagesPerDraw, trials, threads };
 const costed = { ...chosen, ...ofDesign };
 
@@ -44,13 +45,15 @@ const imageTable = Object.fromEntries(
 
 /** Options that say nothing without --data, and options that say nothing without a model. */
 export const ofImages = [...Object.keys({ ...sampled, ...ofDesign }).map(kebab), 'preview'];
-export const ofModels = [...Object.keys(modelOptions), ...Object.keys(costed).map(kebab)];
+export const ofModels = [...Object.keys(modelOptions), ...Object.keys(costed).map(kebab), 'reset'];
 
-export type InspectArguments = InferredOptionTypes<typeof ownOptions & typeof modelOptions> &
+export type InspectArguments = InferredOptionTypes<
+  typeof ownOptions & typeof resetOptions & typeof modelOptions
+> &
   OptionValues<typeof sampled & typeof costed> & { model: string | undefined; allowPartial?: boolean };
 
 export function withInspectOptions(yargs: Argv<object>) {
-  withModel(yargs).options(ownOptions);
+  withModel(yargs).options(ownOptions).options(resetOptions);
   return withTable(yargs, imageTable)
     .example('$0 inspect resnet50.onnx', 'layers and plan')
     .example('$0 inspect resnet50.onnx --group block', 'which layers a sweep would reset together')

@@ -77,7 +77,7 @@ async function compute(
 const UNITS = { error: '% error', loss: 'nats of loss', agreement: '% that change class' } as const;
 
 function textOf(result: ModuleCriticality, out: string): string[] {
-  const { criterion, threshold, untouched, modules, sum, draws, data, model, donor } = result;
+  const { criterion, threshold, untouched, modules, sum, draws, data, model, donor, alphas } = result;
   const number = (value: number | null) => (value === null ? '–' : String(Number(value.toPrecision(4))));
   const most = `${number(untouched + threshold)} ${UNITS[criterion]}`;
   const rows = modules.map(({ module, distance, alpha, sigma, loss, value }) => [
@@ -92,7 +92,7 @@ function textOf(result: ModuleCriticality, out: string): string[] {
     ...textTable(head, rows, (column) => column === 0),
     '',
     sum === null
-      ? `no sum: ${unknown} of ${modules.length} ${modules.length === 1 ? 'module fits' : 'modules fit'} nowhere on the grid; add smaller --sigmas, or α = 1`
+      ? `no sum: ${unknown} of ${modules.length} ${modules.length === 1 ? 'module fits' : 'modules fit'} nowhere on the grid; add smaller --sigmas${alphas.includes(1) ? '' : ', and 1 to --alphas'}`
       : `network criticality ${number(sum)}, the sum over ${modules.length} ${modules.length === 1 ? 'module' : 'modules'}`,
     '',
     `results  ${out}/${moduleFiles.table}, ${moduleFiles.grid}, ${moduleFiles.result}`,

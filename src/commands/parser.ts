@@ -7,6 +7,7 @@ import { messageOf } from '../errors.js';
 import { version } from '../version.js';
 import { architecturesCommand } from './architectures.js';
 import { compareCommand } from './compare.js';
+import { completions, isCompletion, type Suggest, typedOf } from './completion.js';
 import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
@@ -64,32 +65,37 @@ export async function runCommand(words: readonly string[]): Promise<void> {
       run = () => command.handler(argv);
     },
   });
-  await parser(words, commands.map(later))
-    .fail((message, error) => {
-      // yargs wraps what a bad option value threw.
-      if (error && error.name !== 'YError') throw error;
-      throw new UsageError(message ?? error.message);
-    })
-    .parseAsync()
-    .catch((error) => {
-      // A value that is not whole yet: the shell completes names of files.
-      if (words[0] === '--get-yargs-completions') return;
-      // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
-      throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
-    });
-  await run?.();
+  const isCompleting = isCompletion(words);
+  const parse = async () =>
+    parser(words, commands.map(later))
+      .fail((message, error) => {
+        // What is typed is not whole yet.
+        if (isCompleting) return;
+        // yargs wraps what a bad option value threw.
+        if (error && error.name !== 'YError') throw error;
+        throw new UsageError(message ?? error.message);
+      })
+      .parseAsync();
+  await parse().catch((error) => {
+    // The shell completes names of files.
+    if (isCompleting) return;
+    // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
+    throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
+  });
+  if (!isCompleting) await run?.();
 }
 
 function parser(words: readonly string[], known: CommandModule[]) {
-  return yargs([...words])
+  const typed = typedOf(words);
+  return yargs([...(isCompletion(words) ? typed.words : words)])
     .scriptName('critmap')
     .usage('$0 COMMAND\n\nWhich layers does a trained vision model really use?')
     .command(known)
     .completion(
       'completion',
       'Print a script that lets bash or zsh (as SHELL says) complete what is typed',
-      (current: string, _: unknown, suggest: Suggest, done: (words: string[]) => void) =>
-        completions(words, current, suggest, done),
+      (_: string, __: unknown, suggest: Suggest, done: (words: string[]) => void) =>
+        completions(typed, suggest, done),
     )
     .demandCommand(1, 'Give a command.')
     .recommendCommands()
@@ -98,32 +104,4 @@ function parser(words: readonly string[], known: CommandModule[]) {
     .alias({ h: 'help' })
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false);
-}
-
-/** Beginnings of an option's values, where these are no fixed list. */
-async function valuesOf(option: string | undefined): Promise<readonly string[] | null> {
-  if (option === '--group') return (await import('../design/groups.js')).groupings;
-  if (option !== '--reset') return null;
-  const { resetForms } = await import('../resets/kinds.js');
-  return resetForms.split(', ').map((form) => form.replace(/=.*/, '='));
-}
-
-type Suggest = (onSuggested: (error: Error | null, words: string[] | undefined) => void) => unknown;
-
-/** What yargs suggests, but options only where one was begun: else the shell completes names of files. */
-async function completions(
-  words: readonly string[],
-  current: string,
-  suggest: Suggest,
-  done: (words: string[]) => void,
-): Promise<void> {
-  const values = await valuesOf(words.at(-2));
-  if (values) {
-    done(values.filter((value) => value.startsWith(current)));
-    return;
-  }
-  const isOption = current.startsWith('-');
-  suggest((_, found = []) =>
-    done(found.filter((word) => (isOption ? word.startsWith(current) : !word.startsWith('-')))),
-  );
 }

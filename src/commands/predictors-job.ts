@@ -27,6 +27,7 @@ export interface PredictorsJob extends ModelChoice {
   data?: string | undefined;
   imageChoices: OptionValues<typeof imageOptions>;
   layerChoices: Pick<PredictorOptions, 'layers' | 'exclude' | 'group'>;
+  threads?: number | undefined;
   out?: string | undefined;
   json: boolean;
 }
@@ -49,7 +50,7 @@ export async function runPredictors(job: PredictorsJob): Promise<void> {
     try {
       return await predictors(model, {
         ...job.layerChoices,
-        ...given({ images, donor, run, reset: job.reset }),
+        ...given({ images, donor, run, reset: job.reset, threads: job.threads }),
         signal,
       });
     } finally {

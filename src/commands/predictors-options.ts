@@ -45,7 +45,7 @@ const imageTable = {
   ...others,
 };
 
-const { layers, exclude, group } = sweepOptions;
+const { layers, exclude, group, threads } = sweepOptions;
 /** Without the default that a run would refuse. */
 const layerTable = {
   layers: withoutDefault(layers),
@@ -53,10 +53,13 @@ const layerTable = {
   group: withoutDefault(group),
 };
 
+const computing = { threads };
+
 export function withPredictorOptions(yargs: Argv<object>) {
   withModel(yargs).options(own);
   withTable(yargs, layerTable);
   withTable(yargs, imageTable);
+  withTable(yargs, computing);
   return yargs
     .options(results)
     .example(
@@ -76,6 +79,7 @@ export function predictorsJobOf(argv: Readonly<Record<string, unknown>>): Predic
     ...given,
     allowPartial: given['allow-partial'],
     imageChoices: givenOf(imageTable, argv) as PredictorsJob['imageChoices'],
+    threads: givenOf(computing, argv).threads,
     layerChoices: givenOf(layerTable, argv) as PredictorsJob['layerChoices'],
   };
 }

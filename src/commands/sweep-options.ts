@@ -4,9 +4,10 @@ import { imageOptions } from '../images/options.js';
 import { metaOf, withoutDefault } from '../options.js';
 import { sampleOf } from '../request/sample-size.js';
 import { expandResets } from '../resets/expand.js';
-import { resetOption, sweepOptions } from '../sweep/options.js';
+import { sweepOptions } from '../sweep/options.js';
 import { type modelOptions, withModel } from './model-options.js';
 import { shardValue, text } from './option-values.js';
+import { resetOptions, usualResets } from './reset-option.js';
 import { results, runOptions } from './run-options.js';
 import type { SweepJob } from './sweep-job.js';
 import { givenOf, withTable } from './table-options.js';
@@ -21,21 +22,8 @@ const dataOption = {
   },
 } as const satisfies Record<string, Options>;
 
-/** Where none is given. */
-const usualResets = resetOption.def.defaultValue as string[];
-
-const resetOptions = {
-  // Repeated, not separated by commas: a file's name may have one. Numbers behind a kind are.
-  reset: {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    requiresArg: true,
-    // A default would stand in for a value that was forgotten.
-    defaultDescription: JSON.stringify(usualResets),
-    group: 'What is measured:',
-    describe: resetOption.meta()?.description,
-  },
+const drawnOptions = {
+  ...resetOptions,
   'init-from': {
     type: 'string',
     array: true,
@@ -93,7 +81,7 @@ export function withSweepOptions(yargs: Argv<object>) {
   withModel(yargs).options(dataOption);
   withTable(yargs, imageTable);
   // Before the table's, under the same heading.
-  yargs.options(resetOptions);
+  yargs.options(drawnOptions);
   withTable(yargs, sweepOptions);
   return yargs
     .options(resultOptions)
@@ -113,7 +101,7 @@ export function withSweepOptions(yargs: Argv<object>) {
 }
 
 type Own = InferredOptionTypes<
-  typeof dataOption & typeof resetOptions & typeof resultOptions & typeof modelOptions
+  typeof dataOption & typeof drawnOptions & typeof resultOptions & typeof modelOptions
 >;
 
 /** @param argv - checked by the options above */

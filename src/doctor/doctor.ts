@@ -9,7 +9,7 @@ import {
   temporaryFolder,
   terminal,
 } from './machine.js';
-import { addon, cards, codePath, hasAddon, onnxruntime, providers } from './native.js';
+import { addon, cards, codePath, hasAddon, ofRuntime, onnxruntime, providers } from './native.js';
 import { buildTools, critmapItself, nodeVersion } from './programs.js';
 
 /** @param seen - the terminal that the page goes to */
@@ -20,8 +20,8 @@ export async function* doctor(seen: Terminal): AsyncGenerator<Check> {
     { id: 'addon', title: 'native addon', look: addon },
     { id: 'simd', title: 'code path', look: codePath },
     { id: 'compiler', title: 'build tools', look: () => buildTools(!hasAddon()) },
-    { id: 'onnxruntime', title: 'ONNX Runtime', look: onnxruntime },
-    { id: 'providers', title: 'providers', look: providers },
+    { id: 'onnxruntime', title: 'ONNX Runtime', look: () => ofRuntime(onnxruntime) },
+    { id: 'providers', title: 'providers', look: () => ofRuntime(providers) },
     { id: 'cuda', title: 'NVIDIA GPUs', look: cards },
     { id: 'memory', title: 'memory', look: () => memory() },
     { id: 'cores', title: 'cores', look: cores },

@@ -1,7 +1,7 @@
 /** What computes: the addon, its code path, ONNX Runtime with its providers, and cards. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf } from '../errors.js';
+import { CritmapError, messageOf } from '../errors.js';
 import { foundAddon, native } from '../native/addon.js';
 import { AddonError } from '../native/load-addon.js';
 import { onnxruntimeLibrary } from '../native/onnxruntime-library.js';
@@ -57,6 +57,19 @@ export function codePath(): Finding {
     return { state: 'note', found: 'baseline: no AVX2', remedy, facts };
   }
   return { found: `${path}${paths.length > 1 ? ` (can run ${paths.join(', ')})` : ''}`, facts };
+}
+
+/** What is found of ONNX Runtime, or what to do where there is none. */
+export function ofRuntime(look: () => Finding): Finding {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof CritmapError)) throw error;
+    const remedy = process.env.CRITMAP_ONNXRUNTIME
+      ? "Unset CRITMAP_ONNXRUNTIME, or let it name ONNX Runtime's library or its folder"
+      : 'Install it again: npm install onnxruntime-node; or let CRITMAP_ONNXRUNTIME name the library';
+    return { state: 'problem', found: error.message, remedy, facts: { code: error.code } };
+  }
 }
 
 export function onnxruntime(): Finding {

@@ -37,6 +37,8 @@ export interface ImageSet {
   readonly classNames: readonly string[] | null;
   /** What the file of labels was taken for, one line; null without one. */
   readonly labelsUnderstood: string | null;
+  /** Whether there are none because none were wanted. */
+  readonly labelsAreOff: boolean;
   /** Which sample this is of the source's. */
   readonly dataSeed: number;
   /** What was drawn and left out, with `skipBadImages`. */
@@ -91,6 +93,10 @@ export interface ImageSet {
   close(): Promise<void>;
 }
 
+/** The end of a sentence: why there are no labels, and what to do. */
+export const whyUnlabelled = ({ source, labelsAreOff }: Pick<ImageSet, 'source' | 'labelsAreOff'>): string =>
+  labelsAreOff ? `which --labels none leaves out; do without that` : `and ${source} has none; give --labels`;
+
 /** What `openImages` has settled on. */
 export interface ImageSetParts {
   readonly name: string;
@@ -99,6 +105,7 @@ export interface ImageSetParts {
   readonly labels: Int32Array | null;
   readonly classNames: readonly string[] | null;
   readonly understood: string | null;
+  readonly labelsAreOff: boolean;
   readonly shape: InputShape;
   readonly transform: ImageTransform;
   readonly dataSeed: number;
@@ -120,6 +127,7 @@ export class SampledImages implements ImageSet {
   readonly maxLabel: number | null;
   readonly classNames: readonly string[] | null;
   readonly labelsUnderstood: string | null;
+  readonly labelsAreOff: boolean;
   readonly shape: InputShape;
   readonly transform: ImageTransform;
   readonly dataSeed: number;
@@ -143,6 +151,7 @@ export class SampledImages implements ImageSet {
     this.maxLabel = labels?.reduce((largest, label) => Math.max(largest, label), 0) ?? null;
     this.classNames = parts.classNames;
     this.labelsUnderstood = parts.understood;
+    this.labelsAreOff = parts.labelsAreOff;
     this.shape = { ...parts.shape };
     this.transform = parts.transform;
     this.dataSeed = parts.dataSeed;

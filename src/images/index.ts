@@ -74,6 +74,7 @@ export async function openImages(source: string, options: ImageOptions): Promise
       crops,
       classNames,
       understood,
+      labelsAreOff: options.labels === 'none',
       shape,
       transform,
       dataSeed,

@@ -33,6 +33,7 @@ export function shuffled(images: ImageSet): ImageSet {
     maxLabel: images.maxLabel,
     classNames: images.classNames,
     labelsUnderstood: images.labelsUnderstood,
+    labelsAreOff: images.labelsAreOff,
     dataSeed: images.dataSeed,
     skipped: images.skipped,
     // The cache may add to them later.

@@ -36,16 +36,19 @@ export function endsOf(
     // Some exports write a norm as one operator, others as many, whose ends are not its own.
     if (members.every(({ op }) => isNormOp(op))) return null;
     const channelsSecond = members.some(({ op }) => op.startsWith('Conv'));
-    const own = members.flatMap(({ name }) => steps.get(name) ?? []);
+    // With the norm right behind it a layer has the ends that it has without.
+    const leading = members.filter(({ accompanies }) => !accompanies);
+    const own = leading.flatMap(({ name }) => steps.get(name) ?? []);
     if (own.length === 0) return null;
-    if (members.length === 1) {
+    const [only] = leading;
+    if (only && leading.length === 1) {
       const [position, ...others] = own;
       const { node, reads } = flow.steps[position!]!;
       const input = reads.find((name) => isDynamic(flow, name));
       const made = node.output[0];
       // What a part alone gives is no tensor.
-      if (others.length > 0 || !input || !made || members[0]!.whole) return null;
-      return { input, output: withBias(flow, members[0]!, made), channelsSecond };
+      if (others.length > 0 || !input || !made || only.whole) return null;
+      return { input, output: withBias(flow, only, made), channelsSecond };
     }
     const [first, last] = [Math.min(...own), Math.max(...own)];
     const from = cuts.findLast(({ before }) => before <= first);

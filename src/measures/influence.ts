@@ -64,7 +64,10 @@ export async function blockInfluences(
   model: Model,
   images: ImageSet,
   rows: readonly Resettable[],
-  signal?: AbortSignal,
+  {
+    threads = usableThreads(),
+    signal,
+  }: { threads?: number | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<(number | null)[]> {
   const { file, io } = model;
   const flow = dataflowOf(file.graph, io.input, io.output);
@@ -73,24 +76,22 @@ export async function blockInfluences(
   const wanted = new Set(ends.flatMap((one) => (one ? [one.input, one.output] : [])));
   wanted.delete(io.input);
   if (wanted.size === 0) return rows.map(() => null);
-  const session = await openSession(model, [...wanted]);
+  const session = await openSession(model, [...wanted], threads);
   const sums = ends.map((): CosineSum => ({ sum: 0, count: 0 }));
   const differ = new Set<number>();
   // One image at a time: all of a model's activations together take much memory.
   const batch = io.batch ?? 1;
   const { height, width } = images.shape;
+  const dims = [batch, io.channels, height, width];
   try {
-    if (images.count < batch)
-      throw new CritmapError(
-        'ERR_OPTION',
-        `${file.path} takes ${batch} images at once; give --images ${batch} or more`,
-      );
-    for (let from = 0; from + batch <= images.count; from += batch) {
+    for (const [from, to] of spansOf(images.count, batch)) {
       await setImmediate();
       signal?.throwIfAborted();
-      const dims = [batch, io.channels, height, width];
       const data = new Float32Array(dims.reduce((product, d) => product * d, 1));
-      await images.read(from, from + batch, data, signal);
+      const times = batch / (to - from);
+      const own = data.subarray(0, data.length / times);
+      await images.read(from, to, own, signal);
+      for (let copy = 1; copy < times; copy++) data.set(own, copy * own.length);
       const { Tensor } = onnxruntimeNode();
       const found = await session.run({ [io.input]: new Tensor('float32', data, dims) });
       const tensorOf = (name: string): Activation =>
@@ -102,8 +103,8 @@ export async function blockInfluences(
         const more = cosinesOf(one, tensorOf);
         if (!more) differ.add(i);
         else {
-          sums[i]!.sum += more.sum;
-          sums[i]!.count += more.count;
+          sums[i]!.sum += more.sum / times;
+          sums[i]!.count += more.count / times;
         }
       }
     }
@@ -118,11 +119,23 @@ export async function blockInfluences(
   return sums.map(({ sum, count }, i) => (count === 0 || differ.has(i) ? null : 1 - sum / count));
 }
 
+/**
+ * Images of each pass: whole batches, and of what remains parts by which a batch can be divided. These are repeated until it is
+ * full: wherever a tensor has its images, they then count equally often.
+ */
+export function* spansOf(count: number, batch: number): Generator<[from: number, to: number]> {
+  let size = batch;
+  for (let from = 0; from < count; from += size) {
+    while (size > count - from || batch % size > 0) size--;
+    yield [from, from + size];
+  }
+}
+
 const cosinesOf = ({ input, output, channelsSecond }: Ends, tensorOf: (name: string) => Activation) =>
   cosines(tensorOf(input), tensorOf(output), channelsSecond);
 
 /** The model's own graph, which gives these tensors too. */
-async function openSession({ file }: Model, tensors: readonly string[]) {
+async function openSession({ file }: Model, tensors: readonly string[], threads: number) {
   const type = create(TypeSchema, { tensorType: create(Type_TensorTypeSchema, { elemType: FLOAT }) });
   const output = tensors.map((name) => create(ValueInfoSchema, { name, type }));
   try {
@@ -130,7 +143,7 @@ async function openSession({ file }: Model, tensors: readonly string[]) {
     return await onnxruntimeNode().InferenceSession.create(bytes, {
       ...sessionOptions,
       externalData,
-      intraOpNumThreads: usableThreads(),
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
     });
   } catch (cause) {

@@ -5,9 +5,10 @@
  */
 import { join } from 'node:path';
 import { chosenOf } from '../design/groups.js';
-import { CritmapError } from '../errors.js';
+import { CritmapError, quoted } from '../errors.js';
 import { replaceFile } from '../files/replace.js';
-import type { ImageSet } from '../images/index.js';
+import { type ImageSet, whyUnlabelled } from '../images/image-set.js';
+import { inSeveral, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { checkOptionValues } from '../options.js';
 import { donorDistance } from '../resets/donor.js';
@@ -101,7 +102,9 @@ export async function moduleCriticality(
   const criterion = criterionOf(grid.criterion, images);
   const threshold = grid.threshold ?? THRESHOLDS[criterion];
   // Before anything is computed: a donor that does not fit is met here.
-  const distances = chosenOf(model.layers, others).map((module) => ({
+  const chosen = chosenOf(model.layers, others);
+  refuseOverlaps(chosen, others.group);
+  const distances = chosen.map((module) => ({
     module: module.name,
     distance: donorDistance(model, module, donor, others.parts).difference,
   }));
@@ -170,6 +173,16 @@ function divided(options: ModuleCriticalityOptions) {
   return [grid, Object.fromEntries(others) as SharedValues & SweepOptions] as const;
 }
 
+/** The sum is over modules that are apart. @throws CritmapError (ERR_OPTION) for a layer that is in several */
+function refuseOverlaps(modules: readonly Resettable[], group = 'layer'): void {
+  const name = inSeveral(modules.map((module) => membersOf(module).map((layer) => layer.name)));
+  if (name === undefined) return;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `--group ${group} has ${quoted(name)} in several modules, and the sum over them would count it several times; give a --group that has each layer in one, such as block`,
+  );
+}
+
 /** @throws CritmapError (ERR_OPTION) for a criterion that needs labels, without any */
 function criterionOf(asked: Criterion | undefined, images: ImageSet): Criterion {
   const labelled = images.maxLabel !== null;
@@ -177,7 +190,7 @@ function criterionOf(asked: Criterion | undefined, images: ImageSet): Criterion 
   if (asked === 'agreement' || labelled) return asked;
   throw new CritmapError(
     'ERR_OPTION',
-    `--criterion ${asked} needs labels, and ${images.source} has none; give --labels, or take --criterion agreement`,
+    `--criterion ${asked} needs labels, ${whyUnlabelled(images)}, or take --criterion agreement`,
   );
 }
 

@@ -8,13 +8,15 @@ import type { ImageSet } from '../images/index.js';
 import { modelInput } from '../model/input.js';
 import { membersOf, parametersIn, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import { withTargets } from '../model/targets.js';
+import { everyLayer, parameterCount, withTargets } from '../model/targets.js';
 import { isNormOp } from '../onnx/norm-ops.js';
+import { checkOptionValues } from '../options.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
 import { donorDistance } from '../resets/donor.js';
 import { resetsIn, type Summary } from '../run/summary.js';
 import { correlationInterval, spearman } from '../statistics/correlation.js';
+import { sweepOptions } from '../sweep/options.js';
 import { version } from '../version.js';
 import { blockInfluences } from './influence.js';
 import { stableRank } from './stable-rank.js';
@@ -33,6 +35,8 @@ export interface PredictorOptions {
   layers?: readonly string[];
   exclude?: readonly string[];
   group?: string;
+  /** For block influence; default: all cores. */
+  threads?: number;
   signal?: AbortSignal;
 }
 
@@ -100,16 +104,19 @@ export interface Predictors {
 export async function predictors(given: Model, options: PredictorOptions = {}): Promise<Predictors> {
   refuseMisuse(given, options);
   const { images, donor, run, signal } = options;
+  const { threads } = checkOptionValues({ threads: sweepOptions.threads }, { threads: options.threads });
   // A run's layers may be norms, or parts of fused weights.
   const model = run?.summary.model.sha256 === given.sha256 ? withTargets(given, run.summary.options) : given;
   const found = run ? rowsOfRun(model, run.summary, options) : null;
   const rows = found?.rows ?? chosenOf(model.layers, options);
   // The donor first: it is looked at in no time, and may be the wrong one.
   const changes = rows.map((row) => (donor ? changeFrom(donor, model, row) : null));
-  const influences = images ? await blockInfluences(model, images, rows, signal) : rows.map(() => null);
+  const influences = images
+    ? await blockInfluences(model, images, rows, { threads, signal })
+    : rows.map(() => null);
   const ranks = await ranksOf(model, rows, signal);
   const macs = await macSharesOf(model, rows, images);
-  const all = model.layers.reduce((sum, { parameters }) => sum + parameters, 0);
+  const all = parameterCount(model);
   const table = rows.map((row, i): PredictorRow => {
     const measured = found?.criticality[i];
     return {
@@ -136,7 +143,7 @@ export async function predictors(given: Model, options: PredictorOptions = {}): 
   };
 }
 
-const KNOWN = ['images', 'donor', 'run', 'reset', 'layers', 'exclude', 'group', 'signal'];
+const KNOWN = ['images', 'donor', 'run', 'reset', 'layers', 'exclude', 'group', 'threads', 'signal'];
 
 function refuseMisuse(model: Model, options: PredictorOptions): void {
   if (!model?.layers || typeof options !== 'object' || options === null) {
@@ -171,9 +178,11 @@ function rowsOfRun(model: Model, summary: Summary, { reset: asked }: PredictorOp
   if (!resets.includes(reset)) {
     throw new CritmapError('ERR_OPTION', `the run has no reset ${quoted(reset)}; it has ${some(resets)}`);
   }
-  const byName = new Map(model.layers.map((layer) => [layer.name, layer]));
-  const layerOf = (name: string) => {
-    const layer = byName.get(name);
+  const alone = new Map(model.layers.map((layer) => [layer.name, layer]));
+  // Norms that go with a layer are among its members only.
+  const together = new Map(everyLayer(model).map((layer) => [layer.name, layer]));
+  const layerOf = (name: string, from = alone) => {
+    const layer = from.get(name);
     if (layer) return layer;
     throw new CritmapError(
       'ERR_OPTION',
@@ -183,7 +192,7 @@ function rowsOfRun(model: Model, summary: Summary, { reset: asked }: PredictorOp
   const own = layers.filter((row) => row.reset === reset);
   const rows = own.map(
     ({ layer, members }): Resettable =>
-      members ? { name: layer, members: members.map(layerOf) } : layerOf(layer),
+      members ? { name: layer, members: members.map((name) => layerOf(name, together)) } : layerOf(layer),
   );
   return { reset, rows, criticality: own.map(({ criticality }) => criticality) };
 }

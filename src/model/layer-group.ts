@@ -31,6 +31,12 @@ export const parametersIn = (one: Resettable, parts: LayerParts = 'both'): numbe
     return sum + (parts === 'both' ? parameters : parts === 'bias' ? inBias : parameters - inBias);
   }, 0);
 
+/** A layer that is in several groups, as in those of a cascade or of pairs. */
+export function inSeveral(groups: readonly (readonly string[])[]): string | undefined {
+  const seen = new Set<string>();
+  return groups.flat().find((name) => seen.has(name) || !seen.add(name));
+}
+
 /** What tables say of a layer or group. */
 export interface ResettableFacts {
   name: string;

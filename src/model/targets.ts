@@ -254,6 +254,12 @@ export const everyLayer = ({ layers, behind }: Pick<Model, 'layers' | 'behind'>)
   ...(behind?.values() ?? []),
 ];
 
+/** Parameters of all that a model has to reset, each once: a norm that goes with a layer may be a layer itself. */
+export function parameterCount(model: Pick<Model, 'layers' | 'behind'>): number {
+  const each = new Map(everyLayer(model).map((layer) => [layer.weight.tensor, layer.parameters]));
+  return [...each.values()].reduce((sum, parameters) => sum + parameters, 0);
+}
+
 function noQkv({ file }: Model, whole: readonly { name: string; why: string }[]): CritmapError {
   const [first] = whole;
   const why = first

@@ -85,6 +85,10 @@ export function findAddon(places: AddonPlaces = thisMachine()): FoundAddon {
   for (const file of files) {
     let addon: unknown;
     try {
+      // All else Node would run as JavaScript.
+      if (override && existsSync(file) && !file.endsWith('.node')) {
+        throw new Error('no addon: its name does not end with .node');
+      }
       addon = load(file);
     } catch (error) {
       // One that was never built is no news, unless it was asked for.

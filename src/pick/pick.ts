@@ -3,6 +3,7 @@
  * whose interval reaches across the threshold is never among them: it is not known well enough. Pure.
  */
 import { CritmapError, quoted, some } from '../errors.js';
+import { inSeveral } from '../model/layer-group.js';
 import { isNormOp } from '../onnx/norm-ops.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import { type Estimate, type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
@@ -162,18 +163,14 @@ function resetOf({ layers, options = {} }: Summary, wanted: string | undefined):
   return found;
 }
 
-/** A layer that is in several groups, of a cascade or of pairs, would be picked by one and not by another. */
+/** Such a layer would be picked by one group and not by another. */
 function refuseOverlaps(rows: readonly LayerSummary[]): void {
-  const seen = new Set<string>();
-  for (const name of rows.flatMap(({ layer, members }) => members ?? [layer])) {
-    if (seen.has(name)) {
-      throw new CritmapError(
-        'ERR_OPTION',
-        `${quoted(name)} was reset with several groups of layers; pick takes runs in which each layer is in one`,
-      );
-    }
-    seen.add(name);
-  }
+  const name = inSeveral(rows.map(({ layer, members }) => members ?? [layer]));
+  if (name === undefined) return;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `${quoted(name)} was reset with several groups of layers; pick takes runs in which each layer is in one`,
+  );
 }
 
 /** A layer without any valid output is 100 % critical; runs of earlier versions have no mean of it. */

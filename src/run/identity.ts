@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
+import { some } from '../errors.js';
 
 export const identity = z.object({
   model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
@@ -25,12 +26,34 @@ export function differencesOf(earlier: RunIdentity, wanted: RunIdentity): string
     differences.push('image transform');
   for (const name of new Set([...Object.keys(earlier.options), ...Object.keys(wanted.options)])) {
     const [before, now] = [plain(earlier.options[name]), plain(wanted.options[name])];
-    if (!isDeepStrictEqual(before, now)) {
-      differences.push(`${name} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`);
-    }
+    if (isDeepStrictEqual(before, now)) continue;
+    const isTold = name === 'donors' && differences.some((one) => one.startsWith('the grid '));
+    if (isTold && isDeepStrictEqual(new Set(before as string[]), new Set(now as string[]))) continue;
+    differences.push(
+      isGrid(before) && isGrid(now)
+        ? `the grid is another one: ${gridText(before)}, now ${gridText(now)}`
+        : `${name} ${valueText(before)}, now ${valueText(now)}`,
+    );
   }
   return differences;
 }
+
+/** The first items of a list, none of them twice. */
+const valueText = (value: unknown) =>
+  Array.isArray(value)
+    ? `[${some([...new Set(value.map((one) => JSON.stringify(one)))])}]`
+    : JSON.stringify(value);
+
+/** Resets that are the points of module criticality's grid. */
+const isGrid = (value: unknown): value is string[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((one) => typeof one === 'string' && /^interpolate=.*@[^@]*~[^@]*$/s.test(one));
+
+const gridText = (points: readonly string[]) =>
+  points.length === 1
+    ? `1 point (${points[0]})`
+    : `${points.length} points (${points[0]} to ${points.at(-1)})`;
 
 /**
  * What the checksums of a run's journal begin with. CRC-32 is a bijection of where it begins: no line of a run with

@@ -2,7 +2,7 @@
 
 import { isCrossed, type SliceDesign } from '../design/slices.js';
 import { CritmapError } from '../errors.js';
-import type { ImageSet } from '../images/index.js';
+import { type ImageSet, whyUnlabelled } from '../images/image-set.js';
 import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
@@ -116,13 +116,13 @@ export function imageMetricsOf({
  */
 export function refuseDetails(
   { perImage, perClass }: Pick<Settings, 'perImage' | 'perClass'>,
-  { labels, source }: Pick<ImageSet, 'labels' | 'source'>,
+  images: Pick<ImageSet, 'labels' | 'source' | 'labelsAreOff'>,
   out: string | undefined,
 ): void {
   const labelled = perImage.filter((metric) => labelledMetrics.includes(metric));
   const asked = perClass ? '--per-class' : `--per-image ${labelled.join(',')}`;
-  if (labels === null && (perClass || labelled.length > 0)) {
-    throw new CritmapError('ERR_OPTION', `${asked} needs labels, and ${source} has none; give --labels`);
+  if (images.labels === null && (perClass || labelled.length > 0)) {
+    throw new CritmapError('ERR_OPTION', `${asked} needs labels, ${whyUnlabelled(images)}`);
   }
   if (out === undefined && (perClass || perImage.length > 0)) {
     const what = perClass ? 'perClass' : 'perImage';

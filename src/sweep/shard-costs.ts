@@ -3,6 +3,7 @@
 import type { ImageSet } from '../images/index.js';
 import { factsOf, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
+import { parameterCount } from '../model/targets.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { planGraph } from '../plan/graph-plan.js';
 import { type OwnMacs, ownMacs } from '../plan/macs.js';
@@ -51,7 +52,7 @@ export function planOf(
       };
     }),
     model: {
-      parameters: model.layers.reduce((sum, { parameters }) => sum + parameters, 0),
+      parameters: parameterCount(model),
       macs: own?.forward ?? null,
     },
     ...(leftOut.length > 0 && { leftOut: [...leftOut] }),

@@ -160,6 +160,13 @@ t.test('inspect --reset refuses what a sweep refuses, and says of how many it is
   const of = ['--data', example('images.npz'), '--images', '16', '--layers', 'conv1,fc'];
   const both = await critmap('inspect', path, ...of, '--reset', 'zero', '--reset', 'random');
   t.match(both.stdout, '64 passes (4 resets of 2 layers x 16 images)');
+  const lists = ['--reset', 'prune=0.1,0.3', '--reset', `interpolate=${example('resnet-init.onnx')}@0,1`];
+  t.match((await critmap('inspect', path, ...of, ...lists)).stdout, '128 passes (8 resets of 2 layers');
+  t.match(await critmap('inspect', path, '--reset', 'quantize=int8,int4'), { code: 0, stderr: '' });
+  const joined = await critmap('inspect', path, '--reset', 'skip,mean');
+  const out = ['--out', join(t.testdirName, 'none')];
+  t.match(joined, { code: 2, stderr: /--reset skip,mean: there is no such reset/ });
+  t.equal((await critmap('sweep', path, ...of, '--reset', 'skip,mean', ...out)).stderr, joined.stderr);
   const drawn = await critmap('inspect', path, ...of, '--reset', 'random', '--trials', '3');
   t.match(drawn.stdout, '96 passes (2 layers x 16 images x 3 draws)');
 });

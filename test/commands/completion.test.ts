@@ -4,6 +4,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { completions, typedOf } from '../../src/commands/completion.js';
 import { critmapIn } from './critmap.js';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -34,6 +35,59 @@ t.test('commands, options and choices are suggested, and nothing where a file is
   t.strictSame(await suggested('/bin/bash', 'sweep', ''), [], 'a model');
   t.strictSame(await suggested('/bin/bash', 'sweep', 'm.onnx', '--weights', ''), [], 'a checkpoint');
   t.match(await suggested('/bin/zsh', 'sweep', '--eng'), [/--engine:\S/], 'zsh shows what they mean');
+});
+
+t.test('nothing is said of words that are lacking yet', async (t) => {
+  t.ok((await suggested('/bin/bash', 'pick', '--format', '')).includes('nncf'));
+  t.ok((await suggested('/bin/bash', 'compare', '--')).includes('--baseline'));
+});
+
+t.test('values are suggested however they are written, and as a shell cuts words', async (t) => {
+  /** Of the words behind `critmap sweep`; yargs knows nothing here. */
+  const valuesOf = async (...words: string[]) => {
+    const typed = typedOf(['--get-yargs-completions', 'critmap', 'sweep', ...words]);
+    const done = new Promise<string[]>((resolve) => {
+      completions(typed, (on) => on(null, ['keep', 'reset']), resolve);
+    });
+    return done;
+  };
+  for (const [words, values] of [
+    [
+      ['--arch', 'resnet1'],
+      ['resnet18', 'resnet101', 'resnet152'],
+    ],
+    [['--arch=resnet18'], ['--arch=resnet18']],
+    [['--arch', '=', 'resnet34'], ['resnet34']],
+    [
+      ['--device', 'c'],
+      ['cpu', 'cuda', 'cuda:0', 'cuda:all'],
+    ],
+    [['--device', 'cuda', ':', 'a'], ['all']],
+    [['--device', '=', 'cuda', ':', 'a'], ['all']],
+    [
+      ['--init', 'kaiming'],
+      ['kaiming-normal', 'kaiming-uniform'],
+    ],
+    [
+      ['--per-image', 'cosine,top'],
+      ['cosine,top1', 'cosine,top5'],
+    ],
+    [
+      ['--reset', 'quantize=int'],
+      ['quantize=int8', 'quantize=int4'],
+    ],
+    [['--reset', 'quantize', '=', 'f'], ['fp8']],
+    [['--reset=pru'], ['--reset=prune=', '--reset=prune-channels=']],
+    // A choice that yargs knows.
+    [['--norm=k'], ['--norm=keep', '--norm=reset']],
+    [
+      ['--norm', '=', 'k'],
+      ['keep', 'reset'],
+    ],
+  ] as const) {
+    t.strictSame(await valuesOf(...words), values, words.join(' '));
+  }
+  t.strictSame(await suggested('/bin/bash', 'sweep', 'm.onnx', '--norm=ke'), ['--norm=keep']);
 });
 
 const bash = spawnSync('bash', ['--version']).status === 0;
@@ -69,6 +123,7 @@ t.test('bash completes with the script', { skip: !bash && 'there is no bash' }, 
   const registered = 'complete -o bashdefault -o default -F _critmap_yargs_completions critmap';
   t.strictSame(typed('critmap', 'doc'), ['doctor', registered]);
   t.strictSame(typed('critmap', 'sweep', '--engine', 're'), ['reference', registered]);
+  t.strictSame(typed('critmap', 'sweep', '--engine', '=', 're'), ['reference', registered]);
   // With nothing suggested readline completes files, by `-o default`.
   t.strictSame(typed('critmap', 'sweep', 'n'), [registered]);
 });

@@ -28,7 +28,18 @@ t.test('module criticality is a table, files, and a run that can be verified', a
     ...['module-criticality', model, ...donor, ...data, '--out', out, '--layers', 'conv1,fc'],
     ...['--alphas', '1', '--sigmas', '1', '--force', '--quiet'],
   );
-  t.match(wide.stdout, /no sum: 2 of 2 modules fit nowhere on the grid; add smaller --sigmas/);
+  t.match(wide.stdout, /no sum: 2 of 2 modules fit nowhere on the grid; add smaller --sigmas\n/);
+  const other = await critmap(
+    ...['module-criticality', model, ...donor, ...data, '--out', out, '--layers', 'conv1,fc'],
+    ...['--alphas', '0', '--quiet'],
+  );
+  const file = donor[1]!.replaceAll('.', '\\.');
+  t.match(
+    other.stderr,
+    new RegExp(
+      `holds another run \\(the grid is another one: 1 point \\(interpolate=${file}@1~1\\), now 13 points \\(interpolate=${file}@0~0\\.0001 to interpolate=${file}@0~1\\)\\);`,
+    ),
+  );
 });
 
 t.test('predictors stand beside the criticality of a run', async (t) => {

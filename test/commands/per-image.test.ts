@@ -54,4 +54,6 @@ t.test('--per-image alone writes cosines, --per-class names the classes of folde
   t.equal(none.code, 2);
   t.equal(none.stderr.trimEnd().split('\n').length, 1);
   t.match(none.stderr, /--per-class needs labels, and synthetic:3 has none; give --labels/);
+  const off = await critmap(...unlabelled, '--labels', 'none');
+  t.match(off.stderr, '--per-class needs labels, which --labels none leaves out; do without that');
 });

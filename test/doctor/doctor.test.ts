@@ -68,6 +68,9 @@ t.test('what stops a sweep is a problem, what only hinders is a note', async (t)
   const broken = await doctorIn({ CRITMAP_ONNXRUNTIME: '/nowhere' });
   t.strictSame([broken.code, broken.problems], [1, ['onnxruntime', 'providers', 'sweep']]);
   t.match(broken.of('onnxruntime'), { found: /CRITMAP_ONNXRUNTIME names/, facts: { code: 'ERR_NATIVE' } });
+  for (const id of broken.problems.slice(0, 2)) {
+    t.match(broken.of(id).remedy, /^Unset CRITMAP_ONNXRUNTIME, or let it name/);
+  }
   const folders = await doctorIn({ TMPDIR: join(dir, 'none'), XDG_CACHE_HOME: join(dir, 'file') });
   t.strictSame([folders.code, folders.problems], [0, []]);
   t.match(folders.of('temporary'), {

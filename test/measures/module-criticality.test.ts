@@ -153,10 +153,16 @@ t.test('what cannot be measured is refused in one line', async (t) => {
   await t.rejects(measure({ criterion: 'loss' }, 'none'), {
     code: 'ERR_OPTION',
     message:
-      /--criterion loss needs labels, and .*images\.npz has none; give --labels, or take --criterion agreement/,
+      '--criterion loss needs labels, which --labels none leaves out; do without that, or take --criterion agreement',
   });
   await t.rejects(measure({ resets: [] } as never), { name: 'TypeError', message: /has no option resets/ });
   await t.rejects(measure({ donor: undefined as never }), { name: 'TypeError', message: /takes a model/ });
+  await refused(
+    { layers: ['layer3.2.conv1', 'layer3.2.conv2', 'fc'], group: 'pairs' },
+    'ERR_OPTION',
+    /--group pairs has "layer3\.2\.conv1" in several modules, .*a --group that has each layer in one, such as block/,
+  );
+  await refused({ group: 'cumulative-from-output' }, 'ERR_OPTION', /"fc" in several modules/);
   const unlabelled = await measure({ layers: ['fc'], alphas: [1], sigmas: [0.001] }, 'none');
   t.equal(unlabelled.criterion, 'agreement');
 });

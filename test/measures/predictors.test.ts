@@ -2,16 +2,18 @@
  * What is told of layers without a sweep, against PyTorch and scipy (`oracle/make_predictor_golden.py`); beside a run's
  * criticality; and what is refused.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openImages } from '../../src/images/index.js';
-import { cosines } from '../../src/measures/influence.js';
+import { cosines, spansOf } from '../../src/measures/influence.js';
 import { predictorsCsv } from '../../src/measures/predictor-csv.js';
 import { type PredictorOptions, predictors } from '../../src/measures/predictors.js';
 import { stableRank } from '../../src/measures/stable-rank.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
+import { readOnnx, writeOnnx } from '../../src/onnx/file.js';
+import { pickLayers } from '../../src/pick/pick.js';
 import { parseResets } from '../../src/resets/parse.js';
 import { readRun } from '../../src/run/read-run.js';
 import { correlationInterval, pearson, spearman } from '../../src/statistics/correlation.js';
@@ -150,7 +152,6 @@ t.test('a run of norms and parts of fused weights has its rows', async (t) => {
   const grouped = await ranOf('blocks', { include: 'norm', splitQkv: true, group: 'block' });
   const { rows } = await predictors(model, { run, images, donor: model });
   const { rows: blocks } = await predictors(model, { run: grouped, images });
-  await predictors(model, { run: await ranOf('behind', { norm: 'with-layer' }) });
   const plain = (await predictors(model, { images, group: 'block', layers: ['blocks.0.*'] })).rows;
   await images.close();
   t.strictSame(
@@ -169,6 +170,90 @@ t.test('a run of norms and parts of fused weights has its rows', async (t) => {
   t.ok(of('mlp.fc1').stableRank! > 1);
   t.equal(blocks[0]!.blockInfluence, plain[0]!.blockInfluence, 'a block is what it was');
   t.ok(blocks[0]!.stableRank! > 1);
+});
+
+t.test('a run of layers with their norms has its rows, and shares of all that it resets', async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const images = await openImages(example('images.npz'), { ...modelInput(model), images: 8 });
+  const dir = t.testdir({});
+  const ranOf = async (name: string, options: SweepOptions) => {
+    await sweep(model, images, { out: join(dir, name), ...options });
+    return readRun(join(dir, name));
+  };
+  const run = await ranOf('with', { norm: 'with-layer' });
+  const { rows } = await predictors(model, { run, images, donor: model });
+  const plain = (await predictors(model, { images })).rows;
+  const part = await ranOf('both', { norm: 'with-layer', include: 'norm', layers: ['conv1', 'bn1'] });
+  const both = (await predictors(model, { run: part, images })).rows;
+  await images.close();
+  t.strictSame(
+    rows.map(({ layer }) => layer),
+    run.layers,
+  );
+  for (const key of ['blockInfluence', 'stableRank', 'macShare'] as const) {
+    t.strictSame(
+      rows.map((row) => row[key]),
+      plain.map((row) => row[key]),
+      `${key} is the layer's own`,
+    );
+  }
+  t.ok(rows.filter(({ blockInfluence }) => blockInfluence !== null).length > 5);
+  t.ok(rows.every(({ relativeChange }) => relativeChange === 0));
+  t.ok(
+    isNear(
+      rows.reduce((sum, row) => sum + row.parameterShare, 0),
+      100,
+      1e-9,
+    ),
+  );
+  t.strictSame(
+    both.map(({ layer, stableRank }) => [layer, stableRank]),
+    [
+      ['conv1', plain[0]!.stableRank],
+      ['bn1', null],
+    ],
+  );
+  t.equal(both[0]!.parameterShare, rows[0]!.parameterShare);
+  const picked = pickLayers(run, { above: 0 }).parameters;
+  t.match(picked, { of: run.summary.layers.reduce((sum, { parameters }) => sum + parameters, 0) });
+  t.ok(picked.share! <= 1);
+});
+
+t.test('of a graph that is fixed to a batch every image counts, once', async (t) => {
+  t.strictSame(
+    [...spansOf(23, 12)],
+    [
+      [0, 12],
+      [12, 18],
+      [18, 22],
+      [22, 23],
+    ],
+  );
+  const path = join(t.testdir({}), 'fixed.onnx');
+  const file = await readOnnx(fixture('bottleneck.onnx'));
+  Object.assign(file.graph.input[0]!.type!.tensorType!.shape!.dim[0]!, { dimValue: 4n, dimParam: '' });
+  writeFileSync(path, writeOnnx(file));
+  const [fixed, free] = [await loadModel(path), await loadModel(fixture('bottleneck.onnx'))];
+  t.equal(fixed.io.batch, 4);
+  for (const images of [3, 7]) {
+    const set = await openImages(`synthetic:${images}`, modelInput(free));
+    const [found, wanted] = [
+      await predictors(fixed, { images: set, threads: 1 }),
+      await predictors(free, { images: set }),
+    ];
+    await set.close();
+    t.equal(found.data!.images, images);
+    const known = wanted.rows.filter(({ blockInfluence }) => blockInfluence !== null);
+    t.ok(known.length > 0);
+    for (const { layer, blockInfluence } of known) {
+      const there = found.rows.find((row) => row.layer === layer)!.blockInfluence!;
+      t.ok(isNear(there, blockInfluence!, 1e-5), `${layer}: ${there}, not ${blockInfluence}`);
+    }
+  }
+  await t.rejects(predictors(free, { threads: 0 }), {
+    code: 'ERR_OPTION',
+    message: /threads must be a whole number from 1/,
+  });
 });
 
 t.test('of several resets the one that was asked for first counts', async (t) => {

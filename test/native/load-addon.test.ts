@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { interfaceNumber } from '../../src/native/interface.js';
 import { type AddonPlaces, findAddon, loadAddon } from '../../src/native/load-addon.js';
@@ -91,6 +92,17 @@ t.test('an addon that was built from other sources is not used, nor another in i
   t.match(
     message(machine({ '/elsewhere/critmap.node': addonOf(version, 0), [own]: addonOf(version) })),
     /^The native addon \/elsewhere\/critmap\.node was built .* in \/package, or unset CRITMAP_ADDON\.$/,
+  );
+});
+
+t.test('another file than an addon is refused before Node could run it', async (t) => {
+  const file = fileURLToPath(import.meta.url);
+  process.env.CRITMAP_ADDON = file;
+  t.teardown(() => delete process.env.CRITMAP_ADDON);
+  const load = () => t.fail('loaded');
+  t.match(
+    message(machine({}, { load })),
+    `${file} (no addon: its name does not end with .node). Unset CRITMAP_ADDON or let it name`,
   );
 });
 

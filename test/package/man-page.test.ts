@@ -9,9 +9,15 @@ const hasGroff = spawnSync('groff', ['--version']).status === 0;
 t.test('every command and option that help names is on it', async (t) => {
   const page = await manPage();
   const { stdout } = await critmap('--help');
-  const commands = [...stdout.matchAll(/^ {2}critmap (\w+)/gm)].map(([, name]) => name!);
+  const commands = [...stdout.matchAll(/^ {2}critmap ([\w-]+)/gm)].map(([, name]) => name!);
   t.ok(commands.length > 12);
-  for (const name of commands) t.match(page, new RegExp(`^\\.SS "critmap ${name}\\b`, 'm'));
+  t.ok(commands.includes('module-criticality'));
+  for (const name of commands) {
+    t.ok(page.includes(`\n.SS "critmap ${name.replaceAll('-', '\\-')}`), name);
+  }
+  for (const code of ['129', '143', '130']) t.ok(page.includes(`\n.B ${code}\n`), code);
+  for (const variable of ['HF_TOKEN', 'CRITMAP_REDIS_PASSWORD'])
+    t.ok(page.includes(`${variable}\n`), variable);
   const help = await critmap('sweep', '--help');
   const options = [...help.stdout.matchAll(/^ {2,}(--[a-z-]+) /gm)].map(([, name]) => name!);
   t.ok(options.length > 40);

@@ -67,6 +67,19 @@ t.test('pairs come one at a time, in order, and both engines make the same of th
   }
 });
 
+t.test('with several trials all slices of a chunk come under one, then under the next', async (t) => {
+  for (const engine of ['fast', 'reference'] as const) {
+    const pairs: LogitsPair[] = [];
+    const options = { layers: ['fc'], imagesPerDraw: 8, trials: 2, threads: 2, engine };
+    await run((pair) => void pairs.push(pair), options, 20);
+    t.strictSame(
+      pairs.map(({ draw, slice, from }) => [draw, slice, from]),
+      [0, 1].flatMap((trial) => [0, 1, 2].map((slice) => [2 * slice + trial, slice, 8 * slice])),
+      engine,
+    );
+  }
+});
+
 t.test('arrays belong to the receiver: what it does to them, or keeps, changes nothing', async (t) => {
   const out = join(t.testdir({}), 'run');
   const bytes = () => ['summary.json', 'cells.ndjson'].map((name) => readFileSync(join(out, name), 'utf8'));

@@ -194,7 +194,7 @@ t.test('the bytes are the same for any threads, and after a stop, a torn line an
 
   await t.rejects(run(at('one'), { ...options, perImage: ['cosine'] }), {
     code: 'ERR_RUN',
-    message: /perImage \["cosine","top1"\], now \["cosine"\]/,
+    message: /perImage \["cosine", "top1"\], now \["cosine"\]/,
   });
 });
 
