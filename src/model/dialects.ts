@@ -3,7 +3,7 @@
  * whole model, and these do.
  */
 import type { Table } from '../weights/checkpoint-file.js';
-import { asConvolutions, type Join, joined } from './rearranged.js';
+import { asConvolutions, asVectors, type Join, joined } from './rearranged.js';
 import { type Rename, renamed } from './rename.js';
 
 export interface Dialect {
@@ -14,6 +14,8 @@ export interface Dialect {
   readonly join?: Join;
   /** Matrices that are 1x1 convolutions in the model, by the names after all renames. */
   readonly convolutions?: RegExp;
+  /** What has sides of 1 after its first, and is a vector in the model, by the names after all renames. */
+  readonly vectors?: RegExp;
 }
 
 type Rule = readonly [RegExp, string];
@@ -28,7 +30,7 @@ const dialect = (name: string, rules: readonly Rule[], rest: Partial<Dialect> = 
 const counted = (count: number, rule: (from: number, to: number) => Rule): Rule[] =>
   Array.from({ length: count }, (_, i) => rule(i, i + 1));
 
-const convnext: readonly Rule[] = [
+const transformers: readonly Rule[] = [
   [/\bconvnext\./g, ''],
   [/\bembeddings\.patch_embeddings\./g, 'stem.0.'],
   [/\bembeddings\.layernorm\./g, 'stem.1.'],
@@ -41,6 +43,40 @@ const convnext: readonly Rule[] = [
   [/\blayernorm\./g, 'head.norm.'],
   [/\bclassifier\./g, 'head.fc.'],
 ];
+
+/** As the published code names them; timm's checkpoint_filter_fn has the same rules. */
+const facebook: readonly Rule[] = [
+  [/\bdownsample_layers\.0\./g, 'stem.'],
+  [/\bstages\.(\d+)\.(\d+)\./g, 'stages.$1.blocks.$2.'],
+  [/\bdownsample_layers\.(\d+)\./g, 'stages.$1.downsample.'],
+  [/(\bblocks\.\d+)\.dwconv\./g, '$1.conv_dw.'],
+  [/(\bblocks\.\d+)\.pwconv([12])\./g, '$1.mlp.fc$2.'],
+  [/(?<!\bblocks\.\d+\.|\bhead\.)\bnorm\.(?=\w+$)/g, 'head.norm.'],
+  [/\bhead\.(?=(?:weight|bias)$)/g, 'head.fc.'],
+];
+
+/** Stem, stages and the ways to them in one row: stages at odd places. */
+const torchvision: readonly Rule[] = [
+  [/\bfeatures\.0\./g, 'stem.'],
+  ...Array.from({ length: 4 }, (_, stage): Rule[] => [
+    [new RegExp(`\\bfeatures\\.${2 * stage}\\.`, 'g'), `stages.${stage}.downsample.`],
+    [new RegExp(`\\bfeatures\\.${2 * stage + 1}\\.(\\d+)\\.`, 'g'), `stages.${stage}.blocks.$1.`],
+  ]).flat(),
+  [/(\bblocks\.\d+)\.block\.0\./g, '$1.conv_dw.'],
+  [/(\bblocks\.\d+)\.block\.2\./g, '$1.norm.'],
+  [/(\bblocks\.\d+)\.block\.3\./g, '$1.mlp.fc1.'],
+  [/(\bblocks\.\d+)\.block\.5\./g, '$1.mlp.fc2.'],
+  [/(\bblocks\.\d+)\.layer_scale$/g, '$1.gamma'],
+  [/\bclassifier\.0\./g, 'head.norm.'],
+  [/\bclassifier\.2\./g, 'head.fc.'],
+];
+
+/** Of a ConvNeXt: timm's small ones have convolutions in their MLPs, where all others have matrices. */
+const convnexts = (name: string, rules: readonly Rule[]): Dialect[] => {
+  const vectors = /\.gamma$/;
+  const convolutions = /\.mlp\.fc[12]\.weight$/;
+  return [dialect(name, rules, { vectors }), dialect(name, rules, { vectors, convolutions })];
+};
 
 export const dialects: readonly Dialect[] = [
   // TensorFlow's ResNet as its converter to PyTorch nests it: stages 1 to 4, in a block convolutions and norms in turn.
@@ -116,9 +152,9 @@ export const dialects: readonly Dialect[] = [
     ],
     { join: { parts: ['.attn.q.', '.attn.k.', '.attn.v.'], whole: '.attn.qkv.' } },
   ),
-  dialect("transformers' ConvNeXt", convnext),
-  // timm's small ones have convolutions in their MLPs.
-  dialect("transformers' ConvNeXt", convnext, { convolutions: /\.mlp\.fc[12]\.weight$/ }),
+  ...convnexts("transformers' ConvNeXt", transformers),
+  ...convnexts("Facebook's ConvNeXt", facebook),
+  ...convnexts("torchvision's ConvNeXt", torchvision),
 ];
 
 /**
@@ -129,10 +165,11 @@ export const dialects: readonly Dialect[] = [
 export function translated(
   path: string,
   tables: readonly Table[],
-  { renames, join, convolutions }: Dialect,
+  { renames, join, convolutions, vectors }: Dialect,
 ): readonly Table[] | undefined {
   const made = renamed(path, tables, renames);
   if (made.used.size === 0) return undefined;
   const whole = join ? made.tables.map((table) => joined(table, join)) : made.tables;
-  return convolutions ? whole.map((table) => asConvolutions(table, convolutions)) : whole;
+  const flat = vectors ? whole.map((table) => asVectors(table, vectors)) : whole;
+  return convolutions ? flat.map((table) => asConvolutions(table, convolutions)) : flat;
 }

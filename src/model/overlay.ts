@@ -88,7 +88,8 @@ export async function overlay(
 type InDialect = Matched & { readonly dialect?: string };
 
 /**
- * By the files' own names, or by those of a known dialect where these alone give every parameter, and then says so.
+ * By the files' own names, or by those of a known dialect, which is then said: where these alone give every parameter,
+ * or where only these give most of them, so that what is told of a head of other classes is told by the model's names.
  * @throws CritmapError (ERR_WEIGHTS) for a file of which nothing fits
  */
 function matchInDialects(
@@ -96,33 +97,36 @@ function matchInDialects(
   parameters: readonly ModelParameter[],
   head: ReturnType<typeof headOf>,
 ): InDialect {
-  const attempt = (tried: readonly Given[]) => {
+  const attempt = (tried: readonly Given[]): { found?: Matched; thrown?: unknown } => {
     try {
-      const found = match(tried, parameters, head);
-      return { found, isWhole: found.missing.length + found.misfit.length === 0 };
+      return { found: match(tried, parameters, head) };
     } catch (thrown) {
-      return { thrown, isWhole: false };
+      return { thrown };
     }
   };
   const plain = attempt(files);
-  if (!plain.isWhole) {
-    for (const dialect of dialects) {
-      const tried = files.map((file) => ({ ...file, ...namesIn(file, dialect) }));
-      if (tried.every(({ tables }, i) => tables === files[i]!.tables)) continue;
-      const { found, isWhole } = attempt(tried);
-      if (!found || !isWhole) continue;
-      const changed = files.filter(({ tables }, i) => tables !== tried[i]!.tables);
-      const paths = changed.map(({ path }) => path).join(', ');
-      return {
-        ...found,
-        dialect: dialect.name,
-        warnings: [`${paths}: its names are taken for those of ${dialect.name}`, ...found.warnings],
-      };
-    }
+  if (plain.found && isWhole(plain.found)) return plain.found;
+  let most: InDialect | undefined;
+  for (const dialect of dialects) {
+    const tried = files.map((file) => ({ ...file, ...namesIn(file, dialect) }));
+    const changed = files.filter(({ tables }, i) => tables !== tried[i]!.tables);
+    if (changed.length === 0) continue;
+    const { found } = attempt(tried);
+    if (!found || (!isWhole(found) && found.matches.length <= (most?.matches.length ?? 0))) continue;
+    const paths = changed.map(({ path }) => path).join(', ');
+    const warning = `${paths}: its names are taken for those of ${dialect.name}`;
+    most = { ...found, dialect: dialect.name, warnings: [warning, ...found.warnings] };
+    if (isWhole(found)) return most;
   }
+  if (most && hasMost(most) && !(plain.found && hasMost(plain.found))) return most;
   if (!plain.found) throw plain.thrown;
   return plain.found;
 }
+
+const isWhole = ({ missing, misfit }: Matched) => missing.length + misfit.length === 0;
+
+/** Whether half of the parameters are there: then the checkpoint is one of this network, or nearly. */
+const hasMost = ({ matches, missing, misfit }: Matched) => matches.length >= missing.length + misfit.length;
 
 /** The file's tables in a dialect, or as they are where it changes nothing or two names would become one. */
 function namesIn({ path, tables }: Given, dialect: Dialect): Pick<Given, 'tables'> {
@@ -215,7 +219,7 @@ function judge(
       unexpected.length > 0 &&
       `unexpected ${namesOf(refused.length > 0 ? refused : unexpected)}`,
   ].filter((problem) => problem !== false);
-  if (missing.length + misfit.length + refused.length === 0) {
+  if (isWhole(found) && refused.length === 0) {
     const outside = found.outside.flat();
     const count = outside.reduce((sum, { tensors }) => sum + tensors, unexpected.length);
     if (count === 0) return [];
@@ -232,7 +236,7 @@ function judge(
   throw weightsError(
     paths,
     text,
-    matches.length > 0 ? `${remedy}, or load just what fits with --allow-partial` : remedy,
+    hasMost(found) ? `${remedy}, or load just what fits with --allow-partial` : remedy,
   );
 }
 

@@ -32,11 +32,26 @@ export function joined(table: Table, { parts, whole }: Join): Table {
 
 /** The table with matrices of such names as 1x1 convolutions. */
 export function asConvolutions(table: Table, pattern: RegExp): Table {
-  const viewed = (name: string, tensor: StoredTensor): StoredTensor =>
-    tensor.shape.length === 2 && pattern.test(name)
+  return viewed(table, pattern, (tensor) =>
+    tensor.shape.length === 2
       ? { ...tensor, shape: [...tensor.shape, 1, 1], strides: [...tensor.strides, 1, 1] }
-      : tensor;
-  const tensors = new Map([...table.tensors].map(([name, tensor]) => [name, viewed(name, tensor)]));
+      : tensor,
+  );
+}
+
+/** The table with tensors of such names, whose sides are 1 after the first, as vectors. */
+export function asVectors(table: Table, pattern: RegExp): Table {
+  return viewed(table, pattern, (tensor) =>
+    tensor.shape.length > 1 && tensor.shape.slice(1).every((side) => side === 1)
+      ? { ...tensor, shape: tensor.shape.slice(0, 1), strides: tensor.strides.slice(0, 1) }
+      : tensor,
+  );
+}
+
+function viewed(table: Table, pattern: RegExp, view: (tensor: StoredTensor) => StoredTensor): Table {
+  const tensors = new Map(
+    [...table.tensors].map(([name, tensor]) => [name, pattern.test(name) ? view(tensor) : tensor]),
+  );
   return { ...table, tensors };
 }
 

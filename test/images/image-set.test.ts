@@ -42,9 +42,27 @@ t.test('small images are not enlarged much without a word', async (t) => {
   const root = await photos(t, CLASSES);
   const large = { shape: { channels: 3, height: 64, width: 64 } };
   const set = await open(t, root, large);
-  t.match(set.warnings, [/photos: images of about 20 pixels are enlarged to 73, .*--size 20/]);
+  t.match(set.warnings, [/photos: images of about 20 pixels are enlarged to 73, .*--size 20 --resize 20 /]);
   t.strictSame((await open(t, root, { ...large, resize: 64 })).warnings, [], 'who asks for it knows');
   t.strictSame((await open(t, root)).warnings, [], '18 is no more than 20');
+  const nearly = await open(t, root, { shape: { channels: 3, height: 18, width: 18 } });
+  t.match(nearly.warnings, [/images of about 20 pixels are enlarged to 21, .*; .*give --resize 18 or/]);
+});
+
+t.test('images of just the size that the model takes are told how to stay as they are', async (t) => {
+  const shape = { channels: 3, height: 20, width: 24 };
+  const root = await photos(t, CLASSES);
+  const resized = await open(t, root, { shape });
+  t.match(resized.warnings, [
+    /photos: images are 20x24, as the model takes them, but are resized to 27 .*; --resize 20 takes their/,
+  ]);
+  const own = await open(t, root, { shape, resize: 20 });
+  const stored = await sharp(join(root, own.names![0]!)).raw().toBuffer();
+  const [as, other] = [new Uint8Array(1440), new Uint8Array(1440)];
+  await own.readPixels(0, 1, as);
+  await resized.readPixels(0, 1, other);
+  t.strictSame([[...as], own.warnings], [[...stored], []]);
+  t.notSame(as, other);
 });
 
 t.test('--labels none takes the same images without labels', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Checkpoints under the names of transformers and torchvision, as these save them (`oracle/make_dialect_fixtures.py`), in
- * networks by timm's names: logits are PyTorch's.
+ * Checkpoints under the names of transformers, torchvision and Facebook's ConvNeXt, as these save them
+ * (`oracle/make_dialect_fixtures.py`), in networks by timm's names: logits are PyTorch's.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,12 +18,16 @@ const answers: Record<string, number[][]> = JSON.parse(readFileSync(checkpoint('
 
 const classes = 5;
 const tokens = { patch: 8, dim: 12, depth: 2, heads: 3, size: 16, classes };
+const stages = { depths: [1, 1, 2, 1], dims: [4, 8, 8, 12], size: 32, classes };
 const networks = {
   resnet: () => resnet({ blocks: [1, 2], width: 4, size: 32, classes }),
   vit: () => vit(tokens),
   deit: () => vit({ ...tokens, distilled: true }),
   convnext: () => convnext({ depths: [1, 2], dims: [8, 16], size: 32, classes }),
   convolutions: () => convnext({ depths: [1, 2], dims: [8, 16], convMlp: true, size: 32, classes }),
+  'convnext of four stages': () => convnext(stages),
+  'convnext of seven classes': () => convnext({ ...stages, classes: 7 }),
+  'convnext of convolutions': () => convnext({ ...stages, convMlp: true }),
 };
 
 function graph(t: Test, name: keyof typeof networks): string {
@@ -40,6 +44,10 @@ const cases: [network: keyof typeof networks, file: string, names: string][] = [
   ['convnext', 'convnext.safetensors', "transformers' ConvNeXt"],
   ['convolutions', 'convnext.safetensors', "transformers' ConvNeXt"],
   ['vit', 'torchvision-vit.pth', "torchvision's ViT"],
+  ['convnext of four stages', 'torchvision-convnext.pth', "torchvision's ConvNeXt"],
+  ['convnext of convolutions', 'torchvision-convnext.pth', "torchvision's ConvNeXt"],
+  ['convnext of four stages', 'facebook-convnext.pth', "Facebook's ConvNeXt"],
+  ['convnext of convolutions', 'facebook-convnext.pth', "Facebook's ConvNeXt"],
 ];
 for (const [network, file, names] of cases) {
   t.test(`${file} fits a ${network} by the names of ${names}`, async (t) => {
@@ -57,6 +65,28 @@ for (const [network, file, names] of cases) {
     });
   });
 }
+
+t.test('a checkpoint of other classes is told in the names of the model, and loads in part', async (t) => {
+  const path = graph(t, 'convnext of seven classes');
+  const weights = [checkpoint('facebook-convnext.pth')];
+  const lacks =
+    /has 63 of the 65 parameters of .*: misshapen head\.fc\.weight \(5x12 as head\.weight in the file, 7x12 in the model\)/;
+  await t.rejects(loadModel(path, { weights }), { code: 'ERR_WEIGHTS', message: lacks });
+  await t.rejects(loadModel(path, { weights }), { message: /load just what fits with --allow-partial$/ });
+  const { warnings } = await loadModel(path, { weights, allowPartial: true });
+  t.match(warnings, [/its names are taken for those of Facebook's ConvNeXt$/, lacks]);
+});
+
+t.test(
+  'where less than half fits, it is of another network, and loading that part is no advice',
+  async (t) => {
+    const weights = [checkpoint('facebook-convnext.pth')];
+    const loading = loadModel(graph(t, 'vit'), { weights });
+    await t.rejects(loading, {
+      message: /has 4 of the 32 parameters .*; give the checkpoint of this model[^;]*folding$/,
+    });
+  },
+);
 
 t.test('of two files just that with other names is said to have them', async (t) => {
   const path = graph(t, 'vit');

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Make test/fixtures/dialects: checkpoints under the names of transformers and torchvision, and what these answer.
+"""Make test/fixtures/dialects: checkpoints under the names of transformers, torchvision and Facebook's ConvNeXt, and what
+these answer; Facebook's as timm loads it.
 
-    pip install torch==2.13.0 torchvision==0.28.0 transformers==5.18.0 safetensors     (CPU)
+    pip install torch==2.13.0 torchvision==0.28.0 timm==1.0.29 transformers==5.18.0 safetensors     (CPU)
     python test/oracle/make_dialect_fixtures.py
 
 The networks of dialects.json are small and saved whole. Those of folders.json are transformers' folders in the sizes of
@@ -9,12 +10,15 @@ built-in architectures: of their tensors there are names and shapes only, since 
 follows the rule of make_architecture_golden.py too, as do the images of both.
 """
 import json
+import re
 import tempfile
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from timm.models import convnext as timm_convnext
 from torchvision.models import VisionTransformer
+from torchvision.models import convnext as torchvision_convnext
 import transformers
 from transformers import (ConvNextConfig, ConvNextForImageClassification, ConvNextImageProcessor, DeiTConfig,
                           DeiTForImageClassification, DeiTForImageClassificationWithTeacher, DeiTImageProcessor,
@@ -25,6 +29,9 @@ from make_architecture_golden import by_rule, state
 
 OUT = Path(__file__).parents[1] / "fixtures" / "dialects"
 CLASSES = 5
+# timm's have four stages.
+DEPTHS = [1, 1, 2, 1]
+DIMS = [4, 8, 8, 12]
 IMAGES = 2
 # So large that a network with another one answers otherwise.
 EPSILON = 0.05
@@ -90,7 +97,29 @@ def small():
     torchvision = fill(VisionTransformer(16, 8, 2, 3, 12, 48, num_classes=CLASSES))
     torch.save(torchvision.state_dict(), OUT / "torchvision-vit.pth")
     answers["torchvision-vit.pth"] = logits(torchvision, 16)
+    block = torchvision_convnext.CNBlockConfig
+    stages = [block(*one) for one in zip(DIMS, [*DIMS[1:], None], DEPTHS)]
+    torchvision = fill(torchvision_convnext.ConvNeXt(stages, num_classes=CLASSES))
+    torch.save(torchvision.state_dict(), OUT / "torchvision-convnext.pth")
+    answers["torchvision-convnext.pth"] = logits(torchvision, 32)
+    answers["facebook-convnext.pth"] = facebook()
     return answers
+
+
+def facebook():
+    """Facebook's own code is no package; of its names, those that timm reads strictly are these."""
+    model = fill(timm_convnext.ConvNeXt(num_classes=CLASSES, depths=DEPTHS, dims=DIMS))
+    tensors = {}
+    for name, value in model.state_dict().items():
+        for pattern, replacement in [(r"^stem\.", "downsample_layers.0."), (r"(stages\.\d+)\.blocks", r"\1"),
+                                     (r"stages\.(\d+)\.downsample", r"downsample_layers.\1"), ("conv_dw", "dwconv"),
+                                     (r"mlp\.fc", "pwconv"), (r"^head\.(norm)", r"\1"), (r"^head\.fc", "head")]:
+            name = re.sub(pattern, replacement, name)
+        tensors[name] = value
+    torch.save({"model": tensors}, OUT / "facebook-convnext.pth")
+    read = timm_convnext.ConvNeXt(num_classes=CLASSES, depths=DEPTHS, dims=DIMS)
+    read.load_state_dict(timm_convnext.checkpoint_filter_fn(torch.load(OUT / "facebook-convnext.pth"), read))
+    return logits(read.eval(), 32)
 
 
 def folders():

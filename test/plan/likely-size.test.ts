@@ -47,6 +47,25 @@ t.test('a size that its table of positions does not have leads to the one that i
   await (await open(12)).close();
 });
 
+t.test('a single image without a batch is told as such, by the name that the file has', async (t) => {
+  const path = join(t.testdir({}), 'm.onnx');
+  writeGraph(path, {
+    node: [
+      node('Cast', ['images'], 'c', { to: 1 }),
+      node('Reshape', ['c', 'flat'], 'r'),
+      node('Gemm', ['r', 'fc.weight'], 'logits', { transB: 1 }),
+    ],
+    initializer: [weight('fc.weight', [10, 48]), longs('flat', [1, 48])],
+    input: [value('images', [4, 4, 3], 2)],
+    output: [value('logits', [1, 10])],
+  });
+  await t.rejects(loadModel(path), {
+    code: 'ERR_MODEL',
+    message:
+      /the input images has the shape 4 x 4 x 3; critmap needs images, N x .*, and this is a single one: export the/,
+  });
+});
+
 t.test('flat inputs, and images without channels, are refused with the way to take images', async (t) => {
   const path = join(t.testdir({}), 'm.onnx');
   for (const [shape, layer] of [

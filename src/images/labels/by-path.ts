@@ -2,7 +2,7 @@
 import { basename, resolve } from 'node:path';
 import { imageError } from '../input-error.js';
 import { type Classes, type ClassText, classesOf } from './classes.js';
-import { type Columns, classIn, columnName } from './columns.js';
+import { type Columns, classOf, columnName } from './columns.js';
 import type { FileLabels, LabelledImages } from './file-labels.js';
 import type { FoundImage } from './image-paths.js';
 import type { LabelTable } from './table.js';
@@ -25,7 +25,7 @@ export function labelsByPath(
   const found = ofThisFolder(columns.found, images, file);
   const texts = rows.slice(start).map(
     (cells, at): ClassText => ({
-      text: classIn(cells[columns.label] ?? ''),
+      text: classOf(columns, cells),
       place: `${file} line ${lines[start + at]}`,
       isNeeded: found[start + at] != null,
     }),
@@ -56,10 +56,13 @@ export function labelsByPath(
   }
   return {
     labels: Int32Array.from(indices, (index) => labels.get(index)!),
-    classNames: classes.names,
+    classNames: columns.hot && columns.head ? namesOf(columns.hot, columns.head) : classes.names,
     understood: `${file}: ${sentence(by, columns, found.slice(start), classes)}`,
   };
 }
+
+const namesOf = (positions: readonly number[], head: readonly string[]) =>
+  positions.map((position, at) => head[position] || String(at));
 
 /**
  * Without the rows of other folders: where two rows mean the same image in folders of different names, that of this
@@ -103,5 +106,9 @@ function sentence(
   const more = others === 0 ? '' : `; ${others} ${others === 1 ? 'row is' : 'rows are'} of other images`;
   const heads = columns.head ? 'a head line, ' : '';
   const image = columnName(columns, columns.image!);
-  return `columns parted by ${by}, ${heads}images in column ${image}${isBare}, classes in column ${columnName(columns, columns.label)} (${as})${more}`;
+  const said = columns.hot
+    ? `a column for each of ${columns.hot.length} classes, in their order`
+    : `classes in column ${columnName(columns, columns.label)} (${as})`;
+  const form = by === 'JSON' ? 'a JSON object' : `columns parted by ${by}`;
+  return `${form}, ${heads}images in column ${image}${isBare}, ${said}${more}`;
 }

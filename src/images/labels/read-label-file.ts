@@ -1,6 +1,6 @@
 /**
  * Labels from a file of the user's: a .npy array; a text file with a class per line, in the images' order; a table with
- * a column of image paths and one of classes, however it is written; or ImageNet's
+ * a column of image paths and one of classes, or one for each class, however it is written; a JSON object; or ImageNet's
  * `ILSVRC2012_validation_ground_truth.txt`. What was understood comes with them, in one line.
  */
 import { stat } from 'node:fs/promises';
@@ -12,10 +12,11 @@ import { fileRange } from '../sources/byte-range.js';
 import { readLabelArray, wrongLength } from '../sources/label-array.js';
 import { labelsByPath } from './by-path.js';
 import { type ClassText, classesOf } from './classes.js';
-import { type Columns, classIn, columnName, findColumns } from './columns.js';
+import { type Columns, classOf, columnName, findColumns } from './columns.js';
 import type { FileLabels, LabelledImages } from './file-labels.js';
 import { ImagePaths } from './image-paths.js';
-import { type LabelTable, readTable, wholeLines } from './table.js';
+import { isJson, readJsonTable } from './json-table.js';
+import { type LabelTable, readTable, wholeLines, withoutComments } from './table.js';
 
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 const CHALLENGE_FILE = 'ilsvrc2012_validation_ground_truth.txt';
@@ -43,8 +44,8 @@ export async function readLabelFile(
       understood: `${file}: an index per image`,
     };
   }
-  const text = await readText(file, info.size);
-  const table = readTable(file, text);
+  const text = withoutComments(file, await readText(file, info.size));
+  const table = isJson(file) ? readJsonTable(file, text) : readTable(file, text);
   if (basename(file).toLowerCase() === CHALLENGE_FILE) return byChallengeNumber(table, images, indices);
   const paths = images.names && new ImagePaths(images.names);
   const found = findColumns(table, paths, images.total, columns);
@@ -138,7 +139,7 @@ function byLine(
   if (rows.length - start !== total) throw wrongLength(file, rows.length - start, total);
   const texts = rows.slice(start).map(
     (cells, at): ClassText => ({
-      text: classIn(cells[columns.label] ?? ''),
+      text: classOf(columns, cells),
       place: `${file} line ${lines[start + at]}`,
       isNeeded: true,
     }),

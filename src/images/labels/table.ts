@@ -52,6 +52,23 @@ export function readTable(file: string, text: string): LabelTable {
   return { file, rows, lines, by };
 }
 
+/**
+ * The text with empty lines in the place of comments before the table: lines that begin with `#` and a blank, or that have
+ * not as many cells as its rows.
+ */
+export function withoutComments(file: string, text: string): string {
+  const lines = text.split('\n');
+  const isMarked = (line: string) => /^\s*(?:#|$)/.test(line);
+  const count = lines.findIndex((line) => !isMarked(line));
+  if (count < 1) return text;
+  const { rows, by } = readTable(file, lines.slice(count).join('\n'));
+  const delimiter = DELIMITERS.find(([, name]) => name === by)?.[0] ?? /\s+/;
+  const isComment = (line: string) =>
+    /^\s*(?:#[\s#]|#?$)/.test(line) || line.trim().split(delimiter).length !== rows[0]!.length;
+  const first = lines.findIndex((line) => !isComment(line));
+  return first < 0 ? text : '\n'.repeat(first) + lines.slice(first).join('\n');
+}
+
 /** The same file with a single column, whatever is in its lines. */
 export function wholeLines({ file }: LabelTable, text: string): LabelTable {
   return fromLines(file, text, (line) => [unquoted(line)]);

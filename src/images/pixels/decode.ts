@@ -15,7 +15,7 @@ import { cmykToRgb, repeatGrey, rgbToGrey } from './colour.js';
 import { fillHoles, readGifHoles } from './gif-holes.js';
 import type { Pixels } from './pixels.js';
 import { reasoned } from './reasons.js';
-import { isWhiteZero } from './tiff-white.js';
+import { isLab, isWhiteZero } from './tiff-colours.js';
 
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif'];
 
@@ -65,7 +65,10 @@ export interface Picture extends Size {
  */
 export async function openPicture(bytes: Uint8Array): Promise<Picture> {
   if (isBmp(bytes)) return openBmp(bytes);
-  const opened = await reasoned(() => open(bytes));
+  const opened = await reasoned(() => open(bytes)).catch((thrown: unknown) => {
+    if (thrown instanceof CritmapError || !isLab(bytes)) throw thrown;
+    throw new Error('its colours are L*a*b*, which are not read; convert it to RGB', { cause: thrown });
+  });
   const { height, width, metadata } = opened;
   const { format, space, channels: stored, depth } = metadata;
   return {

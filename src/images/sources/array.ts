@@ -94,10 +94,13 @@ function describe(
     const [total, channels, height, width] = shape as [number, number, number, number];
     const fits = anySize || (height === model.height && width === model.width);
     if (channels !== model.channels || !fits) {
+      const takes = anySize ? `${model.channels} channels of any size` : modelText(model);
       throw imageError(
         name,
-        `float32 tensors are ${channels}x${height}x${width}, the model takes ${modelText(model)} (channels x height x width)`,
-        'save tensors of that shape, or uint8 images to have them resized',
+        `float32 tensors are ${channels}x${height}x${width}, the model takes ${takes} (channels x height x width)`,
+        channels !== model.channels && width === model.channels
+          ? 'they look like N x H x W x C: save images.transpose(0, 3, 1, 2)'
+          : 'save tensors of that shape, or uint8 images to have them resized',
       );
     }
     return {

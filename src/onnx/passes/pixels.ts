@@ -20,6 +20,9 @@ const INT32 = 6;
 export const takesPixels = (images: ValueInfo) =>
   [UINT8, INT32].includes(images.type?.tensorType?.elemType ?? 0);
 
+/** What the input's name ends with once it takes floats. */
+export const AS_FLOATS = / as float32$/;
+
 /** @returns the graph's input now, float32 of the same shape */
 export function fromFloats(graph: Graph, images: ValueInfo): ValueInfo {
   const name = `${images.name} as float32`;

@@ -31,7 +31,14 @@ export function settleSizes(path: string, graph: Graph, { channels, size }: Size
     );
   }
   const known = wanted.map((one, axis) => one ?? shape[axis] ?? null);
-  known[1] ??= channelsOf(indexGraph(graph), images.name);
+  const read = shape[1] === null ? channelsOf(indexGraph(graph), images.name) : null;
+  if (read && channels && channels !== read.channels && !(channels === 1 && read.broadcasts)) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `--channels ${channels} does not fit ${path}, whose first convolution ${read.layer} reads ${read.channels}; leave it out`,
+    );
+  }
+  known[1] ??= read?.channels ?? null;
   if (known.every((one, axis) => one === shape[axis])) return;
   const type = create(TypeSchema, { tensorType: { elemType: FLOAT, shape: { dim: known.map(dimension) } } });
   graph.input = [create(ValueInfoSchema, { name: images.name, type })];
@@ -41,17 +48,33 @@ const dimension = (size: Size, axis: number) =>
   create(Shape_DimensionSchema, size === null ? { dimParam: `axis ${axis}` } : { dimValue: BigInt(size) });
 
 const preparing = /^(Identity|Cast|Add|Sub|Mul|Div|Clip|Pad|Resize)$/;
+const arithmetic = /^(Add|Sub|Mul|Div)$/;
 
-/** Input channels of the first convolution that reads the images, as they are or prepared. */
-function channelsOf(index: GraphIndex, images: string): Size {
-  const seen = new Set([images]);
-  // A set goes on over what is added to it.
-  for (const name of seen) {
+/** What the first convolution reads of images, as they are or prepared. */
+interface FirstConvolution {
+  layer: string;
+  channels: number;
+  /** Arithmetic with more than a number comes before it, which may make several channels of a single one. */
+  broadcasts: boolean;
+}
+
+function channelsOf(index: GraphIndex, images: string): FirstConvolution | null {
+  const seen = new Map([[images, false]]);
+  // A map goes on over what is added to it.
+  for (const [name, broadcasts] of seen) {
     for (const node of index.consumers.get(name) ?? []) {
       const weight =
         node.opType === 'Conv' && node.input[0] === name && index.tensors.get(node.input[1] ?? '');
-      if (weight) return Number(weight.dims[1] ?? 0) * attributeInt(node, 'group', 1) || null;
-      if (preparing.test(node.opType)) for (const made of node.output) seen.add(made);
+      if (weight) {
+        const channels = Number(weight.dims[1] ?? 0) * attributeInt(node, 'group', 1);
+        return channels > 0 ? { layer: weight.name, channels, broadcasts } : null;
+      }
+      if (!preparing.test(node.opType)) continue;
+      const isNumber = (other: string) =>
+        index.tensors.get(other)?.dims.every((side) => side === 1n) ?? false;
+      const mayBroadcast =
+        arithmetic.test(node.opType) && !node.input.every((one) => one === name || isNumber(one));
+      for (const made of node.output) seen.set(made, broadcasts || mayBroadcast);
     }
   }
   return null;

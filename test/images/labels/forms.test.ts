@@ -157,6 +157,57 @@ const forms: Record<string, Form> = {
     labels: [4, 5, 4],
     understood: /: a class per line in column "label", in the images' order \(indices\)$/,
   },
+  'a column for each class, as ISIC has it, in the order of the columns': {
+    names: FLAT,
+    text: 'image,NV,MEL,BCC\n1,0.0,1.0,0.0\n3,0.0,0.0,1.0\n2,1.0,0.0,0.0\n',
+    labels: [1, 0, 2],
+    classNames: ['NV', 'MEL', 'BCC'],
+    understood:
+      /images in column "image" without their endings, a column for each of 3 classes, in their order$/,
+  },
+  'a column for each class without a head line, beside another': {
+    names: FLAT,
+    text: '1.jpg,val,0,1\n2.jpg,train,1,0\n3.jpg,test,0,1\n',
+    labels: [1, 0, 1],
+    understood: /images in column 1, a column for each of 2 classes/,
+  },
+  'comments before the head line': {
+    names: FLAT,
+    text: '# made by x\n#on Monday\n\nfile,class\n1.jpg,cat\n2.jpg,ant\n3.jpg,cat\n',
+    labels: [1, 0, 1],
+    classNames: ['ant', 'cat'],
+    understood: /parted by commas, a head line, images in column "file", classes in column "class" \(2 names/,
+  },
+  'a head line and images whose names begin as comments do': {
+    names: ['#1.jpg', '#2.jpg'],
+    text: '#2.jpg 4\n#1.jpg 3\n',
+    name: 'l.txt',
+    labels: [3, 4],
+    understood: /parted by blanks/,
+  },
+  'a JSON object': {
+    names: FLAT,
+    name: 'labels.json',
+    text: '{"2.jpg": 7, "1.jpg": "3",\n "3.jpg": 0}',
+    labels: [3, 7, 0],
+    understood: /labels\.json: a JSON object, images in column 1, classes in column 2 \(indices\)$/,
+  },
+  'indices that count the rows, in a column of classes': {
+    names: FLAT,
+    text: 'label,image\n1,1.jpg\n2,2.jpg\n3,3.jpg\n',
+    labels: [1, 2, 3],
+  },
+  'indices that count the rows, where the user says so': {
+    names: FLAT,
+    text: '1 1.jpg\n2 2.jpg\n3 3.jpg\n',
+    columns: ['1'],
+    labels: [1, 2, 3],
+  },
+  'an image of each class in turn': {
+    names: FLAT,
+    text: '1.jpg 0\n2.jpg 1\n3.jpg 2\n',
+    labels: [0, 1, 2],
+  },
   'a class name in each line, of two words': {
     names: null,
     text: 'great dane\nzebra\ngreat dane\n',
@@ -186,8 +237,28 @@ const refused: Record<string, [Pick<Form, 'names' | 'text'> & Partial<Form>, Reg
     /rows for the same image in several folders \(a\/, b\/\); keep those of one folder, or give as --data/,
   ],
   'columns of which any could be the class': [
-    { names: FLAT, text: 'image,MEL,NV,BCC\n1.jpg,1,0,0\n2.jpg,0,1,0\n3.jpg,1,0,0\n' },
-    /which column has the classes is not clear \("MEL", "NV", "BCC"\); name it, such as --label-columns MEL/,
+    { names: FLAT, text: 'image,age,sex\n1.jpg,7,1\n2.jpg,7,2\n3.jpg,8,1\n' },
+    /which column has the classes is not clear \("age", "sex"\); name it, such as --label-columns age/,
+  ],
+  'two classes of one image': [
+    { names: FLAT, text: 'image,MEL,NV,BCC\n1.jpg,1,0,0\n2.jpg,0,1,1\n3.jpg,1,0,0\n' },
+    /line 3: has no single 1 in the columns of 0 and 1 \("MEL", "NV", "BCC"\), .*; give each image one class$/,
+  ],
+  'one of the columns for each class': [
+    { names: FLAT, text: 'image,MEL,NV,BCC\n1,1,0,0\n2,0,1,0\n3,0,0,1\n', columns: ['MEL'] },
+    /column "MEL" has 1 for images of one class and 0 for all others, as "NV", "BCC" .*; leave --label-columns out/,
+  ],
+  "the images' own numbers, as CUB has them": [
+    { names: FLAT, text: '1 1.jpg\n2 2.jpg\n3 3.jpg\n' },
+    /column 1 numbers the rows \(1, 2, 3, \.\.\.\), and no other has classes; .* by --label-columns 1 that/,
+  ],
+  'numbers of rows from 0': [
+    { names: FLAT, text: ',file\n0,1.jpg\n1,2.jpg\n2,3.jpg\n' },
+    /column 1 numbers the rows \(0, 1, 2/,
+  ],
+  'JSON of another form': [
+    { names: FLAT, name: 'labels.json', text: '{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}' },
+    /labels\.json: is not a JSON object of images and their classes, .*; write one, or a table/,
   ],
   'a column that is not there': [
     { names: FLAT, text: 'image,label\n1.jpg,0\n2.jpg,0\n3.jpg,0\n', columns: ['klass'] },

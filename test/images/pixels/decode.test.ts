@@ -102,7 +102,11 @@ t.test('damaged files and files of another kind are refused', async (t) => {
     .jpeg()
     .toBuffer();
   const png = await sharp(jpeg).png().toBuffer();
+  const lab = await sharp(jpeg).tiff({ compression: 'none' }).toBuffer();
+  // PhotometricInterpretation, one short: from RGB to CIELab, as Pillow writes it.
+  lab[lab.indexOf(Buffer.from('0601030001000000', 'hex')) + 8] = 8;
   const refused: [Uint8Array, RegExp][] = [
+    [lab, /^its colours are L\*a\*b\*, which are not read; convert it to RGB$/],
     [new Uint8Array(0), /empty/],
     [Buffer.from('not an image at all'), /no image of a format that is read/],
     [jpeg.subarray(0, jpeg.length / 2), /data is damaged or cut off/],

@@ -48,6 +48,12 @@ t.test('channels that the input leaves open are those of the first convolution',
     message: /does not say how many channels it has; give --channels/,
   });
   t.match((await loadModel(linear, { channels: 4 })).io, { channels: 4 });
+  for (const channels of [1, 3]) {
+    const message = new RegExp(
+      `^--channels ${channels} does not fit .*m\\.onnx, whose first convolution conv\\.weight reads 4; leave it out`,
+    );
+    await t.rejects(loadModel(join(folder, 'm.onnx'), { channels }), { code: 'ERR_OPTION', message });
+  }
 });
 
 t.test('--channels and --size settle what is open, and must fit what is not', async (t) => {
@@ -95,6 +101,11 @@ t.test('tensors and pixels of an array run in the size that they have', async (t
       t.ok(Math.abs(found.logits[i]! - one) < 1e-5, `${found.logits[i]} is ${one}`);
     }
   }
+  writeFileSync(join(folder, 'last.npy'), npy('<f4', [2, 9, 10, 4], bytesOf(tensors)));
+  await t.rejects(openImages(join(folder, 'last.npy'), { ...modelInput(model), images: 'all' }), {
+    message:
+      /tensors are 9x10x4, the model takes 4 channels of any size \(.*; .* save images\.transpose\(0, 3, 1, 2\)$/,
+  });
   const asked = { ...modelInput(model, 8), images: 'all' } as const;
   await t.rejects(openImages(join(folder, 'tensors.npy'), asked), {
     message: /tensors are 4x9x10, the model takes 4x8x8/,
