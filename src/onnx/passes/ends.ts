@@ -42,8 +42,14 @@ export interface Ends {
   logOf?: string;
   /** The node that takes no other number of images than this. */
   batchFixedBy?: { node: string; batch: number };
+  /** A node that computes over the images of a batch, each of which is then not predicted by itself. */
+  mixedBy?: { node: string; op: string };
+  /** What softmaxes over parts of the classes are of. */
+  partsOf?: string;
   /** The file's one output per image, where it has become logits of two classes. */
   single?: string;
+  /** That is a probability, not a logit. */
+  probability?: boolean;
   /** Operations with a stored tensor that do not lead to the output, and were left out: an auxiliary head's. */
   aside: { name: string; op: string }[];
 }
