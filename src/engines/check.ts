@@ -9,11 +9,12 @@ import { parametersIn } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import { storedValues } from '../model/targets.js';
 import type { Precision } from '../native/cards.js';
+import { mixesImages } from '../onnx/passes/batch.js';
 import { rewired } from '../onnx/rewire.js';
 import { isActivation } from '../resets/activation.js';
 import { isRandom, type ResetContext, replacementIn } from '../resets/kinds.js';
 import { resetLayer } from '../resets/reset.js';
-import { type Chunk, floatsOf, slicesIn } from './chunk.js';
+import { type Chunk, floatsOf, imagesOf, slicesIn } from './chunk.js';
 import { CROSSED, type Engine, type Logits } from './engine.js';
 import { openUnoptimised, type Unoptimised } from './unoptimised.js';
 
@@ -84,7 +85,7 @@ export async function checkEngine(
       signal?.throwIfAborted();
       return unchecked(error);
     }
-    refuseOriginal(model, engine, found, expected, settings);
+    await refuseOriginal(model, engine, chunk, found, expected, settings);
     for (const [i, logits] of changed.entries()) {
       signal?.throwIfAborted();
       const draw = draws[i]!;
@@ -104,20 +105,45 @@ export async function checkEngine(
   }
 }
 
-function refuseOriginal(
+async function refuseOriginal(
   model: Model,
   engine: Engine,
+  chunk: Chunk,
   found: Logits,
   expected: Float32Array,
   { precision = 'fp32' }: CheckSettings,
-): void {
+): Promise<void> {
   const far = furthest(found, expected);
   if (far.distance <= TOLERANCE[precision]) return;
+  const { path, ends } = model.file;
+  const count = found.logits.length / found.classes;
+  // The graph as it is got the images one by one.
+  const repeated = await engine.original(repeatedImage(chunk, far.image, count), count);
+  const [among, alike] = [found, repeated].map(({ logits, classes }) =>
+    logits.slice(far.image * classes, (far.image + 1) * classes),
+  );
+  if (furthest({ ...found, logits: among! }, alike!).distance > TOLERANCE[precision]) {
+    throw new CritmapError('ERR_MODEL', `${path}: ${mixesImages(ends?.mixedBy)}`);
+  }
   const other = engine.name === 'fast' ? 'Try --engine reference, which is checked too, or export' : 'Export';
   throw new CritmapError(
     'ERR_MODEL',
-    `${model.file.path}: ONNX Runtime's optimiser makes another model of it: on image ${far.image} the logit of class ${far.class} is ${far.found}, without optimising ${far.expected}. ${other} it in another way or with another opset, and please report it to critmap`,
+    `${path}: ONNX Runtime's optimiser makes another model of it: on image ${far.image} the logit of class ${far.class} is ${far.found}, without optimising ${far.expected}. ${other} it in another way or with another opset, and please report it to critmap`,
   );
+}
+
+/** One of a chunk's images as often as there were others. */
+function repeatedImage(chunk: Chunk, image: number, count: number): Chunk {
+  const one = imagesOf(chunk, image, image + 1);
+  const repeat = <T extends Float32Array | Uint8Array>(values: T, into: T) => {
+    for (let i = 0; i < count; i++) into.set(values, i * values.length);
+    return into;
+  };
+  const images =
+    one instanceof Float32Array
+      ? repeat(one, new Float32Array(count * one.length))
+      : { ...one, pixels: repeat(one.pixels, new Uint8Array(count * one.pixels.length)) };
+  return { ...chunk, count, images };
 }
 
 /** A cell under one of its draws. */

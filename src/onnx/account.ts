@@ -44,7 +44,13 @@ export function accountOf(
     const elements = elementCount(dimensions(tensor));
     const use = uses.get(tensor.name);
     if (ofLayers.has(tensor.name)) account.layers += elements;
-    else if (elements === 0 || !isTrained(tensor, elements) || isStatistic(use)) continue;
+    else if (
+      elements === 0 ||
+      !isTrained(tensor, elements) ||
+      isStatistic(use) ||
+      isBuffer(file.graph, tensor)
+    )
+      continue;
     else if ((isOfNorm(use) || gains.has(tensor.name)) && isNeutral(tensor)) continue;
     else if (isOfNorm(use) || isBehindNorm(index, use)) account.norms += elements;
     else {
@@ -74,6 +80,18 @@ function storedFloats(graph: Graph): Tensor[] {
 
 const isTrained = ({ name }: Tensor, elements: number) =>
   elements > 1 || (!madeUp.test(name) && /\.|(_scale|gain|temperature)$/.test(name));
+
+/** What torch.nn.utils keeps beside `weight_orig`: the mask of pruning, the vectors of spectral norm's iteration. */
+const besideOriginal = /^(.*[./])?(weight|bias)_(mask|u|v)$/;
+/** The same of torch.nn.utils.parametrizations. */
+const ofParametrization = /\.parametrizations\.\w+\.\d+\._[uv]$/;
+
+function isBuffer({ initializer }: Graph, { name }: Tensor): boolean {
+  if (ofParametrization.test(name)) return true;
+  const [, module = '', parameter] = besideOriginal.exec(name) ?? [];
+  // Weight norm's `weight_v` is trained, and has no `weight_orig` beside it.
+  return parameter !== undefined && initializer.some((one) => one.name === `${module}${parameter}_orig`);
+}
 
 /** How a stored tensor comes to the image's numbers. */
 interface Use {
@@ -147,6 +165,7 @@ const taken: readonly [op: RegExp, why: string][] = [
   [/^PRelu$/, 'slopes of an activation'],
   [/^(Gather|GatherElements|GatherND)$/, 'a table that rows are taken of'],
   [/^(Concat|Expand|Where|Tile|ScatterND|ScatterElements)$/, 'put beside activations, as tokens are'],
+  [/^(Slice|Split)$/, 'some of it is a weight or bias of an operation that is no layer'],
   [/^(If|Loop|Scan)$/, 'read in the graph inside of a node'],
 ];
 

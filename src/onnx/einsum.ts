@@ -15,6 +15,37 @@ export interface EinsumWeight {
   outputs: number[];
 }
 
+type Kind = 'input' | 'output' | 'none';
+
+interface Operand {
+  /** The stored operand's axes in their stored order, and what each is. */
+  axes: string[];
+  kinds: Kind[];
+  other: string;
+}
+
+function operandOf(equation: string, slot: 0 | 1, rank: number, turned: boolean): Operand | undefined {
+  const match = /^([A-Za-z.]+),([A-Za-z.]+)->([A-Za-z.]*)$/.exec(equation.replace(/\s/g, ''));
+  if (!match) return undefined;
+  const [, left = '', right = '', result = ''] = match;
+  const [term, other] = slot === 0 ? [left, right] : [right, left];
+  const axes = [...term];
+  if (turned) axes.reverse();
+  if (axes.length !== rank || axes.includes('.') || new Set(axes).size !== axes.length) return undefined;
+  const kinds = axes.map((axis): Kind => {
+    const [given, kept] = [other.includes(axis), result.includes(axis)];
+    // Groups, which have weights of their own, are as output channels are.
+    return kept ? 'output' : given ? 'input' : 'none';
+  });
+  return { axes, kinds, other };
+}
+
+/** Whether it would be a Linear but for the order of its axes: `hcd`, with input channels c between output channels. */
+export function isInterleaved(equation: string, slot: 0 | 1, rank: number, turned: boolean): boolean {
+  const { kinds = [] } = operandOf(equation, slot, rank, turned) ?? {};
+  return !kinds.includes('none') && /input.*output.*input|output.*input.*output/.test(kinds.join(' '));
+}
+
 /**
  * @param slot which of the two operands is stored
  * @param dims the stored tensor's
@@ -27,19 +58,9 @@ export function einsumWeight(
   dims: readonly number[],
   turned: boolean,
 ): EinsumWeight | undefined {
-  const match = /^([A-Za-z.]+),([A-Za-z.]+)->([A-Za-z.]*)$/.exec(equation.replace(/\s/g, ''));
-  if (!match) return undefined;
-  const [, left = '', right = '', result = ''] = match;
-  const [term, other] = slot === 0 ? [left, right] : [right, left];
-  const axes = [...term];
-  if (turned) axes.reverse();
-  if (axes.length !== dims.length || axes.includes('.') || new Set(axes).size !== axes.length)
-    return undefined;
-  const kinds = axes.map((axis) => {
-    const [given, kept] = [other.includes(axis), result.includes(axis)];
-    // Groups, which have weights of their own, are as output channels are.
-    return kept ? 'output' : given ? 'input' : 'none';
-  });
+  const operand = operandOf(equation, slot, dims.length, turned);
+  if (!operand) return undefined;
+  const { axes, kinds, other } = operand;
   if (kinds.includes('none')) return undefined;
   const sizes = (kind: string, groups: boolean) =>
     dims.filter((_, i) => kinds[i] === kind && (groups || !other.includes(axes[i] ?? '')));

@@ -97,7 +97,7 @@ function ofParameter(tensor: string): string | undefined {
   const name = tensor.replace(/:\d+$/, '');
   if (/^(onnx::|\/)/.test(name)) return undefined;
   // Of a recurrent module, whose parameters are several.
-  const cell = /^(.+)[./](?:weight|bias)_([ih]h_l\d+(?:_reverse)?)$/.exec(name);
+  const cell = /^(.+)[./](?:weight|bias)_([ih]h(?:_l\d+(?:_reverse)?)?)$/.exec(name);
   if (cell) return `${cell[1]}.${cell[2]}`;
   const suffix = parameter.find((pattern) => pattern.test(name));
   return suffix && withoutCall(name.replace(suffix, ''));
@@ -146,7 +146,7 @@ function pathInName(node: Node): string | undefined {
 function pathOfWeight(node: Node): string | undefined {
   const call = node.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.fx_node')?.value ?? '';
   // A recurrent module has several: `%p_rnn_weight_hh_l0`.
-  const weights = [...call.matchAll(/%p_(\w+)_weight(?:_([ih]h_l\d+(?:_reverse)?))?\b/g)];
+  const weights = [...call.matchAll(/%p_(\w+)_weight(?:_([ih]h(?:_l\d+(?:_reverse)?)?))?\b/g)];
   const scope = pathInMetadata(node);
   const [, weight, cell] = weights[0] ?? [];
   if (!weight || weights.length > 1 || scope === undefined) return undefined;

@@ -6,8 +6,10 @@ import { dimensions, elementCount, FLOAT, floats } from './tensors.js';
 
 /** @returns what the node's stored tensor is instead of a weight */
 export function whyNoLayer(index: GraphIndex, node: Node, tensor: Tensor): string | undefined {
-  if (node.opType === 'Conv' && isSmoothing(node, tensor)) {
-    return 'a fixed smoothing kernel, the same in every channel';
+  if (node.opType === 'Conv') {
+    const sum = fixedSum(node, tensor);
+    if (sum === 1) return 'a fixed smoothing kernel, the same in every channel';
+    if (sum === 0) return 'a fixed kernel of differences, the same in every channel';
   }
   if (node.opType === 'Einsum' && isLookup(tensor)) return 'a table of zeros and ones that looks others up';
   return isPositionTable(index, node, tensor) ? 'a table of relative positions' : undefined;
@@ -16,19 +18,26 @@ export function whyNoLayer(index: GraphIndex, node: Node, tensor: Tensor): strin
 /** What a sum of rounded numbers may be off by. */
 const ROUNDING = 1e-3;
 
-/** Blurs before strides (Zhang, 2019, arXiv:1904.11486): no training gives all channels the same weighted mean. */
-function isSmoothing(node: Node, tensor: Tensor): boolean {
+/**
+ * Blurs before strides (Zhang, 2019, arXiv:1904.11486), and derivatives (Sobel, Laplace): no training gives all channels
+ * the same weighted mean, or the same differences of whole numbers.
+ * @returns what the kernel's numbers add up to, where it is one of these
+ */
+function fixedSum(node: Node, tensor: Tensor): 0 | 1 | undefined {
   const [channels = 0, inputs, ...kernel] = dimensions(tensor);
   const size = elementCount(kernel);
   // Of a built-in network whose values are not drawn yet there are none.
   const isThere = tensor.dataType === FLOAT && (tensor.rawData.byteLength > 0 || tensor.floatData.length > 0);
   if (!isThere || inputs !== 1 || channels < 2 || size < 2 || attributeInt(node, 'group', 1) !== channels)
-    return false;
+    return undefined;
   const values = floats(tensor);
   const first = values.subarray(0, size);
+  if (!values.every((value, i) => value === first[i % size])) return undefined;
   const sum = first.reduce((total, value) => total + value, 0);
-  if (Math.abs(sum - 1) > ROUNDING || first.some((value) => value < 0)) return false;
-  return values.every((value, i) => value === first[i % size]);
+  if (Math.abs(sum - 1) <= ROUNDING && first.every((value) => value >= 0)) return 1;
+  const smallest = Math.min(...first.filter((value) => value !== 0).map(Math.abs));
+  const isWhole = first.every((value) => Number.isInteger(Math.fround(value / smallest)));
+  return Math.abs(sum) <= ROUNDING * smallest && Number.isFinite(smallest) && isWhole ? 0 : undefined;
 }
 
 /** One-hot rows, with which MaxViT's tables of positions are laid out. */

@@ -10,8 +10,9 @@ import type { ModelIo } from './io.js';
 import type { Layer } from './layers.js';
 import type { LeftOut } from './left-out.js';
 import { madeUp, modulePath } from './names.js';
+import { mixesImages } from './passes/batch.js';
+import { endingOf } from './passes/ending.js';
 import type { Ends } from './passes/ends.js';
-import { giver } from './passes/two-classes.js';
 import { floats } from './tensors.js';
 
 export interface Doubtful {
@@ -38,7 +39,8 @@ export function doubtsOf(model: Doubtful): string[] {
     model.file.converted?.length &&
       `its numbers are ${model.file.converted.join(' and ')}; critmap computes with the same weights in float32`,
     ends.single !== undefined &&
-      `its output ${ends.chosen} is one number, taken for the logit of the second of two classes, or its sigmoid`,
+      `its output ${ends.chosen} is one number, taken for the ${ends.probability ? 'probability' : 'logit'} of the second of two classes${ends.probability ? '' : ', or its sigmoid'}`,
+    ends.mixedBy && mixesImages(ends.mixedBy),
     ends.others.length > 0 &&
       `${some([ends.chosen, ...ends.others])} could each be its logits; ${ends.chosen} is compared, to which most layers lead (--output names another)`,
     model.io.classes === 1 && 'it has one class, so no prediction can change',
@@ -168,7 +170,10 @@ function compared({ index, io, ends }: Doubtful): string | false {
   if (ends.logOf !== undefined) {
     return `its output ${ends.chosen} is probabilities, each row's sum is 1; their logarithm is compared, whose softmax they are`;
   }
-  const last = giver(index, io.output);
+  if (ends.partsOf !== undefined) {
+    return `its output ${ends.chosen} is several softmaxes side by side, each over a part of it; the comparison takes them for logits of classes that exclude each other. Name what they are taken of, --output ${JSON.stringify(ends.partsOf)}, or export without them, and see whether that is meant`;
+  }
+  const { node: last } = endingOf(index, io.output);
   return (
     last?.opType === 'Sigmoid' &&
     `its output ${io.output} is a sigmoid, of each class on its own; the comparison takes them for logits of classes that exclude each other. Name what it is taken of, --output ${JSON.stringify(last?.input[0])}, or export without it, and see whether that is meant`

@@ -47,8 +47,8 @@ function stem(path: string) {
 const images = Float32Array.from({ length: COUNT * SIZE * SIZE }, (_, i) => Math.sin(i));
 const chunk: Chunk = { index: 0, count: COUNT, images, height: SIZE, width: SIZE, labels: undefined };
 
-async function opened(model: Model, kind: keyof typeof engines) {
-  return engines[kind](model, { cells: [], context, size: chunk, batch: 2, threads: 1 });
+async function opened(model: Model, kind: keyof typeof engines, batch = 2) {
+  return engines[kind](model, { cells: [], context, size: chunk, batch, threads: 1 });
 }
 
 t.test('zeros in front of a max-pooling stay zeros on both engines', async (t) => {
@@ -105,6 +105,61 @@ t.test('an engine that gives other logits is refused, with what to do', async (t
   t.strictSame(await check(off('fast', 2e-3), 'tf32'), [], 'TF32 is less exact');
   await t.rejects(check(off('fast', 0.2), 'tf32'), { code: 'ERR_MODEL' });
 });
+
+t.test(
+  'a model that mixes the images of a batch is refused as that, and warned of where it gets one',
+  async (t) => {
+    const path = join(t.testdir({}), 'mixing.onnx');
+    const settings = { ...context, threads: 1 };
+    for (const [nodes, by] of [
+      [
+        [node('ReduceMean', ['z'], 'm', { axes: [0] }), node('Sub', ['z', 'm'], 'y')],
+        / node m \(ReduceMean\)/,
+      ],
+      [[node('Softmax', ['z'], 'y', { axis: 0 })], / node y \(Softmax\)/],
+      // No axis tells this one.
+      [
+        [
+          node('Transpose', ['z'], 't', { perm: [1, 0] }),
+          node('ReduceMax', ['t'], 'm', { axes: [1] }),
+          node('Transpose', ['m'], 'u', { perm: [1, 0] }),
+          node('Sub', ['z', 'u'], 'y'),
+        ],
+        /batch\. If/,
+      ],
+    ] as const) {
+      writeGraph(path, {
+        node: [
+          node('Conv', ['images', 'conv.weight'], 'c', { kernel_shape: [6, 6] }),
+          node('Flatten', ['c'], 'z'),
+          ...nodes,
+        ],
+        initializer: [weight('conv.weight', [4, 1, 6, 6], -70)],
+        input: [value('images', [null, 1, 6, 6])],
+        output: [value('y', [null, 4])],
+      });
+      const model = await loadModel(path);
+      const isKnown = !by.test('batch. If');
+      t.equal(
+        model.warnings.some((text) => by.test(text) && /--batch 1/.test(text)),
+        isKnown,
+        `${by}`,
+      );
+      for (const kind of ['fast', 'reference'] as const) {
+        const engine = await opened(model, kind);
+        await t.rejects(checkEngine(model, engine, [], chunk, { ...settings, batch: 2 }), {
+          code: 'ERR_MODEL',
+          message: /depend on the other images of the batch.*model\.eval\(\).*--batch 1/,
+        });
+        await t.rejects(checkEngine(model, engine, [], chunk, { ...settings, batch: 2 }), { message: by });
+        await engine.close();
+        const one = await opened(model, kind, 1);
+        t.strictSame(await checkEngine(model, one, [], chunk, { ...settings, batch: 1 }), [], kind);
+        await one.close();
+      }
+    }
+  },
+);
 
 t.test('what is not finite must be the same', async (t) => {
   const { NaN: nan, POSITIVE_INFINITY: infinite } = Number;

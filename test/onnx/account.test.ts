@@ -62,6 +62,51 @@ t.test('what is trained and in no layer is listed with the reason', async (t) =>
         ['mask', 16, /computed in the graph/],
       ],
     },
+    'a mask of torch.nn.utils.prune, which is not trained': {
+      nodes: [node('Mul', ['m.weight_orig', 'm.weight_mask'], 'w'), node('MatMul', ['f', 'w'], 'x')],
+      stored: [weight('m.weight_orig', [4, 4]), weight('m.weight_mask', [4, 4])],
+      elsewhere: [['m.weight_orig', 16, /computed in the graph/]],
+    },
+    'vectors of spectral norm, which are not trained': {
+      nodes: [
+        node('MatMul', ['m.weight_orig', 'm.weight_v'], 'wv'),
+        node('MatMul', ['m.weight_u', 'wv'], 'sigma'),
+        node('Div', ['m.weight_orig', 'sigma'], 'w'),
+        node('MatMul', ['f', 'w'], 'x'),
+      ],
+      stored: [weight('m.weight_orig', [4, 4]), weight('m.weight_u', [4]), weight('m.weight_v', [4])],
+      elsewhere: [['m.weight_orig', 16, /computed in the graph/]],
+    },
+    "weight norm's direction and gain, which are trained, by an export with Constant nodes of its own kinds":
+      {
+        nodes: [
+          node('Constant', [], 'axes', { value_ints: [1] }),
+          node('Abs', ['m.weight_v'], 'absolute'),
+          node('Squeeze', ['absolute', 'none'], 'same'),
+          node('Unsqueeze', ['m.weight_g', 'axes'], 'column'),
+          node('Mul', ['same', 'column'], 'w'),
+          node('MatMul', ['f', 'w'], 'x'),
+        ],
+        stored: [weight('m.weight_v', [4, 4]), weight('m.weight_g', [4]), longs('none', [])],
+        elsewhere: [
+          ['m.weight_v', 16, /computed in the graph \(a norm/],
+          ['m.weight_g', 4, /computed in the graph \(a norm/],
+        ],
+      },
+    'rows of a joint weight': {
+      nodes: [
+        node('Slice', ['in_proj_weight', 'from', 'to', 'axis'], 'rows'),
+        node('Transpose', ['rows'], 'w', { perm: [1, 0] }),
+        node('MatMul', ['f', 'w'], 'x'),
+      ],
+      stored: [weight('in_proj_weight', [12, 4]), longs('from', [4]), longs('to', [8]), longs('axis', [0])],
+      elsewhere: [['in_proj_weight', 48, /its weight is some rows of a larger one/]],
+    },
+    'a Linear for each head, its input channels between its output channels': {
+      nodes: [node('Einsum', ['f', 'heads'], 'y', { equation: 'nc,hcd->nhd' }), node('Flatten', ['y'], 'x')],
+      stored: [weight('heads', [2, 4, 2])],
+      elsewhere: [['heads', 16, /input channels lie between its output channels \(nc,hcd->nhd\)/]],
+    },
     LoRA: {
       nodes: [
         node('MatMul', ['down', 'up'], 'low'),
@@ -113,9 +158,9 @@ t.test('what is trained and in no layer is listed with the reason', async (t) =>
     );
     const percents = [account.layers, account.norms, ...account.elsewhere].map(({ percent }) => percent);
     t.ok(Math.abs(percents.reduce((sum, one) => sum + one, 0) - 100) < 1e-9, `${name}: ${percents}`);
-    const isLayerElsewhere = /norm|mask|LoRA|If/.test(name);
+    const isLayerElsewhere = /norm|mask|LoRA|If|rows|head/.test(name);
     t.equal(
-      model.warnings.some((one) => /1 operation\(s\) .* left out: x/.test(one)),
+      model.warnings.some((one) => /operation\(s\) .* left out: (.*, )?[xy] \(/.test(one)),
       isLayerElsewhere,
       name,
     );

@@ -81,6 +81,26 @@ async function plainLogits(folder: string, classes = 3): Promise<Run> {
 
 const axis = (is: number) => ({ axis: is });
 
+t.test('softmaxes over parts of the classes stay, and are named', async (t) => {
+  const folder = t.testdir({});
+  for (const along of [1, 2, -1]) {
+    const path = write(join(folder, 'parts.onnx'), {
+      nodes: [
+        node('Reshape', ['flat', 'parts'], 'split'),
+        node('Softmax', ['split'], 's', axis(along)),
+        node('Reshape', ['s', 'whole'], 'p'),
+      ],
+      stored: [longs('parts', [-1, 2, 3]), longs('whole', [-1, 6])],
+      outputs: [['p', [null, 6]]],
+      classes: 6,
+    });
+    const model = await loadModel(path);
+    const own = await run(path, 'images', 'p', new Tensor('float32', images, [COUNT, 2, 8, 8]));
+    t.strictSame(await comparedBy(model), own, `axis ${along}`);
+    t.match(model.warnings.join(), /several softmaxes side by side.*--output "split"/);
+  }
+});
+
 t.test('a softmax at the end is taken off, whatever stands behind it', async (t) => {
   const folder = t.testdir({});
   const expected = await plainLogits(folder);
@@ -465,4 +485,37 @@ t.test("a dictionary of probabilities, as scikit-learn's converters end, is take
   const model = await loadModel(write(join(folder, 'm.onnx'), ending));
   const found = await comparedBy(model);
   close(t, found.data, expected.data, 'the logits behind');
+});
+
+t.test('a token that an export with one image put beside the images has them go one by one', async (t) => {
+  const path = join(t.testdir({}), 'token.onnx');
+  const write = (batch: number | null) =>
+    writeGraph(path, {
+      node: [
+        node('Conv', ['images', 'conv.weight'], 'c', { kernel_shape: [8, 8] }),
+        node('Flatten', ['c'], 'f'),
+        node('Unsqueeze', ['f', 'second'], 'u'),
+        node('Concat', ['token', 'u'], 'tokens', { axis: 1 }),
+        node('ReduceMean', ['tokens'], 'mean', { axes: [1], keepdims: 0 }),
+        node('Gemm', ['mean', 'fc.weight'], 'z', { transB: 1 }),
+      ],
+      initializer: [
+        weight('conv.weight', [4, 2, 8, 8]),
+        weight('token', [1, 1, 4]),
+        weight('fc.weight', [3, 4]),
+        longs('second', [1]),
+      ],
+      input: [value('images', [batch, 2, 8, 8])],
+      output: [value('z', [batch, 3])],
+    });
+  write(null);
+  const opened = await loadModel(path);
+  t.equal(opened.io.batch, 1);
+  t.match(opened.warnings.join(), /its node tokens takes one image at a time/);
+  write(1);
+  const one = images.slice(0, 128);
+  t.strictSame(
+    await comparedBy(opened, one, 1),
+    await run(path, 'images', 'z', new Tensor('float32', one, [1, 2, 8, 8])),
+  );
 });

@@ -13,6 +13,9 @@ const cases: [about: object, tensors: string[], name: string][] = [
   [{}, ['encoder.attn.in_proj_weight', 'encoder.attn.in_proj_bias'], 'encoder.attn.in_proj'],
   [{}, ['conv.parametrizations.weight.original1'], 'conv'],
   [{}, ['conv.weight_v'], 'conv'],
+  // A recurrent cell.
+  [{}, ['r.weight_ih', 'r.bias_ih'], 'r.ih'],
+  [{}, ['r.weight_hh', 'r.bias_hh'], 'r.hh'],
   [{}, ['multi_scale.conv.weight'], 'multi_scale.conv'],
   [{}, ['v_proj.weight'], 'v_proj'],
   [

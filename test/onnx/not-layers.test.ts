@@ -45,30 +45,59 @@ function write(path: string, nodes: Node[], stored: Tensor[]): string {
 
 const names = (layers: readonly { name: string }[]) => layers.map(({ name }) => name);
 
-t.test('a fixed smoothing kernel is no layer, and a depthwise convolution is one', async (t) => {
-  const path = join(t.testdir({}), 'm.onnx');
-  const blur = [1, 2, 1, 2, 4, 2, 1, 2, 1].map((one) => one / 16);
-  const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1], group: 4 };
-  const kernels: [kernel: number[], isLayer: boolean][] = [
-    [[...blur, ...blur, ...blur, ...blur], false],
-    [[...blur, ...blur, ...blur, ...blur.slice(0, 8), 0.0626], true],
-    [[...blur, ...blur, ...blur, ...blur].map((one) => 2 * one), true],
-  ];
-  for (const [kernel, isLayer] of kernels) {
-    const stored = [filled('stage.aa.filt', [4, 1, 3, 3], kernel)];
-    const model = await loadModel(
-      write(path, [node('Conv', ['c', 'stage.aa.filt'], 'x', attributes)], stored),
-    );
-    t.equal(model.layers.length, isLayer ? 3 : 2);
-    t.strictSame(
-      model.leftOut,
-      isLayer ? [] : [{ name: 'x', op: 'Conv', why: 'a fixed smoothing kernel, the same in every channel' }],
-    );
-    if (!isLayer)
-      t.match(model.warnings, [/1 operation\(s\) .* left out: x \(Conv\); a fixed smoothing kernel/]);
-    await enginesAgree(t, model, images);
-  }
-});
+t.test(
+  'a fixed kernel of means or differences is no layer, and a depthwise convolution is one',
+  async (t) => {
+    const path = join(t.testdir({}), 'm.onnx');
+    const blur = [1, 2, 1, 2, 4, 2, 1, 2, 1].map((one) => one / 16);
+    const sobel = [1, 0, -1, 2, 0, -2, 1, 0, -1];
+    const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1], group: 4 };
+    const kernels: [kernel: number[], isLayer: boolean][] = [
+      [[...blur, ...blur, ...blur, ...blur], false],
+      [[...blur, ...blur, ...blur, ...blur.slice(0, 8), 0.0626], true],
+      [[...blur, ...blur, ...blur, ...blur].map((one) => 2 * one), true],
+      [[...sobel, ...sobel, ...sobel, ...sobel], false],
+      [[...sobel, ...sobel, ...sobel, ...sobel].map((one) => one / 8), false],
+      [[...sobel, ...sobel, ...sobel, ...sobel.slice(0, 8), -1.5], true],
+      [[...sobel, ...sobel, ...sobel, ...sobel].map((one) => Math.sin(one)), true],
+    ];
+    for (const [kernel, isLayer] of kernels) {
+      const stored = [filled('stage.aa.filt', [4, 1, 3, 3], kernel)];
+      const model = await loadModel(
+        write(path, [node('Conv', ['c', 'stage.aa.filt'], 'x', attributes)], stored),
+      );
+      t.equal(model.layers.length, isLayer ? 3 : 2);
+      const what = kernel.some((one) => one < 0) ? 'kernel of differences' : 'smoothing kernel';
+      const why = `a fixed ${what}, the same in every channel`;
+      t.strictSame(model.leftOut, isLayer ? [] : [{ name: 'x', op: 'Conv', why }]);
+      if (!isLayer) {
+        t.equal(model.warnings.length, 1);
+        t.match(
+          model.warnings[0],
+          `1 operation(s) with a stored tensor are no layers and left out: x (Conv); ${why}`,
+        );
+      }
+      await enginesAgree(t, model, images);
+    }
+  },
+);
+
+t.test(
+  'a weight that is bounded or rounded in the graph is said to be computed from one tensor',
+  async (t) => {
+    const path = join(t.testdir({}), 'm.onnx');
+    const nodes = [
+      node('Relu', ['raw.weight'], 'w'),
+      node('Conv', ['c', 'w'], 'x', { kernel_shape: [1, 1] }),
+    ];
+    const one = await loadModel(write(path, nodes, [weight('raw.weight', [4, 4, 1, 1])]));
+    t.match(one.leftOut, [{ name: 'x', why: /computed in the graph from one tensor/ }]);
+    nodes[0] = node('Mul', ['raw.weight', 'raw.mask'], 'w');
+    const stored = [weight('raw.weight', [4, 4, 1, 1]), weight('raw.mask', [4, 4, 1, 1], -3)];
+    const two = await loadModel(write(path, nodes, stored));
+    t.match(two.leftOut, [{ name: 'x', why: 'its weight is computed from more than one tensor' }]);
+  },
+);
 
 t.test('tables of relative positions are no layers, by name or by the Pad behind them', async (t) => {
   const path = join(t.testdir({}), 'm.onnx');

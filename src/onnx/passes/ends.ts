@@ -11,6 +11,7 @@ import { type Graph, type Tensor, TensorSchema, type ValueInfo, ValueInfoSchema 
 import { elementCount, typeName } from '../tensors.js';
 import { shapeOf, shapeText } from '../value-info.js';
 import { channelsFirst, hasChannelsLast } from './channels.js';
+import { endingOf } from './ending.js';
 import { classesOf, unwrapLogits, withoutZipMaps } from './logits.js';
 import { fromFloats, takesPixels } from './pixels.js';
 import { asTwoClasses } from './two-classes.js';
@@ -42,8 +43,14 @@ export interface Ends {
   logOf?: string;
   /** The node that takes no other number of images than this. */
   batchFixedBy?: { node: string; batch: number };
+  /** A node that computes over the images of a batch, each of which is then not predicted by itself. */
+  mixedBy?: { node: string; op: string };
+  /** What softmaxes over parts of the classes are of. */
+  partsOf?: string;
   /** The file's one output per image, where it has become logits of two classes. */
   single?: string;
+  /** That is a probability, not a logit. */
+  probability?: boolean;
   /** Operations with a stored tensor that do not lead to the output, and were left out: an auxiliary head's. */
   aside: { name: string; op: string }[];
 }
@@ -64,6 +71,7 @@ export function chooseEnds(path: string, graph: Graph, choice: EndChoice = {}): 
   const images = chooseInput(inputs, needed, chosen, choice.input, refuse);
   const others = needed.filter((input) => input !== images);
   graph.initializer = [...graph.initializer, ...zeroed(others, refuse)];
+  refuseSorted(index, chosen, refuse);
   const aside = layersBeside(index, behind);
   keepOnly(graph, images, chosen, behind);
   const pixels = takesPixels(images);
@@ -125,6 +133,15 @@ function chooseOutput(index: GraphIndex, wanted: string | undefined, refuse: Ref
   }
   throw refuse(
     `no output is N x classes (${described.length > 0 ? shapes : 'the graph has no outputs'}); critmap needs the logits: if a tensor of the graph is them, name it with --output${likelyLogits(index)}`,
+  );
+}
+
+/** The best classes' values do not tell whose they are. */
+function refuseSorted(index: GraphIndex, chosen: string, refuse: Refuse): void {
+  const { node } = endingOf(index, chosen);
+  if (node?.opType !== 'TopK') return;
+  throw refuse(
+    `its output ${chosen} is the largest values in their order (${node.name || node.opType}), which do not tell the classes; name what they are taken of, --output ${JSON.stringify(node.input[0])}`,
   );
 }
 

@@ -3,11 +3,10 @@
  * classes, or in N x classes x 1 x 1; what the softmax is of has the same predictions, and can be compared.
  */
 import { create } from '@bufbuild/protobuf';
-import { attributeInt, type GraphIndex, indexGraph } from '../graph.js';
+import { attributeInt, indexGraph } from '../graph.js';
 import {
   AttributeSchema,
   type Graph,
-  type Node,
   NodeSchema,
   TensorSchema,
   TypeSchema,
@@ -15,6 +14,7 @@ import {
 } from '../onnx_pb.js';
 import { FLOAT } from '../tensors.js';
 import { type Size, shapeOf } from '../value-info.js';
+import { type Ending, endingOf, isMoved, takenOff, withoutDeadNodes } from './ending.js';
 
 /** Classes of N x classes, also where other axes of 1 stand beside them; undefined for any other shape. */
 export function classesOf(shape: readonly Size[] | null): { classes: Size } | undefined {
@@ -46,48 +46,39 @@ export interface Unwrapped {
  * @param output the graph's only output
  */
 export function unwrapLogits(graph: Graph, output: string): Unwrapped {
-  const found = withoutSoftmax(graph, output);
+  const ending = endingOf(indexGraph(graph), output);
+  const isSure = isOverClasses(graph, ending) && !isMoved(ending);
+  const found = isSure ? withoutSoftmax(graph, output) : { output };
   const [value] = graph.output;
   const shape = value ? shapeOf(value) : null;
   if (!shape || shape.length === 2 || !classesOf(shape)) return found;
   return { ...found, output: flattened(graph, found.output, shape) };
 }
 
-/** What stands between a softmax and the end, and only arranges its values or keeps them within bounds. */
-const arranging = /^(Identity|Cast|Flatten|Squeeze|Unsqueeze|Reshape)$/;
-const bounding = /^(Clip|Dropout)$/;
+/**
+ * The softmax whose values are moved to other axes before the graph's end: whether it is over all classes, its own values
+ * tell, each image's sum being 1.
+ */
+export function movedSoftmax(graph: Graph, output: string): string | undefined {
+  const ending = endingOf(indexGraph(graph), output);
+  return ending.node?.opType === 'Softmax' && isMoved(ending) ? ending.node.output[0] : undefined;
+}
 
-function withoutSoftmax(graph: Graph, output: string): Unwrapped {
-  const index = indexGraph(graph);
-  const behind: Node[] = [];
-  let node = index.producer.get(output);
-  // The graph has no cycle, but may be long.
-  while (node && (arranging.test(node.opType) || bounding.test(node.opType))) {
-    behind.unshift(node);
-    node = index.producer.get(node.input[0] ?? '');
-  }
-  const [logits] = node?.input ?? [];
-  if (!logits || !node || !isOverClasses(index, node)) return { output };
-  let last = logits;
-  const kept: Node[] = [];
-  for (const one of behind) {
-    if (one.opType === 'Identity' || bounding.test(one.opType)) continue;
-    const name = `${one.output[0]} before the softmax`;
-    const { opType, attribute, domain, metadataProps } = one;
-    const input = [last, ...one.input.slice(1)];
-    kept.push(create(NodeSchema, { opType, attribute, domain, metadataProps, name, input, output: [name] }));
-    last = name;
-  }
-  const gone = new Set([node, ...behind]);
+/** Takes a softmax off that is over all classes. */
+export function withoutSoftmax(graph: Graph, output: string): Unwrapped {
+  const ending = endingOf(indexGraph(graph), output);
+  const [softmaxOf] = ending.node?.input ?? [];
+  if (!softmaxOf) return { output };
+  const name = takenOff(graph, ending, 'before the softmax');
   const [value] = graph.output;
-  graph.node = [...graph.node.filter((one) => !gone.has(one)), ...kept];
-  graph.output = [create(ValueInfoSchema, { name: last, ...(value?.type && { type: value.type }) })];
-  return { output: last, softmaxOf: logits };
+  graph.output = [create(ValueInfoSchema, { name, ...(value?.type && { type: value.type }) })];
+  withoutDeadNodes(graph);
+  return { output: name, softmaxOf };
 }
 
 /** Over all axes but the first, or the second or the last: the classes', in what ends as N x classes. */
-function isOverClasses({ graph }: GraphIndex, node: Node): boolean {
-  if (node.opType !== 'Softmax') return false;
+function isOverClasses(graph: Graph, { node }: Ending): boolean {
+  if (node?.opType !== 'Softmax') return false;
   const [value] = graph.output;
   const rank = (value && shapeOf(value)?.length) ?? 2;
   const axis = attributeInt(node, 'axis', -1);

@@ -4,7 +4,7 @@ import { CritmapError } from '../../../src/errors.js';
 import { loadModel } from '../../../src/model/load.js';
 import type { Node } from '../../../src/onnx/onnx_pb.js';
 import { chooseEnds } from '../../../src/onnx/passes/ends.js';
-import { graph, node, value, weight, writeGraph } from '../graphs.js';
+import { graph, longs, node, value, weight, writeGraph } from '../graphs.js';
 
 const transpose = (from: string) => node('Transpose', [from], 't', { perm: [0, 3, 1, 2] });
 
@@ -111,4 +111,24 @@ t.test('where no output is N x classes, what the last Linear gives is named', as
     (await loadModel(path, { output: 'sum:0' })).layers.map(({ op }) => op),
     ['MatMul'],
   );
+});
+
+t.test('the largest values in their order are refused, with what they are taken of', async (t) => {
+  const path = join(t.testdir({}), 'best.onnx');
+  writeGraph(path, {
+    node: [
+      node('GlobalAveragePool', ['x'], 'g'),
+      node('Flatten', ['g'], 'f'),
+      node('MatMul', ['f', 'w'], 'm'),
+      node('TopK', ['m', 'two'], 'best'),
+    ],
+    initializer: [weight('w', [3, 4]), longs('two', [2])],
+    input: [value('x', [null, 3, 8, 8])],
+    output: [value('best', [null, 2])],
+  });
+  await t.rejects(loadModel(path), {
+    code: 'ERR_MODEL',
+    message: /its output best is the largest values in their order .*--output "m"$/,
+  });
+  t.equal((await loadModel(path, { output: 'm' })).layers.length, 1);
 });

@@ -6,8 +6,8 @@ import { describe } from '../../../src/commands/inspect-model.js';
 import { loadModel } from '../../../src/model/load.js';
 import type { Model } from '../../../src/model/model.js';
 import { sessionOf } from '../../../src/onnx/file.js';
-import type { Node } from '../../../src/onnx/onnx_pb.js';
-import { node, value, weight, writeGraph } from '../graphs.js';
+import type { Node, Tensor as Stored } from '../../../src/onnx/onnx_pb.js';
+import { longs, node, value, weight, writeGraph } from '../graphs.js';
 
 /** Two images of 2 x 8 x 8. */
 const images = Float32Array.from({ length: 256 }, (_, i) => Math.sin(i));
@@ -24,7 +24,13 @@ async function logitsOf({ file, io }: Model): Promise<number[]> {
 }
 
 /** A convolution and a Linear that makes `z`, and what follows. */
-async function model(path: string, nodes: Node[], output: string, outputs = 1): Promise<Model> {
+async function model(
+  path: string,
+  nodes: Node[],
+  output: string,
+  outputs = 1,
+  { shape = [null, outputs], stored = [] }: { shape?: (number | null)[]; stored?: Stored[] } = {},
+): Promise<Model> {
   writeGraph(path, {
     node: [
       node('Conv', ['images', 'conv.weight'], 'c'),
@@ -33,9 +39,9 @@ async function model(path: string, nodes: Node[], output: string, outputs = 1): 
       node('Gemm', ['f', 'fc.weight'], 'z', { transB: 1 }),
       ...nodes,
     ],
-    initializer: [weight('conv.weight', [5, 2, 3, 3]), weight('fc.weight', [outputs, 5])],
+    initializer: [weight('conv.weight', [5, 2, 3, 3], -40), weight('fc.weight', [outputs, 5]), ...stored],
     input: [value('images', [null, 2, 8, 8])],
-    output: [value(output, [null, outputs])],
+    output: [value(output, shape)],
   });
   return loadModel(path);
 }
@@ -66,8 +72,59 @@ t.test('one logit, or its sigmoid, becomes the logits of two classes', async (t)
   }
 });
 
+const number = (name: string, is: number): Stored => ({
+  ...weight(name, []),
+  rawData: new Uint8Array(Float32Array.of(is).buffer),
+});
+
+t.test(
+  'what only arranges or bounds a sigmoid changes nothing, whether its size is stated or not',
+  async (t) => {
+    const path = join(t.testdir({}), 'm.onnx');
+    const expected = await logitsOf(await model(path, [], 'z'));
+    const sigmoid = node('Sigmoid', ['z'], 's');
+    const stored = [number('low', 1e-6), number('high', 1 - 1e-6), longs('two', [2]), longs('flat', [-1, 1])];
+    const endings: [string, Node[], (number | null)[]][] = [
+      ['clipped', [node('Clip', ['s', 'low', 'high'], 'p')], [null, 1]],
+      ['N x 1 x 1', [node('Unsqueeze', ['s', 'two'], 'p')], [null, 1, 1]],
+      ['of a size that is not stated', [node('Reshape', ['s', 'flat'], 'p')], [null, null]],
+    ];
+    for (const [title, nodes, shape] of endings) {
+      const found = await model(path, [sigmoid, ...nodes], 'p', 1, { shape, stored });
+      t.equal(found.io.classes, 2, title);
+      t.strictSame(await logitsOf(found), expected, title);
+      t.match(found.warnings, [/its output p is one number, taken for the logit/], title);
+    }
+  },
+);
+
+t.test('one number that is a probability, as noise shows, becomes the logarithms of two', async (t) => {
+  const path = join(t.testdir({}), 'm.onnx');
+  const [, a = 0, , b = 0] = await logitsOf(await model(path, [], 'z'));
+  const nodes = [node('Sigmoid', ['z'], 's'), node('Sub', ['one', 's'], 'p')];
+  for (const shape of [
+    [null, 1],
+    [null, null],
+  ]) {
+    const found = await model(path, nodes, 'p', 1, { shape, stored: [number('one', 1)] });
+    const logits = await logitsOf(found);
+    // 1 - sigmoid (z) = sigmoid (-z).
+    const wanted = [a, b].flatMap((z) => [-Math.log(1 + Math.exp(-z)), -Math.log(1 + Math.exp(z))]);
+    t.ok(
+      logits.length === 4 && logits.every((one, i) => Math.abs(one - wanted[i]!) < 1e-5),
+      `${logits} are ${wanted}`,
+    );
+    t.match(found.warnings, [/one number, taken for the probability of the second of two classes/]);
+  }
+});
+
 t.test('sigmoids of several classes are named, with the tensor that they are taken of', async (t) => {
   const several = await model(join(t.testdir({}), 'm.onnx'), [node('Sigmoid', ['z'], 'p')], 'p', 3);
   t.equal(several.io.classes, 3);
   t.match(several.warnings, [/output p is a sigmoid, of each class on its own.*--output "z"/]);
+  const nodes = [node('Sigmoid', ['z'], 's'), node('Clip', ['s', 'low'], 'p')];
+  const clipped = await model(join(t.testdir({}), 'm.onnx'), nodes, 'p', 3, {
+    stored: [number('low', 1e-6)],
+  });
+  t.match(clipped.warnings, [/output p is a sigmoid, of each class on its own.*--output "z"/]);
 });
