@@ -122,7 +122,7 @@ export const transformers: readonly Family[] = [
       // Rotary positions, which leave no parameter of their own in a graph.
       'linear blocks.#.attn.qkv, linear blocks.#.mlp.fc1_x',
       'linear attn_pool.kv, conv patch_embed.proj -bias',
-      'linear blocks.#.attn.qkv, parameter norm_pre.weight, !parameter norm.weight, !parameter fc_norm.weight',
+      'linear blocks.#.attn.qkv, parameter norm_pre.weight, !parameter norm.weight, !parameter fc_norm.weight, !linear head',
       'conv patch_embed.proj +bias 1408x3x14x14, parameter fc_norm.weight, !parameter blocks.#.mlp.norm.weight',
       'conv patch_embed.proj +bias 1408x3x14x14, linear head 1024x1408',
       'linear blocks.#.attn.qkv, linear blocks.#.mlp.fc1 1024x192',
