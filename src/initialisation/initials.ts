@@ -59,7 +59,7 @@ export function initWarnings(model: Model, choice: InitChoice): string[] {
   if (guessed.length === 0) return [];
   const rules = [...new Set(guessed.map(([, { words }]) => words))];
   return [
-    `${model.file.path}: what a fresh model of this architecture starts with is a guess for ${guessed.length} of ${model.layers.length} layers (${rules.slice(0, 3).join('; ')}${rules.length > 3 ? '; ...' : ''}), since neither its graph nor its names are those of a known one. critmap inspect shows it layer by layer; to be sure, say what it is (--arch NAME, --init 'GLOB=SCHEME') or give fresh models (--init-from)`,
+    `${model.file.path}: what a fresh model of this architecture starts with is a guess for ${guessed.length} of ${model.layers.length} layers (${rules.slice(0, 3).join('; ')}${rules.length > 3 ? '; ...' : ''}), since neither its graph nor its names are those of a known one, or no scheme says how these start. critmap inspect shows it layer by layer; to be sure, say what it is (--arch NAME, --init 'GLOB=SCHEME') or give fresh models (--init-from)`,
   ];
 }
 

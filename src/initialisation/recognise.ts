@@ -6,7 +6,16 @@ import type { Model } from '../model/model.js';
 import type { Layer } from '../onnx/layers.js';
 import { isNormOp } from '../onnx/norm-ops.js';
 import type { Node } from '../onnx/onnx_pb.js';
-import { type Family, isOf, kindOf, type Rule, type Sketch, schemesFor, signOf } from './family.js';
+import {
+  type Family,
+  isOf,
+  kindOf,
+  type Rule,
+  type Sketch,
+  schemesFor,
+  signOf,
+  signOfParameter,
+} from './family.js';
 import { biasOf, parseScheme, type Scheme } from './scheme.js';
 import { timm } from './timm.js';
 import { torchvision } from './torchvision.js';
@@ -17,6 +26,8 @@ export interface Graph<L extends Sketch = Layer> {
   layers: readonly L[];
   /** It has norms over channels of each position, as transformers do. */
   hasLayerNorm: boolean;
+  /** Names of its weights, layers' and others'. */
+  parameters: readonly string[];
   producer: string;
 }
 
@@ -35,26 +46,28 @@ export function recognise(model: Model): Recognised {
     // Parts and norms that a sweep takes as layers are none of a family's signs.
     layers: [...new Set(model.layers.map((layer) => layer.whole ?? layer))].filter(({ op }) => !isNormOp(op)),
     hasLayerNorm: graph.node.some(({ opType }) => opType === 'LayerNormalization') || normsByHand(graph.node),
+    parameters: graph.initializer.map(({ name }) => name),
     producer: proto.producerName,
   });
 }
 
 export function recogniseGraph<L extends Sketch>(graph: Graph<L>): Recognised<L> {
-  const names = graph.layers.map(signOf);
-  const family = families.find((one) => isOf(one, names));
+  const seen = [...graph.layers.map(signOf), ...graph.parameters.map(signOfParameter)];
+  const family = families.find((one) => isOf(one, seen));
   const guess = guessFor(graph);
   return {
     family: family?.name,
     schemesOf(layer) {
       // PyTorch's draw themselves, and no family lets them do otherwise.
-      const cell = kindOf(layer) === 'recurrent' ? { weight: 'pytorch', bias: 'pytorch' } : undefined;
+      const cell =
+        kindOf(layer) === 'recurrent' ? { weight: 'pytorch', bias: 'pytorch', guessed: false } : undefined;
       const found = family && (cell ?? schemesFor(family.rules, layer));
       const { weight, bias } = found ?? cell ?? schemesFor(guess, layer)!;
       const scheme = parseScheme(weight);
       return {
         weight: scheme,
         bias: bias === undefined ? biasOf(scheme) : parseScheme(bias),
-        guessed: found === undefined,
+        guessed: found === undefined || found.guessed,
       };
     },
   };

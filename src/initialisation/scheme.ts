@@ -177,10 +177,11 @@ function kaiming(draw: (gain: number, fan: number) => Distribution): Form {
   };
 }
 
-/** A number above 0, or one over the root of a fan. */
+/** A number above 0, or one over the root of a fan or of both. */
 function sizeOf(name: string, text: string | undefined, most = Number.POSITIVE_INFINITY) {
   if (text === 'fan-in') return ({ fanIn }: Fans) => 1 / Math.sqrt(fanIn);
   if (text === 'fan-out') return ({ fanOut }: Fans) => 1 / Math.sqrt(fanOut);
+  if (text === 'fan-in+fan-out') return ({ fanIn, fanOut }: Fans) => 1 / Math.sqrt(fanIn + fanOut);
   const size = numberOf(name, text);
   if (!(size > 0 && size <= most)) {
     throw new Error(`${name} must be above 0${Number.isFinite(most) ? ` and at most ${most}` : ''}`);

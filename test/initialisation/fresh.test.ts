@@ -114,7 +114,12 @@ for (const { name, draws, parameters: modules, rows } of golden) {
     const graph = { ...network.proto.graph!, initializer: network.draws.map(({ tensor }) => tensor) };
     const file = { path: name, proto: network.proto, graph, sha256: '', metadata: new Map() };
     const layers = findLayers(file, indexGraph(graph));
-    const { family, schemesOf } = recogniseGraph({ layers, hasLayerNorm: false, producer: '' });
+    const { family, schemesOf } = recogniseGraph({
+      layers,
+      hasLayerNorm: false,
+      parameters: [],
+      producer: '',
+    });
     t.ok(draws >= 2, `${draws} models were built`);
     t.ok(family, 'its family is known');
     const parameters = layers.flatMap(({ bias }) => (bias ? [1, 1] : [1])).length;

@@ -122,7 +122,7 @@ t.test('without a family, what the graph is made of decides', async (t) => {
   const depthwise = layer('c', 'Conv', [8, 1, 3, 3], 8);
   const linear = layer('d', 'MatMul', [10, 8]);
   const of = (layers: (typeof dense)[], hasLayerNorm: boolean, producer = 'pytorch') => {
-    const { family, schemesOf } = recogniseGraph({ layers, hasLayerNorm, producer });
+    const { family, schemesOf } = recogniseGraph({ layers, hasLayerNorm, parameters: [], producer });
     t.equal(family, undefined);
     return layers.map((one) => {
       const { weight, bias, guessed } = schemesOf(one);

@@ -43,6 +43,11 @@ for (const one of golden) {
     const ofGroup = Math.floor((one.shape[0]! * receptive) / one.groups);
     near(t, of('kaiming-normal:fan-out/groups'), normal(Math.sqrt(2 / ofGroup)));
     near(t, of('uniform:fan-out'), uniform(1 / Math.sqrt(one.shape[0]! * receptive)));
+    near(
+      t,
+      of('uniform:fan-in+fan-out'),
+      uniform(1 / Math.sqrt((one.shape[0]! + one.shape[1]!) * receptive)),
+    );
   });
 }
 
