@@ -398,6 +398,12 @@ t.test('as figures, with its categories, colours and sets of images', async (t) 
     );
     t.match(row, { mean, low, high }, `${model} ${layer}`);
   }
+  for (const { model, layer, pHolm, pBh } of found.differences) {
+    const row = results.differences.find(
+      (one) => one.model === model && one.layer === layer && one.imageSet === 'clean',
+    );
+    t.match(row, { pHolm, pBh }, `${model} ${layer} has one p-value`);
+  }
   const [sets] = found.imageSets;
   t.match(sets, { imageSet: 'noisy', otherSet: 'clean', n: 18 });
   const own = results.imageSetDifferences.map(({ difference }) => difference!);
