@@ -222,3 +222,14 @@ t.test('a file that is an attack ends in one line, soon', async (t) => {
   const { user } = process.cpuUsage(began);
   t.ok(user < 15e6, `${user / 1e6} s`);
 });
+
+t.test('an unknown key hides nothing else that is wrong, and an empty file is said to be', async (t) => {
+  const text = `
+data: photos
+defaults: { imges: 10 }
+categories: [plain]
+models: [{ id: one, model: one.onnx, category: plane }]
+`;
+  await t.rejects(read(text), { code: 'ERR_STUDY', message: /3:\d+: .*imges.*; 5:\d+: .*categories: plane/ });
+  await t.rejects(read('\n'), { code: 'ERR_STUDY', message: /it is empty; a study needs at least data/ });
+});

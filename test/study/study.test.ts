@@ -377,7 +377,7 @@ t.test('pandas, polars and R read it as the documentation says', async (t) => {
         continue;
       }
       t.equal(status, 0, `${name}: ${stderr}`);
-      const value = code!.includes('difference') ? farthest : code!.includes('clean') ? conv1 : mean;
+      const value = code!.includes('difference') ? farthest : code!.includes('first') ? conv1 : mean;
       t.ok(shows(stdout, value), `${name} shows ${value}: ${stdout}`);
     }
   }
