@@ -186,7 +186,7 @@ t.test('one that fails keeps no other from its turn, and is tried again', async 
   t.equal(failed.code, 1);
   t.match(
     failed.stderr,
-    /critmap: 2 of 12 sweeps failed: m1\/clean, m1\/noisy: .*m1\.onnx.*\. Repeat the command/,
+    /critmap: 2 of 12 sweeps failed: m1\/clean, m1\/noisy: .*m1\.onnx.*\. Once that is mended, repeat the command/,
   );
   t.match(failed.stdout, /note: m1\/noisy is lacking/);
   writeFileSync(join(folder, 'm1.onnx'), bytes);
