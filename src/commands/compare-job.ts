@@ -5,6 +5,7 @@ import type { LayerDifference } from '../compare/differences.js';
 import { CritmapError } from '../errors.js';
 import { csvField } from '../files/csv.js';
 import { writeOutput } from '../files/replace.js';
+import { decimalsFor } from './digits.js';
 import { json, print, shown } from './terminal.js';
 import { textTable } from './text-table.js';
 
@@ -84,13 +85,14 @@ function rowOf(
   nameOf: (row: LayerDifference) => string,
 ): string[] {
   const { model, mean, baselineMean, difference, low, high, pHolm, test } = row;
-  const range = low === null || high === null ? '' : ` (${signed(low)} to ${signed(high)})`;
+  const digits = decimalsFor(row);
+  const range = low === null || high === null ? '' : ` (${signed(low, digits)} to ${signed(high, digits)})`;
   return [
     model,
     nameOf(row),
-    fixed(mean),
-    fixed(baselineMean),
-    difference === null ? '–' : `${signed(difference)}${range}`,
+    fixed(mean, digits),
+    fixed(baselineMean, digits),
+    difference === null ? '–' : `${signed(difference, digits)}${range}`,
     pHolm === null ? '–' : probability(pHolm),
     test ?? '–',
   ];
@@ -119,6 +121,7 @@ function correlationText(rows: ModelComparison['correlations']): string[] {
 const table = (head: string[], rows: string[][]) =>
   rows.length === 0 ? [] : textTable(head, rows, (column) => column < 2 || column === head.length - 1);
 
-const fixed = (value: number | null) => (value === null ? '–' : value.toFixed(1));
-const signed = (value: number, digits = 1) => `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`;
+const fixed = (value: number | null, digits: number) => (value === null ? '–' : value.toFixed(digits));
+const signed = (value: number, digits: number) =>
+  `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`;
 const probability = (p: number) => (p < 1e-4 ? p.toExponential(1) : p.toFixed(4));

@@ -11,6 +11,7 @@ import { parseResets } from '../resets/parse.js';
 import { predictCost, type SweepCost } from '../sweep/cost.js';
 import type { SweepValues } from '../sweep/options.js';
 import { stepsOf } from './image-steps.js';
+import { modelReport } from './inspect-model.js';
 import type { ProgressLine } from './progress.js';
 import { duration } from './progress.js';
 import { json, print, shown } from './terminal.js';
@@ -80,7 +81,12 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     }
     const resets = model && job.reset && (await parseResets(job.reset, model, job));
     const cost = model && (await predictCost(model, set, { ...designOf(job), ...(resets && { resets }) }));
-    print(asJson ? json({ ...describe(set, survey), cost }, 1) : text(set, survey, cost, job));
+    const about = model && (await modelReport(model, job));
+    print(
+      asJson
+        ? json({ ...describe(set, survey), cost, model: about?.facts ?? null }, 1)
+        : `${about ? `${about.text}\n` : ''}${text(set, survey, cost, job)}`,
+    );
   } finally {
     await set.close();
   }

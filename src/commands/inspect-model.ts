@@ -19,17 +19,28 @@ import type { ProgressLine } from './progress.js';
 import { json, print, shown } from './terminal.js';
 import { weightsText } from './weights-options.js';
 
+type InspectModel = ModelChoice &
+  LayerChoice &
+  TargetChoice &
+  Pick<ResetContext, 'parts'> & { reset?: readonly string[] | undefined };
+
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(
-  choice: ModelChoice &
-    LayerChoice &
-    TargetChoice &
-    Pick<ResetContext, 'parts'> & { reset?: readonly string[] | undefined; json: boolean },
+  choice: InspectModel & { json: boolean },
   line: ProgressLine,
 ): Promise<void> {
   const given = await openModel(choice, { onFetch: (progress) => line.fetched(progress) }).finally(() =>
     line.clear(),
   );
+  const { facts, text } = await modelReport(given, choice);
+  print(choice.json ? json(facts, 1) : text);
+}
+
+/** What there is to say of a model, as plain JSON and as lines for people. */
+export async function modelReport(
+  given: Model,
+  choice: InspectModel,
+): Promise<{ facts: object; text: string }> {
   const targeted = withTargets(given, choice);
   const { layers, exclude, group, reset, norm, parts } = choice;
   const isChosen = [layers, exclude, group, reset, norm, parts].some((one) => one !== undefined);
@@ -43,11 +54,10 @@ export async function inspectModel(
   const plan = await summarisePlan(targeted, targets, { norm, parts });
   const groups = isChosen ? groupsOf(targets.layers, plan, parts) : null;
   const { leftOut } = targets;
-  print(
-    choice.json
-      ? json({ ...describe(model), leftOut, ...(groups && { groups }), plan }, 1)
-      : text(model, shown(plan), groups && shown(groups), shown(leftOut)),
-  );
+  return {
+    facts: { ...describe(model), leftOut, ...(groups && { groups }), plan },
+    text: textOf(model, shown(plan), groups && shown(groups), shown(leftOut)),
+  };
 }
 
 function idleText({ file }: Model, idle: readonly { name: string; why: string }[]): string[] {
@@ -156,7 +166,7 @@ function accountText({ total, layers, norms, elsewhere }: ReturnType<typeof acco
   ];
 }
 
-function text(
+function textOf(
   model: Model,
   plan: PlanSummary,
   groups: readonly Chosen[] | null,

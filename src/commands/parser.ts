@@ -20,6 +20,7 @@ import { queueCommand } from './queue.js';
 import { reportCommand } from './report.js';
 import { studyCommand } from './study.js';
 import { sweepCommand } from './sweep.js';
+import { unknownArguments } from './unknown-arguments.js';
 import { verifyCommand } from './verify.js';
 import { workerCommand } from './worker.js';
 
@@ -27,8 +28,10 @@ import { workerCommand } from './worker.js';
 export class UsageError extends Error {
   readonly exitCode = 2;
 
-  constructor(message: string) {
-    super(`${message} (critmap --help lists commands and options)`);
+  /** @param command - where its options are in question */
+  constructor(message: string, command?: string) {
+    const what = command === undefined ? 'commands and options' : 'its options';
+    super(`${message} (critmap ${command === undefined ? '' : `${command} `}--help lists ${what})`);
   }
 }
 
@@ -51,6 +54,9 @@ const commands = [
   demoCommand,
 ] as unknown as CommandModule[];
 
+/** What commands are called, without the arguments that follow. */
+const names = commands.map(({ command }) => String(command).split(' ')[0]!);
+
 /** What `--help` says behind the words, in lines of any length. */
 export const helpOf = (words: readonly string[]): Promise<string> =>
   parser(words, commands).wrap(null).getHelp();
@@ -68,21 +74,44 @@ export async function runCommand(words: readonly string[]): Promise<void> {
   const isCompleting = isCompletion(words);
   const parse = async () =>
     parser(words, commands.map(later))
-      .fail((message, error) => {
+      .fail((message, error, usage) => {
         // What is typed is not whole yet.
         if (isCompleting) return;
         // yargs wraps what a bad option value threw.
         if (error && error.name !== 'YError') throw error;
-        throw new UsageError(message ?? error.message);
+        const said = message ?? error.message;
+        // Not in its types: what the command's help is made of.
+        const { getDescriptions } = usage as unknown as { getDescriptions?(): Record<string, unknown> };
+        const options = Object.keys(getDescriptions?.() ?? {});
+        const [command = ''] = words;
+        throw new UsageError(
+          unknownArguments(said, words, options) ?? said,
+          names.includes(command) ? command : undefined,
+        );
       })
       .parseAsync();
-  await parse().catch((error) => {
+  await parse().catch(async (error) => {
     // The shell completes names of files.
     if (isCompleting) return;
+    if (words[0] === 'study' && error instanceof UsageError) await refuseStudyOptions(words);
     // yargs passes by `fail` what an option's value threw where a command's options are made asynchronously.
     throw (error as Error | null)?.name === 'YError' ? new UsageError(messageOf(error)) : error;
   });
   if (!isCompleting) await run?.();
+}
+
+/** @throws UsageError that names the options which belong into the study's file */
+async function refuseStudyOptions(words: readonly string[]): Promise<void> {
+  const { nameInStudy } = await import('../study/option-words.js');
+  const { machineTable } = await import('./study-options.js');
+  const found = words.flatMap((word) => {
+    const option = /^--[a-z-]+/.exec(word)?.[0];
+    const name = option === undefined ? null : nameInStudy(option);
+    return option === undefined || name === null || Object.hasOwn(machineTable, name)
+      ? []
+      : [`${option} is set in the study's file, as ${name}`];
+  });
+  if (found.length > 0) throw new UsageError(found.join('; '), 'study');
 }
 
 function parser(words: readonly string[], known: CommandModule[]) {

@@ -41,7 +41,8 @@ export async function reportFigures(
   const isOnly = formats.length === 1 && !isFigure(formats[0]!);
   for (const format of formats) {
     if (isFigure(format)) continue;
-    const path = isOnly ? argv.out : `${base}.${format}`;
+    const isNamed = isOnly && (format === 'html' || /\.json$/i.test(argv.out));
+    const path = isNamed ? argv.out : `${base}.${format}`;
     if (format === 'json') await writeInto(path, `${JSON.stringify(statistics, null, 1)}\n`);
     else if (areRuns) await writeInto(path, await pageOfRuns(argv, data, drawings));
     else await writeInto(path, await figurePage(data, statistics, drawings));

@@ -1,9 +1,11 @@
 /** A study's results in a terminal: a row for each model, categories, and what differs most. */
 import type { StudyResults } from '../study/results.js';
+import { decimalsFor } from './digits.js';
 import { textTable } from './text-table.js';
 
 const fixed = (value: number | null | undefined) => (value == null ? '–' : value.toFixed(1));
-const signed = (value: number) => `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(1)}`;
+const signed = (value: number, digits: number) =>
+  `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(digits)}`;
 
 const MOST_DIFFERENCES = 5;
 
@@ -58,10 +60,12 @@ function categoryLines({ categoryMeans, imageSets }: StudyResults, reset: string
 }
 
 function mostDifferent({ differences, imageSetDifferences, baseline, resets }: StudyResults): string[] {
-  const lineOf = (row: { low: number | null; high: number | null; difference: number | null }) =>
-    row.difference === null
-      ? '–'
-      : `${signed(row.difference)}${row.low === null || row.high === null ? '' : ` (${signed(row.low)} to ${signed(row.high)})`}`;
+  const lineOf = (row: { low: number | null; high: number | null; difference: number | null }) => {
+    const { difference, low, high } = row;
+    const told = (value: number) => signed(value, decimalsFor(row));
+    if (difference === null) return '–';
+    return `${told(difference)}${low === null || high === null ? '' : ` (${told(low)} to ${told(high)})`}`;
+  };
   const top = <T extends { difference: number | null; pBh: number | null }>(rows: readonly T[]) =>
     rows
       .filter(({ pBh }) => pBh !== null && pBh < 0.05)

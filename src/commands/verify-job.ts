@@ -39,6 +39,8 @@ export async function verify({
   json,
 }: VerifyJob): Promise<boolean> {
   const info = await readInfo(run);
+  // Images that have labels by themselves had none in a sweep with --labels none.
+  const labelSource = labels ?? (info.data.parts?.labels === null ? 'none' : undefined);
   const verification = await interruptible(async (signal) => {
     const model = await modelOf(info, path);
     const words = info.options.reset as string[];
@@ -53,7 +55,7 @@ export async function verify({
       // Drawn before the bad ones among them were left out.
       images: info.data.images + leftOut,
       dataSeed: info.sample?.seed ?? 0,
-      ...(labels !== undefined && { labels }),
+      ...(labelSource !== undefined && { labels: labelSource }),
       ...(labelColumns !== undefined && { labelColumns }),
       skipBadImages: leftOut > 0,
       signal,

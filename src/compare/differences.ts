@@ -48,7 +48,11 @@ export function layerDifference(
   const { numbers } = layer;
   // What is not drawn has none in common.
   const isDrawn = numbers.kind !== 'slices' || numbers.isRandom;
-  const sameDraws = isDrawn && sameDesign && same(model.shared.draws, base.shared.draws);
+  const sameDraws =
+    isDrawn &&
+    sameDesign &&
+    same(model.shared.draws, base.shared.draws) &&
+    same(layer.drawn ?? null, baseLayer.drawn ?? null);
   const head = {
     model: model.id,
     category: model.category,

@@ -78,7 +78,8 @@ export async function figureData(
     attributes: numbersOf(model, models),
     criticality: { [reset]: model.mean },
   }));
-  const differences = panels.flatMap(({ members }) => differencesOf(members, baseline, notes));
+  // Adjusted over all layers, models and resets, those that are not shown too, as a study's results are.
+  const differences = differencesOf(panels, read, baseline?.id ?? null, reset, notes);
   const cells = panels.flatMap(({ members, panel }) => cellsOf(members, panel));
   const shownSet = { cells, differences };
   return {
@@ -238,17 +239,26 @@ function modelOf(model: ModelNumbers, panel: number): FigureModel {
   };
 }
 
+/**
+ * Of the models that are drawn with the baseline.
+ * @param all - models with all of their resets, over which p-values are adjusted
+ */
 function differencesOf(
-  members: readonly ModelNumbers[],
-  baseline: ModelNumbers | null,
+  panels: readonly Pick<Members, 'members'>[],
+  all: readonly ModelNumbers[],
+  baseline: string | null,
+  reset: string,
   notes: string[],
 ): FigureDifference[] {
-  if (!baseline || members.length < 2 || !members.includes(baseline)) return [];
-  const found = compareModels(members, { baseline: baseline.id });
-  notes.push(...found.notes);
-  return found.differences.map(({ model, layer, difference, low, high, p, pHolm, pBh }) => ({
-    ...{ model, layer, difference, low, high, p, pHolm, pBh },
-  }));
+  const { members = [] } = panels.find(({ members }) => members.some(({ id }) => id === baseline)) ?? {};
+  if (baseline === null || members.length < 2) return [];
+  notes.push(...compareModels(members, { baseline }).notes);
+  const drawn = new Set(members.map(({ id }) => id));
+  return compareModels(all, { baseline })
+    .differences.filter((row) => row.reset === reset && drawn.has(row.model))
+    .map(({ model, layer, difference, low, high, p, pHolm, pBh }) => ({
+      ...{ model, layer, difference, low, high, p, pHolm, pBh },
+    }));
 }
 
 const cellsOf = (members: readonly ModelNumbers[], { layers }: FigurePanel) =>
@@ -293,13 +303,12 @@ async function imageSetsOf(
       continue;
     }
     const { models } = await fromStudy(study, id);
+    const kept = models.filter((model) => !exclude.includes(model.id));
     const own = new Map(
-      models
-        .filter((model) => !exclude.includes(model.id))
-        .map((model) => [
-          model.id,
-          { ...model, layers: model.layers.filter((layer) => layer.reset === reset) },
-        ]),
+      kept.map((model) => [
+        model.id,
+        { ...model, layers: model.layers.filter((layer) => layer.reset === reset) },
+      ]),
     );
     const found = panels.map(({ members, panel }) => ({
       panel,
@@ -309,9 +318,7 @@ async function imageSetsOf(
       ...{ id, name },
       cells: found.flatMap(({ members, panel }) => cellsOf(members, panel)),
       // What must be known of these comparisons is said of the set that is shown.
-      differences: found.flatMap(({ members }) =>
-        differencesOf(members, own.get(baseline ?? '') ?? null, []),
-      ),
+      differences: differencesOf(found, kept, baseline, reset, []),
     });
   }
   return sets;

@@ -63,6 +63,7 @@ function layerNumbers(
     mean: criticality.mean,
     isDestroyed: passes > 0 && invalid === passes,
     numbers,
+    drawn: JSON.stringify([layer.shape, layer.init ?? null]),
   };
 }
 

@@ -20,6 +20,8 @@ export interface LayerNumbers {
   /** Whether every output was NaN or infinite: it counts as 100 in a model's mean. */
   isDestroyed: boolean;
   numbers: Measurements;
+  /** What its draws are of, as far as the layer decides it: shape and scheme; null where that is not known. */
+  drawn?: string | null;
 }
 
 /** What must be the same for two models' slices to be pairs. Null: nothing is known of it. */

@@ -116,7 +116,7 @@ function differenceMap(
     title: `Difference to ${data.baseline}${of}`,
     caption:
       `Criticality minus that of ${data.baseline}, in percentage points. Triangles point up where it is more, down where less: ` +
-      'filled where the difference survives Holm’s correction over all cells, open where it survives Benjamini and Hochberg’s ' +
+      'filled where the difference survives Holm’s correction over all layers, models and resets of the images, open where it survives Benjamini and Hochberg’s ' +
       '(both at 0.05).',
     spec: mapFigure(data, content, style),
   };

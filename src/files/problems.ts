@@ -19,7 +19,8 @@ const REASONS: Record<string, string> = {
   EIO: 'the disk reports an error',
   ESTALE: 'the network file system has lost it',
 };
-/** What helps where the same command can succeed later. */
+const ELSEWHERE = 'choose another path for it (--out and the like)';
+/** What helps: where the same command cannot succeed later, another place. */
 const REMEDIES: Record<string, string> = {
   ENOSPC: 'make room and repeat the command',
   EDQUOT: 'make room and repeat the command',
@@ -27,6 +28,15 @@ const REMEDIES: Record<string, string> = {
   EMFILE: 'raise the limit (ulimit -n) and repeat the command',
   ENFILE: 'close other programs and repeat the command',
   EIO: 'check the disk and repeat the command',
+  EACCES: ELSEWHERE,
+  EPERM: ELSEWHERE,
+  EROFS: ELSEWHERE,
+  ENOTDIR: ELSEWHERE,
+  EISDIR: ELSEWHERE,
+  EEXIST: ELSEWHERE,
+  ENOENT: ELSEWHERE,
+  ELOOP: ELSEWHERE,
+  ENAMETOOLONG: ELSEWHERE,
 };
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | null)?.code ?? '';

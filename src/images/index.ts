@@ -61,6 +61,10 @@ export async function openImages(source: string, options: ImageOptions): Promise
     for (const warning of opened.warnings ?? []) warn(warning);
     const { total } = opened;
     if (total > MAX_TOTAL) throw imageError(source, `holds ${total} images`, `give at most ${MAX_TOTAL}`);
+    // The default is no number that was asked for.
+    if (images !== 'all' && images !== DEFAULT_IMAGES && images > total) {
+      warn(`${source} has ${total} images, fewer than the ${images} that were asked for; all are taken`);
+    }
     const shape = shapeOf(opened, options);
     const transform = planTransform(opened, source, { ...options, shape });
     const drawn = sampleIndices(total, images === 'all' ? total : images, dataSeed);

@@ -205,11 +205,28 @@ function intervalNotes(summary: Summary): string[] {
   const single = singleDraws(summary);
   return [
     ...(covers ? [`Criticality with ${covers}.`] : []),
+    ...wideNote(summary),
     ...(single.length > 0
       ? [
           `! ${single.length === 1 ? 'One row is' : `${grouped(single.length)} rows are`} of a single draw: another draw may give quite another number. ${moreDraws(summary)}`,
         ]
       : []),
+  ];
+}
+
+/** Points: intervals of a layer that hardly moves a prediction which look odd beside narrower ones of layers that do. */
+const HARDLY = 0.5;
+const WIDE = 5;
+
+function wideNote(summary: Summary): string[] {
+  const wide = summary.layers.find(
+    ({ criticality: { mean, high } }) =>
+      mean !== null && high !== null && mean < HARDLY && high - mean > WIDE,
+  );
+  if (!wide) return [];
+  const { criticality } = wide;
+  return [
+    `An interval such as ${fixed(criticality.mean, 2)} (${intervalText(criticality, 2)}) of ${printable(rowName(wide, summary))} is what so few draws and images leave open where next to nothing varied: a rare effect may not have been seen yet. More of them narrow it.`,
   ];
 }
 

@@ -7,7 +7,14 @@ import { some } from '../errors.js';
 
 export const identity = z.object({
   model: z.object({ name: z.string(), sha256: z.string(), layers: z.number() }),
-  data: z.object({ source: z.string(), images: z.number(), fingerprint: z.string(), transform: z.unknown() }),
+  data: z.object({
+    source: z.string(),
+    images: z.number(),
+    fingerprint: z.string(),
+    transform: z.unknown(),
+    /** SHA-256 of what the fingerprint is made of, so that it can be said what has changed; labels are null without any. */
+    parts: z.object({ images: z.string(), labels: z.string().nullable() }).optional(),
+  }),
   options: z.record(z.string(), z.unknown()),
 });
 /** What decides the numbers of a run: a run continues only when all of it is the same. */
@@ -20,12 +27,41 @@ const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as u
 export function differencesOf(earlier: RunIdentity, wanted: RunIdentity): string[] {
   const differences: string[] = [];
   if (earlier.model.sha256 !== wanted.model.sha256) differences.push(`model ${earlier.model.name}`);
-  if (earlier.data.fingerprint !== wanted.data.fingerprint)
-    differences.push(`images of ${earlier.data.source}`);
-  if (!isDeepStrictEqual(plain(earlier.data.transform), plain(wanted.data.transform)))
-    differences.push('image transform');
-  for (const name of new Set([...Object.keys(earlier.options), ...Object.keys(wanted.options)])) {
-    const [before, now] = [plain(earlier.options[name]), plain(wanted.options[name])];
+  differences.push(
+    ...imageDifferences(earlier.data, wanted.data),
+    ...changedValues(earlier.data.transform, wanted.data.transform),
+    ...changedValues(earlier.options, wanted.options),
+  );
+  return differences;
+}
+
+type Data = RunIdentity['data'];
+
+/** How many, which, and with which labels. */
+export function imageDifferences(earlier: Data, wanted: Data): string[] {
+  if (earlier.images === wanted.images && earlier.fingerprint === wanted.fingerprint) return [];
+  const [before, now] = [earlier.parts, wanted.parts];
+  const differences: string[] = [];
+  if (earlier.images !== wanted.images) {
+    differences.push(`${earlier.images} images, now ${wanted.images}`);
+  } else if (!before || !now || before.images !== now.images) {
+    differences.push(`images of ${earlier.source}`);
+  }
+  if (!before || !now) return differences;
+  if ((before.labels === null) !== (now.labels === null)) {
+    differences.push(before.labels === null ? 'no labels, now there are some' : 'labels, now none');
+  } else if (before.labels !== now.labels && earlier.images === wanted.images) {
+    differences.push(before.images === now.images ? 'other labels of the same images' : 'other labels');
+  }
+  return differences;
+}
+
+/** `seed 0, now 1` for each value that differs; of what is no object, nothing. */
+function changedValues(earlier: unknown, wanted: unknown): string[] {
+  const [was, is] = [plain(earlier), plain(wanted)].map((one) => (one ?? {}) as Record<string, unknown>);
+  const differences: string[] = [];
+  for (const name of new Set([...Object.keys(was!), ...Object.keys(is!)])) {
+    const [before = null, now = null] = [was![name], is![name]];
     if (isDeepStrictEqual(before, now)) continue;
     const isTold = name === 'donors' && differences.some((one) => one.startsWith('the grid '));
     if (isTold && isDeepStrictEqual(new Set(before as string[]), new Set(now as string[]))) continue;

@@ -40,7 +40,7 @@ function position(node: Node | null, lines: LineCounter): string {
 }
 
 /** Of a value that may be several things, what is wrong with the thing that it comes nearest to. */
-function bestOf(issue: Issue): Issue[] {
+export function bestOf(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const branches = issue.errors.map((errors) => errors as Issue[]);
   const reached = (errors: readonly Issue[]) => Math.max(0, ...errors.map(({ path }) => path.length));

@@ -1,11 +1,12 @@
 /** A study's file read: YAML or JSON, checked, with paths, globs and environment variables resolved. */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { type Document, isScalar, LineCounter, parse, parseDocument, type Scalar, visit } from 'yaml';
+import type { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
 import { entriesOf } from './entries.js';
-import { describeIssues, placeOf, where } from './problems-in-yaml.js';
+import { bestOf, describeIssues, placeOf, where } from './problems-in-yaml.js';
 import { choiceTable, modelEntry, sourceTable, studyFile } from './schema.js';
 import type { Study } from './study.js';
 
@@ -44,21 +45,40 @@ export async function readStudy(path: string, { env = process.env }: ReadStudyOp
     secondKeys(document).map((at) => `${place(at)}: this key is there already`),
   );
   refuse(path, withEnvironment(document, env, lines));
-  const checked = studyFile.safeParse(contentsOf(path, document));
-  if (!checked.success) {
-    throw problem(path, describeIssues(checked.error.issues, document, lines, namesAt));
+  const content = contentsOf(path, document);
+  if (content === null || content === undefined) {
+    throw problem(path, ['it is empty; a study needs at least data and models (docs/study.md)']);
   }
+  const strict = studyFile.safeParse(content);
+  const wrong = strict.success ? [] : describeIssues(strict.error.issues, document, lines, namesAt);
+  // What is wrong besides keys that nobody knows can be told too.
+  const checked = strict.success ? strict : studyFile.safeParse(withoutUnknown(content, strict.error.issues));
+  if (!checked.success) throw problem(path, wrong);
   const isFree = (relative: string) => isAbsolute(relative) || /^(hf|https?|synthetic):/.test(relative);
   const { study, problems } = await entriesOf(checked.data, path, (relative) =>
     isFree(relative) ? relative : resolve(dirname(path), relative),
   );
-  refuse(
-    path,
-    problems.map(
+  refuse(path, [
+    ...wrong,
+    ...problems.map(
       ({ at, message, alone }) => `${placeOf(document, at, lines)}${alone ? '' : `${where(at)} `}${message}`,
     ),
-  );
+  ]);
   return study;
+}
+
+/** The same without the keys that are told of. */
+function withoutUnknown(content: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy = structuredClone(content);
+  for (const issue of issues.flatMap(bestOf)) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const at = issue.path.reduce<unknown>(
+      (place, key) => (place as Record<PropertyKey, unknown> | undefined)?.[key],
+      copy,
+    );
+    for (const key of issue.keys) delete (at as Record<string, unknown> | undefined)?.[key];
+  }
+  return copy;
 }
 
 function refuse(path: string, problems: readonly string[]): void {

@@ -2,6 +2,7 @@
  * A study computed: one sweep after the other, or several at a time through a queue. What is finished is skipped, the next
  * model and its images are opened while one is swept, and a sweep that fails keeps no other from its turn.
  */
+
 import { join } from 'node:path';
 import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
 import type { FetchProgress } from '../fetch/options.js';
@@ -12,6 +13,7 @@ import type { Progress } from '../sweep/progress.js';
 import type { Shard, SweepOptions } from '../sweep/settings.js';
 import { type Computer, computeHere, sweepWith } from '../sweep/sweep.js';
 import { costsOfSweeps, macsOf } from './costs.js';
+import { inStudyWords } from './option-words.js';
 import { inStudyOf } from './own-directory.js';
 import { planOfStudy } from './plan-text.js';
 import { Pools } from './pools.js';
@@ -223,7 +225,7 @@ class Running {
         ...(force !== undefined && { force }),
         ...(command && { command }),
         onProgress: (progress) => this.#tell({ task, type: 'progress', progress }),
-        onWarning: (message) => this.#tell({ task, type: 'warning', message }),
+        onWarning: (message) => this.#tell({ task, type: 'warning', message: inStudyWords(message) }),
       };
       await sweepWith(computerOf(task), model, images, all, {
         stopped: (stopped) => this.#tell({ task, type: 'stopped', stopped }),
@@ -262,7 +264,7 @@ class Running {
     const failure = {
       place: task.place,
       code: error instanceof CritmapError ? error.code : null,
-      message: messageOf(error),
+      message: inStudyWords(messageOf(error)),
     };
     this.failures.push(failure);
     this.#tell({ task, type: 'failed', failure });

@@ -121,11 +121,23 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
     }
     await settle();
     signal.throwIfAborted();
+    warnOfInvalid(work);
   } catch (error) {
     stop.abort(error);
     await settle();
     throw error;
   }
+}
+
+/** Once a sweep, also one that goes on: of all its images that were seen. */
+function warnOfInvalid({ subject: { model }, record }: Work): void {
+  const seen = [...record.finished.original.values()].flat();
+  const invalid = seen.reduce((sum, slice) => sum + slice.invalid, 0);
+  const images = seen.reduce((sum, slice) => sum + slice.images, 0);
+  if (invalid === 0) return;
+  record.warn(
+    `${model.file.path} gives NaN or infinite logits for ${invalid} of ${images} images; they are counted as invalid`,
+  );
 }
 
 /** Chunks come in their order, also those that nobody wants any more. */
@@ -167,12 +179,6 @@ async function computeChunk(
       }
       await before;
       signal.throwIfAborted();
-      const { invalid } = rows.sums();
-      if (invalid > 0) {
-        record.warn(
-          `${subject.model.file.path} gives NaN or infinite logits for ${invalid} of images ${index * perChunk}-${index * perChunk + count - 1}; they are counted as invalid`,
-        );
-      }
       if (record.finished.original.has(index)) return;
       const sums = slices.map(({ slice, from, to }) => ({ slice, ...rows.sums(from, to) }));
       const perClass = subject.settings.perClass && labels && classRows([rows], slices, labels);

@@ -1,4 +1,5 @@
 /** What a sweep is, for its run directory: what decides its numbers, and what is told besides. */
+import { createHash } from 'node:crypto';
 import type { ImageSet } from '../images/image-set.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
@@ -8,6 +9,26 @@ import { files, type RunIdentity, type RunInfo } from '../run/run.js';
 import { noSeconds } from '../run/stages.js';
 import { onnxruntimeVersion, version } from '../version.js';
 import type { Settings } from './settings.js';
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** What a run records of its images. */
+export async function dataOf(images: ImageSet, signal?: AbortSignal): Promise<RunIdentity['data']> {
+  const { indices, labels } = images;
+  const hashes = await images.hashes(signal);
+  // In the source's order, which is not that of a sample that was shuffled.
+  const order = [...indices.keys()].sort((a, b) => indices[a]! - indices[b]!);
+  return {
+    source: images.source,
+    images: images.count,
+    fingerprint: await images.fingerprint(signal),
+    transform: images.transform,
+    parts: {
+      images: sha256(order.map((at) => hashes[at]!).join()),
+      labels: labels && sha256(order.map((at) => labels[at]!).join()),
+    },
+  };
+}
 
 /** What must be the same for a run to be continued. */
 export async function identityOf(
@@ -19,12 +40,7 @@ export async function identityOf(
   const { layers, exclude, resets, init, norm, design, seed, confidence, engine, batch } = settings;
   return {
     model: { name: model.name, sha256: model.sha256, layers: model.layers.length },
-    data: {
-      source: images.source,
-      images: images.count,
-      fingerprint: await images.fingerprint(signal),
-      transform: images.transform,
-    },
+    data: await dataOf(images, signal),
     options: {
       reset: resets.map((reset) => reset.label),
       // A label names a donor's file; the file may have changed since.

@@ -248,9 +248,13 @@ function refuseLabels(model: Model, images: ImageSet): void {
   const { classes } = model.io;
   const highest = images.maxLabel ?? 0;
   if (classes !== null && highest >= classes) {
+    const { source, labelsUnderstood, classNames } = images;
+    const name = classNames?.[highest];
+    const what = labelsUnderstood === null && name !== undefined ? ` (its class ${name})` : '';
     throw new CritmapError(
       'ERR_IMAGES',
-      `${images.source} has labels up to ${highest}, the model only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
+      // A file of labels is named where it is said how it was understood.
+      `${labelsUnderstood ?? source} has labels up to ${highest}${what}, the model only classes 0 to ${classes - 1}; give the right labels, or --labels none to go without accuracy`,
     );
   }
 }

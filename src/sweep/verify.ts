@@ -15,10 +15,12 @@ import { type TargetChoice, withTargets } from '../model/targets.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
 import { isRandom, type Reset, type ResetContext } from '../resets/kinds.js';
 import { addSums, type DrawSums, drawTotals } from '../run/finished.js';
+import { imageDifferences } from '../run/identity.js';
 import { readJournal } from '../run/journal.js';
 import { journalSeal, type RunInfo } from '../run/run.js';
 import { means } from '../run/summarise.js';
 import { chunkSize, readImages } from './chunks-ahead.js';
+import { dataOf } from './identity.js';
 import { chooseTargets, measureActivations } from './targets.js';
 
 /** What logits may differ by, as a part of a row's largest; metrics of them differ by no more. */
@@ -129,10 +131,11 @@ async function refuseOthers(
       `${model.file.path} is not the model of the run any more (SHA-256 ${model.sha256.slice(0, 12)}, the run has ${wanted.sha256.slice(0, 12)})`,
     );
   }
-  if (images.count !== data.images || (await images.fingerprint(signal)) !== data.fingerprint) {
+  const differences = imageDifferences(data, await dataOf(images, signal));
+  if (differences.length > 0) {
     throw new CritmapError(
       'ERR_RUN',
-      `${images.source} does not have the images and labels of the run; if they were moved give --data, if they came from elsewhere --labels`,
+      `${images.source} does not have the images and labels of the run (${differences.join('; ')}); if they were moved give --data, if they came from elsewhere --labels`,
     );
   }
 }

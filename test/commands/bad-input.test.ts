@@ -72,6 +72,19 @@ refuses(
   /layer3\.0\.conf1/,
   /layer3\.0\.conv1/,
 );
+refuses(
+  'a mistyped option, once, as it was typed, with the nearest',
+  2,
+  sweep({}, '--skip-bad-imges', '--image', '5', '--forse'),
+  /Unknown arguments: --skip-bad-imges, --image, --forse; did you mean --skip-bad-images, --images, --force\?/,
+  /\(critmap sweep --help /,
+);
+refuses(
+  "an option of a study's file on its command line",
+  2,
+  ['study', 'study.yaml', '--out', at('run'), '--skip-bad-images'],
+  /--skip-bad-images is set in the study's file, as skipBadImages/,
+);
 refuses('an output directory of other files', 1, sweep({ out: at('other') }), at('other'), /thesis\.tex/);
 refuses(
   'an output directory below a file',

@@ -78,6 +78,7 @@ t.test('--preview shows what the model sees, --json is for machines', async (t) 
   const preview = at('seen.png');
   const args = ['inspect', model, '--data', at('photos'), '--preview', preview, '--json', '--images', '3'];
   const { code, stdout, stderr } = await critmap(...args);
+  t.match(JSON.parse(stdout).model, { name: 'resnet', plan: { error: null } });
   t.equal(code, 0, stderr);
   const found = JSON.parse(stdout);
   t.match(found, { images: 4, formats: {}, skipped: [], sample: { seed: 0, count: 3 } });
@@ -165,7 +166,11 @@ t.test('a preview that cannot be written is one line', async (t) => {
   mkdirSync(at('a.png'));
   const inspect = (name: string) => critmap('inspect', '--data', at('photos'), '--preview', at(name));
   const folder = await inspect('a.png');
-  t.match(folder, { code: 1, stderr: /^critmap: cannot write .*a\.png: it is a directory\n$/ });
+  t.match(folder, {
+    code: 1,
+    stderr:
+      /^critmap: cannot write .*a\.png: it is a directory; choose another path for it \(--out and the like\)\n$/,
+  });
   // It might be one of the images.
   const photo = await inspect(join('photos', 'cat', '1.jpg'));
   t.match(photo, { code: 2, stderr: /1\.jpg is written as PNG; give a name that ends with \.png\n$/ });

@@ -89,7 +89,22 @@ t.test(
     t.equal(again.code, 0, again.stderr);
     t.match(await critmap('verify', join(dir, 'table'), '--cells', '1', '--labels', 'none'), {
       code: 1,
-      stderr: /does not have the images and labels of the run/,
+      stderr: /does not have the images and labels of the run \(labels, now none\)/,
     });
   },
 );
+
+t.test('a run without labels is verified without, though its folder has classes', async (t) => {
+  const dir = t.testdir({ photos: { cats: {}, dogs: {} } });
+  for (const [i, name] of ['cats/a.png', 'dogs/b.png'].entries()) {
+    const pixels = Buffer.alloc(28 * 28, 90 * (i + 1));
+    const raw = { width: 28, height: 28, channels: 1 } as const;
+    await sharp(pixels, { raw }).toFile(join(dir, 'photos', name));
+  }
+  const out = join(dir, 'run');
+  const options = ['--labels', 'none', '--layers', 'fc', '--cache', 'off', '--quiet', '--out', out];
+  const run = await critmap('sweep', example('resnet.onnx'), '--data', join(dir, 'photos'), ...options);
+  t.equal(run.code, 0, run.stderr);
+  const { code, stderr } = await critmap('verify', out, '--cells', '1');
+  t.equal(code, 0, stderr);
+});

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { compareModels } from '../../src/compare/compare.js';
 import { compareRuns } from '../../src/compare/compare-runs.js';
 import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
@@ -54,6 +55,27 @@ t.test('models with the same images and draws are compared slice by slice', asyn
     sizes.toSorted((a, b) => b - a),
     'the most different first',
   );
+});
+
+t.test('draws of different shapes or schemes have nothing in common', async (t) => {
+  const group = (sum: number) => ({ count: 8, sum, sumSquares: sum ** 2 });
+  const modelOf = (id: string, images: string, drawn: string) => ({
+    ...{ id, source: id, category: null, attributes: {}, notes: [] },
+    shared: { images, design: '[8]', draws: '[0]' },
+    layers: ['fc', 'conv1'].map((layer, i) => ({
+      ...{ layer, reset: 'random', mean: 10 + i, isDestroyed: false, drawn },
+      numbers: {
+        kind: 'slices' as const,
+        slices: new Map([1, 2, 3, 4].map((slice) => [slice, group(slice * id.length + i)] as const)),
+        isRandom: true,
+      },
+    })),
+  });
+  const testOf = (images: string, drawn: string) =>
+    compareModels([modelOf('a', 'x', '4x4'), modelOf('bb', images, drawn)]).differences[0];
+  t.match(testOf('y', '4x4'), { test: 'paired', sameDraws: true });
+  t.match(testOf('y', '8x4'), { test: 'welch-slices', sameDraws: false });
+  t.match(testOf('x', '8x4'), { test: 'paired', sameDraws: false });
 });
 
 t.test('a model that lacks layers, or has none in common, leaves the others compared', async (t) => {

@@ -74,6 +74,10 @@ t.test('the table of layers', async (t) => {
     summary.layers[0]!.criticality = { ...noEstimate, mean: 1, low: 0, high: 3.5 };
     const rows = lines(layerTable(summary, { color: false }));
     t.match(rows[1], ' 1.00 (0.00–3.50) ');
+    t.notMatch(rows.join(' '), 'leave open');
+    summary.layers[0]!.criticality = { ...noEstimate, mean: 0, low: 0, high: 52.41 };
+    const told = lines(layerTable(summary, { color: false })).join(' ');
+    t.match(told, /such as 0\.00 \(0\.00–52\.41\) of conv1 is what so few draws and images leave open/);
     t.notMatch(rows.join('\n'), '±');
   });
 

@@ -5,9 +5,13 @@ import t from 'tap';
 import { files, openRun, type RunIdentity, readInfo, refuseOtherGraph } from '../../src/run/run.js';
 import { noSeconds } from '../../src/run/stages.js';
 
+const transform = { kind: 'pixels', resize: 256 };
 const identity: RunIdentity = {
   model: { name: 'm', sha256: 'aa', layers: 3 },
-  data: { source: 'photos', images: 10, fingerprint: 'bb', transform: { kind: 'pixels' } },
+  data: {
+    ...{ source: 'photos', images: 10, fingerprint: 'bb', transform },
+    parts: { images: 'dd', labels: 'ee' },
+  },
   options: { reset: ['random'], seed: 0 },
 };
 const info = {
@@ -56,10 +60,20 @@ t.test('the same sweep opens the run again, a different one is refused with the 
   t.strictSame(again.earlier, info);
   await again.close();
 
+  const withTransform = (other: object) => ({ ...identity, data: { ...identity.data, transform: other } });
+  const withParts = (parts: RunIdentity['data']['parts']) => ({
+    ...identity,
+    data: { ...identity.data, fingerprint: 'cc', parts },
+  });
   const others: [RunIdentity, RegExp][] = [
     [{ ...identity, model: { ...identity.model, sha256: 'cc' } }, /another run \(model m\)/],
-    [{ ...identity, data: { ...identity.data, fingerprint: 'cc' } }, /images of photos/],
-    [{ ...identity, data: { ...identity.data, transform: { kind: 'tensors' } } }, /image transform/],
+    [withParts(undefined), /images of photos/],
+    [{ ...identity, data: { ...identity.data, images: 12, fingerprint: 'cc' } }, /\(10 images, now 12\)/],
+    [withTransform({ ...transform, resize: 232 }), /\(resize 256, now 232\)/],
+    [withTransform({ kind: 'tensors' }), /kind "pixels", now "tensors"; resize 256, now null/],
+    [withParts({ images: 'dd', labels: null }), /\(labels, now none\)/],
+    [withParts({ images: 'dd', labels: 'ff' }), /\(other labels of the same images\)/],
+    [withParts({ images: 'ff', labels: 'ee' }), /\(images of photos\)/],
     [{ ...identity, options: { reset: ['zero'], seed: 0 } }, /reset \["random"\], now \["zero"\]/],
     [{ ...identity, options: { reset: ['random'], seed: 1 } }, /seed 0, now 1/],
   ];

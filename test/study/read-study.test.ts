@@ -140,7 +140,7 @@ t.test('everything that is wrong is named, with line and column', async (t) => {
       'defaults: { reset: skipp, group: "(" }\ndata: { a: { path: b, reset: [zero, "prune=0.1,2"] } }\nmodels: [{ id: x, modle: c, reset: "noise=" }]',
       /1:34: defaults\.group "\(" is neither .* nor a regular expression.*1:20: defaults\.reset skipp: there is no such reset; .*2:37: data\.a\.reset\[1\] prune=2: FRACTION must be .*models\[0\]\.reset noise=: SIGMA must be .*models\[0\] has no "modle"/,
     ],
-    ['', /0\.?\d*|the study/],
+    ['', /it is empty; a study needs/],
   ];
   for (const [text, message] of cases) await t.rejects(read(text), { code: 'ERR_STUDY', message }, text);
   await t.rejects(readStudy(at('none.yaml')), { code: 'ERR_STUDY', message: /none\.yaml does not exist/ });
@@ -221,4 +221,15 @@ t.test('a file that is an attack ends in one line, soon', async (t) => {
   t.equal((await readStudy(path)).sweeps.length, 40_000);
   const { user } = process.cpuUsage(began);
   t.ok(user < 15e6, `${user / 1e6} s`);
+});
+
+t.test('an unknown key hides nothing else that is wrong, and an empty file is said to be', async (t) => {
+  const text = `
+data: photos
+defaults: { imges: 10 }
+categories: [plain]
+models: [{ id: one, model: one.onnx, category: plane }]
+`;
+  await t.rejects(read(text), { code: 'ERR_STUDY', message: /3:\d+: .*imges.*5:\d+: .*categories: plane/ });
+  await t.rejects(read('\n'), { code: 'ERR_STUDY', message: /it is empty; a study needs at least data/ });
 });

@@ -5,6 +5,7 @@ import t from 'tap';
 import { checkOf } from '../../src/commands/study-check.js';
 import { StudyProgress } from '../../src/commands/study-progress.js';
 import { mergeStudies } from '../../src/study/merge-study.js';
+import { inStudyWords } from '../../src/study/option-words.js';
 import { readStudy } from '../../src/study/read-study.js';
 import { failedWords, runStudy, type StudyEvent } from '../../src/study/run-study.js';
 import { critmap } from '../commands/critmap.js';
@@ -175,6 +176,18 @@ t.test('a reason that several sweeps have is said once', async (t) => {
     failedWords(all, 9),
     '3 of 9 sweeps failed: a/x, c/x: it is cut, b/x: no room. Once that is mended, repeat the command: what is finished is not swept again',
   );
+});
+
+t.test('what a sweep says to do is said as a study does it', async (t) => {
+  mkdirSync(at('photos'));
+  writeFileSync(at('photos', 'torn.png'), 'no image');
+  const bad = await asked('bad.yaml', FILE.replace(example('images.npz'), 'photos'));
+  const failures = await runStudy({ ...bad, sweeps: bad.sweeps.slice(0, 1) }, { out: at('bad') });
+  t.match(
+    failures[0]!.message,
+    /torn\.png: .* give skipBadImages: true \(options are set in the study's file\)/,
+  );
+  t.equal(inStudyWords('a/--resize x.png: give --out or --force'), 'a/--resize x.png: give --out or --force');
 });
 
 t.test('a sweep in parts is done when its last part is', async (t) => {

@@ -87,7 +87,9 @@ t.test('a failure ends a sweep at once, also while it waits for images', async (
 function secondFirst(signal?: AbortSignal) {
   const lines: number[] = [];
   const chunks = [0, 1].map((index) => ({ index, count: 1 }) as Chunk);
-  const rows = rowsOf(1, (name) => (name === 'agree' ? 1 : 0));
+  const rows = rowsOf(1, (name) => (name === 'invalid' ? 1 : 0));
+  const finished = new Finished();
+  const warnings: string[] = [];
   let finishFirst = (_?: Error) => {};
   const first = new Promise<void>((resolve, reject) => {
     finishFirst = (error) => (error ? reject(error) : resolve());
@@ -98,13 +100,20 @@ function secondFirst(signal?: AbortSignal) {
   };
   const images = { count: 2, warnings: [] };
   const work = {
-    subject: { model: {}, images, settings: { chunk: 1, design: { imagesPerDraw: 'all', trials: 1 } } },
+    subject: {
+      model: { file: { path: 'm.onnx' } },
+      images,
+      settings: { chunk: 1, design: { imagesPerDraw: 'all', trials: 1 } },
+    },
     record: {
-      finished: new Finished(),
+      finished,
       stopping: null,
       tell() {},
-      warn() {},
-      add: async ({ chunk }: JournalLine) => void lines.push(chunk),
+      warn: (message: string) => void warnings.push(message),
+      add: async (line: JournalLine) => {
+        lines.push(line.chunk);
+        finished.add(line);
+      },
       flush: async () => {},
     },
     engine: { evaluate },
@@ -114,16 +123,18 @@ function secondFirst(signal?: AbortSignal) {
     progress: new ProgressCount([], 2, undefined),
   };
   const running = computeChunks(work as unknown as Work, signal);
-  return { running, lines, finishFirst };
+  return { running, lines, warnings, finishFirst };
 }
 
 t.test('a chunk that is done early waits for the one before it', async (t) => {
-  const { running, lines, finishFirst } = secondFirst();
+  const { running, lines, warnings, finishFirst } = secondFirst();
   await setTimeout(20);
   t.strictSame(lines, []);
   finishFirst();
   await running;
   t.strictSame(lines, [0, 1]);
+  const invalid = 'm.onnx gives NaN or infinite logits for 2 of 2 images; they are counted as invalid';
+  t.strictSame(warnings, [invalid], 'of all chunks together');
 });
 
 t.test('a chunk that waits is given up with an abort, or when the one before it fails', async (t) => {

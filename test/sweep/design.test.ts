@@ -182,6 +182,11 @@ t.test('a model that is no better than chance is told of', async (t) => {
     /right on 11.0 % of the images, no more than by guessing among 10/,
   );
   t.equal(baselineWarning(withTop1(25), 10), null);
+  const ofFew = { ...withTop1(62.5), data: { ...summary.data, images: 8 } };
+  t.match(
+    baselineWarning(ofFew, 4),
+    /right on 62.5 % of 8 images, too few to tell it from the 25.0 % of guessing among 4 classes; give more/,
+  );
   t.equal(baselineWarning({ ...summary, baseline: null }, 10), null);
 });
 

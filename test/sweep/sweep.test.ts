@@ -317,7 +317,7 @@ t.test('labels beyond the classes and options out of range are refused', async (
   const images: ImageSet = await openImages('synthetic:20', { ...modelInput(bottleneck), labels });
   await t.rejects(sweep(bottleneck, images), {
     code: 'ERR_IMAGES',
-    message: /labels up to 9, the model only classes 0 to 6/,
+    message: /labels\.txt: .* has labels up to 9, the model only classes 0 to 6/,
   });
   for (const options of [
     { trials: 0 },
