@@ -131,7 +131,7 @@ function text(set: ImageSet, survey: SourceSurvey, cost: SweepCost | null, job: 
   lines.push(...folded('pixels', '', stepsOf(set)));
   if (cost) lines.push(`sweep    ${costText(cost, job.group)}`);
   if (preview !== undefined) lines.push(`preview  ${preview}`);
-  lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
+  for (const warning of set.warnings) lines.push(`warning: ${warning}`);
   return `${shown(lines).join('\n')}\n`;
 }
 

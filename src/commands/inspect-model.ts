@@ -12,6 +12,7 @@ import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import type { ResetContext } from '../resets/kinds.js';
 import { parseResets } from '../resets/parse.js';
+import { largest } from '../statistics/extremes.js';
 import { refuseWithActivations } from '../sweep/settings.js';
 import { chooseTargets, type Targets } from '../sweep/targets.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
@@ -209,7 +210,7 @@ const isZero = (model: Model, { weight, bias }: Layer) =>
 /** Rows in columns, the one with numbers to the right. */
 function aligned(table: readonly (readonly string[])[], numbers: number): string[] {
   const columns = (table[0] ?? []).slice(0, -1).map((_, column) => column);
-  const widths = columns.map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  const widths = columns.map((column) => largest(table.map((row) => (row[column] ?? '').length)));
   return table.map((row) =>
     row
       .map((cell, column) =>

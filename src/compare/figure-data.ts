@@ -170,7 +170,7 @@ function panelsOf(models: readonly ModelNumbers[]): Members[] {
   for (const group of bySize) {
     const own = group[0]!.layers.map(({ layer }) => layer);
     const larger = found.find(({ names }) => own.every((layer) => names.has(layer)));
-    if (larger) larger.members.push(...group);
+    if (larger) larger.members = [...larger.members, ...group];
     else found.push({ names: new Set(own), members: [...group] });
   }
   const place = new Map(models.map((model, i) => [model, i]));
@@ -245,7 +245,7 @@ function differencesOf(
 ): FigureDifference[] {
   if (!baseline || members.length < 2 || !members.includes(baseline)) return [];
   const found = compareModels(members, { baseline: baseline.id });
-  notes.push(...found.notes);
+  for (const note of found.notes) notes.push(note);
   return found.differences.map(({ model, layer, difference, low, high, p, pHolm, pBh }) => ({
     ...{ model, layer, difference, low, high, p, pHolm, pBh },
   }));

@@ -13,6 +13,7 @@ import { checkOptionValues } from '../options.js';
 import { donorDistance } from '../resets/donor.js';
 import type { Reset } from '../resets/kinds.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
+import { smallest } from '../statistics/extremes.js';
 import type { SweepOptions } from '../sweep/settings.js';
 import { sweep } from '../sweep/sweep.js';
 import { version } from '../version.js';
@@ -125,7 +126,7 @@ export async function moduleCriticality(
     donor: { file: donor.file.source ?? donor.file.path, sha256: donor.sha256 },
     data: { source: images.source, images: images.count, fingerprint: summary.data.fingerprint },
     ...{ criterion, threshold, untouched, alphas, sigmas },
-    draws: Math.min(...summary.layers.map(({ draws }) => draws)),
+    draws: smallest(summary.layers.map(({ draws }) => draws)),
     modules,
     sum: networkSum(modules.map(({ value }) => value)),
   };

@@ -9,6 +9,7 @@ import { type GraphIndex, indexGraph } from '../onnx/graph.js';
 import { fixBatch, mayFixBatch } from '../onnx/passes/batch.js';
 import type { Ends } from '../onnx/passes/ends.js';
 import { asLogarithm } from '../onnx/passes/logits.js';
+import { largest } from '../statistics/extremes.js';
 import { modelInput } from './input.js';
 import type { Model } from './model.js';
 
@@ -52,7 +53,7 @@ const CLOSE = 1e-3;
 /** Whether the first image's row is what the image has alone: some graphs mix the images of a batch. */
 async function isEachItsOwn(model: Model, [first = []]: readonly number[][]): Promise<boolean> {
   const [alone] = (await runOnNoise(model, 1)) ?? [];
-  const size = Math.max(...first.map(Math.abs));
+  const size = largest(first.map(Math.abs));
   return alone === undefined || first.every((value, c) => Math.abs(value - alone[c]!) <= CLOSE * size);
 }
 

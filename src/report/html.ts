@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { LayerSummary, Summary } from '../run/summary.js';
+import { largest } from '../statistics/extremes.js';
 import { exploreRun } from './explore-run.js';
 import { explorerHtml, methodsHtml, pageScript } from './explorer.js';
 import { type Figure, figuresOf, renderSvg } from './figures.js';
@@ -177,7 +178,7 @@ function rowsText(layers: readonly LayerSummary[]): string {
 /** How precise the least precise layer is. */
 function widestInterval(summary: Summary): string {
   const halves = summary.layers.flatMap((layer) => halfWidth(layer.criticality) ?? []);
-  return halves.length === 0 ? 'no intervals' : `criticality to ± ${fixed(Math.max(...halves), 2)} or better`;
+  return halves.length === 0 ? 'no intervals' : `criticality to ± ${fixed(largest(halves), 2)} or better`;
 }
 
 function invalidWarning(summary: Summary): string {

@@ -14,6 +14,7 @@ import { lineNumbers, scanJournalAt } from '../run/scan-journal.js';
 import { addSeconds } from '../run/stages.js';
 import type { Results } from '../run/summarise.js';
 import { writeResults } from '../run/write-results.js';
+import { largest } from '../statistics/extremes.js';
 import { baselineWarning } from './baseline.js';
 import { commandsFor, type Source } from './missing-commands.js';
 import { type Missing, WholeSweep } from './whole-sweep.js';
@@ -160,7 +161,7 @@ async function write(
     updated: new Date().toISOString(),
     seconds: sum(({ seconds }) => seconds),
     stageSeconds: infos.map(({ stageSeconds }) => stageSeconds).reduce(addSeconds),
-    peakMemoryBytes: Math.max(...infos.map(({ peakMemoryBytes }) => peakMemoryBytes)),
+    peakMemoryBytes: largest(infos.map(({ peakMemoryBytes }) => peakMemoryBytes)),
     graph: infos.find(({ graph }) => graph !== null)?.graph ?? null,
     warnings: [
       ...new Set([...infos.flatMap(({ warnings }) => warnings), ...told, ...(doubt ? [doubt] : [])]),
@@ -179,10 +180,7 @@ async function write(
       ? !run.finished.original.has(line.chunk)
       : !run.finished.chunksOf(line.layer, line.reset).has(line.chunk),
   );
-  const added = run.journal.append(lacking);
-  added.catch(() => {});
-  await run.journal.flush();
-  await added;
+  await run.journal.appendAll(lacking);
   await writeResults(run, results);
   await writeDetails(run, {
     identity: first,
