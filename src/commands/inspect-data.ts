@@ -78,7 +78,8 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     if (preview !== undefined) {
       await writeOutput(preview, await contactSheet(set));
     }
-    const resets = model && job.reset && (await parseResets(job.reset, model, job));
+    const resets =
+      model && job.reset && (await parseResets(job.reset, model, { input: job.input, output: job.output }));
     const cost = model && (await predictCost(model, set, { ...designOf(job), ...(resets && { resets }) }));
     print(asJson ? json({ ...describe(set, survey), cost }, 1) : text(set, survey, cost, job));
   } finally {

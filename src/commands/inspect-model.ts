@@ -34,7 +34,10 @@ export async function inspectModel(
   const targeted = withTargets(given, choice);
   const { layers, exclude, group, reset, norm, parts } = choice;
   const isChosen = [layers, exclude, group, reset, norm, parts].some((one) => one !== undefined);
-  const resets = await parseResets(reset ?? ['random'], targeted, choice);
+  const resets = await parseResets(reset ?? ['random'], targeted, {
+    input: choice.input,
+    output: choice.output,
+  });
   refuseWithActivations(choice, resets);
   const targets = await chooseTargets(targeted, modelInput(targeted).shape, {
     ...{ layers, exclude, group, norm, parts, resets, design: { trials: 1 } },

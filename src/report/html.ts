@@ -4,6 +4,7 @@
  * model file could not run even if it got past the escaping. Equal summaries give equal bytes.
  */
 import { createHash } from 'node:crypto';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
 import { largest } from '../statistics/extremes.js';
 import { exploreRun } from './explore-run.js';
@@ -34,6 +35,8 @@ export interface ReportOptions {
   perModel?: boolean;
 }
 
+const known = { title: 'text', perModel: 'boolean' } as const satisfies OptionKinds<ReportOptions>;
+
 const FEW = 3;
 
 /**
@@ -45,6 +48,8 @@ export async function reportHtml(
   summaries: readonly Summary[],
   options: ReportOptions = {},
 ): Promise<string> {
+  refuseMisuse('reportHtml', options, known);
+  if (!Array.isArray(summaries)) throw new TypeError('summaries must be a list');
   return reportPage(summaries, options);
 }
 

@@ -155,7 +155,7 @@ t.test('what cannot be measured is refused in one line', async (t) => {
     message:
       /--criterion loss needs labels, and .*images\.npz has none; give --labels, or take --criterion agreement/,
   });
-  await t.rejects(measure({ resets: [] } as never), { name: 'TypeError', message: /has no option resets/ });
+  await t.rejects(measure({ resets: [] } as never), { name: 'TypeError', message: /has no option "resets"/ });
   await t.rejects(measure({ donor: undefined as never }), { name: 'TypeError', message: /takes a model/ });
   const unlabelled = await measure({ layers: ['fc'], alphas: [1], sigmas: [0.001] }, 'none');
   t.equal(unlabelled.criterion, 'agreement');
