@@ -146,7 +146,7 @@ t.test('counts beyond what the engine and memory hold are refused in one line', 
 t.test('what listeners throw loses nothing: the sweep goes on, and rejects with it at its end', async (t) => {
   const out = `${t.testdir({})}/run`;
   const boom = new Error('boom');
-  const asked = { layers: ['fc1'], trials: 300, imagesPerDraw: 4, seed: 1, threads: 1, out } as const;
+  const asked = { layers: ['fc'], trials: 300, imagesPerDraw: 4, seed: 1, threads: 1, out } as const;
   let calls = 0;
   const onProgress = () => {
     calls++;
@@ -170,7 +170,7 @@ t.test('what listeners throw loses nothing: the sweep goes on, and rejects with 
 
 t.test('a second sweep of the process into one directory is refused as what it is', async (t) => {
   const out = `${t.testdir({})}/run`;
-  const both = await Promise.allSettled([1, 2].map(() => sweep({ layers: ['fc1'], imagesPerDraw: 4, out })));
+  const both = await Promise.allSettled([1, 2].map(() => sweep({ layers: ['fc'], imagesPerDraw: 4, out })));
   const failed = both.find((one) => one.status === 'rejected');
   t.equal(both.filter(({ status }) => status === 'fulfilled').length, 1);
   t.match(failed?.reason, {
@@ -181,7 +181,7 @@ t.test('a second sweep of the process into one directory is refused as what it i
 
 t.test('a figure that the data do not have is refused', async (t) => {
   const out = `${t.testdir({})}/run`;
-  await sweep({ layers: ['fc1'], imagesPerDraw: 4, out });
+  await sweep({ layers: ['fc'], imagesPerDraw: 4, out });
   await t.rejects(critmap.renderFigures([out], { figures: ['mapp'] }), {
     code: 'ERR_OPTION',
     message: /^there is no figure "mapp" of these data; there is map, /,
