@@ -181,7 +181,7 @@ function refuseOverlaps(rows: readonly LayerSummary[]): void {
   }
 }
 
-/** A layer without any valid output is 100 % critical, as everywhere. */
+/** A layer without any valid output is 100 % critical; runs of earlier versions have no mean of it. */
 function boundsOf(
   row: LayerSummary,
   metric: PickMetric,

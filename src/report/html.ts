@@ -190,7 +190,7 @@ function invalidWarning(summary: Summary): string {
   const invalid = invalidLayers(summary);
   if (invalid.length === 0) return '';
   const list = invalid.map((layer) => `${layer.layer} (${grouped(layer.invalid)})`).join(', ');
-  return `<p class="warning"><strong>NaN or infinite outputs</strong> in ${escapeHtml(list)}. They count as disagreement and are left out of the other means.</p>`;
+  return `<p class="warning"><strong>NaN or infinite outputs</strong> in ${escapeHtml(list)}. They count as disagreement and as 100 % critical, and are left out of the other means.</p>`;
 }
 
 async function figuresSection(figures: readonly Figure[], prefix: string, level: number): Promise<string> {

@@ -246,7 +246,7 @@ function invalidNotes(summary: Summary): string[] {
   const destroyed = invalid.filter(isDestroyed).length;
   return [
     `! ${grouped(count)} ${count === 1 ? 'output was' : 'outputs were'} NaN or infinite (${listed.join(', ')}${more}): ` +
-      `counted as disagreement, left out of the other means${destroyed > 0 ? `; ${grouped(destroyed)} without any valid output ${destroyed === 1 ? 'counts' : 'count'} as 100 % critical in the mean` : ''}.`,
+      `counted as disagreement and as 100 % critical, left out of the other means${destroyed > 0 ? `; ${grouped(destroyed)} had no valid output at all` : ''}.`,
   ];
 }
 

@@ -42,7 +42,7 @@ export function classCsv(
       const fields: Field[] = [
         ...[layer.layer, layer.reset, index, classNames?.[index] ?? null],
         ...[passes / draws, passes, invalid],
-        passes > invalid ? 100 * (1 - cosine / (passes - invalid)) : null,
+        100 * (1 - cosine / passes),
         (100 * agreement) / passes,
         own ? (100 * own[classRow.top1]!) / own[classRow.passes]! : null,
         (100 * top1) / passes,

@@ -5,26 +5,17 @@ import type { CrossedSums } from './finished.js';
 
 /** @param draws - their rows over the same images */
 export function crossedSums(draws: readonly ImageRows[]): CrossedSums {
-  const invalid = draws.map((rows) => rows.column('invalid'));
-  const isValid = (image: number) => invalid.every((flags) => !flags[image]);
-  return {
-    cosine: crossedOf(draws, 'cosine', isValid),
-    agreement: crossedOf(draws, 'agree', () => true),
-  };
+  return { cosine: crossedOf(draws, 'cosine'), agreement: crossedOf(draws, 'agree') };
 }
 
-function crossedOf(
-  draws: readonly ImageRows[],
-  name: ColumnName,
-  counts: (image: number) => boolean,
-): Crossed {
-  const columns = draws.map((rows) => rows.column(name));
+/** An invalid image counts as 0 in both, as in the estimates themselves. */
+function crossedOf(draws: readonly ImageRows[], name: ColumnName): Crossed {
+  const columns = draws.map((rows) => ({ values: rows.column(name), invalid: rows.column('invalid') }));
   const total = { images: 0, drawSums: draws.map(() => 0), sumSquares: 0, imageSquares: 0 };
   for (let image = 0; image < (draws[0]?.images ?? 0); image++) {
-    if (!counts(image)) continue;
     let overDraws = 0;
-    for (const [draw, values] of columns.entries()) {
-      const value = values[image]!;
+    for (const [draw, { values, invalid }] of columns.entries()) {
+      const value = invalid[image] ? 0 : values[image]!;
       total.drawSums[draw]! += value;
       total.sumSquares += value * value;
       overDraws += value;

@@ -23,9 +23,9 @@ export interface Share {
   isComplement: boolean;
 }
 
-/** 100 x (1 - mean cosine) over valid images. */
+/** 100 x (1 - mean cosine) of all images; an invalid one, of whose prediction nothing is left, has a cosine of 0. */
 export const criticalityShare: Share = {
-  of: (sums) => ({ count: sums.images - sums.invalid, sum: sums.cosine, sumSquares: sums.cosineSquares }),
+  of: ({ images, cosine, cosineSquares }) => ({ count: images, sum: cosine, sumSquares: cosineSquares }),
   crossed: ({ cosine }) => cosine,
   isComplement: true,
 };

@@ -123,9 +123,12 @@ function drawsIn(finished: Finished, layer: LayerSummary, { options }: Summary):
 }
 
 function numberOf(draw: DrawNumbers, metric: TrialMetric): number | null {
-  if (metric === 'criticality') return draw.cosine === null ? null : 100 * (1 - draw.cosine);
-  if (metric !== 'agreement') return draw[metric];
-  const { images, agreementCount } = draw;
+  if (metric !== 'criticality' && metric !== 'agreement') return draw[metric];
+  const { images, invalid, cosine, agreementCount } = draw;
+  if (metric === 'criticality') {
+    if (cosine !== null) return 100 * (1 - (images ? (cosine * (images - (invalid ?? 0))) / images : cosine));
+    return images && invalid === images ? 100 : null;
+  }
   return images ? (100 * (agreementCount ?? 0)) / images : null;
 }
 

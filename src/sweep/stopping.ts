@@ -9,7 +9,6 @@ import { addSums, type DrawSums, type Finished, inOrder } from '../run/finished.
 import type { Known, NamedTarget as Target } from '../run/summarise.js';
 import { BettingSequence } from '../statistics/betting.js';
 import { expectedCount } from '../statistics/betting-forecast.js';
-import type { Group } from '../statistics/student.js';
 import type { StoppedLayer } from './observer.js';
 import type { Settings } from './settings.js';
 
@@ -147,9 +146,7 @@ export class Stopping {
 
 const keyOf = (layer: string, reset: string) => JSON.stringify([layer, reset]);
 
-/** A slice without a valid image says nothing good of the layer: its predictions are gone. */
 function add(sequence: BettingSequence, share: Share, sums: DrawSums): void {
-  const { count, sum }: Group = share.of(sums);
-  const mean = count > 0 ? sum / count : 0;
-  sequence.add(Math.min(1, Math.max(0, mean)));
+  const { count, sum } = share.of(sums);
+  sequence.add(Math.min(1, Math.max(0, sum / count)));
 }

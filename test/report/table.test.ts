@@ -106,7 +106,10 @@ t.test('the table of layers', async (t) => {
     summary.layers = [{ ...first!, invalid: first!.passes, criticality: noEstimate }, second!];
     const text = layerTable(summary, { color: false });
     t.match(lines(text)[4], (50 + second!.criticality.mean! / 2).toFixed(2));
-    t.match(text.replaceAll('\n', ' '), '1 without any valid output counts as 100 % critical in the mean.');
+    t.match(
+      text.replaceAll('\n', ' '),
+      'counted as disagreement and as 100 % critical, left out of the other means; 1 had no valid output at all.',
+    );
   });
 
   t.test('says what its intervals cover, once for each kind', async (t) => {

@@ -372,7 +372,8 @@ t.test('images on which the reset model gives NaN are counted as invalid, not dr
   const [layer] = summary.layers;
   t.equal(layer?.invalid, 20);
   t.equal(layer?.agreement.mean, 0, 'an invalid image never agrees');
-  t.equal(layer?.criticality.mean, null, 'and has no distance');
+  t.equal(layer?.criticality.mean, 100, 'and nothing is left of its prediction');
+  t.equal(layer?.cosine, null, 'which has no distance');
 });
 
 function softmax(logits: Float32Array): number[] {
