@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { CritmapError } from './errors.js';
+import { distanceToName, nearestNames } from './nearest-names.js';
 
 /** What a person is told of an option; `description` is also in the JSON Schema. */
 export interface OptionMeta {
@@ -26,7 +27,8 @@ export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]?: z.
 export type OptionSettings<T extends OptionTable> = { readonly [K in keyof T]: z.output<T[K]> };
 
 /** A whole number. */
-export const whole = (least: number) => z.int().min(least);
+export const whole = (least: number, most?: number) =>
+  most === undefined ? z.int().min(least) : z.int().min(least).max(most);
 
 /** Text that is not empty. */
 export const words = () => z.string().min(1);
@@ -91,4 +93,62 @@ export function checkOptionValues<T extends OptionTable>(
     throw new CritmapError('ERR_OPTION', `${name} must be ${wantedOf(schema)}, got ${String(value)}`);
   });
   return Object.fromEntries(entries) as OptionSettings<T>;
+}
+
+/** What a value that only a script can give is; null where it is checked elsewhere. */
+export type OptionKind = keyof typeof kinds | null;
+
+/** All of a function's options, each with its kind: one that is not among them is refused. */
+export type OptionKinds<T> = { readonly [K in keyof Required<T>]: OptionKind };
+
+const isSignal = (value: unknown) =>
+  typeof (value as AbortSignal | null)?.aborted === 'boolean' &&
+  typeof (value as AbortSignal).addEventListener === 'function';
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === 'string');
+
+const kinds = {
+  function: [(value: unknown) => typeof value === 'function', 'a function'],
+  signal: [isSignal, 'an AbortSignal'],
+  boolean: [(value: unknown) => typeof value === 'boolean', 'true or false'],
+  text: [(value: unknown) => typeof value === 'string', 'a string'],
+  path: [(value: unknown) => typeof value === 'string' && value !== '', 'a path'],
+  texts: [isTexts, 'an array of strings'],
+} as const;
+
+/** The names of a table whose values {@link checkOptionValues} checks. */
+export const unchecked = <T extends OptionTable>(table: T) =>
+  Object.fromEntries(Object.keys(table).map((name) => [name, null])) as { readonly [K in keyof T]: null };
+
+/**
+ * What TypeScript would have refused, for callers without it: a mistyped option must not be ignored.
+ * @param who - the function, as it is called
+ * @throws TypeError that names the option
+ */
+export function refuseMisuse<T extends object>(
+  who: string,
+  options: T,
+  known: Readonly<Record<string, OptionKind>>,
+): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`the options of ${who} must be an object`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(known, name))
+      throw new TypeError(`${who} has no option ${unknownOf(name, Object.keys(known))}`);
+    const value = (options as Record<string, unknown>)[name];
+    const kind = known[name] ?? null;
+    if (value === undefined || kind === null) continue;
+    const [isOne, wanted] = kinds[kind];
+    if (!isOne(value)) throw new TypeError(`${name} must be ${wanted}`);
+  }
+}
+
+/** `"trails"; did you mean trials? It has ...` */
+export function unknownOf(name: string, known: readonly string[]): string {
+  const [near] = nearestNames(name, known);
+  const isNear = near !== undefined && distanceToName(name, near) <= Math.max(2, name.length / 3);
+  const quoted = JSON.stringify(name);
+  return isNear
+    ? `${quoted}; did you mean ${near}? It has ${known.join(', ')}`
+    : `${quoted}; it has ${known.join(', ')}`;
 }

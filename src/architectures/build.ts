@@ -9,6 +9,7 @@ import { parametersOf } from '../model/parameters.js';
 import { encodedParts } from '../onnx/encode.js';
 import type { OnnxFile } from '../onnx/file.js';
 import { EntrySchema, type Model as Proto } from '../onnx/onnx_pb.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { drawWeights, type Network, sizeOf } from './network.js';
 import { type Blueprint, blueprintOf } from './registry.js';
 
@@ -94,22 +95,13 @@ export function parameterCount({ draws }: Network): number {
     .reduce((sum, draw) => sum + sizeOf(draw), 0);
 }
 
-const known: readonly string[] = [
-  'classes',
-  'channels',
-  'size',
-  'seed',
-  'name',
-  'preprocess',
-  'epsilon',
-  'singleHead',
-] satisfies (keyof BuildOptions)[];
+const known = {
+  ...{ classes: null, channels: null, size: null, seed: null, name: 'text', preprocess: null },
+  ...{ epsilon: null, singleHead: 'boolean' },
+} as const satisfies OptionKinds<BuildOptions>;
 
 function describe(blueprint: Blueprint, options: BuildOptions): Network {
-  const mistyped = Object.keys(options).find((option) => !known.includes(option));
-  if (mistyped !== undefined) {
-    throw new TypeError(`buildModel has no option ${JSON.stringify(mistyped)}; it has ${known.join(', ')}`);
-  }
+  refuseMisuse('buildModel', options, known);
   const { size = blueprint.size, classes = 1000, channels = 3, seed = 0 } = options;
   const { epsilon, singleHead } = options;
   const { name, least, patch, plan } = blueprint;
@@ -128,9 +120,6 @@ function describe(blueprint: Blueprint, options: BuildOptions): Network {
   }
   if (epsilon !== undefined && !(typeof epsilon === 'number' && Math.fround(epsilon) > 0 && epsilon < 1)) {
     throw refuse(`epsilon must be a number above 0 and below 1, got ${epsilon}`);
-  }
-  if (singleHead !== undefined && typeof singleHead !== 'boolean') {
-    throw new TypeError('singleHead must be true or false');
   }
   if (singleHead && !(plan.family === 'vit' && plan.own.distilled)) {
     throw refuse('singleHead goes with distilled transformers; leave it out');

@@ -1,8 +1,9 @@
 /** A model of whatever kind a path or an address names: an ONNX file, or a folder as the Hugging Face hub lays it out. */
 import { CritmapError } from '../errors.js';
 import { type LocalFolder, locate } from '../fetch/local.js';
-import { loadFile, type ModelOptions, withFiles, withWeights } from '../model/load.js';
+import { loadFile, type ModelOptions, modelOptions, overlaid, withFiles } from '../model/load.js';
 import type { Model } from '../model/model.js';
+import { refuseMisuse } from '../options.js';
 import { buildModel } from './build.js';
 import { readHubFolder } from './hub-folder.js';
 
@@ -18,6 +19,10 @@ import { readHubFolder } from './hub-folder.js';
  *   `ERR_OPTION`: a bad address, or an option that the folder decides
  */
 export async function loadAnyModel(path: string, options: ModelOptions = {}): Promise<Model> {
+  if (typeof path !== 'string' || path === '') {
+    throw new TypeError('loadModel takes the path or the address of a model, and options');
+  }
+  refuseMisuse('loadModel', options, modelOptions);
   const found = await locate(path, options);
   return found.folder
     ? openFolder(found.folder, path, found.warnings, options)
@@ -49,7 +54,7 @@ async function openFolder(
   const built = await buildModel(architecture, { ...own, name, ...(size !== undefined && { size }) });
   const model = { ...built, warnings: [...told, ...built.warnings, ...warnings] };
   const choices = { name, ...given({ allowPartial, rename }) };
-  if (weights?.length) return withWeights(model, weights, { ...choices, ...fetching });
+  if (weights?.length) return overlaid(model, weights, { ...choices, ...fetching });
   const files = await folder.weights();
   return files.length > 0 ? withFiles(model, files, choices) : model;
 }

@@ -1,5 +1,6 @@
 /** `critmap architectures`: what `--arch` takes. */
 import type { CommandModule } from 'yargs';
+import { largest } from '../statistics/extremes.js';
 import { json, print } from './terminal.js';
 
 export const architecturesCommand: CommandModule<object, { json: boolean }> = {
@@ -31,7 +32,7 @@ function text(listed: Awaited<ReturnType<typeof list>>): string {
     String(cropPct),
   ]);
   const table = [['architecture', 'parameters', 'size', 'mean', 'std', 'crop_pct'], ...rows];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const widths = table[0]?.map((_, column) => largest(table.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) =>

@@ -79,7 +79,8 @@ export async function inspectData(job: InspectData, line: ProgressLine): Promise
     if (preview !== undefined) {
       await writeOutput(preview, await contactSheet(set));
     }
-    const resets = model && job.reset && (await parseResets(job.reset, model, job));
+    const resets =
+      model && job.reset && (await parseResets(job.reset, model, { input: job.input, output: job.output }));
     const cost = model && (await predictCost(model, set, { ...designOf(job), ...(resets && { resets }) }));
     const about = model && (await modelReport(model, job));
     print(
@@ -137,7 +138,7 @@ function text(set: ImageSet, survey: SourceSurvey, cost: SweepCost | null, job: 
   lines.push(...folded('pixels', '', stepsOf(set)));
   if (cost) lines.push(`sweep    ${costText(cost, job.group)}`);
   if (preview !== undefined) lines.push(`preview  ${preview}`);
-  lines.push(...set.warnings.map((warning) => `warning: ${warning}`));
+  for (const warning of set.warnings) lines.push(`warning: ${warning}`);
   return `${shown(lines).join('\n')}\n`;
 }
 

@@ -12,6 +12,7 @@ import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import type { ResetContext } from '../resets/kinds.js';
 import { parseResets } from '../resets/parse.js';
+import { largest } from '../statistics/extremes.js';
 import { refuseWithActivations } from '../sweep/settings.js';
 import { chooseTargets, type Targets } from '../sweep/targets.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
@@ -44,7 +45,10 @@ export async function modelReport(
   const targeted = withTargets(given, choice);
   const { layers, exclude, group, reset, norm, parts } = choice;
   const isChosen = [layers, exclude, group, reset, norm, parts].some((one) => one !== undefined);
-  const resets = await parseResets(reset ?? ['random'], targeted, choice);
+  const resets = await parseResets(reset ?? ['random'], targeted, {
+    input: choice.input,
+    output: choice.output,
+  });
   refuseWithActivations(choice, resets);
   const targets = await chooseTargets(targeted, modelInput(targeted).shape, {
     ...{ layers, exclude, group, norm, parts, resets, design: { trials: 1 } },
@@ -219,7 +223,7 @@ const isZero = (model: Model, { weight, bias }: Layer) =>
 /** Rows in columns, the one with numbers to the right. */
 function aligned(table: readonly (readonly string[])[], numbers: number): string[] {
   const columns = (table[0] ?? []).slice(0, -1).map((_, column) => column);
-  const widths = columns.map((column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  const widths = columns.map((column) => largest(table.map((row) => (row[column] ?? '').length)));
   return table.map((row) =>
     row
       .map((cell, column) =>

@@ -56,8 +56,8 @@ async function mapsOf(sources: readonly string[]): Promise<TitledMap[]> {
   const rows: MapRow[] = [];
   const studies: TitledMap[] = [];
   for (const source of sources) {
-    if (isStudy(source)) studies.push(...(await mapsOfStudy(source)));
-    else if (await isFile(source)) rows.push(...(await rowsOfTable(source)));
+    if (isStudy(source)) for (const map of await mapsOfStudy(source)) studies.push(map);
+    else if (await isFile(source)) for (const row of await rowsOfTable(source)) rows.push(row);
     else {
       const { summary } = await readRun(source);
       rows.push(rowOf(summary.model.name, null, null, summary));

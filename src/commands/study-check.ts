@@ -35,7 +35,7 @@ export async function checkOf(study: Study): Promise<Check> {
     const sample = `${images === 'all' ? 'all' : images.toLocaleString('en')} images`;
     const { total, problems } = await imagesIn(sweeps);
     if (total !== null) counts.set(id, total);
-    missing.push(...problems.map((problem) => `${id}: ${problem}`));
+    for (const problem of problems) missing.push(`${id}: ${problem}`);
     const there = total === null ? [] : [`${total.toLocaleString('en')} there`];
     const state = [...there, ...problems.slice(0, 1)];
     if (problems.length > 1) state.push(`and ${problems.length - 1} more such`);

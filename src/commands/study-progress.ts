@@ -1,5 +1,6 @@
 /** How far a study is, on stderr: a live table on a terminal, a line for what begins and ends in a log. */
 import { printable } from '../report/text.js';
+import { largest } from '../statistics/extremes.js';
 import type { StudyEvent } from '../study/run-study.js';
 import type { Study } from '../study/study.js';
 import type { Task } from '../study/tasks.js';
@@ -131,9 +132,15 @@ export class StudyProgress {
     const { models, images } = this.study;
     const cells = models.map((model) => images.map((set) => this.#cell(`${model.id}/${set.id}`)));
     const widths = images.map((set, i) =>
-      Math.max(set.id.length, BAR + 5, ...cells.map((row) => row[i]!.length)),
+      largest(
+        cells.map((row) => row[i]!.length),
+        Math.max(set.id.length, BAR + 5),
+      ),
     );
-    const name = Math.max(5, ...models.map(({ id }) => id.length));
+    const name = largest(
+      models.map(({ id }) => id.length),
+      5,
+    );
     const room = Math.max(1, height - HEAD);
     const active = models.findIndex((model) =>
       images.some((set) => !isOver(this.#merged(`${model.id}/${set.id}`).state)),

@@ -7,6 +7,7 @@ import { computingOn } from '../native/cards.js';
 import { baselineLine, layerTable } from '../report/table.js';
 import { openSweep, type SweepWords } from '../request/open-sweep.js';
 import { files } from '../run/run.js';
+import { largest } from '../statistics/extremes.js';
 import { lanes, observed, type SweepObserver } from '../sweep/observer.js';
 import { type Computer, computeHere, type SweepResult, sweepWith } from '../sweep/sweep.js';
 import { EventStream } from './event-stream.js';
@@ -148,7 +149,7 @@ const FEW_DRAWS = 5;
 /** Draws that have seen the same images, where they are too few to tell of others; else 0. */
 function fewDraws({ layers }: SweepResult['summary']): number {
   const draws = layers.flatMap((layer) => (layer.criticality.interval === 'crossed' ? [layer.draws] : []));
-  const most = Math.max(0, ...draws);
+  const most = largest(draws, 0);
   return most <= FEW_DRAWS ? most : 0;
 }
 

@@ -1,5 +1,6 @@
 /** Rows of words in columns, for a terminal. */
 import { columnsOf } from '../report/text.js';
+import { largest } from '../statistics/extremes.js';
 
 /** @param isLeft - which columns begin together; the others, of numbers, end together */
 export function textTable(
@@ -7,7 +8,7 @@ export function textTable(
   rows: readonly (readonly string[])[],
   isLeft: (column: number) => boolean = () => true,
 ): string[] {
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => columnsOf(row[i]!))));
+  const widths = head.map((_, i) => largest([head, ...rows].map((row) => columnsOf(row[i]!))));
   return [head, ...rows].map((row) =>
     row
       .map((cell, i) => {

@@ -2,6 +2,7 @@
 import type { Options } from 'yargs';
 import { CritmapError } from '../errors.js';
 import type { LoadedWeights } from '../model/model.js';
+import { largest } from '../statistics/extremes.js';
 
 export const weightsOptions = {
   weights: {
@@ -38,7 +39,12 @@ export function weightsText({ files, mapping, missing, unexpected, misfit }: Loa
     `${files.length > 1 ? `${file + 1}: ` : ''}${key}`,
     type + (transposed ? ', transposed' : ''),
   ]);
-  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
+  const widths = [0, 1, 2].map((column) =>
+    largest(
+      rows.map((row) => row[column]!.length),
+      0,
+    ),
+  );
   const name = ({ file, key }: { file: number; key: string }) =>
     files.length > 1 ? `${file + 1}: ${key}` : key;
   return [

@@ -1,6 +1,7 @@
 /** What is said across models: mean criticality against their attributes, and by category. Pure. */
 import type { CategoryRow, CorrelationRow } from '../figures/rows.js';
 import { kendall, spearman } from '../statistics/correlation.js';
+import { largest, smallest } from '../statistics/extremes.js';
 import { groupedBy } from './numbers.js';
 
 export interface ComparedModel {
@@ -69,8 +70,8 @@ export function categoryRows(models: readonly ComparedModel[]): CategoryRow[] {
           models: values.length,
           mean,
           sd,
-          min: Math.min(...values),
-          max: Math.max(...values),
+          min: smallest(values),
+          max: largest(values),
         },
       ];
     }),

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { CritmapError } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { distinct } from '../report/text.js';
 import type { StudyPlan } from '../run/study-plan.js';
 import { readAccuracies, readAttributes, readCategories } from './attributes.js';
@@ -25,6 +26,12 @@ export interface CompareRunsOptions extends CompareOptions {
   exclude?: readonly string[] | undefined;
 }
 
+/** See `refuseMisuse`. */
+export const comparedOptions = {
+  ...{ baseline: 'text', confidence: null, categories: 'path', accuracies: 'path', attributes: 'path' },
+  ...{ imageSet: 'text', exclude: 'texts' },
+} as const satisfies OptionKinds<CompareRunsOptions>;
+
 /**
  * Compares run directories, directories of studies and `results.csv` files.
  * @throws CritmapError (ERR_RUN) for what is none; (ERR_OPTION) for fewer than two models, an unknown baseline, files of
@@ -34,6 +41,7 @@ export async function compareRuns(
   sources: readonly string[],
   options: CompareRunsOptions = {},
 ): Promise<ModelComparison> {
+  refuseMisuse('compareRuns', options, comparedOptions);
   const { models, plan } = await readModels(sources, options);
   return compareModels(models, { ...options, baseline: options.baseline ?? plan?.baseline });
 }
@@ -50,6 +58,7 @@ export async function readModels(
     isNumbered?: boolean;
   } = {},
 ): Promise<{ models: ModelNumbers[]; plan: StudyPlan | null }> {
+  if (!Array.isArray(sources)) throw new TypeError('sources must be a list of paths');
   // Taken out first: nothing may be read yet when a strange list throws.
   const paths = [...sources];
   if (!paths.every((path) => typeof path === 'string')) throw new TypeError('sources must be paths');

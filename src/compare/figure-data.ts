@@ -171,7 +171,7 @@ function panelsOf(models: readonly ModelNumbers[]): Members[] {
   for (const group of bySize) {
     const own = group[0]!.layers.map(({ layer }) => layer);
     const larger = found.find(({ names }) => own.every((layer) => names.has(layer)));
-    if (larger) larger.members.push(...group);
+    if (larger) larger.members = [...larger.members, ...group];
     else found.push({ names: new Set(own), members: [...group] });
   }
   const place = new Map(models.map((model, i) => [model, i]));
@@ -252,7 +252,7 @@ function differencesOf(
 ): FigureDifference[] {
   const { members = [] } = panels.find(({ members }) => members.some(({ id }) => id === baseline)) ?? {};
   if (baseline === null || members.length < 2) return [];
-  notes.push(...compareModels(members, { baseline }).notes);
+  for (const note of compareModels(members, { baseline }).notes) notes.push(note);
   const drawn = new Set(members.map(({ id }) => id));
   return compareModels(all, { baseline })
     .differences.filter((row) => row.reset === reset && drawn.has(row.model))

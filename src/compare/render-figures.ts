@@ -1,6 +1,8 @@
 /** Figures of runs, studies and published tables, for scripts: what `critmap report --format svg,pdf,png` writes. */
-import { CritmapError, messageOf } from '../errors.js';
+import { CritmapError, messageOf, quoted, some } from '../errors.js';
 import { FONT_SIZES, styleOf, WIDTHS_MM } from '../figures/sizes.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
+import { comparedOptions } from './compare-runs.js';
 import { type FigureDataOptions, figureData } from './figure-data.js';
 
 export const FIGURE_FORMATS = ['svg', 'pdf', 'png'] as const;
@@ -39,7 +41,8 @@ export interface RenderedFigure {
 /**
  * Draws figures.
  * @param sources run directories, directories of studies, `results.csv` files
- * @throws CritmapError (ERR_RUN, ERR_STUDY) for what cannot be read, (ERR_OPTION) for unknown models, (ERR_NATIVE) where
+ * @throws CritmapError (ERR_RUN, ERR_STUDY) for what cannot be read, (ERR_OPTION) for unknown models and figures that the data
+ *   do not have, (ERR_NATIVE) where
  *   the package that draws cannot be loaded; TypeError, RangeError for options of another kind
  */
 export async function renderFigures(
@@ -62,6 +65,7 @@ export async function renderFigures(
     );
   });
   const drawings = drawingsOf(data, { style: styleOf(widthMm, fontSize), profiles });
+  refuseUnknown(figures, drawings);
   const make = { svg: render.svgFile, pdf: render.pdfFile, png: render.pngFile }[format];
   const drawn: RenderedFigure[] = [];
   const ground = isDark ? DARK_PAPER : undefined;
@@ -79,8 +83,32 @@ export async function renderFigures(
   return drawn;
 }
 
+function refuseUnknown(figures: readonly string[] | undefined, drawings: readonly { id: string }[]): void {
+  const ids = drawings.map(({ id }) => id);
+  const unknown = figures?.find((id) => !ids.includes(id));
+  if (unknown === undefined) return;
+  throw new CritmapError(
+    'ERR_OPTION',
+    `there is no figure ${quoted(unknown)} of these data; there is ${some(ids, 20)}`,
+  );
+}
+
+const known = {
+  ...comparedOptions,
+  ...{
+    reset: 'text',
+    title: 'text',
+    format: null,
+    figures: null,
+    profiles: null,
+    widthMm: null,
+    fontSize: null,
+  },
+  ...{ isDark: 'boolean', isTransparent: 'boolean' },
+} as const satisfies OptionKinds<RenderFiguresOptions>;
+
 function checked(options: RenderFiguresOptions): RenderFiguresOptions {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  refuseMisuse('renderFigures', options, known);
   const { format = 'svg', figures, profiles, widthMm, fontSize } = options;
   if (!FIGURE_FORMATS.includes(format)) {
     throw new TypeError(`format must be one of ${FIGURE_FORMATS.join(', ')}`);

@@ -62,8 +62,12 @@ export function targetsOf<C extends Cell>(cells: readonly C[]): Target<C>[] {
   return targets;
 }
 
+/** All of them are in memory, with their numbers of a chunk of images. */
+export const MOST_CELLS = 1_000_000;
+
 /**
  * Cells by layer, then reset, then trial. A reset without randomness has one trial.
+ * @throws CritmapError (ERR_OPTION) for more cells than memory has room for
  * @param isTested - whether a layer is tested under a reset; default all under all
  */
 export function planCells(
@@ -73,6 +77,13 @@ export function planCells(
   isTested: (layer: Resettable, reset: Reset) => boolean = () => true,
 ): Cell[] {
   const cells: Cell[] = [];
+  const most = layers.length * resets.length * trials;
+  if (most > MOST_CELLS) {
+    throw new CritmapError(
+      'ERR_OPTION',
+      `${layers.length} layers x ${resets.length} resets x ${trials} draws of the same images are ${most} cells, more than the ${MOST_CELLS} that a sweep holds; take fewer draws (--trials), or fresh ones for every few images (--images-per-draw)`,
+    );
+  }
   for (const layer of layers) {
     for (const reset of resets) {
       if (!isTested(layer, reset)) continue;

@@ -14,6 +14,7 @@ import { rewired } from '../onnx/rewire.js';
 import { isActivation } from '../resets/activation.js';
 import { isRandom, type ResetContext, replacementIn } from '../resets/kinds.js';
 import { resetLayer } from '../resets/reset.js';
+import { largest } from '../statistics/extremes.js';
 import { type Chunk, floatsOf, imagesOf, slicesIn } from './chunk.js';
 import { CROSSED, type Engine, type Logits } from './engine.js';
 import { openUnoptimised, type Unoptimised } from './unoptimised.js';
@@ -256,7 +257,7 @@ export function furthest(
   let far = { distance: 0, image: 0, class: 0, found: 0, expected: 0 };
   for (let from = 0; from < expected.length; from += classes) {
     const row = expected.subarray(from, from + classes);
-    const size = Math.max(...row.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
+    const size = largest(row.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
     if (size > NEARLY_INFINITE) continue;
     if (overflowing && !logits.subarray(from, from + classes).every(Number.isFinite)) continue;
     for (const [c, wanted] of row.entries()) {

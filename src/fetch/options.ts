@@ -19,6 +19,9 @@ export interface FetchOptions {
   offline?: boolean | undefined;
 }
 
+/** Of a script; see `refuseMisuse`. */
+export const fetchOptions = { onFetch: 'function', signal: 'signal', offline: 'boolean' } as const;
+
 export function isOffline({ offline }: FetchOptions): boolean {
   if (offline !== undefined) return offline;
   const said = process.env.HF_HUB_OFFLINE || process.env.TRANSFORMERS_OFFLINE || '';

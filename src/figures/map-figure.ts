@@ -4,6 +4,7 @@
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { distinct, printable, shortenAll } from '../report/text.js';
+import { largest } from '../statistics/extremes.js';
 import type { FigureData, FigurePanel } from './data.js';
 import { figure, INK, MUTED, PAPER, type Part, type Style } from './style.js';
 import { textWidth } from './typeface.js';
@@ -78,9 +79,13 @@ export function mapFigure(data: FigureData, content: MapContent, style: Style): 
   const [sideWidth, topHeight] = [Math.round(SIDE * fontSize), Math.round(TOP * fontSize)];
   const labels = modelLabels(data, models, style);
   const categoryOf = new Map(data.models.map(({ id, category }) => [id, category]));
-  const names = Math.max(...[...labels.values()].map((label) => textWidth(label, fontSize)));
+  const names = largest([...labels.values()].map((label) => textWidth(label, fontSize)));
   const categories = data.categories.filter(({ id }) => models.some((model) => categoryOf.get(model) === id));
-  const words = Math.max(0, ...categories.map(({ label }) => textWidth(printable(label), fontSize))) + 12;
+  const words =
+    largest(
+      categories.map(({ label }) => textWidth(printable(label), fontSize)),
+      0,
+    ) + 12;
   const isColored = categories.length > 0;
   const room = style.width - names - sideWidth - (isColored ? words : 0) - 28;
   const fitting = Math.min(Math.max(160, room), columns.length * 4 * fontSize) / columns.length;

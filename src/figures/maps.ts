@@ -1,4 +1,6 @@
 /** The maps of layers x models: criticality, difference to the baseline, spread between draws, width of intervals, cost. */
+
+import { smallest } from '../statistics/extremes.js';
 import { cellIndex, criticalityOf, type FigureCell, type FigureData, type FigurePanel } from './data.js';
 import { columnsOf, DIVERGING, type MapContent, mapFigure, SEQUENTIAL } from './map-figure.js';
 import type { Drawing, Style } from './style.js';
@@ -162,7 +164,7 @@ function roundUp(value: number): number {
 /** All models on one axis, whatever layers they have. */
 function depthMap(data: FigureData, style: Style): Drawing {
   const cellOf = cellIndex(data.cells);
-  const fewest = Math.min(...data.panels.map(({ layers }) => layers.length));
+  const fewest = smallest(data.panels.map(({ layers }) => layers.length));
   const stretches = Math.min(MOST_STRETCHES, Math.max(4, fewest));
   const columns = Array.from({ length: stretches }, (_, i) => ({
     id: String(i),

@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { probability } from '../page/numbers.js';
 import { printable } from '../report/text.js';
+import { largest } from '../statistics/extremes.js';
 import type { FigureData, FigureModel } from './data.js';
 import type { CorrelationRow } from './rows.js';
 import {
@@ -112,7 +113,7 @@ function scatter(
 }
 
 export function legendColumns(labels: readonly string[], width: number, { fontSize }: Style): number {
-  const widest = Math.max(...labels.map((label) => textWidth(label, fontSize))) + 34;
+  const widest = largest(labels.map((label) => textWidth(label, fontSize))) + 34;
   return Math.max(1, Math.min(labels.length, Math.floor(width / widest)));
 }
 
@@ -125,7 +126,10 @@ function correlationTable(data: FigureData, rows: readonly CorrelationRow[], sty
   const names = rows.map(({ without }) =>
     without === null ? 'all models' : `without ${labelOf.get(without) ?? printable(without)}`,
   );
-  const wide = Math.max(0, ...names.map((name) => textWidth(name, fontSize)));
+  const wide = largest(
+    names.map((name) => textWidth(name, fontSize)),
+    0,
+  );
   const step = fontSize * 4.6;
   const starts = HEAD.map((_, i) => wide + fontSize * 2.8 + step * i);
   const line = fontSize * 1.7;

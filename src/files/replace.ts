@@ -11,18 +11,22 @@ export const isTemporary = (name: string) => TEMPORARY.test(name);
 /** A path that nobody has, in the directory of another. */
 export const temporaryBeside = (path: string) => join(dirname(path), temporaryName());
 
+/** What becomes a file: all of it, or piece by piece. */
+export type Content = string | Uint8Array | Iterable<string>;
+
 /**
  * Puts `content` in place of what `path` holds, atomically. A link is replaced, not followed.
  * @throws CritmapError (ERR_RUN) when it cannot; the old file stays
  */
-export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+export async function replaceFile(path: string, content: Content): Promise<void> {
   const directory = dirname(path);
   const temporary = temporaryBeside(path);
   try {
     // Exclusively: a file or a link that someone put there is not written to.
     const handle = await open(temporary, 'wx');
     try {
-      await handle.writeFile(content);
+      const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+      for (const piece of pieces) await handle.appendFile(piece);
       await handle.sync();
     } finally {
       await handle.close();

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, oneLine } from '../errors.js';
 import { defaultCacheDirectory } from '../files/cache-directory.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { type ImageCache, openImageCache } from './cache/index.js';
 import { badImagesError, checkImages } from './check.js';
 import { Crops } from './crops.js';
@@ -35,6 +36,21 @@ export type { ImageTransform } from './transform.js';
 /** The sampler holds two doubles per image of the source. */
 const MAX_TOTAL = 100_000_000;
 
+const known = {
+  ...{
+    shape: null,
+    images: null,
+    dataSeed: null,
+    normalization: null,
+    resizing: null,
+    mean: null,
+    std: null,
+  },
+  ...{ anySize: 'boolean', takesPixels: 'boolean', resize: null, interpolation: null, crop: null },
+  ...{ labels: 'text', labelColumns: null, classes: null, skipBadImages: 'boolean' },
+  ...{ cache: 'path', cacheBytes: null, onProgress: 'function', onWarning: 'function', signal: 'signal' },
+} as const satisfies OptionKinds<ImageOptions>;
+
 /**
  * Opens a source of images and draws the sample.
  * @param source - a folder (class subfolders give labels), .tar files as webdataset writes them or .parquet files
@@ -42,10 +58,11 @@ const MAX_TOTAL = 100_000_000;
  *   optionally `labels` (uint8 N x H x W [x C], or float32 N x C x H x W taken as they are), or `synthetic:N`
  * @returns the sample; to be closed by the caller
  * @throws CritmapError ERR_IMAGES when images or labels are missing, damaged or do not fit the model,
- *   ERR_OPTION when an option makes no sense with them
+ *   ERR_OPTION when an option makes no sense with them; TypeError for misuse
  */
 export async function openImages(source: string, options: ImageOptions): Promise<ImageSet> {
   if (typeof source !== 'string' || source === '') throw new TypeError('source must be a non-empty string');
+  refuseMisuse('openImages', options, known);
   checkOptions(options);
   const { images = DEFAULT_IMAGES, dataSeed = 0, signal, onProgress } = options;
   const warnings: string[] = [];

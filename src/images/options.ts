@@ -152,6 +152,11 @@ const MAX_INPUT_VALUES = 2 ** 28;
  */
 export function checkOptions(options: ImageOptions): void {
   const { shape, images, dataSeed, resize, crop, interpolation } = options;
+  if (typeof shape !== 'object' || shape === null) {
+    throw new TypeError(
+      'shape must be { channels, height, width }; modelInput(model) gives what a model takes',
+    );
+  }
   for (const side of [shape.channels, shape.height, shape.width]) {
     if (!Number.isInteger(side) || side < 1 || side > 65536) {
       throw new RangeError(`shape must hold integers from 1 to 65536, not ${JSON.stringify(shape)}`);

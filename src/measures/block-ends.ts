@@ -4,6 +4,7 @@ import type { Layer } from '../onnx/layers.js';
 import { isNormOp } from '../onnx/norm-ops.js';
 import { candidateCuts } from '../plan/cuts.js';
 import { type Dataflow, isDynamic } from '../plan/dataflow.js';
+import { largest, smallest } from '../statistics/extremes.js';
 
 export interface Ends {
   input: string;
@@ -50,7 +51,7 @@ export function endsOf(
       if (others.length > 0 || !input || !made || only.whole) return null;
       return { input, output: withBias(flow, only, made), channelsSecond };
     }
-    const [first, last] = [Math.min(...own), Math.max(...own)];
+    const [first, last] = [smallest(own), largest(own)];
     const from = cuts.findLast(({ before }) => before <= first);
     const to = afterwards(flow, cuts, last);
     if (!from || !to) return null;

@@ -10,11 +10,13 @@ import { replaceFile } from '../files/replace.js';
 import { type ImageSet, whyUnlabelled } from '../images/image-set.js';
 import { inSeveral, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import { checkOptionValues } from '../options.js';
+import { checkOptionValues, type OptionKinds, refuseMisuse, unchecked } from '../options.js';
 import { donorDistance } from '../resets/donor.js';
 import type { Reset } from '../resets/kinds.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
-import type { SweepOptions } from '../sweep/settings.js';
+import { smallest } from '../statistics/extremes.js';
+import { Listeners } from '../sweep/listeners.js';
+import { type SweepOptions, scriptOptions } from '../sweep/settings.js';
 import { sweep } from '../sweep/sweep.js';
 import { version } from '../version.js';
 import { gridCsv, modulesCsv } from './module-csv.js';
@@ -96,8 +98,11 @@ export async function moduleCriticality(
       'moduleCriticality takes a model (loadModel), images (openImages) and { donor: Model }',
     );
   }
+  // Also a sweep's options that would make it another measure, such as its resets.
+  refuseMisuse('moduleCriticality', options, known);
   const { donor, out } = options;
-  const [grid, others] = divided(options);
+  const listeners = new Listeners();
+  const [grid, others] = divided(listeners.guarded(options));
   const { alphas, sigmas } = grid;
   const criterion = criterionOf(grid.criterion, images);
   const threshold = grid.threshold ?? THRESHOLDS[criterion];
@@ -128,11 +133,12 @@ export async function moduleCriticality(
     donor: { file: donor.file.source ?? donor.file.path, sha256: donor.sha256 },
     data: { source: images.source, images: images.count, fingerprint: summary.data.fingerprint },
     ...{ criterion, threshold, untouched, alphas, sigmas },
-    draws: Math.min(...summary.layers.map(({ draws }) => draws)),
+    draws: smallest(summary.layers.map(({ draws }) => draws)),
     modules,
     sum: networkSum(modules.map(({ value }) => value)),
   };
   if (out !== undefined) await write(out, result);
+  listeners.rethrow();
   return result;
 }
 
@@ -154,21 +160,17 @@ function resetsOf(donor: Model, alphas: readonly number[], sigmas: readonly numb
   );
 }
 
-const OF_SWEEP = [
-  ...[...Object.keys(sharedOptions), 'out', 'force', 'command'],
-  ...['signal', 'onProgress', 'onWarning'],
-];
+const { out, force, command, signal, onProgress, onWarning } = scriptOptions;
+const known = {
+  ...{ donor: null, ...unchecked(gridOptions), ...unchecked(sharedOptions) },
+  ...{ out, force, command, signal, onProgress, onWarning },
+} as const satisfies OptionKinds<ModuleCriticalityOptions>;
 
-/**
- * The options of the grid, checked, and those of the sweep.
- * @throws TypeError for a sweep's option that would make it another measure, such as its resets
- */
+/** The options of the grid, checked, and those of the sweep. */
 function divided(options: ModuleCriticalityOptions) {
   const entries = Object.entries(options).filter(([name]) => name !== 'donor');
   const ofGrid = entries.filter(([name]) => name in gridOptions);
   const others = entries.filter(([name]) => !(name in gridOptions));
-  const stranger = others.find(([name]) => !OF_SWEEP.includes(name));
-  if (stranger) throw new TypeError(`moduleCriticality has no option ${stranger[0]}`);
   const grid = checkOptionValues(gridOptions, Object.fromEntries(ofGrid) as GridValues);
   return [grid, Object.fromEntries(others) as SharedValues & SweepOptions] as const;
 }

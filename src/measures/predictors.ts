@@ -10,7 +10,7 @@ import { membersOf, parametersIn, type Resettable } from '../model/layer-group.j
 import type { Model } from '../model/model.js';
 import { everyLayer, parameterCount, withTargets } from '../model/targets.js';
 import { isNormOp } from '../onnx/norm-ops.js';
-import { checkOptionValues } from '../options.js';
+import { checkOptionValues, type OptionKinds, refuseMisuse } from '../options.js';
 import { ownGraph } from '../plan/base-graph.js';
 import { ownMacs } from '../plan/macs.js';
 import { donorDistance } from '../resets/donor.js';
@@ -102,7 +102,7 @@ export interface Predictors {
  *   architecture; `ERR_MODEL`, `ERR_IMAGES`; TypeError for misuse; the signal's reason
  */
 export async function predictors(given: Model, options: PredictorOptions = {}): Promise<Predictors> {
-  refuseMisuse(given, options);
+  refuse(given, options);
   const { images, donor, run, signal } = options;
   const { threads } = checkOptionValues({ threads: sweepOptions.threads }, { threads: options.threads });
   // A run's layers may be norms, or parts of fused weights.
@@ -143,25 +143,34 @@ export async function predictors(given: Model, options: PredictorOptions = {}): 
   };
 }
 
-const KNOWN = ['images', 'donor', 'run', 'reset', 'layers', 'exclude', 'group', 'threads', 'signal'];
+const known = {
+  ...{
+    images: null,
+    donor: null,
+    run: null,
+    reset: 'text',
+    layers: 'texts',
+    exclude: 'texts',
+    group: 'text',
+    threads: null,
+  },
+  signal: 'signal',
+} as const satisfies OptionKinds<PredictorOptions>;
 
-function refuseMisuse(model: Model, options: PredictorOptions): void {
-  if (!model?.layers || typeof options !== 'object' || options === null) {
-    throw new TypeError('predictors takes a model (loadModel) and options');
-  }
-  const stranger = Object.keys(options).find((name) => !KNOWN.includes(name));
-  if (stranger !== undefined) throw new TypeError(`predictors has no option ${stranger}`);
+function refuse(model: Model, options: PredictorOptions): void {
+  if (!model?.layers) throw new TypeError('predictors takes a model (loadModel) and options');
+  refuseMisuse('predictors', options, known);
   const { images, donor, run, reset, layers, exclude, group } = options;
   if (images !== undefined && !images?.shape) throw new TypeError('images must be those of openImages');
   if (donor !== undefined && !donor?.layers) throw new TypeError('donor must be a model; loadModel loads it');
   if (run !== undefined && !Array.isArray(run?.summary?.layers)) {
     throw new TypeError('run must be a run; readRun reads it');
   }
-  const refuse = (why: string) => new CritmapError('ERR_OPTION', why);
+  const wrong = (why: string) => new CritmapError('ERR_OPTION', why);
   if (run && (layers?.length || exclude?.length || group !== undefined)) {
-    throw refuse('the rows are those of the run; leave out --layers, --exclude and --group, or --run');
+    throw wrong('the rows are those of the run; leave out --layers, --exclude and --group, or --run');
   }
-  if (!run && reset !== undefined) throw refuse('--reset says which of a run; give --run DIR too');
+  if (!run && reset !== undefined) throw wrong('--reset says which of a run; give --run DIR too');
 }
 
 /** The run's layers and groups, found in the model. */

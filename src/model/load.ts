@@ -2,10 +2,11 @@
 import { basename } from 'node:path';
 import { CritmapError } from '../errors.js';
 import { type Located, locate } from '../fetch/local.js';
-import type { FetchOptions } from '../fetch/options.js';
+import { type FetchOptions, fetchOptions } from '../fetch/options.js';
 import { readOnnx } from '../onnx/file.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
 import type { SizeChoice } from '../onnx/passes/sizes.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { defaultName, type Model, modelOf, randomWarning } from './model.js';
 import { type OverlayOptions, overlay } from './overlay.js';
 import { type Address, addressesOf } from './place.js';
@@ -54,8 +55,20 @@ export async function loadFile(
   let model = modelOf(file, options.name);
   if (await tryOut(model)) model = modelOf(file, options.name);
   if (warnings.length > 0) model = { ...model, warnings: [...warnings, ...model.warnings] };
-  return options.weights?.length ? withWeights(model, options.weights, options) : model;
+  return options.weights?.length ? overlaid(model, options.weights, options) : model;
 }
+
+const overlayOptions = {
+  ...{ name: 'text', allowPartial: 'boolean', rename: 'texts', idleRenames: null },
+  ...fetchOptions,
+} as const satisfies OptionKinds<Overlay & FetchOptions>;
+
+/** Of `loadModel`; see `refuseMisuse`. */
+export const modelOptions = {
+  ...{ name: 'text', weights: 'texts', allowPartial: 'boolean', rename: 'texts' },
+  ...{ input: 'text', output: 'text', channels: null, size: null },
+  ...fetchOptions,
+} as const satisfies OptionKinds<ModelOptions>;
 
 const sourceOf = (file: { source?: string } | undefined) =>
   file?.source === undefined ? {} : { source: file.source };
@@ -74,6 +87,20 @@ export async function withWeights(
   model: Model,
   paths: readonly string[],
   options: Overlay & FetchOptions = {},
+): Promise<Model> {
+  refuseMisuse('withWeights', options, overlayOptions);
+  const arePaths = Array.isArray(paths) && paths.every((path) => typeof path === 'string');
+  if (!model?.layers || !arePaths) {
+    throw new TypeError('withWeights takes a model (loadModel), a list of checkpoints and options');
+  }
+  return overlaid(model, paths, options);
+}
+
+/** The same for who has checked its options; others among them do not matter. */
+export async function overlaid(
+  model: Model,
+  paths: readonly string[],
+  options: Overlay & FetchOptions,
 ): Promise<Model> {
   const { addresses, warnings } = await addressesOf(paths, options);
   return withFiles(model, addresses, options, warnings);

@@ -36,7 +36,7 @@ export async function addressesOf(
       ...found
     } = await locate(given.path, { ...options, config: false });
     const files = folder ? await folder.weights() : [file!];
-    addresses.push(...files.map((one) => ({ ...given, ...found, ...one })));
+    for (const one of files) addresses.push({ ...given, ...found, ...one });
     warnings.push(...told);
   }
   return { addresses, warnings };

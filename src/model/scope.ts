@@ -35,7 +35,9 @@ export function findScopes(tables: readonly Table[], parameters: readonly ModelP
   const scopes: Scope[] = [];
   for (const modelPrefix of wrappers(parameters)) {
     const byName = byNames(parameters, modelPrefix);
-    for (const table of tables) scopes.push(...scopesOf(table, modelPrefix, byName));
+    for (const table of tables) {
+      for (const scope of scopesOf(table, modelPrefix, byName)) scopes.push(scope);
+    }
   }
   const rank = ({ table, prefix }: Scope) => {
     const where = [...table.path, prefix].join('/').slice(-LONGEST_NAME);

@@ -14,6 +14,7 @@ import { endingOf } from '../onnx/passes/ending.js';
 import type { Ends } from '../onnx/passes/ends.js';
 import { asLogarithm, movedSoftmax, withoutSoftmax } from '../onnx/passes/logits.js';
 import { asTwoClasses, asTwoProbabilities } from '../onnx/passes/two-classes.js';
+import { largest } from '../statistics/extremes.js';
 import { modelInput } from './input.js';
 import type { Model } from './model.js';
 
@@ -83,7 +84,7 @@ const CLOSE = 1e-3;
 /** Whether the first image's row is what the image has alone: some graphs mix the images of a batch. */
 async function isEachItsOwn(model: Model, [first = []]: readonly number[][]): Promise<boolean> {
   const [alone] = (await runOnNoise(model, 1))?.rows ?? [];
-  const size = Math.max(...first.map(Math.abs));
+  const size = largest(first.map(Math.abs));
   return alone === undefined || first.every((value, c) => Math.abs(value - alone[c]!) <= CLOSE * size);
 }
 

@@ -28,7 +28,7 @@ export function sortable(table: HTMLTableElement): void {
         if (x === '' || y === '') return Number(x === '') - Number(y === '');
         return sign * (isNumber ? Number(x) - Number(y) : x < y ? -1 : x > y ? 1 : 0);
       };
-      body.append(...(order ? [...original].sort(compare) : original));
+      for (const row of order ? [...original].sort(compare) : original) body.append(row);
     };
     const title = [...head.childNodes];
     const made = button('', sort);

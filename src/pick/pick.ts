@@ -5,6 +5,7 @@
 import { CritmapError, quoted, some } from '../errors.js';
 import { inSeveral } from '../model/layer-group.js';
 import { isNormOp } from '../onnx/norm-ops.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import type { ShardPlan } from '../run/shard-plan.js';
 import { type Estimate, type LayerSummary, resetsIn, type Summary } from '../run/summary.js';
 
@@ -129,8 +130,12 @@ export function pickLayers(run: PickSource, options: PickOptions): LayerPick {
   };
 }
 
+const known = {
+  ...{ below: null, above: null, metric: null, reset: null },
+} as const satisfies OptionKinds<PickOptions>;
+
 function checked(options: PickOptions) {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  refuseMisuse('pickLayers', options, known);
   const { below, above, metric = 'criticality' } = options;
   const threshold = below ?? above;
   if (threshold === undefined || (below !== undefined && above !== undefined)) {

@@ -159,7 +159,7 @@ function lastProduct({ steps, maker }: Dataflow, output: string): Set<number> {
     const step = position === undefined ? undefined : steps[position];
     if (position === undefined || !step?.dynamic || found.has(position)) continue;
     found.add(position);
-    if (isFollower(step.node)) waiting.push(...step.reads);
+    if (isFollower(step.node)) for (const read of step.reads) waiting.push(read);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** Where a program's tensors lie in the memory of a worker. */
 import type { EngineProgram } from '../native/engine.js';
 import type { TensorShape } from '../onnx/value-info.js';
+import { smallest } from '../statistics/extremes.js';
 import { aligned, type Life, shareStorage } from './storage.js';
 
 /** Of a tensor. */
@@ -35,7 +36,7 @@ export function layOut(
     keptBytes += aligned(lives[step.slot]?.bytes ?? 0);
   }
   const keptLives = [...kept.keys()].map((slot) => lives[slot]?.first ?? 0);
-  const block = { bytes: keptBytes, first: Math.min(...keptLives, steps.length), last: steps.length };
+  const block = { bytes: keptBytes, first: smallest(keptLives, steps.length), last: steps.length };
   const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot));
   const places = shareStorage([block, ...apart.map((slot) => lives[slot] as Life)]);
   const { bytes } = places;

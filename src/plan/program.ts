@@ -114,7 +114,7 @@ class Compiler {
     }
     const logits = slotOf(this.#original, logitsName);
     for (const { index } of left) compares.push({ kind: 'compare', slot: logits, cell: index });
-    this.#steps.push(...compares);
+    for (const step of compares) this.#steps.push(step);
     const program: EngineProgram = {
       slots: [],
       constants: this.#constants,

@@ -9,6 +9,7 @@ import type { Layer } from '../onnx/layers.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import type { Replacement } from '../resets/activation.js';
+import { largest, smallest } from '../statistics/extremes.js';
 import { channelAxes } from './axes.js';
 import type { Dataflow, Step } from './dataflow.js';
 
@@ -136,7 +137,7 @@ export class Spans {
       const { weight, bias } = this.#places.get(layer)!;
       return [...weight, ...bias];
     });
-    const [first, last] = [Math.min(...positions), Math.max(...positions)];
+    const [first, last] = [smallest(positions), largest(positions)];
     const start = this.#waists.findLast(({ before }) => before <= first);
     const end = this.#waists.findIndex(({ before }) => before > last);
     const { before, tensor: output } = this.#waists[end] ?? { before: 0, tensor: '' };
@@ -184,7 +185,7 @@ export class Spans {
       seen.add(name);
       if (at === undefined) continue;
       for (const layer of this.#layersAt.get(at) ?? []) found.add(layer);
-      open.push(...this.#dataRead(this.flow.steps[at]!));
+      for (const read of this.#dataRead(this.flow.steps[at]!)) open.push(read);
     }
     return found;
   }
@@ -216,7 +217,7 @@ export class Spans {
       for (const at of this.flow.readers.get(name) ?? []) {
         const step = this.flow.steps[at]!;
         if (step.dynamic) found.add(at);
-        else open.push(...step.makes);
+        else for (const made of step.makes) open.push(made);
       }
     }
     return [...found].sort((a, b) => a - b);

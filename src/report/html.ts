@@ -4,7 +4,9 @@
  * model file could not run even if it got past the escaping. Equal summaries give equal bytes.
  */
 import { createHash } from 'node:crypto';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import type { LayerSummary, Summary } from '../run/summary.js';
+import { largest } from '../statistics/extremes.js';
 import { exploreRun } from './explore-run.js';
 import { explorerHtml, methodsHtml, pageScript } from './explorer.js';
 import { type Figure, figuresOf, renderSvg } from './figures.js';
@@ -33,6 +35,8 @@ export interface ReportOptions {
   perModel?: boolean;
 }
 
+const known = { title: 'text', perModel: 'boolean' } as const satisfies OptionKinds<ReportOptions>;
+
 const FEW = 3;
 
 /**
@@ -44,6 +48,8 @@ export async function reportHtml(
   summaries: readonly Summary[],
   options: ReportOptions = {},
 ): Promise<string> {
+  refuseMisuse('reportHtml', options, known);
+  if (!Array.isArray(summaries)) throw new TypeError('summaries must be a list');
   return reportPage(summaries, options);
 }
 
@@ -177,7 +183,7 @@ function rowsText(layers: readonly LayerSummary[]): string {
 /** How precise the least precise layer is. */
 function widestInterval(summary: Summary): string {
   const halves = summary.layers.flatMap((layer) => halfWidth(layer.criticality) ?? []);
-  return halves.length === 0 ? 'no intervals' : `criticality to ± ${fixed(Math.max(...halves), 2)} or better`;
+  return halves.length === 0 ? 'no intervals' : `criticality to ± ${fixed(largest(halves), 2)} or better`;
 }
 
 function invalidWarning(summary: Summary): string {

@@ -1,6 +1,7 @@
 /** Figures with one point per layer: criticality against agreement, and against the number of parameters. */
 import type { TopLevelSpec } from 'vega-lite';
 import type { Summary } from '../run/summary.js';
+import { largest, smallest } from '../statistics/extremes.js';
 import { chart, INK, legendHeight, percent, seriesColor } from './frame.js';
 import { placeLabels } from './label-placement.js';
 import { rowName } from './overview.js';
@@ -59,8 +60,8 @@ export function parametersFigure(summaries: readonly Summary[]): TopLevelSpec {
     (_, y) => y,
   );
   const logs = points.map(({ x }) => Math.log10(x));
-  const low = Math.floor(Math.min(...logs, 6));
-  const high = Math.max(low + 1, Math.ceil(Math.max(...logs, 0)));
+  const low = Math.floor(smallest(logs, 6));
+  const high = Math.max(low + 1, Math.ceil(largest(logs, 0)));
   const decades = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
   const axis = {
     field: 'x',

@@ -3,6 +3,7 @@
  * first, then columns go, the least telling first. Names come from the model file and are made printable.
  */
 import type { LayerSummary, Summary } from '../run/summary.js';
+import { largest, smallest } from '../statistics/extremes.js';
 import { compact, fixed, grouped, halfWidth, intervalText, isSymmetric, shapeText } from './numbers.js';
 import {
   intervalsText,
@@ -236,7 +237,7 @@ function stopNotes({ layers, options, data }: Summary): string[] {
   if (typeof tolerance !== 'number') return [];
   const stops = layers.flatMap(({ stoppedAt }) => (stoppedAt === null ? [] : [stoppedAt]));
   const short = layers.length - stops.length;
-  const range = stops.length > 0 ? `${grouped(Math.min(...stops))} to ${grouped(Math.max(...stops))}` : '';
+  const range = stops.length > 0 ? `${grouped(smallest(stops))} to ${grouped(largest(stops))}` : '';
   return [
     ...(stops.length > 0
       ? [

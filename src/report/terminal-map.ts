@@ -4,6 +4,7 @@
  * not fit, neighbours share a cell that shows their mean. Names come from files and are made printable. Pure.
  */
 import { resetsIn, type Summary } from '../run/summary.js';
+import { largest } from '../statistics/extremes.js';
 import { stageStarts } from './groups.js';
 import { fixed } from './numbers.js';
 import { isDestroyed, meanOf } from './overview.js';
@@ -122,7 +123,7 @@ function mapOf(rows: readonly MapRow[], { depth, width }: MapOptions): string[] 
 function headsOf(rows: readonly MapRow[], width: number): string[] {
   const column = (title: string, texts: readonly string[], side: 'padStart' | 'padEnd') => {
     const all = [title, ...texts];
-    const widest = Math.max(...all.map(columnsOf));
+    const widest = largest(all.map(columnsOf));
     return all.map((text) => text[side](widest + text.length - columnsOf(text)));
   };
   const names = rows.map(({ name }) => name);

@@ -1,8 +1,10 @@
 /** The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks. */
+import { types } from 'node:util';
 import type { NdArray } from 'ndarray';
 import { type Distribution, drawFrom, type Fans, parseScheme } from '../initialisation/scheme.js';
 import { type Comparison, native } from '../native/addon.js';
 import type { ResetRule } from '../native/reset-rule.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { resetKey } from './parameter-resets.js';
 
 /** What is drawn, and which draw it is. */
@@ -27,6 +29,11 @@ export interface ResetWeightsOptions {
   factor?: Float32Array;
 }
 
+const known = {
+  ...{ shape: null, init: 'text', groups: null, rule: null, seed: null, layer: 'text', parameter: 'text' },
+  ...{ trial: null, factor: null },
+} as const satisfies OptionKinds<ResetWeightsOptions>;
+
 /** Off the main thread from here: a copy costs less than a blocked event loop. */
 const LARGE = 1 << 18;
 
@@ -44,7 +51,10 @@ export async function resetWeights(
   weights: Float32Array,
   options: ResetWeightsOptions,
 ): Promise<Float32Array> {
+  if (!types.isFloat32Array(weights)) throw new TypeError('weights must be a Float32Array');
+  refuseMisuse('resetWeights', options, known);
   const { shape, init = 'kaiming-normal', groups = 1 } = options;
+  if (!Array.isArray(shape)) throw new TypeError('shape must be an array of whole numbers');
   const { seed = 0, layer = '', parameter = 'weight', trial = 0 } = options;
   const size = shape.reduce((product, d) => product * d, 1);
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {

@@ -9,7 +9,8 @@ import { isRemote } from '../fetch/words.js';
 import { numberedFiles } from '../files/numbered.js';
 import type { Model } from '../model/model.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
-import { loadDonor } from './parse.js';
+import { refuseMisuse } from '../options.js';
+import { endOptions, loadDonor } from './parse.js';
 
 const refuse = (what: string, why: string, cause?: unknown) =>
   new CritmapError('ERR_OPTION', `--init-from ${what}: ${why}`, { cause });
@@ -24,8 +25,10 @@ const refuse = (what: string, why: string, cause?: unknown) =>
 export async function loadFresh(
   sources: readonly string[],
   model: Model,
-  { input, output, onFetch, signal }: EndChoice & FetchOptions = {},
+  options: EndChoice & FetchOptions = {},
 ): Promise<Model[]> {
+  refuseMisuse('loadFresh', options, endOptions);
+  const { input, output, onFetch, signal } = options;
   if (!Array.isArray(sources) || !sources.every((source) => typeof source === 'string')) {
     throw new TypeError('loadFresh takes a list of file names and globs');
   }

@@ -1,10 +1,11 @@
 /** The words of `--reset`, parsed. */
 import { CritmapError } from '../errors.js';
-import type { FetchOptions } from '../fetch/options.js';
+import { type FetchOptions, fetchOptions } from '../fetch/options.js';
 import { loadFile, withFiles } from '../model/load.js';
 import { type Model, randomWarning } from '../model/model.js';
 import { addressesOf } from '../model/place.js';
 import type { EndChoice } from '../onnx/passes/ends.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { isCheckpoint } from '../weights/checkpoint.js';
 import { expandResets } from './expand.js';
 import type { Reset } from './kinds.js';
@@ -37,6 +38,11 @@ export function parseReset(text: string): Promise<Reset> {
   return parse(text, (file) => loadDonor(file, undefined, {}));
 }
 
+/** Of models that are donors; see `refuseMisuse`. */
+export const endOptions = {
+  ...{ input: 'text', output: 'text', ...fetchOptions },
+} as const satisfies OptionKinds<EndChoice & FetchOptions>;
+
 /**
  * Parses resets of one model. Donors may then be checkpoints as `loadModel` takes them, `FILE#PLACE` too, which say
  * nothing of layers: they become the model's own graph with the checkpoint's weights. They are renamed as the model's
@@ -49,8 +55,10 @@ export function parseReset(text: string): Promise<Reset> {
 export async function parseResets(
   texts: readonly string[],
   model: Model,
-  { input, output, onFetch, signal }: EndChoice & FetchOptions = {},
+  options: EndChoice & FetchOptions = {},
 ): Promise<Reset[]> {
+  refuseMisuse('parseResets', options, endOptions);
+  const { input, output, onFetch, signal } = options;
   // Of another list `map` may give anything: of a typed array numbers in the place of promises.
   if (!Array.isArray(texts)) throw new TypeError('parseResets takes a list of resets');
   if (!texts.every((text) => typeof text === 'string')) throw new TypeError(NO_STRING);

@@ -1,5 +1,5 @@
 /** `draws.csv`: one row per layer, reset and draw, with everything that is measured of it. */
-import { csvField, type Field } from '../files/csv.js';
+import { csvPieces, type Field } from '../files/csv.js';
 import { measures } from '../native/columns.js';
 import type { DrawRow } from './summarise.js';
 
@@ -15,8 +15,10 @@ const COLUMNS: readonly (readonly [name: string, field: (row: DrawRow) => Field]
   ...measures.map(({ name }) => [name, (row: DrawRow) => row[name]] as const),
 ];
 
-export function drawsCsv(draws: readonly DrawRow[]): string {
-  const header = COLUMNS.map(([name]) => name).join(',');
-  const rows = draws.map((row) => COLUMNS.map(([, field]) => csvField(field(row))).join(','));
-  return `${[header, ...rows].join('\n')}\n`;
-}
+/** Piece by piece: of millions of draws it is longer than a string can be. */
+export const drawsCsv = (draws: readonly DrawRow[]): Iterable<string> =>
+  csvPieces(
+    COLUMNS.map(([name]) => name),
+    draws,
+    (row) => COLUMNS.map(([, field]) => field(row)),
+  );

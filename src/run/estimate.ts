@@ -3,6 +3,7 @@ import { isCrossed, type SliceDesign } from '../design/slices.js';
 import type { Sums } from '../native/columns.js';
 import { components } from '../statistics/components.js';
 import { type Crossed, crossedInterval } from '../statistics/crossed.js';
+import { largest } from '../statistics/extremes.js';
 import {
   average,
   type Group,
@@ -57,7 +58,7 @@ export function estimate(share: Share, measured: Measured): Estimate {
   const isFresh = isRandom && !isCrossed(design);
   const { between, within } = components(groups);
   const means = groups.filter(({ count }) => count > 0).map(({ count, sum }) => sum / count);
-  const images = Math.max(...groups.map(({ count }) => count));
+  const images = largest(groups.map(({ count }) => count));
   return {
     ...ends(share, mean, interval),
     interval: interval && kind,

@@ -18,6 +18,9 @@ const SYNC_SHARE = 0.01;
 /** However slow the disk is, no line waits longer for it to be asked; the engine does not wait for it. */
 const LONGEST_WAIT_MS = 100;
 
+/** What is written at a time of many lines. */
+const APPENDED_BYTES = 2 ** 22;
+
 /** One write and what it took, from `fromMs` by `performance.now()`. */
 export interface JournalWrite {
   fromMs: number;
@@ -86,7 +89,31 @@ export class Journal {
 
   /** Resolves when the lines are on disk. */
   append(lines: readonly JournalLine[]): Promise<void> {
-    const bytes = Buffer.from(lines.map((line) => writeLine(line, this.seal)).join(''));
+    return this.#add(Buffer.concat(lines.map((line) => Buffer.from(writeLine(line, this.seal)))));
+  }
+
+  /** The same for however many lines: no more of them than some are held as bytes at a time. */
+  async appendAll(lines: Iterable<JournalLine>): Promise<void> {
+    let pieces: Buffer[] = [];
+    let length = 0;
+    const write = async () => {
+      const written = this.#add(Buffer.concat(pieces));
+      pieces = [];
+      length = 0;
+      written.catch(() => {});
+      await this.flush();
+      await written;
+    };
+    for (const line of lines) {
+      const bytes = Buffer.from(writeLine(line, this.seal));
+      pieces.push(bytes);
+      length += bytes.byteLength;
+      if (length >= APPENDED_BYTES) await write();
+    }
+    if (length > 0) await write();
+  }
+
+  #add(bytes: Buffer): Promise<void> {
     if (this.#waiting) {
       this.#waiting.bytes.push(bytes);
       return this.#waiting.written;

@@ -4,13 +4,16 @@
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { z } from 'zod';
 import { CritmapError } from '../errors.js';
 import { cannotWrite } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
 import { native } from '../native/addon.js';
+
+/** Locks that this thread of this process holds, or is about to. */
+const ours = new Set<string>();
 
 const holder = z.object({
   pid: z.number().int().positive(),
@@ -32,8 +35,25 @@ export interface Lock {
  */
 export async function lock(path: string): Promise<Lock> {
   const directory = dirname(path);
+  const own = resolve(path);
+  if (ours.has(own)) throw inUseHere(directory);
+  // At once: another of this process may come before anything is awaited.
+  ours.add(own);
+  try {
+    const { warnings, release } = await take(path, directory);
+    return { warnings, release: () => release().finally(() => ours.delete(own)) };
+  } catch (error) {
+    ours.delete(own);
+    throw error;
+  }
+}
+
+async function take(path: string, directory: string): Promise<Lock> {
   const release = hold(path);
-  if (release === 'in use') throw inUse(directory, path, await holderOf(path));
+  if (release === 'in use') {
+    const holder = await holderOf(path);
+    throw holder && isThisProcess(holder) ? inUseHere(directory) : inUse(directory, holder);
+  }
   const remove = async () => {
     // The name goes first: whoever opened the file meanwhile sees that it is not the one of that name any more.
     await rm(path, { force: true }).finally(release === 'unsupported' ? undefined : release);
@@ -43,7 +63,7 @@ export async function lock(path: string): Promise<Lock> {
   if (before && !isOfThisMachine(before, mine)) {
     // Locks of some network file systems do not reach from machine to machine.
     if (release !== 'unsupported') release();
-    throw inUse(directory, path, before);
+    throw inUse(directory, before, `delete ${path} if that process is gone`);
   }
   try {
     await writeFile(path, JSON.stringify(mine));
@@ -73,12 +93,27 @@ function withCode(error: unknown): unknown {
   return Object.assign(error as Error, { code: getSystemErrorName(-errno) });
 }
 
-function inUse(directory: string, path: string, holder: Holder | undefined): CritmapError {
+/** What the system says is held has a holder that lives: only what is left of another machine's may be deleted. */
+function inUse(
+  directory: string,
+  holder: Holder | undefined,
+  remedy = 'choose another directory',
+): CritmapError {
+  const who = holder ? ` (process ${holder.pid} on ${holder.host})` : '';
   return new CritmapError(
     'ERR_RUN',
-    `${directory} is in use by another critmap (process ${holder?.pid ?? '?'} on ${holder?.host ?? '?'}); wait for it, or delete ${path} if that process is gone`,
+    `${directory} is in use by another critmap${who}; wait for it, or ${remedy}`,
   );
 }
+
+function inUseHere(directory: string): CritmapError {
+  return new CritmapError(
+    'ERR_RUN',
+    `${directory} is already in use by this process; wait until it is done there, or choose another directory`,
+  );
+}
+
+const isThisProcess = ({ pid, host }: Holder) => pid === process.pid && host === hostname();
 
 async function holderOf(path: string): Promise<Holder | undefined> {
   try {

@@ -1,7 +1,8 @@
 /** A run read back: its description, its summary, and its numbers as matrices. */
 import { join } from 'node:path';
 import ndarray, { type NdArray } from 'ndarray';
-import { CritmapError } from '../errors.js';
+import { CritmapError, quoted } from '../errors.js';
+import { measures } from '../native/columns.js';
 import { isRandomLabel } from '../resets/kinds.js';
 import type { DrawNumbers, TrialMetric } from './draw-numbers.js';
 import { drawTotals, type Finished } from './finished.js';
@@ -16,6 +17,12 @@ export type { TrialMetric } from './draw-numbers.js';
 /** Of a matrix: a gigabyte. */
 const MOST_NUMBERS = 2 ** 27;
 
+const metrics: readonly TrialMetric[] = [
+  ...(['criticality', 'agreement'] as const),
+  ...measures.map(({ name }) => name),
+  ...(['images', 'invalid', 'agreementCount', 'change'] as const),
+];
+
 /** A finished run, read back. */
 export interface Run {
   directory: string;
@@ -27,6 +34,7 @@ export interface Run {
    * One metric as a layers x draws matrix of float64; NaN where it was not measured. `criticality` and
    * `agreement` are in percent, the rest as in `summary.json`.
    *
+   * @throws RangeError for an unknown metric or reset
    * @param reset which reset of a run that has several; default the first
    */
   matrix(metric: TrialMetric, reset?: string): NdArray<Float64Array>;
@@ -37,6 +45,7 @@ export interface Run {
  * @throws CritmapError (ERR_RUN) when it is not one, or a file of it is damaged; RangeError for an unknown reset
  */
 export async function readRun(directory: string): Promise<Run> {
+  if (typeof directory !== 'string' || directory === '') throw new TypeError('the directory must be a path');
   return (await readRunAndJournal(directory)).run;
 }
 
@@ -60,6 +69,9 @@ export async function readRunAndJournal(directory: string): Promise<{ run: Run; 
     summary,
     layers: rowsOf().map((layer) => layer.layer),
     matrix(metric, reset) {
+      if (!metrics.includes(metric)) {
+        throw new RangeError(`a run has no metric ${quoted(String(metric))}; it has ${metrics.join(', ')}`);
+      }
       const rows = rowsOf(reset).map(drawsOf);
       let draws = 1;
       for (const row of rows) for (const { draw } of row) draws = Math.max(draws, draw + 1);

@@ -2,7 +2,7 @@
  * `results.csv`: one row per layer and draw, in the columns of the published study, so that its notebooks read it; what
  * was done to the layer comes after them.
  */
-import { csvField, type Field } from '../files/csv.js';
+import { csvPieces, type Field } from '../files/csv.js';
 import type { DrawRow, Results } from './summarise.js';
 import type { Summary } from './summary.js';
 
@@ -23,11 +23,13 @@ const COLUMNS: readonly (readonly [name: string, field: (row: DrawRow, summary: 
   ['reset', ({ reset }) => reset],
 ];
 
-export function resultsCsv({ summary, draws }: Results): string {
-  const header = COLUMNS.map(([name]) => name).join(',');
-  const rows = draws.map((row) => COLUMNS.map(([, field]) => csvField(field(row, summary))).join(','));
-  return `${[header, ...rows].join('\n')}\n`;
-}
+/** Piece by piece, as `draws.csv`. */
+export const resultsCsv = ({ summary, draws }: Results): Iterable<string> =>
+  csvPieces(
+    COLUMNS.map(([name]) => name),
+    draws,
+    (row) => COLUMNS.map(([, field]) => field(row, summary)),
+  );
 
 const recovered = (top1: number | null, baseline: number | undefined) =>
   top1 !== null && baseline ? top1 / baseline : null;

@@ -9,7 +9,7 @@ import { CritmapError, messageOf } from '../errors.js';
 import { makeDirectory } from '../files/make-directory.js';
 import { cannotWrite } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
-import { isTemporary, removeTemporary, replaceFile } from '../files/replace.js';
+import { type Content, isTemporary, removeTemporary, replaceFile } from '../files/replace.js';
 import type { Finished } from './finished.js';
 import { differencesOf, identity, type RunIdentity, sealOf } from './identity.js';
 import { Journal } from './journal.js';
@@ -90,7 +90,7 @@ export interface OpenRun {
   warnings: readonly string[];
   writeInfo(info: WrittenInfo): Promise<void>;
   /** Replaces a file of the run atomically. */
-  write(name: string, content: string | Uint8Array): Promise<void>;
+  write(name: string, content: Content): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -128,7 +128,7 @@ export async function openRun(
         `${journal.path}: ${lineNumbers(damaged)} damaged or of another run; what it held is computed again`,
       );
     }
-    const write = (name: string, content: string | Uint8Array) => replaceFile(path(name), content);
+    const write = (name: string, content: Content) => replaceFile(path(name), content);
     return {
       directory,
       journal,

@@ -2,6 +2,7 @@
 import { imagesOfSlices, type SliceDesign } from '../design/slices.js';
 import { type Measure, measures, type Sums } from '../native/columns.js';
 import { isRandomLabel } from '../resets/kinds.js';
+import { largest } from '../statistics/extremes.js';
 import type { Interval } from '../statistics/student.js';
 import { average } from '../statistics/student.js';
 import { agreementShare, criticalityShare, estimate } from './estimate.js';
@@ -66,7 +67,7 @@ export function summarise(input: SummaryInput): Results {
   const known = targets.map((target) => knownOf?.(target));
   // Slices that nobody looked at any more do not count: which there are depends on how many are computed at once.
   const counted = known.map((one) => one?.slices ?? null);
-  const most = counted.includes(null) ? Number.POSITIVE_INFINITY : Math.max(...counted.map((n) => n ?? 0));
+  const most = counted.includes(null) ? Number.POSITIVE_INFINITY : largest(counted.map((n) => n ?? 0));
   const slices = sliceTotals(finished.original).filter(({ slice }) => slice < most);
   const original = slices.reduce<Sums | undefined>(addSums, undefined);
   const baseline = baselineOf(original);

@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
+import { refuseMisuse } from '../options.js';
 import { files, readInfo } from '../run/run.js';
 import { writeEntry } from '../run/study-entry.js';
 import { readPlan, type StudyPlan } from '../run/study-plan.js';
-import { IncompleteRuns, type MergeOptions, mergeRuns } from '../sweep/merge.js';
+import { Listeners } from '../sweep/listeners.js';
+import { IncompleteRuns, type MergeOptions, mergeOptions, mergeRuns } from '../sweep/merge.js';
 import { ofShard, shellWords, withOption } from '../sweep/missing-commands.js';
 import { inStudyOf } from './own-directory.js';
 import type { StudyResults } from './results.js';
@@ -28,6 +30,9 @@ export async function mergeStudies(
   out: string,
   options: MergeOptions = {},
 ): Promise<StudyResults> {
+  refuseMisuse('mergeStudies', options, mergeOptions);
+  if (!Array.isArray(directories))
+    throw new TypeError('mergeStudies takes a list of directories and a directory to write');
   // Taken out first: nothing may be read yet when a strange list throws.
   const paths = [...directories];
   if (typeof out !== 'string' || !paths.every((path) => typeof path === 'string')) {
@@ -37,7 +42,11 @@ export async function mergeStudies(
   const { plan } = sources[0]!;
   const places = plan.models.flatMap(({ id }) => plan.images.map((images) => join(id, images.id)));
   const whole: StudyPlan = { ...plan, shard: null, tasks: places, command: null };
-  return inStudyOf(out, whole, () => mergeInto(sources, places, out, plan, options));
+  const listeners = new Listeners();
+  const told = listeners.guarded(options);
+  const results = await inStudyOf(out, whole, () => mergeInto(sources, places, out, plan, told));
+  listeners.rethrow();
+  return results;
 }
 
 async function mergeInto(

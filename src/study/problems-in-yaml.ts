@@ -4,6 +4,7 @@ import { type Document, isMap, isNode, isScalar, type LineCounter, type Node } f
 import type { z } from 'zod';
 import { quoted } from '../errors.js';
 import { wantedOf } from '../options.js';
+import { largest } from '../statistics/extremes.js';
 import { choiceTable, sourceTable } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
@@ -43,7 +44,11 @@ function position(node: Node | null, lines: LineCounter): string {
 export function bestOf(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const branches = issue.errors.map((errors) => errors as Issue[]);
-  const reached = (errors: readonly Issue[]) => Math.max(0, ...errors.map(({ path }) => path.length));
+  const reached = (errors: readonly Issue[]) =>
+    largest(
+      errors.map(({ path }) => path.length),
+      0,
+    );
   const isKindRight = (errors: readonly Issue[]) =>
     !errors.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
   const right = branches.filter(isKindRight).sort((a, b) => reached(b) - reached(a))[0];

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
+import { refuseMisuse } from '../options.js';
 import { studyFiles } from '../run/study-plan.js';
 import type { StudyResults } from './results.js';
 
@@ -78,6 +79,7 @@ function withCube(results: StudyResults, path: string): FinishedStudy {
     resets,
     layers,
     cube(metric, of) {
+      refuseMisuse('cube', of ?? {}, { value: null, reset: null });
       const { value = 'mean', reset = resets[0] } = of ?? {};
       if (!['mean', 'low', 'high'].includes(value)) {
         throw new RangeError(`value must be mean, low or high, got ${String(value)}`);

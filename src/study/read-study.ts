@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { CritmapError, some } from '../errors.js';
 import { fileProblem } from '../files/problems.js';
 import { readRegular } from '../files/regular-file.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { entriesOf } from './entries.js';
 import { bestOf, describeIssues, placeOf, where } from './problems-in-yaml.js';
 import { choiceTable, modelEntry, sourceTable, studyFile } from './schema.js';
@@ -24,7 +25,9 @@ export interface ReadStudyOptions {
  * Reads `study.yaml`. Paths in it are relative to its folder.
  * @throws CritmapError (ERR_STUDY) with line and column of everything that is wrong
  */
-export async function readStudy(path: string, { env = process.env }: ReadStudyOptions = {}): Promise<Study> {
+export async function readStudy(path: string, options: ReadStudyOptions = {}): Promise<Study> {
+  refuseMisuse('readStudy', options, { env: null } satisfies OptionKinds<ReadStudyOptions>);
+  const { env = process.env } = options;
   if (typeof path !== 'string' || path === '') throw new TypeError('the study must be a path');
   let text: string;
   try {

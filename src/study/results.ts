@@ -168,7 +168,7 @@ function comparedOn(
     const isThere = models.some((model) => model.id === baseline);
     if (!isThere) notes.push(`${imageSet}: the baseline ${baseline} is lacking; nothing is compared with it`);
     const found = compareModels(models, { baseline: isThere ? baseline : undefined });
-    if (isThere) notes.push(...found.notes.map((note) => `${imageSet}: ${note}`));
+    if (isThere) for (const note of found.notes) notes.push(`${imageSet}: ${note}`);
     return { imageSet, isThere, ...found };
   } catch (error) {
     notes.push(`${imageSet}: ${messageOf(error)}`);
@@ -273,15 +273,9 @@ async function imageSetDifferences(
           { ...base, id: first!.id },
           { ...changed, id: other.id },
         ]);
-        found.push(
-          ...differences.map((row) => ({
-            ...row,
-            model: id,
-            category: null,
-            imageSet: other.id,
-            otherSet: first!.id,
-          })),
-        );
+        for (const row of differences) {
+          found.push({ ...row, model: id, category: null, imageSet: other.id, otherSet: first!.id });
+        }
       } catch (error) {
         notes.push(`${id}: ${messageOf(error)}`);
       }

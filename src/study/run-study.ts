@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
 import type { FetchProgress } from '../fetch/options.js';
 import { isRemote } from '../fetch/words.js';
+import { type OptionKinds, refuseMisuse as refuseOptions } from '../options.js';
 import { type OpenSweep, openSweep } from '../request/open-sweep.js';
+import { Listeners } from '../sweep/listeners.js';
 import type { StoppedLayer } from '../sweep/observer.js';
 import type { Progress } from '../sweep/progress.js';
 import type { Shard, SweepOptions } from '../sweep/settings.js';
@@ -70,43 +72,46 @@ export interface RunStudyOptions {
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyFailure[]> {
   refuseMisuse(study, options);
   const { out, shard, signal = new AbortController().signal } = options;
+  const listeners = new Listeners();
+  const onEvent = listeners.guard(options.onEvent ?? (() => {}));
   const tasks = await tasksOf(study, shard);
   options.onTasks?.(tasks);
   const plan = planOfStudy(study, { shard: shard ?? null, tasks, command: options.command ?? null });
   return inStudyOf(out, plan, async () => {
-    const running = new Running(tasks, { ...options, signal });
+    const running = new Running(tasks, { ...options, signal, onEvent });
     try {
       await running.all();
     } finally {
       await running.close();
     }
-    running.rethrow();
+    listeners.rethrow();
     return running.failures;
   });
 }
 
 /** What TypeScript would have refused. */
 function refuseMisuse(study: Study, options: RunStudyOptions): void {
-  const { out, atOnce = 1, command = [], onEvent, onTasks, computerOf } = options ?? {};
+  const { out, atOnce = 1 } = options ?? {};
   const areSweeps =
     Array.isArray(study?.sweeps) &&
     study.sweeps.every(({ place, words }) => typeof place === 'string' && typeof words?.data === 'string');
   if (!areSweeps || typeof out !== 'string' || out === '') {
     throw new TypeError('runStudy takes a study (readStudy) and options with the directory out');
   }
+  refuseOptions('runStudy', options, known);
   if (!Number.isSafeInteger(atOnce) || atOnce < 1 || atOnce > MOST_AT_ONCE) {
     throw new RangeError(`atOnce must be a whole number from 1 to ${MOST_AT_ONCE}, got ${String(atOnce)}`);
   }
-  const areFunctions = [onEvent, onTasks, computerOf].every(
-    (one) => one === undefined || typeof one === 'function',
-  );
-  if (!areFunctions || !Array.isArray(command) || !command.every((word) => typeof word === 'string')) {
-    throw new TypeError('onEvent, onTasks and computerOf must be functions, command a list of words');
-  }
 }
 
+const known = {
+  ...{ out: null, shard: null, force: 'boolean', atOnce: null, command: 'texts', signal: 'signal' },
+  ...{ onTasks: 'function', computerOf: 'function', onEvent: 'function' },
+} as const satisfies OptionKinds<RunStudyOptions>;
+
 async function tasksOf(study: Study, shard: Shard | undefined): Promise<Task[]> {
-  if (!shard) return wholeTasks(study.sweeps);
+  if (shard === undefined) return wholeTasks(study.sweeps);
+  if (typeof shard !== 'object' || shard === null) throw new TypeError('shard must be { index, of }');
   const { index, of } = shard;
   if (![index, of].every(Number.isSafeInteger) || index < 1 || index > of) {
     throw new CritmapError('ERR_OPTION', `the shard must be I/N with I from 1 to N, got ${index}/${of}`);
@@ -158,8 +163,6 @@ class Running {
   readonly #pools = new Pools();
   readonly #opened = new Map<number, Promise<Opened>>();
   #next = 0;
-  /** What `onEvent` threw first. */
-  #thrown: { error: unknown } | null = null;
 
   constructor(
     private readonly wanted: readonly Task[],
@@ -270,17 +273,8 @@ class Running {
     this.#tell({ task, type: 'failed', failure });
   }
 
-  /** Who only looks on keeps no sweep from its end. */
   #tell(event: StudyEvent): void {
-    try {
-      this.options.onEvent?.(event);
-    } catch (error) {
-      this.#thrown ??= { error };
-    }
-  }
-
-  rethrow(): void {
-    if (this.#thrown) throw this.#thrown.error;
+    this.options.onEvent?.(event);
   }
 }
 

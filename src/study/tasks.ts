@@ -3,6 +3,7 @@
  * of them, and cut into parts where that would leave shards idle. Pure.
  */
 import { join } from 'node:path';
+import { largest } from '../statistics/extremes.js';
 import type { Shard } from '../sweep/settings.js';
 import type { StudySweep } from './study.js';
 
@@ -63,6 +64,6 @@ function dealt(sweeps: readonly StudySweep[], costs: readonly number[], shards: 
   return {
     // Sweeps of one model follow each other.
     tasks: filled.map((shard) => shard.parts.sort((a, b) => a.order - b.order).map(({ task }) => task)),
-    fullest: Math.max(...filled.map(({ sum }) => sum)),
+    fullest: largest(filled.map(({ sum }) => sum)),
   };
 }

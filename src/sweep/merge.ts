@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { CritmapError, some } from '../errors.js';
 import { readRegular } from '../files/regular-file.js';
+import { type OptionKinds, refuseMisuse } from '../options.js';
 import { writeDetails } from '../run/details.js';
 import { Finished, type JournalLine } from '../run/finished.js';
 import { differencesOf } from '../run/identity.js';
@@ -14,7 +15,9 @@ import { lineNumbers, scanJournalAt } from '../run/scan-journal.js';
 import { addSeconds } from '../run/stages.js';
 import type { Results } from '../run/summarise.js';
 import { writeResults } from '../run/write-results.js';
+import { largest } from '../statistics/extremes.js';
 import { baselineWarning } from './baseline.js';
+import { Listeners } from './listeners.js';
 import { commandsFor, type Source } from './missing-commands.js';
 import { type Missing, WholeSweep } from './whole-sweep.js';
 
@@ -24,6 +27,11 @@ export interface MergeOptions {
   /** Called for what a reader should know of the parts. */
   onWarning?: ((message: string) => void) | undefined;
 }
+
+export const mergeOptions = {
+  force: 'boolean',
+  onWarning: 'function',
+} as const satisfies OptionKinds<MergeOptions>;
 
 /** Runs that do not make a sweep together. */
 export class IncompleteRuns extends CritmapError {
@@ -40,18 +48,33 @@ export class IncompleteRuns extends CritmapError {
 /**
  * @param directories - of runs of one sweep: shards, in any order, which may overlap; or runs that were stopped
  * @param out - directory for the whole run
- * @throws IncompleteRuns when parts lack; CritmapError (ERR_RUN) for runs of different sweeps, or that cannot be read
+ * @throws IncompleteRuns when parts lack; CritmapError (ERR_RUN) for runs of different sweeps, or that cannot be read; what
+ *   `onWarning` threw, after everything is done
  */
 export async function mergeRuns(
   directories: readonly string[],
   out: string,
-  { force, onWarning }: MergeOptions = {},
+  options: MergeOptions = {},
 ): Promise<Results> {
+  refuseMisuse('mergeRuns', options, mergeOptions);
+  if (!Array.isArray(directories))
+    throw new TypeError('mergeRuns takes a list of directories and a directory to write');
   // Taken out first: nothing may be read yet when a strange list throws.
   const paths = [...directories];
   if (typeof out !== 'string' || !paths.every((path) => typeof path === 'string')) {
     throw new TypeError('mergeRuns takes a list of directories and a directory to write');
   }
+  const listeners = new Listeners();
+  const results = await merged(paths, out, listeners.guarded(options));
+  listeners.rethrow();
+  return results;
+}
+
+async function merged(
+  paths: readonly string[],
+  out: string,
+  { force, onWarning }: MergeOptions,
+): Promise<Results> {
   const sources = await sourcesOf(paths);
   const [first] = sources as [Source, ...Source[]];
   // Only shards know what layers cost, by which they are divided.
@@ -160,7 +183,7 @@ async function write(
     updated: new Date().toISOString(),
     seconds: sum(({ seconds }) => seconds),
     stageSeconds: infos.map(({ stageSeconds }) => stageSeconds).reduce(addSeconds),
-    peakMemoryBytes: Math.max(...infos.map(({ peakMemoryBytes }) => peakMemoryBytes)),
+    peakMemoryBytes: largest(infos.map(({ peakMemoryBytes }) => peakMemoryBytes)),
     graph: infos.find(({ graph }) => graph !== null)?.graph ?? null,
     warnings: [
       ...new Set([...infos.flatMap(({ warnings }) => warnings), ...told, ...(doubt ? [doubt] : [])]),
@@ -179,10 +202,7 @@ async function write(
       ? !run.finished.original.has(line.chunk)
       : !run.finished.chunksOf(line.layer, line.reset).has(line.chunk),
   );
-  const added = run.journal.append(lacking);
-  added.catch(() => {});
-  await run.journal.flush();
-  await added;
+  await run.journal.appendAll(lacking);
   await writeResults(run, results);
   await writeDetails(run, {
     identity: first,

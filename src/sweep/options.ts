@@ -15,6 +15,15 @@ import { imageMetrics } from '../run/image-numbers.js';
 const measured = 'What is measured:';
 const computing = 'Computing:';
 
+/**
+ * Each draw of the same images is a cell of its own, in memory from the beginning to the end: 10,000 of two layers take 350 MB.
+ * Fresh draws for every few images have no such limit.
+ */
+export const MOST_TRIALS = 10_000;
+
+/** Of the engine; the addon refuses more. */
+const MOST_THREADS = 1024;
+
 const globs = () => z.array(z.string()).readonly();
 const ofLayers = 'a list of layer names or globs';
 
@@ -86,8 +95,10 @@ export const sweepOptions = {
       group: measured,
       wanted: 'a whole number from 1, or all',
     }),
-  /** Draws for the same images; alone it means the crossed design, as before there was another. Default 1. */
-  trials: whole(1).optional().meta({
+  /**
+   * Draws for the same images, up to 10,000; alone it means the crossed design, as before there was another. Default 1.
+   */
+  trials: whole(1, MOST_TRIALS).optional().meta({
     description: 'How many draws see the same images; given alone, each draw sees all images',
     group: measured,
   }),
@@ -156,8 +167,8 @@ export const sweepOptions = {
     description: 'Images per inference call (default: by their size, 8 at 224 pixels)',
     group: computing,
   }),
-  /** Default: all cores. */
-  threads: whole(1).optional().meta({
+  /** Up to 1024; default all cores. */
+  threads: whole(1, MOST_THREADS).optional().meta({
     description:
       'How many threads compute (default: as many as the job, its control group and its cores allow)',
     group: computing,

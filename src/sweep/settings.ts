@@ -6,7 +6,7 @@ import { type ImageSet, whyUnlabelled } from '../images/image-set.js';
 import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { computingOn, cudnnSearch } from '../native/cards.js';
-import { checkOptionValues } from '../options.js';
+import { checkOptionValues, type OptionKinds, refuseMisuse, unchecked } from '../options.js';
 import { isActivation } from '../resets/activation.js';
 import type { Reset, ResetContext } from '../resets/kinds.js';
 import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-numbers.js';
@@ -32,9 +32,9 @@ export interface SweepOptions extends SweepValues {
   initFrom?: readonly Model[];
   /** Stops the sweep; what is finished is kept. */
   signal?: AbortSignal;
-  /** Called as cells are finished for a chunk of images, and between. */
+  /** Called as cells are finished for a chunk of images, and between. What it throws, the sweep rejects with at its end. */
   onProgress?: (progress: Progress) => void;
-  /** Called for what may make numbers mean less than they seem. */
+  /** Called for what may make numbers mean less than they seem. What it throws, the sweep rejects with at its end. */
   onWarning?: (message: string) => void;
   /**
    * Gets the logits, untouched and reset, of every slice of images under every draw that is computed now: not of what an
@@ -57,7 +57,7 @@ export type Settings = ReturnType<typeof withDefaults> & Pick<ResetContext, 'act
 
 /** @throws CritmapError (ERR_OPTION) for a wrong value, TypeError for an unknown option or a wrong kind of value */
 export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shape'>) {
-  refuseMisuse(options);
+  refuseSweepMisuse(options);
   const choices = checkOptionValues(sweepOptions, options);
   const { engine } = choices;
   const { cards, precision } = computingOn(choices);
@@ -160,35 +160,17 @@ export function designOf({ imagesPerDraw, trials, published, tolerance }: SweepV
   return design;
 }
 
-const known: readonly string[] = [
-  ...Object.keys(sweepOptions),
-  ...([
-    ...([
-      'out',
-      'resets',
-      'shard',
-      'force',
-      'command',
-      'initFrom',
-      'signal',
-      'onProgress',
-      'onWarning',
-      'onLogits',
-    ] as const),
-  ] satisfies (keyof SweepOptions)[]),
-];
+/** Those of `SweepOptions` that only a script has. */
+export const scriptOptions = {
+  ...{ out: 'path', resets: null, shard: null, force: 'boolean', command: 'texts', initFrom: null },
+  ...{ signal: 'signal', onProgress: 'function', onWarning: 'function', onLogits: 'function' },
+} as const satisfies OptionKinds<Omit<SweepOptions, keyof SweepValues>>;
 
-/** What TypeScript would have refused, for callers without it: a mistyped option must not be ignored. */
-function refuseMisuse(options: SweepOptions): void {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new TypeError(`sweep has no option ${JSON.stringify(name)}; it has ${known.join(', ')}`);
-    }
-  }
-  if (options.onLogits !== undefined && typeof options.onLogits !== 'function') {
-    throw new TypeError('onLogits must be a function');
-  }
+const known = { ...unchecked(sweepOptions), ...scriptOptions };
+
+/** What TypeScript would have refused, for callers without it. @throws TypeError */
+export function refuseSweepMisuse(options: SweepOptions): void {
+  refuseMisuse('sweep', options, known);
   const resets: unknown = options.resets ?? [];
   const isReset = (reset: Partial<Reset> | null) =>
     typeof reset === 'object' && typeof reset?.kind === 'string' && typeof reset.label === 'string';
@@ -202,6 +184,7 @@ const MOST_SHARDS = 100_000;
 
 function refuseShard(shard: Shard | undefined): void {
   if (shard === undefined) return;
+  if (typeof shard !== 'object' || shard === null) throw new TypeError('shard must be { index, of }');
   const { index, of } = shard;
   if (![index, of].every(Number.isSafeInteger) || index < 1 || index > of || of > MOST_SHARDS) {
     throw new CritmapError(

@@ -4,6 +4,7 @@
  */
 import { isRandomLabel } from '../resets/kinds.js';
 import { type ShardPlan, testedIn } from '../run/shard-plan.js';
+import { smallest } from '../statistics/extremes.js';
 import { chunkCount, type Part } from './part.js';
 
 export interface ShardProblem {
@@ -91,7 +92,7 @@ function dealt<T extends { cost: number }>(items: readonly T[], bins: number): T
   const found: number[][] = loads.map(() => []);
   const order = items.map((_, i) => i).sort((a, b) => items[b]!.cost - items[a]!.cost || a - b);
   for (const i of order) {
-    const bin = loads.indexOf(Math.min(...loads));
+    const bin = loads.indexOf(smallest(loads));
     loads[bin] = loads[bin]! + items[i]!.cost;
     found[bin]!.push(i);
   }

@@ -20,6 +20,7 @@ import type { DrawRow } from '../run/summarise.js';
 import type { Summary } from '../run/summary.js';
 import { ChunksAhead } from './chunks-ahead.js';
 import { computeChunks, lackingChunks, unitsOf } from './compute.js';
+import { Listeners } from './listeners.js';
 import { LogitsReceiver } from './logits.js';
 import { observed, type Planned, type SweepObserver } from './observer.js';
 import { cellsOfParts, type Part } from './part.js';
@@ -29,6 +30,7 @@ import { type Subject, SweepRecord } from './record.js';
 import {
   chunksAtOnce,
   refuseDetails,
+  refuseSweepMisuse,
   type Settings,
   type Shard,
   type SweepOptions,
@@ -54,7 +56,8 @@ export interface SweepResult {
  * @param images read in chunks; its labels, if any, also give accuracies
  * @returns the summary (percentages 0-100); also in `out` as `summary.json`, `summary.csv`, `results.csv`
  * @throws CritmapError: `ERR_OPTION`, `ERR_RESET` (a reset that changes nothing), `ERR_RUN`, `ERR_MODEL`,
- *   `ERR_IMAGES`; the signal's reason after an abort, with everything finished so far kept in `out`
+ *   `ERR_IMAGES`; the signal's reason after an abort, with everything finished so far kept in `out`; what `onProgress` or
+ *   `onWarning` threw, after everything is done; TypeError for misuse
  */
 export function sweep(model: Model, images: ImageSet, options: SweepOptions = {}): Promise<SweepResult> {
   return sweepWith(computeHere, model, images, options);
@@ -68,12 +71,28 @@ export async function sweepWith(
   compute: Computer,
   given: Model,
   images: ImageSet,
-  options: SweepOptions,
+  asked: SweepOptions,
   observer: SweepObserver = {},
 ): Promise<SweepResult> {
   if (!given?.layers || !images?.shape) {
     throw new TypeError('sweep takes a model (loadModel), images (openImages) and options');
   }
+  refuseSweepMisuse(asked);
+  const listeners = new Listeners();
+  const options = listeners.guarded(asked);
+  const found = await sweepTold(compute, given, images, options, observer);
+  listeners.rethrow();
+  return found;
+}
+
+/** The same with listeners that throw nothing. */
+async function sweepTold(
+  compute: Computer,
+  given: Model,
+  images: ImageSet,
+  options: SweepOptions,
+  observer: SweepObserver,
+): Promise<SweepResult> {
   const { signal } = options;
   const chosen = withDefaults(options, images);
   const model = withTargets(given, chosen);

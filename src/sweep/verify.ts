@@ -113,7 +113,7 @@ export async function verifyRun(
   const largest = Object.fromEntries(
     measures.flatMap(({ name }) => {
       const found = draws.flatMap(({ differences }) => differences[name] ?? []);
-      return found.length > 0 ? [[name, Math.max(...found)]] : [];
+      return found.length > 0 ? [[name, found.reduce((one, other) => Math.max(one, other))]] : [];
     }),
   );
   return { draws, largest, isSame: draws.every(({ isSame }) => isSame) };

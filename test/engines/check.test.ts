@@ -172,6 +172,10 @@ t.test('what is not finite must be the same', async (t) => {
   t.equal(distance([0, 0], [0, 0]), 0, 'a row of zeros');
   t.equal(distance([1, 0], [0, 0]), infinite);
   t.equal(distance([4, 1], [4, 2]), 0.25);
+  // More than a call takes as arguments.
+  const classes = 200_000;
+  const row = new Float32Array(classes).fill(4);
+  t.equal(furthest({ logits: row.with(150_000, 1), classes }, row.with(150_000, 2)).distance, 0.25);
 });
 
 t.test('a plan that resets another layer than it says is refused', async (t) => {

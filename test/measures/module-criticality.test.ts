@@ -155,7 +155,7 @@ t.test('what cannot be measured is refused in one line', async (t) => {
     message:
       '--criterion loss needs labels, which --labels none leaves out; do without that, or take --criterion agreement',
   });
-  await t.rejects(measure({ resets: [] } as never), { name: 'TypeError', message: /has no option resets/ });
+  await t.rejects(measure({ resets: [] } as never), { name: 'TypeError', message: /has no option "resets"/ });
   await t.rejects(measure({ donor: undefined as never }), { name: 'TypeError', message: /takes a model/ });
   await refused(
     { layers: ['layer3.2.conv1', 'layer3.2.conv2', 'fc'], group: 'pairs' },

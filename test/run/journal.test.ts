@@ -144,3 +144,21 @@ t.test('sums add up name by name, and what labels give stays away without labels
   t.not(addSums(undefined, first), first, 'the sums themselves are not changed later');
   t.strictSame(addSums(undefined, first), first);
 });
+
+t.test('of many lines some are written at a time, in their order', async (t) => {
+  const path = join(t.testdir({}), 'cells.ndjson');
+  const { journal } = await Journal.open(path, seal);
+  let writes = 0;
+  journal.onWrite = () => writes++;
+  // Two megabytes each.
+  const draws = Array.from({ length: 16_000 }, (_, i) => drawSums(i));
+  await journal.appendAll(
+    Array.from({ length: 9 }, (_, chunk) => ({ ...line(chunk), draws }) as JournalLine),
+  );
+  await journal.close();
+  t.ok(writes > 2 && writes < 9, `${writes} writes`);
+  t.strictSame(
+    [...(await readJournal(path, seal)).chunksOf('conv1', 'random').keys()],
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
+});

@@ -36,7 +36,7 @@ const info = {
   graph: null,
   sample: { file: 'images.csv', seed: 0, total: 20, skipped: [] },
 };
-const inUse = { code: 'ERR_RUN', message: /in use by another critmap/ };
+const inUse = { code: 'ERR_RUN', message: /in use by (another critmap|this process)/ };
 
 const answer = async (child: ChildProcess | Worker) => (await once(child, 'message'))[0] as string;
 const ask = (child: ChildProcess, message: object) => {

@@ -7,6 +7,7 @@ import { summarySchema } from '../../src/run/summary.js';
 import { crossedInterval } from '../../src/statistics/crossed.js';
 import { groupsInterval, numbersInterval } from '../../src/statistics/student.js';
 import { cosineOf, crossedSweep, input, random, slicedSweep, targetOf } from './finished-sweeps.js';
+import { sums } from './sums.js';
 
 const near = (
   t: { ok: (value: boolean, message: string) => unknown },
@@ -164,7 +165,7 @@ t.test('a wider confidence gives a wider interval', async (t) => {
 });
 
 t.test("results.csv has the published study's columns, then the reset; one row per draw", async (t) => {
-  const [head, first, second, end] = resultsCsv(summarise(crossedSweep())).split('\n');
+  const [head, first, second, end] = [...resultsCsv(summarise(crossedSweep()))].join('').split('\n');
   t.equal(
     head,
     'top1_acc,top5_acc,loss,batch_acc,layer,pred_cos_sim,pred_l1_err,pred_l2_err,pred_ce_loss,trial,recovered_acc,model_id,reset',
@@ -197,4 +198,17 @@ t.test('without labels there is no baseline, without images no numbers', async (
   const nothing = { criticality: { mean: null, interval: null }, cosine: null, top1: null, change: null };
   t.match(summary.layers[0], { draws: 0, images: 0, passes: 0, ...nothing });
   t.strictSame(draws, [] as DrawRow[]);
+});
+
+t.test('a layer has a summary of more draws than a call takes arguments', async (t) => {
+  const finished = new Finished();
+  const count = 130_000;
+  const draws = Array.from({ length: count }, (_, trial) => ({
+    ...{ slice: 0, trial, change: 1 },
+    ...sums({ images: 1, invalid: 0, agreement: trial % 2 }),
+  }));
+  finished.add({ type: 'target', layer: 'conv2', reset: 'random', chunk: 0, draws });
+  const found = only(input(finished, { imagesPerDraw: 'all', trials: count }, [targetOf(random, 2)]));
+  t.equal(found.draws, count);
+  near(t, 'agreement', found.agreement.mean, 50);
 });

@@ -29,7 +29,7 @@ const study = await asked('study.yaml');
 t.test('two do not write to one directory', async (t) => {
   const out = at('locked');
   const changed = await asked('study.yaml', FILE.replace('images: 16', 'images: 8'));
-  const inUse = { code: 'ERR_RUN', message: /locked is in use by another critmap/ };
+  const inUse = { code: 'ERR_RUN', message: /locked is already in use by this process/ };
   let others: Promise<unknown>[] = [];
   const events: string[] = [];
   const onEvent = ({ type }: StudyEvent) => {

@@ -62,9 +62,9 @@ async function listFiles(root: string): Promise<Held[]> {
   const transforms = await readdir(pixels, { withFileTypes: true }).catch(() => []);
   for (const entry of transforms) {
     if (!entry.isDirectory() || !TRANSFORM.test(entry.name)) continue;
-    found.push(...(await heldIn(join(pixels, entry.name), isSegment)));
+    for (const held of await heldIn(join(pixels, entry.name), isSegment)) found.push(held);
   }
-  found.push(...(await heldIn(join(root, 'stamps'), isStamps)));
+  for (const held of await heldIn(join(root, 'stamps'), isStamps)) found.push(held);
   return found;
 }
 

@@ -33,8 +33,8 @@ export async function shardsOf(source: string): Promise<Shards | null> {
   const named = (await exists(source)) ? [source] : expand(source, { max: MOST_SHARDS });
   const files: string[] = [];
   for (const name of named) {
-    if (/[*?]/.test(name) && !(await exists(name))) files.push(...(await matching(name)));
-    else files.push(name);
+    const found = /[*?]/.test(name) && !(await exists(name)) ? await matching(name) : [name];
+    for (const file of found) files.push(file);
   }
   return checked(source, files);
 }

@@ -26,7 +26,7 @@ export function sliceSequences(graph: Graph): void {
     for (const [i, reader] of readers.entries()) {
       const { node, tensors } = slices[i] as Slice;
       replaced.set(reader, node);
-      added.push(...tensors);
+      for (const tensor of tensors) added.push(tensor);
     }
   }
   graph.node = graph.node.flatMap((node) => {

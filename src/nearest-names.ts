@@ -3,7 +3,6 @@
  * compared with the part of a name that it comes nearest to: `*` stands for any text, and whole parts of the name
  * (between dots or slashes) before and after may be missing, as in `layer1` or `conv9`.
  */
-
 /** Less than one letter, so that of equally near names the one that matches as a whole comes first. */
 const PARTS_MISSING = 0.5;
 
@@ -30,7 +29,7 @@ export function distanceToName(pattern: string, name: string): number {
     above = row;
   }
   const ends = above.filter((_, j) => isSeparator(name[j])).map((far) => far + PARTS_MISSING);
-  return Math.min(above[name.length]!, ...ends);
+  return ends.reduce((least, end) => Math.min(least, end), above[name.length]!);
 }
 
 /** Up to three names, the nearest first; of equally near ones the first. */
