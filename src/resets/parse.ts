@@ -49,7 +49,7 @@ export const endOptions = {
  * own checkpoints were. One text may stand for several resets: `prune=0.1,0.3`, `donor=step-*.pth`,
  * `interpolate=step-*.pth@0,0.5,1`. A donor that several name is loaded once.
  *
- * @param ends the model's images and logits, where they were chosen by name: its donors' have the same names
+ * @param options the model's images and logits, where they were chosen by name: its donors' have the same names
  * @throws CritmapError as {@link parseReset}, and ERR_WEIGHTS for a checkpoint that is damaged or does not fit
  */
 export async function parseResets(
