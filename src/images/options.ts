@@ -84,6 +84,8 @@ export interface ImageOptions {
 
 /** Sample size. */
 export const DEFAULT_IMAGES = 1000;
+/** Of the published study. */
+export const PUBLISHED_IMAGES = 10_000;
 
 const images = 'Images:';
 const decoded = 'Decoded images:';

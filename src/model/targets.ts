@@ -9,22 +9,7 @@ import type { Layer, Parameter } from '../onnx/layers.js';
 import { findNorms } from '../onnx/norm-layers.js';
 import { wasFolded } from '../onnx/warnings.js';
 import type { Model } from './model.js';
-
-/** What happens to the norm behind a layer that is reset. */
-export const normChoices = ['keep', 'reset', 'with-layer'] as const;
-export type NormChoice = (typeof normChoices)[number];
-
-/** What `--include` adds. */
-export const includable = ['norm'] as const;
-
-export interface TargetChoice {
-  /** Norms as layers of their own. */
-  include?: (typeof includable)[number] | undefined;
-  /** Fused queries, keys and values as three layers. */
-  splitQkv?: boolean | undefined;
-  /** `with-layer` has the norm right behind a layer take part in its resets. */
-  norm?: NormChoice | undefined;
-}
+import type { TargetChoice } from './target-choice.js';
 
 const known = new WeakMap<Model, Map<string, Model>>();
 

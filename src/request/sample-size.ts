@@ -1,7 +1,6 @@
 /** How many images a sweep takes. */
 import { CritmapError } from '../errors.js';
-import { DEFAULT_IMAGES } from '../images/options.js';
-import { PUBLISHED_IMAGES } from '../sweep/settings.js';
+import { DEFAULT_IMAGES, PUBLISHED_IMAGES } from '../images/options.js';
 
 type Asked = number | 'all' | undefined;
 

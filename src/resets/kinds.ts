@@ -2,7 +2,7 @@
 import type { InitChoice } from '../initialisation/initials.js';
 import { type LayerParts, membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import type { NormChoice } from '../model/targets.js';
+import type { NormChoice } from '../model/target-choice.js';
 import type { QuantizeGrid } from '../native/reset-rule.js';
 import { isNormOp } from '../onnx/norm-ops.js';
 import type { Activations, MeasuredReplacement } from './activation.js';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { groupings } from '../design/groups.js';
 import { imageOptions } from '../images/options.js';
 import { layerParts } from '../model/layer-group.js';
-import { includable, normChoices } from '../model/targets.js';
+import { includable, normChoices } from '../model/target-choice.js';
 import { precisions } from '../native/cards.js';
 import { type OptionSettings, type OptionValues, whole, words } from '../options.js';
 import { resetForms } from '../resets/kinds.js';

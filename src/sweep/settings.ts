@@ -131,7 +131,6 @@ export function refuseDetails(
 }
 
 /** Of the published study. */
-export const PUBLISHED_IMAGES = 10_000;
 const PUBLISHED: SliceDesign = { imagesPerDraw: 'all', trials: 3 };
 /**
  * Fewer images to a draw narrow the interval further, but less and less: of the demo's layers and the published ones,

@@ -134,7 +134,7 @@ t.test('beside a run: its rows, its criticality, and rank correlations', async (
   await t.rejects(predictors(model, { run: {} as never }), { name: 'TypeError', message: /readRun/ });
   await t.rejects(predictors(model, { trials: 3 } as never), {
     name: 'TypeError',
-    message: /no option trials/,
+    message: /no option "trials"; it has images/,
   });
   await images.close();
 });

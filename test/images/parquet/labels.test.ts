@@ -8,6 +8,7 @@ async function labelsOf(name: string, options: Partial<ImageOptions> = {}) {
   const set = await openImages(fixture(`images/${name}.parquet`), {
     shape: { channels: 3, height: 8, width: 8 },
     images: 'all',
+    resize: 8,
     ...options,
   });
   await set.close();
