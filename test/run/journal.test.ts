@@ -150,8 +150,8 @@ t.test('of many lines some are written at a time, in their order', async (t) => 
   const { journal } = await Journal.open(path, seal);
   let writes = 0;
   journal.onWrite = () => writes++;
-  // Two megabytes each.
-  const draws = Array.from({ length: 16_000 }, (_, i) => drawSums(i));
+  // Three megabytes each.
+  const draws = Array.from({ length: 48_000 }, (_, i) => drawSums(i));
   await journal.appendAll(
     Array.from({ length: 9 }, (_, chunk) => ({ ...line(chunk), draws }) as JournalLine),
   );

@@ -72,12 +72,11 @@ t.test('a failure ends a sweep at once, also while it waits for images', async (
     await read();
     whole++;
   });
-  const onProgress = ({ layer }: { layer: string }) => {
-    if (!layer) return;
+  const onLogits = () => {
     told();
     throw new Error('nobody listens');
   };
-  await t.rejects(sweep(model, images, { trials: 1, threads: 8, onProgress }), {
+  await t.rejects(sweep(model, images, { trials: 1, threads: 8, onLogits }), {
     message: 'nobody listens',
   });
   t.equal(whole, 1, 'nothing more is read');
