@@ -8,7 +8,7 @@ import t from 'tap';
 import { figureData } from '../../src/compare/figure-data.js';
 import { drawingsOf } from '../../src/figures/all-figures.js';
 import { pdfFile, svgFile } from '../../src/figures/render.js';
-import { skip as noBrowser, openBrowser } from '../report/chromium.js';
+import { skip as noBrowser, openBrowser, pictureOf } from '../report/chromium.js';
 
 const lacking = ['rsvg-convert', 'pdftoppm', 'pdftotext'].find((program) => {
   try {
@@ -59,7 +59,7 @@ async function inBrowser(browser: Browser, path: string, width: number, height: 
     const text = one.textContent;
     return text.length < 2 || / /.test(text) || width < height ? [] : [{ text, left, right, middle: (top + bottom) / 2 }];
   })`);
-  const picture = await page.screenshot();
+  const picture = await pictureOf(page);
   await page.close();
   return { words, picture };
 }
