@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { CritmapError } from './errors.js';
-import { distanceToName, nearestNames } from './nearest-names.js';
+import { meantBy } from './meant.js';
 
 /** What a person is told of an option; `description` is also in the JSON Schema. */
 export interface OptionMeta {
@@ -145,10 +145,9 @@ export function refuseMisuse<T extends object>(
 
 /** `"trails"; did you mean trials? It has ...` */
 export function unknownOf(name: string, known: readonly string[]): string {
-  const [near] = nearestNames(name, known);
-  const isNear = near !== undefined && distanceToName(name, near) <= Math.max(2, name.length / 3);
+  const near = meantBy(name, known);
   const quoted = JSON.stringify(name);
-  return isNear
-    ? `${quoted}; did you mean ${near}? It has ${known.join(', ')}`
-    : `${quoted}; it has ${known.join(', ')}`;
+  return near === null
+    ? `${quoted}; it has ${known.join(', ')}`
+    : `${quoted}; did you mean ${near}? It has ${known.join(', ')}`;
 }

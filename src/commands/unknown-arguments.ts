@@ -1,9 +1,6 @@
 /** What is said of words that a command does not know: each once, as it was typed, with the option that it may stand for. */
-import { closest, distance } from 'fastest-levenshtein';
 import { quoted } from '../errors.js';
-
-/** Of so many letters of a word, how many may be wrong for it to be taken for another. */
-const mostWrong = (word: string) => Math.max(1, Math.floor(word.length / 3));
+import { meantBy } from '../meant.js';
 
 const isName = (option: string) => option.length > 1;
 const dashed = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -34,10 +31,6 @@ export function unknownArguments(
 }
 
 function nearestOption(word: string, known: readonly string[]): string | null {
-  const name = /^--(?:no-)?(.+)$/.exec(word)?.[1];
-  if (name === undefined || known.length === 0) return null;
-  // `--image`, `--label`: the beginning of a name is nearer than another word of that length.
-  const begun = known.filter((option) => option.startsWith(name) && name.length > 2);
-  const near = closest(name, begun.length > 0 ? begun : [...known]);
-  return begun.length > 0 || distance(name, near) <= mostWrong(name) ? `--${near}` : null;
+  const near = meantBy(/^--(?:no-)?(.+)$/.exec(word)?.[1] ?? '', known);
+  return near === null ? null : `--${near}`;
 }

@@ -1,8 +1,8 @@
 /** Globs over layer names, matched against whole names; `*` also spans dots and slashes. */
 import { CritmapError } from '../errors.js';
 import { glob } from '../files/glob.js';
-import { nearestNames } from '../nearest-names.js';
 import type { Layer } from '../onnx/layers.js';
+import { nearestNames } from './nearest-names.js';
 
 export function matcher(pattern: string): (name: string) => boolean {
   const isMatch = glob(pattern);

@@ -1,8 +1,8 @@
 /** What is wrong with a study's file, in sentences that begin with line and column. */
-import { closest, distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, isScalar, type LineCounter, type Node } from 'yaml';
 import type { z } from 'zod';
 import { quoted } from '../errors.js';
+import { meantBy } from '../meant.js';
 import { wantedOf } from '../options.js';
 import { largest } from '../statistics/extremes.js';
 import { choiceTable, sourceTable } from './schema.js';
@@ -72,11 +72,9 @@ function keyAt(document: Document, path: Path, key: string): Node | null {
   return isNode(pair?.key) ? pair.key : map;
 }
 
-const isNear = (a: string, b: string) => distance(a, b) <= Math.max(2, Math.ceil(a.length / 3));
-
 function unknownKey(path: Path, key: string, names: readonly string[]): string {
-  const near = names.length > 0 ? closest(key, [...names]) : '';
-  const hint = near && isNear(key, near) ? `; did you mean ${near}?` : '';
+  const near = meantBy(key, names);
+  const hint = near === null ? '' : `; did you mean ${near}?`;
   return `${where(path) || 'the study'} has no ${quoted(key)}${hint}`;
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { distanceToName, nearestNames } from '../src/nearest-names.js';
+import { distanceToName, nearestNames } from '../../src/model/nearest-names.js';
 
 t.test('without globs it is the number of letters to insert, delete or replace', async (t) => {
   // Levenshtein's own measure; the first two are the textbook examples (Wagner and Fischer, 1974; Knuth).
