@@ -121,23 +121,11 @@ export async function computeChunks(work: Work, abort?: AbortSignal): Promise<vo
     }
     await settle();
     signal.throwIfAborted();
-    warnOfInvalid(work);
   } catch (error) {
     stop.abort(error);
     await settle();
     throw error;
   }
-}
-
-/** Once a sweep, also one that goes on: of all its images that were seen. */
-function warnOfInvalid({ subject: { model }, record }: Work): void {
-  const seen = [...record.finished.original.values()].flat();
-  const invalid = seen.reduce((sum, slice) => sum + slice.invalid, 0);
-  const images = seen.reduce((sum, slice) => sum + slice.images, 0);
-  if (invalid === 0) return;
-  record.warn(
-    `${model.file.path} gives NaN or infinite logits for ${invalid} of ${images} images; they are counted as invalid`,
-  );
 }
 
 /** Chunks come in their order, also those that nobody wants any more. */

@@ -147,6 +147,7 @@ async function sweepTold(
     observer.planned?.(plannedOf(subject, record.finished));
     for (const layer of record.stopping?.stopped ?? []) observer.stopped?.(layer);
     await compute(subject, record, options);
+    warnOfInvalid(model, record);
     const results = await record.end();
     return { ...results, directory: options.out ?? null, warnings: record.warnings };
   } catch (error) {
@@ -155,6 +156,17 @@ async function sweepTold(
   } finally {
     await record.close();
   }
+}
+
+/** Once a sweep, whatever computed it: of all its images that were seen. */
+function warnOfInvalid({ file }: Model, record: SweepRecord): void {
+  const seen = [...record.finished.original.values()].flat();
+  const invalid = seen.reduce((sum, slice) => sum + slice.invalid, 0);
+  const images = seen.reduce((sum, slice) => sum + slice.images, 0);
+  if (invalid === 0) return;
+  record.warn(
+    `${file.path} gives NaN or infinite logits for ${invalid} of ${images} images; they are counted as invalid`,
+  );
 }
 
 function plannedOf(subject: Subject, finished: Finished): Planned {

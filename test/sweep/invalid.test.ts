@@ -7,28 +7,35 @@ import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
 import { pickLayers } from '../../src/pick/pick.js';
 import { readRun } from '../../src/run/read-run.js';
+import { chunkCount, wholeOf } from '../../src/sweep/part.js';
+import { openPartRunner } from '../../src/sweep/part-runner.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
-import { sweep } from '../../src/sweep/sweep.js';
+import { sweep, sweepWith } from '../../src/sweep/sweep.js';
 import { node, value, weight, writeGraph } from '../onnx/graphs.js';
 
 const dir = t.testdir({});
 
+/** @param before what the images go through first */
+function rootsOf(name: string, before: string) {
+  const path = join(dir, name);
+  writeGraph(path, {
+    node: [
+      node(before, ['images'], 'begun'),
+      node('Conv', ['begun', 'conv1.weight'], 'conv1', { strides: [2, 2] }),
+      node('GlobalAveragePool', ['conv1'], 'pooled'),
+      node('Flatten', ['pooled'], 'flat'),
+      node('Sqrt', ['flat'], 'roots'),
+      node('Gemm', ['roots', 'fc.weight', 'fc.bias'], 'logits', { transB: 1 }),
+    ],
+    input: [value('images', [null, 3, 8, 8])],
+    output: [value('logits', [null, 4])],
+    initializer: [weight('conv1.weight', [2, 3, 3, 3]), weight('fc.weight', [4, 2]), weight('fc.bias', [4])],
+  });
+  return loadModel(path);
+}
+
 /** Roots of a layer's outputs, all of them positive before it is reset: draws make some of them negative. */
-const path = join(dir, 'roots.onnx');
-writeGraph(path, {
-  node: [
-    node('Relu', ['images'], 'positive'),
-    node('Conv', ['positive', 'conv1.weight'], 'conv1', { strides: [2, 2] }),
-    node('GlobalAveragePool', ['conv1'], 'pooled'),
-    node('Flatten', ['pooled'], 'flat'),
-    node('Sqrt', ['flat'], 'roots'),
-    node('Gemm', ['roots', 'fc.weight', 'fc.bias'], 'logits', { transB: 1 }),
-  ],
-  input: [value('images', [null, 3, 8, 8])],
-  output: [value('logits', [null, 4])],
-  initializer: [weight('conv1.weight', [2, 3, 3, 3]), weight('fc.weight', [4, 2]), weight('fc.bias', [4])],
-});
-const model = await loadModel(path);
+const model = await rootsOf('roots.onnx', 'Relu');
 const IMAGES = 64;
 
 /** A sweep, and what its logits come to by the definition. */
@@ -119,4 +126,35 @@ t.test('differences are those of the means', async (t) => {
   const { difference } = differences.find(({ layer }) => layer === 'conv1')!;
   t.ok(Math.abs(means[0]! - means[1]!) > 1, `${means}`);
   t.ok(Math.abs(difference! - (means[1]! - means[0]!)) < 1e-6);
+});
+
+t.test('that the untouched model gives some is said once, whatever computes the sweep', async (t) => {
+  const without = await rootsOf('signed.onnx', 'Identity');
+  const images = await openImages('synthetic:600', { ...modelInput(without), images: 600 });
+  t.teardown(() => images.close());
+  const options = { layers: ['fc'], resets: [{ kind: 'zero', label: 'zero' }] } as const;
+  const { summary, warnings } = await sweep(without, images, options);
+  const { invalid } = summary.data;
+  t.ok(invalid > 0 && invalid < 600, `${invalid} of 600`);
+  const said = `gives NaN or infinite logits for ${invalid} of 600 images; they are counted as invalid`;
+  t.match(
+    warnings.filter((one) => /NaN/.test(one)),
+    [new RegExp(`signed\\.onnx ${said}$`)],
+  );
+  const inParts = await sweepWith(
+    async ({ settings, cells }, record) => {
+      const runner = await openPartRunner(without, images, options);
+      const chunks = chunkCount(images.count, settings.chunk);
+      for (let from = 0; from < chunks; from++) {
+        const part = { ...wholeOf(cells, chunks), from, to: from + 1 };
+        await runner.run(part, (line) => void record.add(line), new AbortController().signal);
+      }
+      await runner.close();
+    },
+    without,
+    images,
+    options,
+  );
+  t.strictSame(inParts.summary, summary);
+  t.strictSame(inParts.warnings, warnings);
 });
