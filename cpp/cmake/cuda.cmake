@@ -81,7 +81,7 @@ endif()
 function(critmap_add_cuda target)
   cmake_path(GET CMAKE_CURRENT_FUNCTION_LIST_DIR PARENT_PATH folder)
   add_library(critmap_kernels OBJECT
-    ${folder}/cuda/metrics.cu ${folder}/cuda/normalize.cu ${folder}/cuda/reset.cu)
+    ${folder}/cuda/metrics.cu ${folder}/cuda/normalize.cu ${folder}/cuda/reset.cu ${folder}/cuda/shuffle.cu)
   target_include_directories(critmap_kernels PRIVATE ${folder})
   set_target_properties(critmap_kernels PROPERTIES
     CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)

@@ -19,11 +19,16 @@ struct ResetInputs {
   const float *factor, *shift, *donor;
   // quantize: one scale per channel.
   const float* scales;
+  // shuffle: shuffle_bytes(count) at least, which nothing else uses before the reset is done.
+  const DeviceMemory* scratch = nullptr;
 };
 
-// `rule.donor` and `rule.scales` are not used. A shuffle is done on the host: std::logic_error.
+// `rule.donor` and `rule.scales` are not used.
 void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, const ResetLayout& layout,
            const ResetInputs& inputs);
+
+// Device memory that a shuffle of so many elements takes, and so does one of fewer.
+size_t shuffle_bytes(size_t count);
 
 // Writes rows x `columns` numbers (metrics.h). `labels` may be null; then the label's columns are NaN.
 void compare_rows(Stream& stream, const float* original, const float* changed, size_t rows, size_t classes,

@@ -1,10 +1,9 @@
 // Resets on a card. A thread makes the four elements of one Philox block, which is one store of 16 bytes. A
 // transposed parameter is written element by element, neighbours by neighbours, each from a block of its own.
-#include <stdexcept>
-
 #include "cuda/items.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "cuda/shuffle.h"
 #include "resets/element_rules.h"
 
 namespace critmap::cuda {
@@ -106,6 +105,12 @@ struct Quantized {
   }
 };
 
+// Where a stored element of a transposed parameter is in logical order.
+__device__ __forceinline__ uint64_t logical_place(const Parameter& target, uint64_t at) {
+  const uint64_t row = quotient(at, target.channels);
+  return (at - row * target.channels) * (target.count / target.channels) + row;
+}
+
 struct Pruned {
   float threshold;
   uint64_t ties;
@@ -114,12 +119,23 @@ struct Pruned {
   __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
     Values values = load_four(target.own, 4 * block, part);
     for (uint32_t i = 0; i < part; i++) {
-      uint64_t element = 4 * block + i;
-      if (transposed) {
-        const uint64_t row = quotient(element, target.channels);
-        element = (element - row * target.channels) * (target.count / target.channels) + row;
-      }
-      values.v[i] = pruned(values.v[i], element, threshold, ties);
+      const uint64_t at = 4 * block + i;
+      values.v[i] = pruned(values.v[i], transposed ? logical_place(target, at) : at, threshold, ties);
+    }
+    return values;
+  }
+};
+
+// New elements that lie in logical order elsewhere.
+struct Placed {
+  const float* elements;
+  bool transposed;
+
+  __device__ __forceinline__ Values operator()(const Parameter& target, uint64_t block, uint32_t part) const {
+    if (!transposed) return load_four(elements, 4 * block, part);
+    Values values;
+    for (uint32_t i = 0; i < 4; i++) {
+      values.v[i] = i < part ? elements[logical_place(target, 4 * block + i)] : 0.0f;
     }
     return values;
   }
@@ -216,8 +232,12 @@ cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& ru
       return in_order(stream, target, Quantized{inputs.scales, rule.grid, rule.value});
     case ResetKind::prune:
       return in_order(stream, target, Pruned{rule.value, rule.ties, layout.transposed});
-    case ResetKind::shuffle:
-      break;
+    case ResetKind::shuffle: {
+      const float* sorted = nullptr;
+      const cudaError_t status =
+          shuffled(stream, target.own, target.count, rule.key, layout, *inputs.scratch, sorted);
+      return status == cudaSuccess ? in_order(stream, target, Placed{sorted, layout.transposed}) : status;
+    }
   }
   return cudaErrorInvalidValue;
 }
@@ -226,7 +246,6 @@ cudaError_t changed(Stream& stream, const Parameter& target, const ResetRule& ru
 
 void reset(Stream& stream, float* target, size_t count, const ResetRule& rule, const ResetLayout& layout,
            const ResetInputs& inputs) {
-  if (rule.kind == ResetKind::shuffle) throw std::logic_error("a shuffle is not done on the device");
   if (count == 0) return;
   const Parameter parameter{target,        count,        inputs.own ? inputs.own : target,
                             inputs.factor, inputs.shift, layout.channels,

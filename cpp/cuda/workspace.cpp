@@ -1,7 +1,6 @@
 // A card's workspace. Everything of a batch is queued on the engine's one stream, ONNX Runtime's kernels too,
 // but for the upload of its images, which has a stream of its own (image_loader.h). The host waits once, for
-// the rows, when the next batch is already queued. Only a shuffle, which the host does, waits for the one
-// before it.
+// the rows, when the next batch is already queued.
 #include "engine/workspace.h"
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include "cuda/image_loader.h"
 #include "cuda/kernels.h"
 #include "onnxruntime/cuda_provider.h"
-#include "resets/reset.h"
 
 namespace critmap {
 namespace {
@@ -74,10 +72,9 @@ class CudaWorkspace : public Workspace {
     const ResetLayout layout = step.layout.value_or(ResetLayout{1, 1, false});
     ResetRule rule = step.rule;
     if (step.key) set_key(rule, job.keys[*step.key]);
-    if (rule.kind == ResetKind::shuffle) return shuffle(job, step, rule, layout);
     cuda::reset(stream_, floats(step.slot), count, rule, layout,
                 {constant(step.source), constant(step.factor), constant(step.shift), constant(step.donor),
-                 constant(step.scales)});
+                 constant(step.scales), shuffled_.get()});
   }
 
   void compare(Job& job, size_t row, size_t slot) override {
@@ -141,8 +138,12 @@ class CudaWorkspace : public Workspace {
       storages.push_back(memory.data());
     }
     constants_.resize(program.constants.size());
+    size_t most_shuffled = 0;
     for (const Step& step : program.steps) {
       if (step.kind != StepKind::reset) continue;
+      if (step.rule.kind == ResetKind::shuffle) {
+        most_shuffled = std::max(most_shuffled, program.slots[step.slot].elements);
+      }
       for (const std::optional<size_t>& index :
            {step.source, step.factor, step.shift, step.donor, step.scales}) {
         if (!index || constants_[*index]) continue;
@@ -155,6 +156,7 @@ class CudaWorkspace : public Workspace {
     const size_t label_bytes = program.batch * sizeof(int32_t);
     for (size_t i = 0; i < batches; i++) free_.push_back(std::make_unique<Batch>(label_bytes, row_bytes));
     device_labels_ = std::make_unique<DeviceMemory>(label_bytes);
+    if (most_shuffled) shuffled_ = std::make_unique<DeviceMemory>(cuda::shuffle_bytes(most_shuffled));
     stream_.synchronize();
     return storages;
   }
@@ -163,6 +165,7 @@ class CudaWorkspace : public Workspace {
     drain();
     memories_.clear();
     constants_.clear();
+    shuffled_ = nullptr;
     batch_ = nullptr;
     underway_.clear();
     free_.clear();
@@ -171,28 +174,6 @@ class CudaWorkspace : public Workspace {
  private:
   const float* constant(std::optional<size_t> index) const {
     return index ? constants_[*index]->as<float>() : nullptr;
-  }
-
-  void shuffle(const Job& job, const Step& step, const ResetRule& rule, const ResetLayout& layout) {
-    const size_t count = program_->slots[step.slot].elements, bytes = count * sizeof(float);
-    const auto values_of = [&](std::optional<size_t> index) {
-      return index ? program_->constants[*index]->values.data() : nullptr;
-    };
-    // The last shuffle's copy may still read what is about to be overwritten.
-    stream_.synchronize();
-    if (!staging_ || staging_->bytes() < bytes) staging_ = std::make_unique<PinnedMemory>(bytes);
-    const std::span<float> values(staging_->as<float>(), count);
-    if (step.source) {
-      std::copy_n(values_of(step.source), count, values.data());
-    } else {
-      stream_.download(values.data(), address(step.slot), bytes);
-      stream_.synchronize();
-    }
-    critmap::reset(*job.kernels, values, rule, layout, values_of(step.factor));
-    if (const float* const shift = values_of(step.shift)) {
-      for (size_t i = 0; i < count; i++) values[i] += shift[i];
-    }
-    stream_.upload(address(step.slot), values.data(), bytes);
   }
 
   // Memory goes when nothing uses it any more; what failed before is reported elsewhere.
@@ -208,7 +189,8 @@ class CudaWorkspace : public Workspace {
   // By the program's constants; null for those that no reset reads.
   std::vector<std::unique_ptr<DeviceMemory>> constants_;
   std::unique_ptr<cuda::ImageLoader> images_;
-  std::unique_ptr<PinnedMemory> staging_;
+  // What shuffles sort in, one after the other; null for a program without any.
+  std::unique_ptr<DeviceMemory> shuffled_;
   std::unique_ptr<DeviceMemory> device_labels_;
   // The one that is being queued, those that wait for their rows, oldest first, and the others.
   std::unique_ptr<Batch> batch_;

@@ -41,9 +41,6 @@ void check_refusals(cuda::Stream& stream, Report& report) {
       report.expect(std::strlen(error.what()) > 0, what);
     }
   };
-  ResetRule shuffle{};
-  shuffle.kind = ResetKind::shuffle;
-  refused([&] { cuda::reset(stream, nullptr, 4, shuffle, {1, 1, false}, {}); }, "a shuffle");
   refused([&] { cuda::compare_rows(stream, nullptr, nullptr, 1, 0, nullptr, nullptr); },
           "a row of no classes");
   refused([&] { cuda::DeviceMemory(size_t(1) << 60); }, "more memory than there is");

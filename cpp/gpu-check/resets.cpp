@@ -15,7 +15,7 @@ struct Named {
 
 std::vector<Named> rules(uint64_t key) {
   ResetRule uniform{}, normal{}, truncated{}, narrow{}, noise{}, constant{}, mixed{}, whole{}, e4m3{},
-      prune{}, blend{};
+      prune{}, blend{}, shuffle{};
   uniform.draw = draw_uniform(key, -0.3f, 0.7f);
   normal.draw = draw_normal(key, 0.1f, 0.7f);
   truncated.draw = draw_truncated(key, 0, 1, -2, 2);
@@ -38,6 +38,8 @@ std::vector<Named> rules(uint64_t key) {
   prune.kind = ResetKind::prune;
   prune.value = 0.5f;
   prune.ties = 60;
+  shuffle.kind = ResetKind::shuffle;
+  shuffle.key = key;
   return {{"uniform", uniform},
           {"normal", normal},
           {"trunc-normal", truncated},
@@ -48,7 +50,8 @@ std::vector<Named> rules(uint64_t key) {
           {"blend", blend},
           {"quantize to integers", whole},
           {"quantize to E4M3", e4m3},
-          {"prune", prune}};
+          {"prune", prune},
+          {"shuffle", shuffle}};
 }
 
 // What one check gives to both sides; offsets are elements past an aligned address.
@@ -99,9 +102,14 @@ void check(cuda::Stream& stream, const Case& c, uint64_t seed, Report& report) {
   added.set(stream, shift);
   factors.set(stream, factor);
   steps.set(stream, scales);
+  std::optional<cuda::DeviceMemory> scratch;
+  if (c.named.rule.kind == ResetKind::shuffle) {
+    scratch.emplace(cuda::shuffle_bytes(c.count));
+    stream.fill(scratch->data(), poison, scratch->bytes());
+  }
   cuda::reset(stream, target.data(), c.count, c.named.rule, c.layout,
               {c.apart ? from.data() : nullptr, c.factor ? factors.data() : nullptr,
-               c.shift ? added.data() : nullptr, other.data(), steps.data()});
+               c.shift ? added.data() : nullptr, other.data(), steps.data(), scratch ? &*scratch : nullptr});
   bool intact = false;
   const std::vector<float> found = target.get(stream, intact),
                            wanted = expected(c, own, donor, factor, shift, scales);
@@ -115,7 +123,7 @@ bool is_drawn(const ResetRule& rule) { return is_random(rule.kind) && rule.kind 
 
 // Whether it looks at an element's logical index, or at numbers of its channel.
 bool minds_order(const ResetRule& rule) {
-  return is_drawn(rule) || rule.kind == ResetKind::quantize || rule.kind == ResetKind::prune;
+  return is_random(rule.kind) || rule.kind == ResetKind::quantize || rule.kind == ResetKind::prune;
 }
 
 }  // namespace
@@ -160,12 +168,12 @@ void check_resets(cuda::Stream& stream, const Options& options, Report& report) 
       }
     }
     // More than a grid takes at once.
-    const bool once = named.name == std::string("uniform");
+    const bool once = named.name == std::string("uniform") || named.rule.kind == ResetKind::shuffle;
     if (once || options.large) {
       check(stream, {named, {1, 1, false}, (size_t(1) << 22) + 1029, 1, false, false, false}, seed += 10,
             report);
-      check(stream, {named, {1031, 1, is_drawn(named.rule)}, 1031 * 1021, 0, true, false, true}, seed += 10,
-            report);
+      check(stream, {named, {1031, 1, is_random(named.rule.kind)}, 1031 * 1021, 0, true, false, true},
+            seed += 10, report);
     }
     // More than 2^31 bytes.
     if (options.large && is_drawn(named.rule)) {

@@ -5,7 +5,8 @@
 function(critmap_add_emulated_cuda target)
   set(emulation ${CMAKE_CURRENT_FUNCTION_LIST_DIR})
   cmake_path(SET cpp NORMALIZE ${emulation}/../../cpp)
-  set(kernels ${cpp}/cuda/metrics.cu ${cpp}/cuda/normalize.cu ${cpp}/cuda/reset.cu)
+  set(kernels
+    ${cpp}/cuda/metrics.cu ${cpp}/cuda/normalize.cu ${cpp}/cuda/reset.cu ${cpp}/cuda/shuffle.cu)
   # A library of its own, since options of a file hold only in the folder that sets them.
   add_library(critmap_emulation OBJECT
     ${kernels} ${cpp}/cuda/image_loader.cpp ${cpp}/cuda/runtime.cpp
