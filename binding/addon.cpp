@@ -84,6 +84,7 @@ void add(Napi::Object to, const char* name) {
 
 Napi::Object load(Napi::Env env, Napi::Object exports) {
   auto state = std::make_unique<Environment>();
+  state->float32_array = Napi::Persistent(env.Global().Get("Float32Array").As<Napi::Function>());
   state->float64_array = Napi::Persistent(env.Global().Get("Float64Array").As<Napi::Function>());
   state->uint8_array = Napi::Persistent(env.Global().Get("Uint8Array").As<Napi::Function>());
   env.SetInstanceData<Environment>(state.release());
@@ -120,6 +121,17 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   add<engine_close, true>(engine, "close");
   add<engine_stats>(engine, "stats");
   exports.Set("engine", engine);
+  const Napi::Object card = Napi::Object::New(env);
+  add<card_open, true>(card, "open");
+  add<card_take, true>(card, "take");
+  add<card_write, true>(card, "write");
+  add<card_read, true>(card, "read");
+  add<card_reset, true>(card, "reset");
+  add<card_compare, true>(card, "compare");
+  add<card_release>(card, "release");
+  add<card_synchronize, true>(card, "synchronize");
+  add<card_close, true>(card, "close");
+  exports.Set("card", card);
   const Napi::Object runtime = Napi::Object::New(env);
   add<runtime_optimise, true>(runtime, "optimise");
   add<runtime_ports, true>(runtime, "ports");

@@ -24,6 +24,17 @@ Napi::Value norms_now(const Napi::CallbackInfo& info);
 // device_calls.cpp
 Napi::Value cuda_inventory(const Napi::CallbackInfo& info);
 
+// card_calls.cpp
+Napi::Value card_open(const Napi::CallbackInfo& info);
+Napi::Value card_take(const Napi::CallbackInfo& info);
+Napi::Value card_write(const Napi::CallbackInfo& info);
+Napi::Value card_read(const Napi::CallbackInfo& info);
+Napi::Value card_reset(const Napi::CallbackInfo& info);
+Napi::Value card_compare(const Napi::CallbackInfo& info);
+Napi::Value card_release(const Napi::CallbackInfo& info);
+Napi::Value card_synchronize(const Napi::CallbackInfo& info);
+Napi::Value card_close(const Napi::CallbackInfo& info);
+
 // resample_calls.cpp
 Napi::Value resample_async(const Napi::CallbackInfo& info);
 Napi::Value resample_jpeg_async(const Napi::CallbackInfo& info);

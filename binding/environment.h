@@ -14,7 +14,7 @@ struct Environment {
   const Kernels* kernels = kernel_paths().paths[0];
   // Taken when the addon loads. `new Float64Array(n)` throws a RangeError where the C API would abort the
   // process.
-  Napi::FunctionReference float64_array, uint8_array;
+  Napi::FunctionReference float32_array, float64_array, uint8_array;
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };

@@ -1,6 +1,4 @@
 // reset and resetAsync: from JavaScript's rule and options to cpp/resets/reset.h.
-#include <cmath>
-#include <optional>
 #include <vector>
 
 #include "arguments.h"
@@ -8,80 +6,29 @@
 #include "environment.h"
 #include "metrics/metrics.h"
 #include "promise_worker.h"
-#include "reset_rule.h"
+#include "reset_request.h"
 
 namespace critmap::binding {
 namespace {
 
-// All that the objects say, read before any pointer is taken.
-struct Request {
+// The target beside what read_request reads.
+struct Request : ResetRequest {
   Napi::Value target;
-  RuleRequest rule;
-  std::optional<Napi::Value> factor;
-  std::optional<ResetLayout> layout;
 };
 
-// Borrowed for the rest of the call.
-struct Arrays {
-  std::span<float> target, donor, factor, scales;
-  ResetLayout layout{1, 1, false};
+struct Arrays : ResetArrays {
+  std::span<float> target;
 };
-
-void read_options(Napi::Value value, Request& request) {
-  if (value.IsUndefined()) return;
-  const Napi::Object options = object(value, "options");
-  const Napi::Value layout = options.Get("layout"), factor = options.Get("factor");
-  if (!factor.IsUndefined()) request.factor = factor;
-  if (layout.IsUndefined()) {
-    if (request.factor) throw_type(value.Env(), "options.layout must be given with options.factor");
-    return;
-  }
-  request.layout = read_layout(layout, "options.layout");
-}
 
 Request read_request(const Napi::CallbackInfo& info) {
-  Request request;
-  request.target = argument(info, 0);
-  elements<float>(request.target, "target");
-  request.rule = read_rule(argument(info, 1), "rule");
-  read_options(argument(info, 2), request);
-  return request;
+  const Napi::Value target = argument(info, 0);
+  elements<float>(target, "target");
+  return {read_reset(argument(info, 1), argument(info, 2)), target};
 }
 
 Arrays take_arrays(Napi::Env env, const Request& request) {
-  Arrays arrays;
-  arrays.target = elements<float>(request.target, "target");
-  const size_t length = arrays.target.size();
-  if (request.layout) {
-    arrays.layout = *request.layout;
-    const size_t channels = arrays.layout.channels, inner = arrays.layout.inner;
-    if (length && (channels > length || inner > length / channels || length % (channels * inner))) {
-      throw_range(env,
-                  "target's length must be a multiple of options.layout.channels * options.layout.inner");
-    }
-  }
-  if (request.rule.donor) {
-    arrays.donor = elements<float>(*request.rule.donor, "rule.donor");
-    if (arrays.donor.size() != length) throw_range(env, "rule.donor must have the length of target");
-  }
-  if (request.rule.scales) {
-    if (!request.layout) throw_type(env, "options.layout must be given with rule.scales");
-    arrays.scales = elements<float>(*request.rule.scales, "rule.scales");
-    if (arrays.scales.size() != arrays.layout.channels) {
-      throw_range(env, "rule.scales must have options.layout.channels elements");
-    }
-    if (!are_scales(arrays.scales)) throw_range(env, "rule.scales must be from 2 ** -126 to 2 ** 126");
-  }
-  if (request.factor) {
-    arrays.factor = elements<float>(*request.factor, "options.factor");
-    if (arrays.factor.size() != arrays.layout.channels) {
-      throw_range(env, "options.factor must have options.layout.channels elements");
-    }
-    for (const float factor : arrays.factor) {
-      if (!std::isfinite(factor)) throw_range(env, "options.factor must be finite");
-    }
-  }
-  return arrays;
+  const size_t length = elements<float>(request.target, "target").size();
+  return {take_reset_arrays(env, request, length), elements<float>(request.target, "target")};
 }
 
 // A private copy where `read` would change while `written` does.

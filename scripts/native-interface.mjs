@@ -12,7 +12,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-const SURFACE = ['addon', 'columns', 'engine', 'reset-rule'].map((name) => `src/native/${name}.ts`);
+const SURFACE = ['addon', 'card', 'columns', 'comparison', 'engine', 'reset-rule'].map(
+  (name) => `src/native/${name}.ts`,
+);
 const HEADER = 'binding/interface.h';
 const SOURCE = 'src/native/interface.ts';
 const NUMBERS = { [HEADER]: /(interface_number = )(\d+)/, [SOURCE]: /(interfaceNumber = )(\d+)/ };

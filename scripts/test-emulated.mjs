@@ -29,8 +29,10 @@ const CRITMAP_ADDON = join(build, 'Release', 'critmap.node');
 const TAP_TIMEOUT = '900';
 run(['--import=tsx', join('test', 'engines', 'card.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
 // Two cards, and one on which nothing has room.
-run(['--import=tsx', join('test', 'engines', 'several-cards.test.ts')], {
-  CRITMAP_ADDON,
-  TAP_TIMEOUT,
-  CRITMAP_EMULATED_CARDS: '1024,1024,1',
-});
+for (const file of [join('native', 'open-card.test.ts'), join('engines', 'several-cards.test.ts')]) {
+  run(['--import=tsx', join('test', file)], {
+    CRITMAP_ADDON,
+    TAP_TIMEOUT,
+    CRITMAP_EMULATED_CARDS: '1024,1024,1',
+  });
+}

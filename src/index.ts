@@ -52,6 +52,7 @@ export { type ModelOptions, withWeights } from './model/load.js';
 export type { LoadedWeights, Model } from './model/model.js';
 export type { Comparison } from './native/addon.js';
 export type { Precision } from './native/cards.js';
+export { type Card, type DeviceBuffer, openCard } from './native/open-card.js';
 export type { ResetRule } from './native/reset-rule.js';
 export type { Layer } from './onnx/layers.js';
 export { type PickFormat, pickText } from './pick/formats.js';
@@ -63,7 +64,13 @@ export {
   pickLayers,
 } from './pick/pick.js';
 export { reportHtml } from './report/html.js';
-export { compareLogits, type Logits, type ResetWeightsOptions, resetWeights } from './resets/arrays.js';
+export {
+  compareLogits,
+  type DeviceLogits,
+  type Logits,
+  type ResetWeightsOptions,
+  resetWeights,
+} from './resets/arrays.js';
 export { loadFresh } from './resets/fresh.js';
 export type { Reset } from './resets/kinds.js';
 export { parseReset, parseResets } from './resets/parse.js';

@@ -1,34 +1,13 @@
 /**
  * The native addon: its whole surface as one type, and the loader. Nothing else in `src` imports the binary.
  */
+import type { NativeCards } from './card.js';
+import type { Comparison } from './comparison.js';
 import type { NativeEngine, NativeRuntime } from './engine.js';
 import { type FoundAddon, findAddon } from './load-addon.js';
 import type { Blocked, Layout, ResetOptions, ResetRule } from './reset-rule.js';
 
-/** Per-image comparison of two N x C logit blocks; every array has N entries. */
-export interface Comparison {
-  images: number;
-  /** Images whose top-1 class did not change (lowest index among equal maxima; invalid rows never agree). */
-  agreement: number;
-  /** Rows with a NaN or infinite logit in either block; their metrics are NaN, their counts 0. */
-  invalid: number;
-  /** p.q / (|p||q|) of the softmax probabilities. */
-  cosine: Float64Array;
-  l1: Float64Array;
-  l2: Float64Array;
-  /** KL(p||q) in nats. */
-  kl: Float64Array;
-  /** Jensen-Shannon divergence, base 2, in [0, 1]. */
-  js: Float64Array;
-  agree: Uint8Array;
-  invalidRows: Uint8Array;
-  /** -sum z_changed * log softmax(z_original): the published study's `pred_ce_loss`, per image. */
-  publishedCrossEntropy: Float64Array;
-  /** With labels only, of the *changed* logits: top-1 and top-5 hits (0/1) and cross-entropy in nats. */
-  top1?: Uint8Array;
-  top5?: Uint8Array;
-  loss?: Float64Array;
-}
+export type { Comparison } from './comparison.js';
 
 /** The names of Pillow's resampling filters. */
 export const RESAMPLE_FILTERS = ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos'] as const;
@@ -189,6 +168,8 @@ export interface Native {
    * file system knows no locks. Throws an Error with the system's `errno`.
    */
   lockFile(path: string): (() => void) | 'in use' | 'unsupported';
+  /** Memory of cards without an engine; see card.ts. */
+  card: NativeCards;
   /** Programs of ONNX Runtime sessions on worker threads; see engine.ts. */
   engine: NativeEngine;
   /** What ONNX Runtime knows of a model; see engine.ts. */

@@ -1,8 +1,12 @@
-/** The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks. */
+/**
+ * The native resets and comparisons for scripts: names instead of rules, ndarrays instead of flat blocks; on the
+ * processor for arrays, on a card for its buffers.
+ */
 import { types } from 'node:util';
 import type { NdArray } from 'ndarray';
 import { type Distribution, drawFrom, type Fans, parseScheme } from '../initialisation/scheme.js';
 import { type Comparison, native } from '../native/addon.js';
+import { DeviceBuffer } from '../native/open-card.js';
 import type { ResetRule } from '../native/reset-rule.js';
 import { type OptionKinds, refuseMisuse } from '../options.js';
 import { resetKey } from './parameter-resets.js';
@@ -39,19 +43,23 @@ const LARGE = 1 << 18;
 
 /**
  * Re-initialises weights **in place**, with values that depend on nothing but seed, layer, parameter, trial and
- * an element's position.
+ * an element's position, with the same bits in an array and in a card's buffer.
  *
- * @param weights row-major in the order of `shape`
- * @returns a promise for the same array; large ones are filled off the main thread, and must not be transferred
- *   until it resolves
+ * @param weights row-major in the order of `shape`; what {@link Card.buffer} gives stays on its card
+ * @returns a promise for the same array or buffer. Large arrays are filled off the main thread, and must not be
+ *   transferred until it resolves; for a buffer it resolves when the work is queued, and whatever is asked of the buffer
+ *   afterwards finds it done
  * @throws TypeError and RangeError for arrays and numbers that do not fit: a length other than the shape's, a
  *   fan of zero, a factor that is not one per output channel, shared or detached memory
  */
-export async function resetWeights(
-  weights: Float32Array,
+export async function resetWeights<W extends Float32Array | DeviceBuffer>(
+  weights: W,
   options: ResetWeightsOptions,
-): Promise<Float32Array> {
-  if (!types.isFloat32Array(weights)) throw new TypeError('weights must be a Float32Array');
+): Promise<W> {
+  const isOnCard = weights instanceof DeviceBuffer;
+  if (!isOnCard && !types.isFloat32Array(weights)) {
+    throw new TypeError('weights must be a Float32Array or a buffer of a card');
+  }
   refuseMisuse('resetWeights', options, known);
   const { shape, init = 'kaiming-normal', groups = 1 } = options;
   if (!Array.isArray(shape)) throw new TypeError('shape must be an array of whole numbers');
@@ -79,7 +87,8 @@ export async function resetWeights(
     layout: { channels, inner: channels > 0 ? size / channels : 1 },
     ...(options.factor && { factor: options.factor }),
   };
-  if (size >= LARGE) await native().resetAsync(weights, rule, how);
+  if (isOnCard) await weights.reset(rule, how);
+  else if (size >= LARGE) await native().resetAsync(weights, rule, how);
   else native().reset(weights, rule, how);
   return weights;
 }
@@ -94,9 +103,16 @@ function distributionOf(init: string, fans: Fans): Distribution {
 /** An N x classes block of logits. */
 export type Logits = NdArray<Float32Array> | { data: Float32Array; shape: readonly [number, number] };
 
+/** The same in a card's memory, row after row. */
+export interface DeviceLogits {
+  data: DeviceBuffer;
+  shape: readonly [number, number];
+}
+
 /**
  * Compares two blocks of logits image by image: softmax probabilities p and q of the original and the changed
- * model by cosine, L1, L2, KL(p||q) in nats and Jensen-Shannon (base 2), and their top-1 classes.
+ * model by cosine, L1, L2, KL(p||q) in nats and Jensen-Shannon (base 2), and their top-1 classes. Two blocks in the
+ * memory of one card are compared there, with the same bits, and only the numbers of images come back.
  *
  * @param original N x classes
  * @param changed the same shape
@@ -104,8 +120,8 @@ export type Logits = NdArray<Float32Array> | { data: Float32Array; shape: readon
  * @throws TypeError and RangeError when shapes, lengths or labels do not fit
  */
 export async function compareLogits(
-  original: Logits,
-  changed: Logits,
+  original: Logits | DeviceLogits,
+  changed: Logits | DeviceLogits,
   labels?: Int32Array,
 ): Promise<Comparison> {
   const [rows, classes] = sizeOf('original', original);
@@ -115,13 +131,27 @@ export async function compareLogits(
       `original is ${rows} x ${classes}, changed is ${otherRows} x ${otherClasses}; they must be equal`,
     );
   }
+  if (isOnCard(original) || isOnCard(changed)) {
+    if (!isOnCard(original) || !isOnCard(changed)) {
+      throw new TypeError('original and changed must both be arrays, or both be buffers of one card');
+    }
+    for (const [name, { data }] of Object.entries({ original, changed })) {
+      if (data.length === rows * classes) continue;
+      throw new RangeError(
+        `${name} of ${rows} x ${classes} has ${rows * classes} elements, its buffer ${data.length}`,
+      );
+    }
+    return original.data.compare(changed.data, classes, labels);
+  }
   const [a, b] = [rowMajor(original, rows, classes), rowMajor(changed, rows, classes)];
   return a.length >= LARGE
     ? native().compareAsync(a, b, classes, labels)
     : native().compare(a, b, classes, labels);
 }
 
-function sizeOf(name: string, { shape }: Logits): [rows: number, classes: number] {
+const isOnCard = (block: Logits | DeviceLogits): block is DeviceLogits => block.data instanceof DeviceBuffer;
+
+function sizeOf(name: string, { shape }: Logits | DeviceLogits): [rows: number, classes: number] {
   const [rows, classes] = shape;
   if (shape.length !== 2 || rows === undefined || classes === undefined) {
     throw new RangeError(`${name} must be N x classes, got a shape of length ${shape.length}`);

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -23,6 +24,8 @@ struct CUstream_st {
   std::deque<std::function<void()>> work;
   // Of what was ever queued, how much is done.
   uint64_t done = 0;
+  // Who queued work last.
+  std::thread::id user{};
 };
 struct CUevent_st {
   int card;
@@ -167,6 +170,7 @@ void do_some() {
 
 void queue(cudaStream_t stream, std::function<void()> work) {
   const Lock lock(mutex);
+  stream->user = std::this_thread::get_id();
   stream->work.push_back(std::move(work));
   if (at_once) {
     finish(stream);
@@ -258,7 +262,9 @@ cudaError_t cudaFree(void* data) {
   const auto found = allocations.find(static_cast<char*>(data));
   if (found == allocations.end()) misuse("memory is freed that is not there");
   for (const cudaStream_t stream : streams) {
-    if (!stream->work.empty()) misuse("memory is freed while a stream has work");
+    // Of others it is not known to be about this memory.
+    const bool own = stream->user == std::this_thread::get_id();
+    if (own && !stream->work.empty()) misuse("memory is freed while a stream has work");
   }
   const Allocation allocation = found->second;
   mprotect(allocation.pages, allocation.page_bytes, PROT_READ);

@@ -228,6 +228,7 @@ const good = {
     { rule, layer: 'fc1', shape: [3, 4], seed: 0, draw: 0, trial: 0, init: 'auto' },
   ],
   compareLogits: [new Float32Array(12), new Float32Array(12), 3, new Int32Array(4)],
+  openCard: [pick(['cuda', 'cuda:0', 'cuda:7'])],
   parseReset: ['zero'],
   parseSweepEvent: ['{"event":"warning","message":"m"}'],
   parseResets: [['zero', 'random'], model, { input: 'x', output: 'y' }],

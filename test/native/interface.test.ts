@@ -9,7 +9,7 @@ import { native } from '../../src/native/addon.js';
 import { interfaceNumber } from '../../src/native/interface.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const files = ['addon', 'columns', 'engine', 'reset-rule', 'interface'].map(
+const files = ['addon', 'card', 'columns', 'comparison', 'engine', 'reset-rule', 'interface'].map(
   (name) => `src/native/${name}.ts`,
 );
 

@@ -107,7 +107,7 @@ const refused: [name: string, call: () => unknown, message: RegExp][] = [
   [
     'resetWeights',
     () => critmap.resetWeights([1, 2] as never, { shape: [2] }),
-    /^weights must be a Float32Array$/,
+    /^weights must be a Float32Array or a buffer of a card$/,
   ],
   [
     'resetWeights, seeds',
