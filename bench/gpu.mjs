@@ -16,13 +16,12 @@ import { onnxruntimeLibrary } from '../dist/native/engine.js';
 import { nativeEngine } from '../dist/native/open-engine.js';
 import { onnxruntimeVersion } from '../dist/version.js';
 import { inChild } from './child.mjs';
+import { STUDY, studyHours, sweepSpeed } from './gpu-speed.mjs';
 import { temporaryFolder } from './material.mjs';
 import { machine } from './measure.mjs';
 import { fashion, writeCase } from './sweep.mjs';
 import { spread } from './wall.mjs';
 
-/** The published study: models x layers x trials x images. */
-const STUDY = { models: 51, layers: 54, trials: 3, images: 10_000 };
 /** Images that both a card and the processor are checked on, and the most that the processor sweeps. */
 const FEW = 64;
 /** What a processor that stands in for the card does less of: images, trials, layers in PyTorch. */
@@ -98,33 +97,6 @@ function requireCards(device, precision) {
   }
 }
 
-/**
- * Layer-images a second in the middle of a long sweep, and the seconds that a sweep takes besides: from two whole
- * sweeps, loading and results included, of which one has a quarter of the images.
- */
-async function sweepSpeed(task, images, rounds) {
-  const counts = [Math.max(1, images / 4), images].map(Math.round);
-  const cells = STUDY.layers * task.trials;
-  const speeds = [];
-  const besides = [];
-  let peakBytes = 0;
-  for (let round = 0; round < rounds; round++) {
-    const seconds = [];
-    for (const [i, count] of counts.entries()) {
-      const out = join(task.out, `${round}-${i}`);
-      const done = await inChild('./sweep-whole.mjs', 'wholeSweep', { ...task, images: count, out });
-      seconds.push(done.loadSeconds + done.sweepSeconds);
-      peakBytes = Math.max(peakBytes, done.peakBytes);
-    }
-    const perImage = (seconds[1] - seconds[0]) / (counts[1] - counts[0]);
-    if (!(perImage > 0))
-      throw new Error(`${counts[1]} images took no longer than ${counts[0]}; give more --images`);
-    speeds.push(cells / perImage);
-    besides.push(seconds[0] - counts[0] * perImage);
-  }
-  return { speed: spread(speeds), besides: spread(besides), images: counts, batch: task.batch, peakBytes };
-}
-
 /** The published algorithm (gpu.py), or why it is not measured. */
 async function inTorch({ cards, precision, batch, rounds, layers, trials, images }) {
   const python = process.env.CRITMAP_PYTHON ?? 'python3';
@@ -163,11 +135,6 @@ async function inTorch({ cards, precision, batch, rounds, layers, trials, images
     ]),
   );
   return { about, contestant };
-}
-
-function studyHours({ speed, besides }) {
-  const cells = STUDY.layers * STUDY.trials;
-  return (STUDY.models * (besides.median + (cells * STUDY.images) / speed.median)) / 3600;
 }
 
 /** What was measured, where, with what and how it was asked for. */
