@@ -27,7 +27,9 @@ run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
 const CRITMAP_ADDON = join(build, 'Release', 'critmap.node');
 // Seconds: the kernels' threads take turns.
 const TAP_TIMEOUT = '900';
-run(['--import=tsx', join('test', 'engines', 'card.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
+for (const file of [join('engines', 'card.test.ts'), join('binding', 'fuzz.test.ts')]) {
+  run(['--import=tsx', join('test', file)], { CRITMAP_ADDON, TAP_TIMEOUT });
+}
 // Two cards, and one on which nothing has room.
 for (const file of [join('native', 'open-card.test.ts'), join('engines', 'several-cards.test.ts')]) {
   run(['--import=tsx', join('test', file)], {

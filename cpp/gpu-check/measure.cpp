@@ -79,6 +79,18 @@ void measure(cuda::Stream& stream, uint64_t seed) {
   run("reset constant", constant, plain, written);
   run("reset normal, factors", normal, rows, written);
   run("reset normal, transposed", normal, transposed, written);
+  {
+    // What it sorts in takes six times as much memory as they do.
+    constexpr size_t shuffled = elements / 8;
+    const cuda::DeviceMemory scratch(cuda::shuffle_bytes(shuffled));
+    ResetRule shuffle{};
+    shuffle.kind = ResetKind::shuffle;
+    shuffle.key = seed;
+    const double time = seconds(stream, [&] {
+      cuda::reset(stream, x, shuffled, shuffle, plain, {x, nullptr, nullptr, nullptr, nullptr, &scratch});
+    });
+    line("reset shuffle", 2 * double(shuffled) * sizeof(float), double(shuffled), "values", time);
+  }
 
   for (const size_t classes : {10, 100, 1000, 21'841}) {
     const size_t count = elements / 4 / classes;

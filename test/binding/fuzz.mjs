@@ -97,6 +97,9 @@ const junk = () =>
   ])();
 const rough = (make) => (chance(0.12) ? junk() : make());
 
+/** Handles that open cards gave, so on machines with a card only. */
+const [cards, buffers] = [[], []];
+
 /** Some properties become getters that throw, detach, collect garbage or call the addon again. */
 function trapped(object, victims) {
   for (const name of Object.keys(object)) {
@@ -110,6 +113,7 @@ function trapped(object, victims) {
       () => globalThis.gc(),
       () => addon.reset(victims[0], { kind: 'constant', value: 1 }),
       () => delete object.kind,
+      () => buffers.length > 0 && addon.card.release(pick(buffers)),
     ]);
     Object.defineProperty(object, name, {
       configurable: true,
@@ -251,7 +255,53 @@ const fitting = () => {
   if (chance(0.2)) victims.forEach(detach);
   return pending;
 };
+const held = (list) => rough(() => pick(list) ?? {});
+/** A handle that comes is kept for a while; others go to the garbage collector, with what they hold. */
+const keeps = (list, opening) =>
+  opening.then((handle) => {
+    list.push(handle);
+    if (list.length > 8) list.shift();
+  });
+const onCard = () => {
+  const { card } = addon;
+  if (cards.length === 0 && chance(0.3)) return keeps(cards, card.open(rough(() => 0)));
+  return pick([
+    () => (chance(0.1) ? card.close(held(cards)) : card.synchronize(held(cards))),
+    () =>
+      keeps(
+        buffers,
+        card.take(
+          held(cards),
+          rough(() => (chance(0.5) ? floats() : 12)),
+        ),
+      ),
+    () =>
+      card.write(
+        held(buffers),
+        rough(floats),
+        rough(() => pick([0, 0, 1, 4])),
+      ),
+    () => card.read(held(buffers)),
+    () => {
+      const victims = [floats()];
+      return card.reset(
+        held(buffers),
+        rough(() => rule(victims)),
+        rough(() => options(victims)),
+      );
+    },
+    () =>
+      card.compare(
+        held(buffers),
+        held(buffers),
+        rough(() => pick([1, 2, 3, 4, 6, 12])),
+        rough(labels),
+      ),
+    () => card.release(held(buffers)),
+  ])();
+};
 const functions = {
+  card: onCard,
   fitJpeg: fitting,
   placement: () =>
     addon.placement(
@@ -288,7 +338,11 @@ const functions = {
 const counts = { returned: 0, threw: 0, strange: [] };
 const failed = (error) => {
   counts.threw++;
-  const known = error instanceof TypeError || error instanceof RangeError || error instanceof FromGetter;
+  const known =
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof FromGetter ||
+    error?.code === 'ERR_CUDA';
   if (!known && counts.strange.length < 5) counts.strange.push(String(error?.stack ?? error));
 };
 let pending = [];
