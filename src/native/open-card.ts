@@ -88,6 +88,7 @@ export class Card {
     return this.#closing;
   }
 
+  /** Closes it, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -127,6 +128,7 @@ export class DeviceBuffer {
     native().card.release(this.#handle);
   }
 
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
