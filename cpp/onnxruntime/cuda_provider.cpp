@@ -65,4 +65,6 @@ void CudaProvider::configure(OrtRunOptions* options) const {
   library_.check(library_.api.AddRunConfigEntry(options, "disable_synchronize_execution_providers", "1"));
 }
 
+void CudaProvider::run(const std::function<void()>& run) const { run(); }
+
 }  // namespace critmap::ort

@@ -18,6 +18,8 @@ class CudaProvider : public Provider {
 
   void append(OrtSessionOptions* options) const override;
   void configure(OrtRunOptions* options) const override;
+  // Queues it on the stream.
+  void run(const std::function<void()>& run) const override;
   // Of the card.
   const OrtMemoryInfo* memory() const { return memory_.get(); }
 

@@ -2,6 +2,7 @@
 // Runtime's message. Values borrow the memory that they describe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -32,6 +33,8 @@ class Provider {
   virtual ~Provider() = default;
   virtual void append(OrtSessionOptions* options) const = 0;
   virtual void configure(OrtRunOptions* options) const = 0;
+  // Around each run of a session that has these kernels.
+  virtual void run(const std::function<void()>& run) const { run(); }
 };
 
 // A tensor over `bytes` bytes at `data`, which outlive it, in memory of the given kind.
@@ -77,6 +80,7 @@ class Session {
   std::vector<Port> ports(bool inputs) const;
 
   const Library& library_;
+  const Provider* provider_;
   Owned<OrtSession, &Api::ReleaseSession> session_;
   std::vector<Port> inputs_, outputs_;
 };

@@ -1,7 +1,11 @@
 // Instead of onnxruntime/cuda_provider.cpp: the runtime's own kernels, which read and write the emulated
-// card's memory as their own.
+// card's memory as their own, in the order of the card's stream.
 #include "onnxruntime/cuda_provider.h"
 
+#include <map>
+#include <mutex>
+
+#include "cuda/runtime.h"
 #include "emulation.h"
 
 namespace critmap::ort {
@@ -11,6 +15,20 @@ OrtMemoryInfo* make_memory(const Library& library) {
   OrtMemoryInfo* made = nullptr;
   library.check(library.api.CreateCpuMemoryInfo(arena_allocator, default_memory, &made));
   return made;
+}
+
+// A number on the card, kept for good.
+int* scratch_of(int device) {
+  static std::mutex mutex;
+  static std::map<int, int*> made;
+  const std::lock_guard lock(mutex);
+  int*& found = made[device];
+  if (!found) {
+    void* data = nullptr;
+    cuda::check(cudaMalloc(&data, sizeof(int)), "taking device memory");
+    found = static_cast<int*>(data);
+  }
+  return found;
 }
 
 }  // namespace
@@ -23,11 +41,26 @@ CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stre
       device_(device),
       stream_(stream),
       options_(options),
-      memory_(make_memory(library), {&library}) {
-  work_at_once();
-}
+      memory_(make_memory(library), {&library}) {}
 
 void CudaProvider::append(OrtSessionOptions*) const {}
 void CudaProvider::configure(OrtRunOptions*) const {}
+
+// ONNX Runtime's convolutions may clear on the legacy default stream what their kernels on this one then
+// read.
+void CudaProvider::run(const std::function<void()>& run) const {
+  int* const scratch = scratch_of(device_);
+  cudaError_t status = cudaMemset(scratch, 0, sizeof(int));
+  if (status == cudaSuccess) {
+    status = run_on(stream_, [&] {
+      if (*scratch != 0) misuse("what the legacy stream clears is read before");
+      *scratch = 1;
+      run();
+    });
+  }
+  // As ONNX Runtime says it.
+  if (status != cudaSuccess)
+    throw Error("CUDA failure " + std::to_string(status) + ": " + cudaGetErrorString(status), 1);
+}
 
 }  // namespace critmap::ort

@@ -15,6 +15,7 @@ import { native } from '../../src/native/addon.js';
 import { parseReset } from '../../src/resets/parse.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
+import { comparisonOf } from '../comparison.js';
 import { example } from '../fixtures.js';
 
 const { devices } = native().cuda();
@@ -53,7 +54,10 @@ async function bitsOn(cards: readonly number[], options: Partial<EngineOptions> 
     }
   };
   try {
-    await engine.evaluate(chunk, cells, { original: put, cell: (_, comparison) => put(comparison) });
+    await engine.evaluate(chunk, cells, {
+      original: (rows) => put(comparisonOf(rows)),
+      cell: (_, rows) => put(comparisonOf(rows)),
+    });
   } finally {
     await engine.close();
   }
