@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <map>
+#include <mutex>
 
 #include "cuda/image_loader.h"
 #include "cuda/kernels.h"
 #include "onnxruntime/cuda_provider.h"
+#include "onnxruntime/nvidia_environment.h"
 #include "resets/reset.h"
 
 namespace critmap {
@@ -221,11 +224,13 @@ std::string name_of(int index) { return "cuda:" + std::to_string(index); }
 class CudaDevice : public Device {
  public:
   CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
-      : index_(use(library, index)), provider_(library, index, stream_.handle(), options) {}
+      : index_(use(library, index, options)),
+        stream_(stream_of(index)),
+        provider_(library, index, stream_->handle(), options) {}
 
   std::string name() const override { return name_of(index_); }
   std::unique_ptr<Workspace> make_workspace() override {
-    return std::make_unique<CudaWorkspace>(stream_, index_);
+    return std::make_unique<CudaWorkspace>(*stream_, index_);
   }
   const ort::Provider* provider() const override { return &provider_; }
   const OrtMemoryInfo* memory() const override { return provider_.memory(); }
@@ -233,14 +238,26 @@ class CudaDevice : public Device {
   size_t most_workers() const override { return 1; }
 
  private:
-  static int use(const ort::Library& library, int index) {
+  static int use(const ort::Library& library, int index, const ort::CudaOptions& options) {
+    ort::tell_nvidia(options.precision);
     ort::CudaProvider::require(library, index);
     cuda::use_device(index);
     return index;
   }
 
+  // The one on which this process computes on a card, as long as an engine does: all sessions take their
+  // tensors from one arena, where only its order keeps them apart.
+  static std::shared_ptr<cuda::Stream> stream_of(int index) {
+    static std::mutex mutex;
+    static std::map<int, std::weak_ptr<cuda::Stream>> streams;
+    const std::lock_guard lock(mutex);
+    std::shared_ptr<cuda::Stream> found = streams[index].lock();
+    if (!found) streams[index] = found = std::make_shared<cuda::Stream>();
+    return found;
+  }
+
   int index_;
-  cuda::Stream stream_;
+  std::shared_ptr<cuda::Stream> stream_;
   ort::CudaProvider provider_;
 };
 

@@ -139,7 +139,10 @@ function openNative({ cards, precision, threads }: EngineOptions): NativeEngine 
   if (cards === undefined) return nativeEngine.open({ library, threads });
   const search = cudnnSearch();
   try {
-    return nativeEngine.open({ library, threads, cards, tf32: precision === 'tf32', cudnnSearch: search });
+    return nativeEngine.open({
+      ...{ library, threads, cards, cudnnSearch: search },
+      ...(precision !== undefined && { precision }),
+    });
   } catch (error) {
     throw new CritmapError('ERR_NATIVE', messageOf(error), { cause: error });
   }
