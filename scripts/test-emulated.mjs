@@ -24,10 +24,13 @@ function run(args, env = {}) {
 
 const cmakeJs = join(dirname(resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
+// The command line is tested too.
+run([join(root, 'scripts', 'bootstrap.mjs'), 'dist']);
 const CRITMAP_ADDON = join(build, 'Release', 'critmap.node');
 // Seconds: the kernels' threads take turns.
 const TAP_TIMEOUT = '900';
 run(['--import=tsx', join('test', 'engines', 'card.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
+run(['--import=tsx', join('test', 'engines', 'emulated-card.test.ts')], { CRITMAP_ADDON, TAP_TIMEOUT });
 // Two cards, and one on which nothing has room.
 run(['--import=tsx', join('test', 'engines', 'several-cards.test.ts')], {
   CRITMAP_ADDON,

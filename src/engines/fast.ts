@@ -11,7 +11,7 @@ import type { Model } from '../model/model.js';
 import { cudnnSearch } from '../native/cards.js';
 import { columns, ImageRows } from '../native/columns.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
-import { nativeEngine } from '../native/open-engine.js';
+import { isDeviceLost, nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
@@ -114,7 +114,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         if (failed) throw failed.error;
       } catch (error) {
         signal?.throwIfAborted();
-        throw (error as NodeJS.ErrnoException).code === 'ERR_ONNXRUNTIME' ? failure(model, error) : error;
+        const { code } = error as NodeJS.ErrnoException;
+        throw code === 'ERR_ONNXRUNTIME' || code === 'ERR_DEVICE_LOST' ? failure(model, error) : error;
       } finally {
         clearInterval(timer);
         signal?.removeEventListener('abort', onAbort);
@@ -130,8 +131,12 @@ const CELLS_A_TURN = 16;
 
 /** What the runtime or a card said, as the failure of this model. */
 function failure(model: Model, error: unknown): CritmapError {
-  return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
+  const remedy = isDeviceLost(error) ? LOST : '';
+  return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}${remedy}`, { cause: error });
 }
+
+/** What is to be done about a card that this process cannot use any more. */
+const LOST = '; what is complete is kept, repeat the command to go on';
 
 /** @throws CritmapError (ERR_NATIVE) when a card or its ONNX Runtime cannot compute */
 function openNative({ cards, precision, threads }: EngineOptions): NativeEngine {
@@ -144,7 +149,8 @@ function openNative({ cards, precision, threads }: EngineOptions): NativeEngine 
       ...(precision !== undefined && { precision }),
     });
   } catch (error) {
-    throw new CritmapError('ERR_NATIVE', messageOf(error), { cause: error });
+    const remedy = isDeviceLost(error) ? LOST : '';
+    throw new CritmapError('ERR_NATIVE', `${messageOf(error)}${remedy}`, { cause: error });
   }
 }
 

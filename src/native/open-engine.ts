@@ -88,6 +88,14 @@ export class OpenEngine {
   }
 }
 
+/**
+ * Whether something failed because of a card that this process cannot use any more: everything else that it asks of the
+ * card fails too, while another process may use it.
+ */
+export const isDeviceLost = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((error as NodeJS.ErrnoException).code === 'ERR_DEVICE_LOST' || isDeviceLost(error.cause));
+
 /** Bytes copied between two turns of the event loop: some milliseconds' worth. */
 const MOST_COPIED = 8 * 2 ** 20;
 export const nativeEngine = {

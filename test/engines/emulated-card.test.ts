@@ -1,0 +1,125 @@
+/**
+ * What only an emulated card does when it is asked: it fails for good, and takes nothing that a real one would keep.
+ * Each case is a process of its own, as a card's failure is.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { native } from '../../src/native/addon.js';
+import { critmapIn } from '../commands/critmap.js';
+import { example } from '../fixtures.js';
+
+const isEmulated = native().cuda().devices[0]?.name === 'emulated on the host';
+const skip = isEmulated ? false : 'the card is not an emulated one';
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What a script prints, which has `open` (an engine's options besides the card), `batch` and `say`. */
+function printed(variables: NodeJS.ProcessEnv, script: string): string[] {
+  const from = (file: string) => JSON.stringify(join(root, file));
+  const source = `
+    import { nativeEngine, isDeviceLost } from ${from('src/native/open-engine.ts')};
+    import { onnxruntimeLibrary } from ${from('src/native/engine.ts')};
+    import { CLASSES, noise, product, productKeys, products } from ${from('test/cpp/engine/models.ts')};
+    const library = onnxruntimeLibrary();
+    const say = (text) => process.stdout.write(text + '\\n');
+    const open = (options = {}) => nativeEngine.open({ library, threads: 1, cards: [0], ...options });
+    const tried = async (what) => {
+      try { return await what(); } catch (error) { return isDeviceLost(error) + ' ' + error.message; }
+    };
+    async function loaded(options) {
+      const engine = open(options);
+      await engine.addSession(product(3), 'product');
+      await engine.load(products(3, 4));
+      return engine;
+    }
+    const batch = (engine) =>
+      engine.execute(noise(3 * CLASSES, 3n), 3, undefined, new Uint8Array(4).fill(1), productKeys(4));
+    ${script}`;
+  const { NVIDIA_TF32_OVERRIDE, CUBLAS_WORKSPACE_CONFIG, ...env } = process.env;
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--import=tsx', '--input-type=module', '-e', source],
+    { encoding: 'utf8', cwd: root, env: { ...env, ...variables } },
+  );
+  t.equal(status, 0, stderr);
+  return stdout.trimEnd().split('\n');
+}
+
+t.test('a process computes with TF32 on cards or without, as the environment allows', { skip }, (t) => {
+  const opening = (variables: NodeJS.ProcessEnv, ...precisions: string[]) =>
+    printed(
+      variables,
+      `for (const precision of ${JSON.stringify(precisions)})
+         say(await tried(async () => { await open({ precision }).close(); return 'opened'; }));
+       say([process.env.NVIDIA_TF32_OVERRIDE, process.env.CUBLAS_WORKSPACE_CONFIG].join(' '));`,
+    );
+  const another = (now: string, before: string) =>
+    `false cuda:0: this process has opened a card for ${before}, and NVIDIA's libraries learn only once whether they may use TF32; compute in ${now} in another process`;
+  t.strictSame(opening({}, 'fp16', 'fp32', 'tf32', 'fp16'), [
+    ...['opened', 'opened', another('tf32', 'fp16'), 'opened'],
+    '0 :4096:2:16:8',
+  ]);
+  t.strictSame(opening({ CUBLAS_WORKSPACE_CONFIG: ':16:8' }, 'tf32', 'fp32'), [
+    ...['opened', another('fp32', 'tf32')],
+    ' :16:8',
+  ]);
+  const [forbidden, fine] = opening({ NVIDIA_TF32_OVERRIDE: '0' }, 'tf32', 'fp32');
+  t.match(forbidden, /^false cuda:0: NVIDIA_TF32_OVERRIDE=0 in the environment forbids TF32; unset it, or /);
+  t.equal(fine, 'opened');
+  const [forced] = opening({ NVIDIA_TF32_OVERRIDE: '1' }, 'fp32');
+  t.match(forced, /^false cuda:0: NVIDIA_TF32_OVERRIDE=1 .*which fp32 must not; unset it, or /);
+  t.end();
+});
+
+const LOST = /^true cuda:0: .*(CUDA failure 700|cudaErrorIllegalAddress): emulated\. CUDA does nothing more/;
+
+t.test('a card that failed for good is of no use to its process, which says so each time', { skip }, (t) => {
+  // While a program is loaded, and in the first and a later batch.
+  for (const fault of [3, 40, 120]) {
+    const said = printed(
+      { CRITMAP_EMULATED_FAULT: `${fault}` },
+      `const engine = await loaded();
+       for (let i = 0; i < 4; i++) say(String(await tried(() => batch(engine).then(() => 'rows'))));
+       const [first, second] = await Promise.all([1, 2].map(() => tried(() => batch(engine))));
+       say(first); say(second);
+       await engine.close();
+       say(await tried(() => { open(); return 'opened'; }));
+       const host = await loaded({ cards: undefined });
+       say(String((await batch(host)).length));`,
+    );
+    const { length } = said;
+    const failed = said.slice(0, -1).filter((line) => line !== 'rows');
+    t.match(failed[0], LOST, `${fault}`);
+    t.strictSame(new Set(failed).size, 1, 'always the same');
+    t.ok(failed.length >= 3 && length === 8, 'a batch, those after it, and another engine');
+    t.match(said.at(-1), /^\d+$/, 'the processor goes on');
+  }
+  t.end();
+});
+
+t.test('a sweep whose card fails for good ends, and goes on to the same numbers', { skip }, async (t) => {
+  const folder = t.testdir({});
+  const sweep = (out: string, variables = {}) =>
+    critmapIn(
+      variables,
+      ...['sweep', example('resnet.onnx'), '--data', example('images.npz'), '--device', 'cuda'],
+      ...['--images', '600', '--images-per-draw', 'all', '--batch', '20', '--layers', 'layer1.0.*,fc'],
+      ...['--out', join(folder, out)],
+    );
+  const whole = await sweep('whole');
+  t.equal(whole.code, 0, whole.stderr);
+  const lines = (out: string) => readFileSync(join(folder, out, 'cells.ndjson'), 'utf8').split('\n').length;
+  const broken = await sweep('broken', { CRITMAP_EMULATED_FAULT: '500' });
+  t.equal(broken.code, 1);
+  t.match(
+    broken.stderr,
+    /resnet\.onnx: cuda:0: .*emulated\. CUDA does nothing more on this card for this process; what is complete is kept, repeat the command to go on\n$/,
+  );
+  t.ok(lines('broken') > 1 && lines('broken') < lines('whole'), `${lines('broken')} of ${lines('whole')}`);
+  const again = await sweep('broken');
+  t.equal(again.code, 0, again.stderr);
+  const summary = (out: string) => readFileSync(join(folder, out, 'summary.json'), 'utf8');
+  t.equal(summary('broken'), summary('whole'));
+});
