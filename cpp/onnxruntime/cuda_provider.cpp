@@ -19,7 +19,8 @@ constexpr const char* provider_name = "CUDAExecutionProvider";
   throw Error(
       "ONNX Runtime " + library.version + " in " + library.path + " cannot use a GPU: " + why +
           ". On Linux x64 `npm run setup:cuda` in critmap's folder fetches the provider of "
-          "onnxruntime-node's version; else let CRITMAP_ONNXRUNTIME name the folder of an ONNX Runtime "
+          "onnxruntime-node's version (since 1.27 for CUDA 13, though the installer calls it cuda12); else "
+          "let CRITMAP_ONNXRUNTIME name the folder of an ONNX Runtime "
           "for GPUs, with its libonnxruntime_providers_shared and libonnxruntime_providers_cuda. The "
           "CUDA and cuDNN that it was built for must be where the system finds them (LD_LIBRARY_PATH); "
           "see docs/gpu.md",

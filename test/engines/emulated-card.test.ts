@@ -3,11 +3,13 @@
  * Each case is a process of its own, as a card's failure is.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import type { Check } from '../../src/doctor/check.js';
 import { native } from '../../src/native/addon.js';
+import { onnxruntimeLibrary } from '../../src/native/onnxruntime-library.js';
 import { critmapIn } from '../commands/critmap.js';
 import { example } from '../fixtures.js';
 
@@ -97,6 +99,24 @@ t.test('a card that failed for good is of no use to its process, which says so e
     t.match(said.at(-1), /^\d+$/, 'the processor goes on');
   }
   t.end();
+});
+
+t.test('doctor opens the card, and says why that fails', { skip }, async (t) => {
+  const library = onnxruntimeLibrary();
+  const folder = t.testdir({ 'libonnxruntime_providers_cuda.so': '' });
+  symlinkSync(library, join(folder, basename(library)));
+  const cardIn = async (variables: NodeJS.ProcessEnv) => {
+    const { stdout } = await critmapIn(variables, 'doctor', '--json');
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    return checks.find(({ id }) => id === 'cuda')!;
+  };
+  const own = { CRITMAP_ONNXRUNTIME: folder };
+  t.match(await cardIn({}), { state: 'note', remedy: /^To use the card, get .*for CUDA 13/ });
+  t.match(await cardIn(own), { state: 'ok', found: /^cuda:0 emulated on the host/ });
+  t.match(await cardIn({ ...own, NVIDIA_TF32_OVERRIDE: '1' }), {
+    state: 'note',
+    remedy: /^Mend this: cuda:0: NVIDIA_TF32_OVERRIDE=1 .*unset it/,
+  });
 });
 
 t.test('a sweep whose card fails for good ends, and goes on to the same numbers', { skip }, async (t) => {
