@@ -54,12 +54,16 @@ ort::Precision read_precision(Napi::Value value, const std::string& name) {
 
 ort::CudaOptions read_cuda_options(const Napi::Object& options) {
   ort::CudaOptions read;
-  const Napi::Value precision = options.Get("precision"), search = options.Get("cudnnSearch");
+  const Napi::Value precision = options.Get("precision"), search = options.Get("cudnnSearch"),
+                    layout = options.Get("layout");
   if (!precision.IsUndefined()) read.precision = read_precision(precision, "options.precision");
   if (!search.IsUndefined()) {
     read.cudnn_search = read_word<const char*>(
         search, "options.cudnnSearch",
         {{"heuristic", "HEURISTIC"}, {"default", "DEFAULT"}, {"exhaustive", "EXHAUSTIVE"}});
+  }
+  if (!layout.IsUndefined()) {
+    read.channels_last = read_word<bool>(layout, "options.layout", {{"nchw", false}, {"nhwc", true}});
   }
   return read;
 }

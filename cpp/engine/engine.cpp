@@ -54,7 +54,8 @@ size_t Engine::reserve_session() {
 }
 
 void Engine::create_session(size_t index, std::string name, std::span<const uint8_t> model,
-                            ort::Optimise optimise, std::vector<External> externals) {
+                            ort::Optimise optimise, ort::ConvolutionWeights weights,
+                            std::vector<External> externals) {
   {
     // Closed while this waited for its thread: a session nobody wants takes a second to build.
     const std::lock_guard lock(mutex_);
@@ -77,7 +78,7 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
       const ort::Provider* const provider = device->provider();
       loaded->copies.push_back(
           {device, std::make_unique<ort::Session>(library_, model, optimise, initializers,
-                                                  provider ? nullptr : prepacked_.get(), provider)});
+                                                  provider ? nullptr : prepacked_.get(), provider, weights)});
     } catch (const ort::Error& error) {
       device->failed(error);
       require_whole(*device);

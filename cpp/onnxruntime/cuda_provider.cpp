@@ -66,7 +66,7 @@ void CudaProvider::require(const Library& library, int device) {
   // ONNX Runtime looks for it when the first convolution is computed.
   const std::string lacking = why_no_cudnn(library);
   try {
-    CudaProvider(library, device, nullptr, {}).append(made);
+    CudaProvider(library, device, nullptr, {}).append(made, ConvolutionWeights::given);
     if (lacking.empty()) return share_arena(library, device);
   } catch (const Error& error) {
     refuse(library, error.what() + (lacking.empty() ? "" : "; and " + lacking), error.code);
@@ -82,21 +82,18 @@ CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stre
       options_(options),
       memory_(make_memory(library, device), {&library}) {}
 
-void CudaProvider::append(OrtSessionOptions* options) const {
+void CudaProvider::append(OrtSessionOptions* options, ConvolutionWeights weights) const {
   const Api& api = library_.api;
   OrtCUDAProviderOptionsV2* made = nullptr;
   library_.check(api.CreateCUDAProviderOptions(&made));
   const ProviderOptions cuda(made, {&library_});
-  const std::string device = std::to_string(device_);
-  // Without `use_tf32` ONNX Runtime takes no plan of cuDNN's that uses tensor cores, whatever its type:
-  // float16 is slow then. What stays float32 beside it is kept from TF32 by the environment
-  // (nvidia_environment.h).
-  const bool tensor_cores = options_.precision != Precision::fp32;
-  // Memory by what is asked for, since many sessions share a card.
-  const char* const keys[] = {"device_id", "use_tf32", "arena_extend_strategy", "cudnn_conv_algo_search"};
-  const char* const values[] = {device.c_str(), tensor_cores ? "1" : "0", "kSameAsRequested",
-                                options_.cudnn_search};
-  library_.check(api.UpdateCUDAProviderOptions(made, keys, values, std::size(keys)));
+  std::vector<const char*> keys, values;
+  const auto named = provider_options(device_, options_, weights);
+  for (const auto& [key, value] : named) {
+    keys.push_back(key.c_str());
+    values.push_back(value.c_str());
+  }
+  library_.check(api.UpdateCUDAProviderOptions(made, keys.data(), values.data(), keys.size()));
   if (stream_) library_.check(api.UpdateCUDAProviderOptionsWithValue(made, "user_compute_stream", stream_));
   // Weights go back to the card with their session, instead of into the arena that all share.
   library_.check(api.AddSessionConfigEntry(options, "session.use_device_allocator_for_initializers", "1"));

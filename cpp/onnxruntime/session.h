@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "onnxruntime/cuda_options.h"
 #include "onnxruntime/library.h"
 
 namespace critmap::ort {
@@ -31,7 +32,7 @@ using PrepackedWeights = Owned<OrtPrepackedWeightsContainer, &Api::ReleasePrepac
 class Provider {
  public:
   virtual ~Provider() = default;
-  virtual void append(OrtSessionOptions* options) const = 0;
+  virtual void append(OrtSessionOptions* options, ConvolutionWeights weights) const = 0;
   virtual void configure(OrtRunOptions* options) const = 0;
   // Around each run of a session that has these kernels.
   virtual void run(const std::function<void()>& run) const { run(); }
@@ -66,7 +67,7 @@ class Session {
   // initializers, which are in the processor's memory, are copied to the device.
   Session(const Library& library, std::span<const uint8_t> model, Optimise optimise,
           std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked,
-          const Provider* provider = nullptr);
+          const Provider* provider = nullptr, ConvolutionWeights weights = ConvolutionWeights::given);
 
   std::span<const Port> inputs() const { return inputs_; }
   std::span<const Port> outputs() const { return outputs_; }

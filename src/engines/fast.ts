@@ -8,7 +8,7 @@ import { drawOf } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import { usableMemory } from '../machine.js';
 import type { Model } from '../model/model.js';
-import { cudnnSearch } from '../native/cards.js';
+import { cudaLayout, cudnnSearch } from '../native/cards.js';
 import { columns, ImageRows } from '../native/columns.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
 import { isDeviceLost, nativeEngine } from '../native/open-engine.js';
@@ -142,10 +142,10 @@ const LOST = '; what is complete is kept, repeat the command to go on';
 function openNative({ cards, precision, threads }: EngineOptions): NativeEngine {
   const library = onnxruntimeLibrary();
   if (cards === undefined) return nativeEngine.open({ library, threads });
-  const search = cudnnSearch();
+  const chosen = { cudnnSearch: cudnnSearch(), layout: cudaLayout() };
   try {
     return nativeEngine.open({
-      ...{ library, threads, cards, cudnnSearch: search },
+      ...{ library, threads, cards, ...chosen },
       ...(precision !== undefined && { precision }),
     });
   } catch (error) {
@@ -174,7 +174,7 @@ async function addSessions(
   };
   const making = new Set<Promise<unknown>>();
   const pending: Promise<unknown>[] = [];
-  for (const { name, extract } of sessions) {
+  for (const { name, constantConvolutions, extract } of sessions) {
     signal?.throwIfAborted();
     if (making.size >= threads) await Promise.race(making);
     await setImmediate();
@@ -185,7 +185,9 @@ async function addSessions(
       values: valuesOf(tensor),
       dims: dimensions(tensor),
     }));
-    const made = engine.addSession(bytes, name, { optimise: !source.optimised, externals });
+    const made = engine.addSession(bytes, name, {
+      ...{ optimise: !source.optimised, constantConvolutions, externals },
+    });
     making.add(made);
     // A failure is met when all are awaited.
     made.catch(() => {}).finally(() => making.delete(made));

@@ -140,6 +140,8 @@ export interface ExternalInitializer {
 export interface SessionOptions {
   /** Fuse operators first; not for parts of a model that has been optimised. */
   optimise: boolean;
+  /** Whether the weights of all its convolutions are constants of its graph; default false. */
+  constantConvolutions?: boolean;
   externals?: readonly ExternalInitializer[];
 }
 
@@ -180,6 +182,9 @@ export type NativeProgram = Omit<EngineProgram, 'constants'> & { constants: numb
 /** How ONNX Runtime's CUDA provider chooses among cuDNN's algorithms for a convolution. */
 export type CudnnSearch = 'heuristic' | 'default' | 'exhaustive';
 
+/** Whether cards compute with channels first, or last in sessions whose convolutions' weights are constants. */
+export type CudaLayout = 'nchw' | 'nhwc';
+
 export interface EngineOptions {
   /** ONNX Runtime's file. */
   library: string;
@@ -198,6 +203,8 @@ export interface EngineOptions {
   precision?: 'fp32' | 'tf32' | 'fp16';
   /** On cards; default `heuristic`. */
   cudnnSearch?: CudnnSearch;
+  /** On cards; default `nchw`. */
+  layout?: CudaLayout;
 }
 
 /** The addon's `engine` object. */

@@ -5,4 +5,4 @@
 
 /** Raised when an addon of before cannot serve these sources any more. */
 export const interfaceNumber = 3;
-// What has that number, as scripts/native-interface.mjs reads it: b0094c491faa1eb2
+// What has that number, as scripts/native-interface.mjs reads it: 305764fd5f655a19

@@ -18,9 +18,11 @@ export class OpenEngine {
     name: string,
     {
       optimise = true,
+      constantConvolutions = false,
       externals = [],
     }: {
       optimise?: boolean;
+      constantConvolutions?: boolean;
       externals?: readonly { name: string; values: Float32Array; dims: number[] }[];
     } = {},
   ): Promise<number> {
@@ -29,7 +31,9 @@ export class OpenEngine {
       dims,
       constant: this.#constant(values),
     }));
-    return native().engine.addSession(this.#engine, model, name, { optimise, externals: found });
+    return native().engine.addSession(this.#engine, model, name, {
+      ...{ optimise, constantConvolutions, externals: found },
+    });
   }
 
   /** Copies numbers that sessions and programs will use, a few at a time so that the event loop goes on. */

@@ -72,6 +72,8 @@ export async function identityOf(
       engine,
       batch,
       ...(settings.cards !== undefined && { device: 'cuda' }),
+      // Other sums in other orders.
+      ...(settings.layout === 'nhwc' && { layout: 'nhwc' }),
       precision: settings.precision,
       input: model.io.input,
       output: model.io.output,
@@ -114,6 +116,7 @@ export function infoOf(
       ...(settings.cards && {
         cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
         cudnnSearch: settings.cudnnSearch,
+        layout: settings.layout,
       }),
       path: native().info().path,
       threads: settings.threads,

@@ -2,6 +2,8 @@
 // card's memory as their own, in the order of the card's stream.
 #include "onnxruntime/cuda_provider.h"
 
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <mutex>
 
@@ -43,7 +45,15 @@ CudaProvider::CudaProvider(const Library& library, int device, CUstream_st* stre
       options_(options),
       memory_(make_memory(library), {&library}) {}
 
-void CudaProvider::append(OrtSessionOptions*) const {}
+// Into the file CRITMAP_EMULATED_OPTIONS, a line for each session: what the real one would be told.
+void CudaProvider::append(OrtSessionOptions*, ConvolutionWeights weights) const {
+  const char* const path = getenv("CRITMAP_EMULATED_OPTIONS");
+  if (!path) return;
+  std::string line;
+  for (const auto& [key, value] : provider_options(device_, options_, weights))
+    line += key + "=" + value + " ";
+  std::ofstream(path, std::ios::app) << line << std::endl;
+}
 void CudaProvider::configure(OrtRunOptions*) const {}
 
 // ONNX Runtime's convolutions may clear on the legacy default stream what their kernels on this one then

@@ -7,9 +7,13 @@ import { readFileSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { planCells } from '../../src/design/cells.js';
 import type { Check } from '../../src/doctor/check.js';
+import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
+import type { Precision } from '../../src/native/cards.js';
 import { onnxruntimeLibrary } from '../../src/native/onnxruntime-library.js';
+import { planSweep } from '../../src/plan/plan-sweep.js';
 import { critmapIn } from '../commands/critmap.js';
 import { example } from '../fixtures.js';
 
@@ -73,6 +77,69 @@ t.test('a process computes with TF32 on cards or without, as the environment all
   const [forced] = opening({ NVIDIA_TF32_OVERRIDE: '1' }, 'fp32');
   t.match(forced, /^false cuda:0: NVIDIA_TF32_OVERRIDE=1 .*which fp32 must not; unset it, or /);
   t.end();
+});
+
+t.test('what the provider is told of each session', { skip }, async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const cells = planCells(model.layers, [{ kind: 'zero', label: 'zero' }], 1);
+  const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
+  const size = { height: 28, width: 28 };
+  const told = async (precision: Precision, layout?: string) => {
+    const file = join(t.testdir({}), 'options');
+    const options = { cells, context, size, batch: 2, threads: 1, cards: [0], precision };
+    printed(
+      { CRITMAP_EMULATED_OPTIONS: file, ...(layout && { CRITMAP_CUDA_LAYOUT: layout }) },
+      `const { openFastEngine } = await import(${JSON.stringify(join(root, 'src/engines/fast.ts'))});
+       const { loadModel } = await import(${JSON.stringify(join(root, 'src/model/load.ts'))});
+       const { planCells } = await import(${JSON.stringify(join(root, 'src/design/cells.ts'))});
+       const model = await loadModel(${JSON.stringify(example('resnet.onnx'))});
+       const cells = planCells(model.layers, [{ kind: 'zero', label: 'zero' }], 1);
+       await (await openFastEngine(model, { ...${JSON.stringify({ ...options, cells: undefined })}, cells })).close();`,
+    );
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+    // Sessions are made in the order of the plan.
+    const { sessions } = await planSweep(model, {
+      ...options,
+      size: { ...size, channels: 1 },
+      graph: 'model',
+    });
+    t.equal(lines.length, sessions.length);
+    return new Map(sessions.map(({ name }, i) => [name, lines[i]!]));
+  };
+  const common = (tf32: number) =>
+    `device_id=0 use_tf32=${tf32} arena_extend_strategy=kSameAsRequested cudnn_conv_algo_search=HEURISTIC `;
+  for (const line of (await told('fp32')).values()) t.equal(line, common(0));
+  for (const line of (await told('tf32', 'nchw')).values()) t.equal(line, common(1));
+  for (const precision of ['fp32', 'fp16'] as const) {
+    const found = await told(precision, 'nhwc');
+    const last = `${common(precision === 'fp32' ? 0 : 1)}prefer_nhwc=1 fuse_conv_bias=1 `;
+    const kinds = [...found].map(([name, line]) => [
+      /^(original run of )?segment /.test(name),
+      line === last,
+    ]);
+    t.ok(kinds.some(([plain]) => plain) && kinds.some(([plain]) => !plain));
+    t.ok(
+      kinds.every(([plain, isLast]) => plain === isLast),
+      `${precision}: plain segments, and no others`,
+    );
+    for (const line of found.values()) t.ok(line === last || line === common(precision === 'fp32' ? 0 : 1));
+  }
+});
+
+t.test('a run goes on in the layout that it was begun in', { skip }, async (t) => {
+  const out = join(t.testdir({}), 'run');
+  const sweep = (layout: string) =>
+    critmapIn(
+      { CRITMAP_CUDA_LAYOUT: layout },
+      ...['sweep', example('resnet.onnx'), '--data', example('images.npz'), '--device', 'cuda'],
+      ...['--images', '8', '--layers', 'fc', '--out', out],
+    );
+  const first = await sweep('nhwc');
+  t.equal(first.code, 0, first.stderr);
+  const { options, environment } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'));
+  t.strictSame([options.layout, environment.layout], ['nhwc', 'nhwc']);
+  t.match((await sweep('nchw')).stderr, /holds another run \(layout "nhwc", now .*\)/);
+  t.match((await sweep('last')).stderr, 'CRITMAP_CUDA_LAYOUT=last is not nchw, nhwc; unset it');
 });
 
 const LOST = /^true cuda:0: .*(CUDA failure 700|cudaErrorIllegalAddress): emulated\. CUDA does nothing more/;

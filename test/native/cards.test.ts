@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { cards, devices } from '../../src/commands/devices.js';
 import { native } from '../../src/native/addon.js';
-import { advice, cardsOf, cudnnSearch, deviceName } from '../../src/native/cards.js';
+import { advice, cardsOf, cudaLayout, cudnnSearch, deviceName } from '../../src/native/cards.js';
 import { onnxruntimeLibrary } from '../../src/native/engine.js';
 import { nativeEngine } from '../../src/native/open-engine.js';
 
@@ -98,12 +98,24 @@ t.test('a device that cannot compute is refused with the reason and what to do',
   t.equal(deviceName(undefined), 'cpu');
 });
 
-t.test("cuDNN's search is the environment's word, and only one that there is", async (t) => {
+t.test("cuDNN's search and layout are the environment's words, and only those that there are", async (t) => {
   const before = process.env.CRITMAP_CUDNN_SEARCH;
+  const layout = process.env.CRITMAP_CUDA_LAYOUT;
   t.teardown(() => {
     if (before === undefined) delete process.env.CRITMAP_CUDNN_SEARCH;
     else process.env.CRITMAP_CUDNN_SEARCH = before;
+    if (layout === undefined) delete process.env.CRITMAP_CUDA_LAYOUT;
+    else process.env.CRITMAP_CUDA_LAYOUT = layout;
   });
+  for (const [word, meaning] of [
+    ['', 'nchw'],
+    ['nhwc', 'nhwc'],
+  ]) {
+    process.env.CRITMAP_CUDA_LAYOUT = word;
+    t.equal(cudaLayout(), meaning);
+  }
+  process.env.CRITMAP_CUDA_LAYOUT = 'NHWC';
+  t.throws(cudaLayout, { code: 'ERR_OPTION', message: /^CRITMAP_CUDA_LAYOUT=NHWC is not nchw, nhwc; / });
   for (const [word, meaning] of [
     ['', 'heuristic'],
     ['exhaustive', 'exhaustive'],
@@ -177,5 +189,6 @@ t.test('an engine on a card that is not there is refused, with why', async (t) =
     name: 'RangeError',
     message: 'options.precision must be fp32, tf32 or fp16',
   });
+  t.throws(() => open([0], { layout: 'last' }), { name: 'RangeError', message: /options.layout must be/ });
   t.throws(() => open([0], { cudnnSearch: 'best' }), { name: 'RangeError', message: /options.cudnnSearch/ });
 });
