@@ -19,12 +19,12 @@ OrtMemoryInfo* make_memory(const Library& library) {
   return made;
 }
 
-// A number on the card, kept for good.
-int* scratch_of(int device) {
+// A number on the card that it uses, kept for good: other engines' runs on that card have others.
+int* scratch_of(const CudaProvider* provider) {
   static std::mutex mutex;
-  static std::map<int, int*> made;
+  static std::map<const CudaProvider*, int*> made;
   const std::lock_guard lock(mutex);
-  int*& found = made[device];
+  int*& found = made[provider];
   if (!found) {
     void* data = nullptr;
     cuda::check(cudaMalloc(&data, sizeof(int)), "taking device memory");
@@ -59,7 +59,7 @@ void CudaProvider::configure(OrtRunOptions*) const {}
 // ONNX Runtime's convolutions may clear on the legacy default stream what their kernels on this one then
 // read.
 void CudaProvider::run(const std::function<void()>& run) const {
-  int* const scratch = scratch_of(device_);
+  int* const scratch = scratch_of(this);
   cudaError_t status = cudaMemset(scratch, 0, sizeof(int));
   if (status == cudaSuccess) {
     status = run_on(stream_, [&] {
