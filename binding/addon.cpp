@@ -135,11 +135,13 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   const Napi::Object runtime = Napi::Object::New(env);
   add<runtime_optimise, true>(runtime, "optimise");
   add<runtime_ports, true>(runtime, "ports");
+  add<runtime_version, true>(runtime, "version");
   add<nameless_file>(runtime, "namelessFile");
   exports.Set("runtime", runtime);
   const Napi::Object internal = Napi::Object::New(env);
   add<philox_block>(internal, "philox");
   add<normal_words>(internal, "normal");
+  add<decide_tf32>(internal, "decideTf32");
   exports.Set("internal", internal);
   return exports;
 }

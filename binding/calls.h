@@ -55,12 +55,16 @@ Napi::Value engine_cancel(const Napi::CallbackInfo& info);
 Napi::Value engine_close(const Napi::CallbackInfo& info);
 Napi::Value engine_stats(const Napi::CallbackInfo& info);
 
+// engine_devices.cpp
+Napi::Value decide_tf32(const Napi::CallbackInfo& info);
+
 // lock_calls.cpp
 Napi::Value lock_file(const Napi::CallbackInfo& info);
 
 // runtime_calls.cpp
 Napi::Value runtime_optimise(const Napi::CallbackInfo& info);
 Napi::Value runtime_ports(const Napi::CallbackInfo& info);
+Napi::Value runtime_version(const Napi::CallbackInfo& info);
 Napi::Value nameless_file(const Napi::CallbackInfo& info);
 
 }  // namespace critmap::binding

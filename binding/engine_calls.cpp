@@ -57,17 +57,19 @@ Engine::External find_external(Napi::Env env, const Engine& engine, ExternalValu
 class SessionWorker : public PromiseWorker {
  public:
   SessionWorker(std::shared_ptr<Engine> engine, std::span<const uint8_t> model, std::string name,
-                ort::Optimise optimise, std::vector<Engine::External> externals)
+                ort::Optimise optimise, ort::ConvolutionWeights weights,
+                std::vector<Engine::External> externals)
       : engine_(std::move(engine)),
         model_(model.begin(), model.end()),
         name_(std::move(name)),
         optimise_(optimise),
+        weights_(weights),
         externals_(std::move(externals)),
         index_(engine_->reserve_session()) {}
 
  protected:
   void execute() override {
-    engine_->create_session(index_, std::move(name_), model_, optimise_, std::move(externals_));
+    engine_->create_session(index_, std::move(name_), model_, optimise_, weights_, std::move(externals_));
     model_ = {};
   }
   napi_value finish(napi_env env) override {
@@ -80,6 +82,7 @@ class SessionWorker : public PromiseWorker {
   std::vector<uint8_t> model_;
   std::string name_;
   ort::Optimise optimise_;
+  ort::ConvolutionWeights weights_;
   std::vector<Engine::External> externals_;
   size_t index_;
 };
@@ -187,6 +190,13 @@ Napi::Value engine_add_session(const Napi::CallbackInfo& info) {
   const Napi::Object options = object(argument(info, 3), "options");
   const Napi::Value optimise = options.Get("optimise");
   if (!optimise.IsBoolean()) throw_type(env, "options.optimise must be a boolean");
+  const Napi::Value constant = options.Get("constantConvolutions");
+  if (!constant.IsUndefined() && !constant.IsBoolean()) {
+    throw_type(env, "options.constantConvolutions must be a boolean");
+  }
+  const ort::ConvolutionWeights weights = constant.IsBoolean() && constant.As<Napi::Boolean>()
+                                              ? ort::ConvolutionWeights::constant
+                                              : ort::ConvolutionWeights::given;
   for (ExternalValue& asked : read_externals(options.Get("externals"))) {
     externals.push_back(find_external(env, *engine, std::move(asked), externals.size()));
   }
@@ -194,7 +204,7 @@ Napi::Value engine_add_session(const Napi::CallbackInfo& info) {
   return PromiseWorker::start(
       env, std::make_unique<SessionWorker>(
                engine, model, name, optimise.As<Napi::Boolean>() ? ort::Optimise::yes : ort::Optimise::no,
-               std::move(externals)));
+               weights, std::move(externals)));
 }
 
 Napi::Value engine_load(const Napi::CallbackInfo& info) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "calls.h"
 #include "engine_program.h"
+#include "onnxruntime/nvidia_environment.h"
 
 namespace critmap::binding {
 namespace {
@@ -31,22 +33,39 @@ std::vector<int> read_cards(Napi::Value value) {
   return cards;
 }
 
+// The meaning of one of several words.
+template <class Meaning, size_t count>
+Meaning read_word(Napi::Value value, const std::string& name,
+                  const std::pair<const char*, Meaning> (&words)[count]) {
+  const std::string word = text(value, name);
+  std::string all;
+  for (size_t i = 0; i < count; i++) {
+    if (word == words[i].first) return words[i].second;
+    all += (i == 0 ? "" : i + 1 < count ? ", " : " or ") + std::string(words[i].first);
+  }
+  throw_range(value.Env(), name + " must be " + all);
+}
+
+ort::Precision read_precision(Napi::Value value, const std::string& name) {
+  return read_word<ort::Precision>(
+      value, name,
+      {{"fp32", ort::Precision::fp32}, {"tf32", ort::Precision::tf32}, {"fp16", ort::Precision::fp16}});
+}
+
 ort::CudaOptions read_cuda_options(const Napi::Object& options) {
   ort::CudaOptions read;
-  const Napi::Value tf32 = options.Get("tf32"), search = options.Get("cudnnSearch");
-  if (!tf32.IsUndefined()) {
-    if (!tf32.IsBoolean()) throw_type(options.Env(), "options.tf32 must be a boolean");
-    read.tf32 = tf32.As<Napi::Boolean>();
+  const Napi::Value precision = options.Get("precision"), search = options.Get("cudnnSearch"),
+                    layout = options.Get("layout");
+  if (!precision.IsUndefined()) read.precision = read_precision(precision, "options.precision");
+  if (!search.IsUndefined()) {
+    read.cudnn_search = read_word<const char*>(
+        search, "options.cudnnSearch",
+        {{"heuristic", "HEURISTIC"}, {"default", "DEFAULT"}, {"exhaustive", "EXHAUSTIVE"}});
   }
-  if (search.IsUndefined()) return read;
-  const std::string word = text(search, "options.cudnnSearch");
-  for (const auto& [known, meaning] : {std::pair{"heuristic", "HEURISTIC"}, std::pair{"default", "DEFAULT"},
-                                       std::pair{"exhaustive", "EXHAUSTIVE"}}) {
-    if (word != known) continue;
-    read.cudnn_search = meaning;
-    return read;
+  if (!layout.IsUndefined()) {
+    read.channels_last = read_word<bool>(layout, "options.layout", {{"nchw", false}, {"nhwc", true}});
   }
-  throw_range(options.Env(), "options.cudnnSearch must be heuristic, default or exhaustive");
+  return read;
 }
 
 }  // namespace
@@ -59,6 +78,19 @@ std::vector<std::shared_ptr<Device>> open_devices(const ort::Library& library, c
   std::vector<std::shared_ptr<Device>> devices;
   for (const int number : numbers) devices.push_back(make_cuda_device(library, number, cuda));
   return devices;
+}
+
+Napi::Value decide_tf32(const Napi::CallbackInfo& info) {
+  const Napi::Value fixed = argument(info, 1), variable = argument(info, 2);
+  const std::string value = variable.IsNull() ? "" : text(variable, "variable");
+  const ort::Tf32Decision decision =
+      ort::decide_tf32(read_precision(argument(info, 0), "precision"),
+                       fixed.IsNull() ? std::nullopt : std::optional(read_precision(fixed, "fixed")),
+                       variable.IsNull() ? nullptr : value.c_str());
+  const Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("forbid", decision.forbid);
+  result.Set("refusal", decision.refusal);
+  return result;
 }
 
 }  // namespace critmap::binding

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "guard.h"
 
 namespace critmap::binding {
 namespace {
@@ -109,7 +110,8 @@ void EngineHandle::settle(napi_env env, napi_value, void*, void* data) {
   } else if (job.outcome == Job::Outcome::cancelled) {
     call->deferred.reject(env, Failure::other, "the batch was cancelled", "ERR_CANCELLED");
   } else {
-    call->deferred.reject(env, Failure::other, job.error, "ERR_ONNXRUNTIME");
+    call->deferred.reject(env, Failure::other, job.error,
+                          job.device_lost ? device_lost_code : "ERR_ONNXRUNTIME");
   }
   // Last: the handle may go with it.
   napi_delete_reference(env, call->self);

@@ -3,6 +3,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "engine/workspace.h"
+
 namespace critmap::binding {
 namespace {
 
@@ -25,6 +27,8 @@ napi_value current_error(napi_env env) noexcept {
       return error.Value();
     } catch (const std::bad_alloc&) {
       return make_error(env, napi_create_range_error, no_memory_text, no_memory_code);
+    } catch (const DeviceLost& error) {
+      return make_error(env, napi_create_error, error.what(), device_lost_code);
     } catch (const std::out_of_range& error) {
       return make_error(env, napi_create_range_error, error.what());
     } catch (const std::exception& error) {

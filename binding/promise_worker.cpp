@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "engine/workspace.h"
 #include "guard.h"
 
 namespace critmap::binding {
@@ -36,6 +37,8 @@ void PromiseWorker::run(napi_env, void* data) {
     self->failure_ = Failure::range;
     self->message_ = no_memory_text;
     self->code_ = no_memory_code;
+  } catch (const DeviceLost& error) {
+    self->fail_coded(device_lost_code, error.what());
   } catch (const std::exception& error) {
     self->failure_ = Failure::other;
     self->message_ = error.what();

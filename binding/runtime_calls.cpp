@@ -88,6 +88,22 @@ napi_value make_port(napi_env env, const ort::Port& port) {
   return result;
 }
 
+class VersionWorker : public PromiseWorker {
+ public:
+  explicit VersionWorker(std::string library) : library_(std::move(library)) {}
+
+ protected:
+  void execute() override { version_ = ort::Library::load(library_).version; }
+  napi_value finish(napi_env env) override {
+    napi_value version;
+    return napi_create_string_utf8(env, version_.data(), version_.size(), &version) == napi_ok ? version
+                                                                                               : nullptr;
+  }
+
+ private:
+  std::string library_, version_;
+};
+
 class PortsWorker : public PromiseWorker {
  public:
   PortsWorker(std::string library, std::span<const uint8_t> model)
@@ -127,6 +143,11 @@ Napi::Value runtime_optimise(const Napi::CallbackInfo& info) {
 Napi::Value nameless_file(const Napi::CallbackInfo& info) {
   const int made = open_nameless_file();
   return made < 0 ? info.Env().Null() : Napi::Number::New(info.Env(), made);
+}
+
+Napi::Value runtime_version(const Napi::CallbackInfo& info) {
+  return PromiseWorker::start(info.Env(),
+                              std::make_unique<VersionWorker>(text(argument(info, 0), "library")));
 }
 
 Napi::Value runtime_ports(const Napi::CallbackInfo& info) {

@@ -24,10 +24,16 @@ function run(args, env = {}) {
 
 const cmakeJs = join(dirname(resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 run([cmakeJs, 'build', '-O', build, '--CDCRITMAP_CUDA=EMULATE']);
+// The command line is tested too.
+run([join(root, 'scripts', 'bootstrap.mjs'), 'dist']);
 const CRITMAP_ADDON = join(build, 'Release', 'critmap.node');
 // Seconds: the kernels' threads take turns.
 const TAP_TIMEOUT = '900';
-for (const file of [join('engines', 'card.test.ts'), join('binding', 'fuzz.test.ts')]) {
+for (const file of [
+  join('engines', 'card.test.ts'),
+  join('engines', 'emulated-card.test.ts'),
+  join('binding', 'fuzz.test.ts'),
+]) {
   run(['--import=tsx', join('test', file)], { CRITMAP_ADDON, TAP_TIMEOUT });
 }
 // Two cards, and one on which nothing has room.

@@ -36,7 +36,7 @@ class ImageLoader {
   void upload(Place& place, size_t bytes);
 
   Stream& compute_;
-  Stream uploads_;
+  Stream uploads_{Stream::Kind::beside};
   Place places_[2];
   size_t turn_ = 0;
 };

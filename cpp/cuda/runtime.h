@@ -51,6 +51,10 @@ class Error : public std::runtime_error {
 // Throws "`what`: name: text" unless `status`, a cudaError_t, is success.
 void check(int status, const char* what);
 
+// Whether what failed with this cudaError_t lasts: CUDA then does nothing more on the device for this
+// process.
+bool lasts(int status);
+
 // The device that this thread's calls go to.
 void use_device(int device);
 
@@ -59,7 +63,11 @@ class Event;
 // Work in order, of the device in use when it is made.
 class Stream {
  public:
-  Stream();
+  // In order with the device's legacy default stream, or beside it. What computes is in order with it: parts
+  // of ONNX Runtime clear and copy there what their kernels on this stream read.
+  enum class Kind { ordered, beside };
+
+  explicit Stream(Kind kind = Kind::ordered);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -80,6 +88,7 @@ class Stream {
   CUstream_st* handle_ = nullptr;
 };
 
+// A place in a stream's work. It takes no time, and who waits for it sleeps.
 class Event {
  public:
   Event();
@@ -90,11 +99,20 @@ class Event {
   CUevent_st* handle() const { return handle_; }
   void record(Stream& stream);
   void synchronize();
-  // Both recorded and done.
-  float milliseconds_since(const Event& begin) const;
+
+ protected:
+  explicit Event(unsigned flags);
 
  private:
   CUevent_st* handle_ = nullptr;
+};
+
+// One that also knows when it was reached.
+class TimedEvent : public Event {
+ public:
+  TimedEvent();
+  // Both recorded and done.
+  float milliseconds_since(const TimedEvent& begin) const;
 };
 
 enum class Place { device, pinned };

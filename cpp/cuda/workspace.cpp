@@ -1,15 +1,19 @@
-// A card's workspace. Everything of a batch is queued on the engine's one stream, ONNX Runtime's kernels too,
+// A card's workspace. Everything of a batch is queued on the card's one stream, ONNX Runtime's kernels too,
 // but for the upload of its images, which has a stream of its own (image_loader.h). The host waits once, for
 // the rows, when the next batch is already queued.
 #include "engine/workspace.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <map>
+#include <mutex>
 
 #include "cuda/image_loader.h"
 #include "cuda/kernels.h"
 #include "onnxruntime/cuda_provider.h"
+#include "onnxruntime/nvidia_environment.h"
 
 namespace critmap {
 namespace {
@@ -200,14 +204,59 @@ class CudaWorkspace : public Workspace {
 
 std::string name_of(int index) { return "cuda:" + std::to_string(index); }
 
+// Cards that do nothing more for this process, by number, with what failed first.
+class LostCards {
+ public:
+  std::string reason(int index) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = reasons_.find(index);
+    return found == reasons_.end() ? std::string() : found->second;
+  }
+  void add(int index, const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    reasons_.emplace(index, what + ". CUDA does nothing more on this card for this process");
+  }
+  static LostCards& all() {
+    static LostCards& cards = *new LostCards;
+    return cards;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<int, std::string> reasons_;
+};
+
+// The cudaError_t that ONNX Runtime's message names; 0 if it names none.
+int status_in(const char* message) {
+  constexpr const char* words = "CUDA failure ";
+  const char* const found = strstr(message, words);
+  return found ? atoi(found + strlen(words)) : 0;
+}
+
 class CudaDevice : public Device {
  public:
   CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
-      : index_(use(library, index)), provider_(library, index, stream_.handle(), options) {}
+      : index_(use(library, index, options)),
+        stream_(stream_of(index)),
+        provider_(library, index, stream_->handle(), options) {}
 
   std::string name() const override { return name_of(index_); }
+  std::string lost() const override { return LostCards::all().reason(index_); }
+  void failed(const std::exception& error) override {
+    const auto* const of_cuda = dynamic_cast<const cuda::Error*>(&error);
+    if (cuda::lasts(of_cuda ? of_cuda->code : status_in(error.what()))) {
+      return LostCards::all().add(index_, error.what());
+    }
+    // Others (cuDNN, cuBLAS) give reasons of their own where CUDA has failed.
+    try {
+      stream_->synchronize();
+    } catch (const cuda::Error& found) {
+      if (cuda::lasts(found.code))
+        LostCards::all().add(index_, error.what() + (" (" + std::string(found.what()) + ")"));
+    }
+  }
   std::unique_ptr<Workspace> make_workspace() override {
-    return std::make_unique<CudaWorkspace>(stream_, index_);
+    return std::make_unique<CudaWorkspace>(*stream_, index_);
   }
   const ort::Provider* provider() const override { return &provider_; }
   const OrtMemoryInfo* memory() const override { return provider_.memory(); }
@@ -215,14 +264,28 @@ class CudaDevice : public Device {
   size_t most_workers() const override { return 1; }
 
  private:
-  static int use(const ort::Library& library, int index) {
+  static int use(const ort::Library& library, int index, const ort::CudaOptions& options) {
+    const std::string lost = LostCards::all().reason(index);
+    if (!lost.empty()) throw DeviceLost(lost);
+    ort::tell_nvidia(options.precision);
     ort::CudaProvider::require(library, index);
     cuda::use_device(index);
     return index;
   }
 
+  // The one on which this process computes on a card, as long as an engine does: all sessions take their
+  // tensors from one arena, where only its order keeps them apart.
+  static std::shared_ptr<cuda::Stream> stream_of(int index) {
+    static std::mutex mutex;
+    static std::map<int, std::weak_ptr<cuda::Stream>> streams;
+    const std::lock_guard lock(mutex);
+    std::shared_ptr<cuda::Stream> found = streams[index].lock();
+    if (!found) streams[index] = found = std::make_shared<cuda::Stream>();
+    return found;
+  }
+
   int index_;
-  cuda::Stream stream_;
+  std::shared_ptr<cuda::Stream> stream_;
   ort::CudaProvider provider_;
 };
 
@@ -231,11 +294,21 @@ class CudaDevice : public Device {
 std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
                                          const ort::CudaOptions& options) {
   const std::string context = name_of(index) + ": ";
+  // What fails now may fail for good.
+  const auto noted = [&](const std::exception& error, int status) {
+    if (cuda::lasts(status)) LostCards::all().add(index, error.what());
+    const std::string lost = LostCards::all().reason(index);
+    if (!lost.empty()) throw DeviceLost(context + lost);
+  };
   try {
     return std::make_unique<CudaDevice>(library, index, options);
+  } catch (const DeviceLost& error) {
+    throw DeviceLost(context + error.what());
   } catch (const ort::Error& error) {
+    noted(error, status_in(error.what()));
     throw ort::Error(context + error.what(), error.code);
   } catch (const cuda::Error& error) {
+    noted(error, error.code);
     throw cuda::Error(context + error.what(), error.code);
   }
 }

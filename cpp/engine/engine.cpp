@@ -14,6 +14,11 @@ std::string named(const Device& device, const std::string& what) {
   return name.empty() ? what : name + ": " + what;
 }
 
+void require_whole(const Device& device) {
+  const std::string lost = device.lost();
+  if (!lost.empty()) throw DeviceLost(named(device, lost));
+}
+
 }  // namespace
 
 Engine::Engine(const ort::Library& library, size_t threads, std::vector<std::shared_ptr<Device>> devices)
@@ -49,7 +54,8 @@ size_t Engine::reserve_session() {
 }
 
 void Engine::create_session(size_t index, std::string name, std::span<const uint8_t> model,
-                            ort::Optimise optimise, std::vector<External> externals) {
+                            ort::Optimise optimise, ort::ConvolutionWeights weights,
+                            std::vector<External> externals) {
   {
     // Closed while this waited for its thread: a session nobody wants takes a second to build.
     const std::lock_guard lock(mutex_);
@@ -72,8 +78,10 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
       const ort::Provider* const provider = device->provider();
       loaded->copies.push_back(
           {device, std::make_unique<ort::Session>(library_, model, optimise, initializers,
-                                                  provider ? nullptr : prepacked_.get(), provider)});
+                                                  provider ? nullptr : prepacked_.get(), provider, weights)});
     } catch (const ort::Error& error) {
+      device->failed(error);
+      require_whole(*device);
       throw ort::Error(named(*device, "session " + loaded->name + ": " + error.what()), error.code);
     }
   }
@@ -184,11 +192,19 @@ void Engine::work(Worker& worker) {
 // Begins the newest of the worker's jobs, out of the lock; false if it ended with that.
 bool Engine::begin(Worker& worker, std::unique_ptr<Machine>& machine, std::unique_lock<std::mutex>& lock) {
   Job& job = *worker.jobs.back();
+  Device& device = *devices_[worker.device];
   bool begun = false;
   lock.unlock();
   try {
-    if (!machine)
-      machine = std::make_unique<Machine>(library_, *devices_[worker.device], worker.device, counters_);
+    if (const std::string lost = device.lost(); !lost.empty()) throw DeviceLost(lost);
+    if (!machine) {
+      try {
+        machine = std::make_unique<Machine>(library_, device, worker.device, counters_);
+      } catch (const std::exception& error) {
+        device.failed(error);
+        throw;
+      }
+    }
     lock.lock();
     // Jobs cancelled before this are seen by their flag.
     worker.run_options = machine->run_options();
@@ -196,7 +212,9 @@ bool Engine::begin(Worker& worker, std::unique_ptr<Machine>& machine, std::uniqu
     lock.unlock();
     begun = machine->begin(job);
   } catch (const std::exception& error) {
-    job.error = error.what();
+    const std::string lost = device.lost();
+    job.device_lost = !lost.empty();
+    job.error = job.device_lost ? lost : error.what();
   }
   if (!lock.owns_lock()) lock.lock();
   worker.run_options = nullptr;

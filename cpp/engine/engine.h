@@ -52,7 +52,7 @@ class Engine {
   };
   // Builds the session reserved as `index`, on every device; takes long, several threads may build at once.
   void create_session(size_t index, std::string name, std::span<const uint8_t> model, ort::Optimise optimise,
-                      std::vector<External> externals);
+                      ort::ConvolutionWeights weights, std::vector<External> externals);
 
   // Checks the program (std::out_of_range) and makes it the one that jobs run. Throws std::logic_error while
   // there are jobs.

@@ -52,6 +52,8 @@ struct Job {
   // (cells + 1) x count x classes, likewise. Of a job that wants them, the logits instead, count x classes.
   std::vector<double> rows;
   std::string error;
+  // Failed because of a device on which this process can compute nothing any more.
+  bool device_lost = false;
 };
 
 }  // namespace critmap

@@ -35,8 +35,8 @@ bool is_active(const Step& step, const Job& job) {
 
 Machine::Machine(const ort::Library& library, Device& device, size_t index, Counters& counters)
     : library_(library),
-      memory_(device.memory()),
-      device_(index),
+      device_(device),
+      index_(index),
       counters_(counters),
       run_options_(ort::make_run_options(library, device.provider())),
       workspace_(device.make_workspace()) {}
@@ -53,8 +53,8 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
   workspace_->prepare(*program);
   for (size_t i = 0; i < program->slots.size(); i++) {
     const TensorSlot& slot = program->slots[i];
-    values_.push_back(
-        ort::make_value(library_, memory_, workspace_->address(i), slot.bytes, slot.dims, slot.type));
+    values_.push_back(ort::make_value(library_, device_.memory(), workspace_->address(i), slot.bytes,
+                                      slot.dims, slot.type));
   }
   for (const Step& step : program->steps) {
     ort::Binding& binding = bindings_.emplace_back(nullptr, ort::Binding::deleter_type{&library_});
@@ -62,7 +62,7 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
     std::vector<const OrtValue*> inputs, outputs;
     for (const size_t slot : step.inputs) inputs.push_back(values_[slot].get());
     for (const size_t slot : step.outputs) outputs.push_back(values_[slot].get());
-    binding = program->sessions[step.session]->on(device_).bind(inputs, outputs);
+    binding = program->sessions[step.session]->on(index_).bind(inputs, outputs);
   }
   program_ = std::move(program);
 }
@@ -78,7 +78,7 @@ bool Machine::begin(Job& job) {
     job.outcome = Job::Outcome::failed;
     job.error = "not enough memory for this program";
   } catch (const std::exception& error) {
-    fail(job, error.what());
+    fail(job, error);
   }
   workspace_->abandon(job);
   return false;
@@ -91,15 +91,18 @@ void Machine::finish(Job& job) {
     laps.end(Stage::inference);
     job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::rows;
   } catch (const std::exception& error) {
-    fail(job, error.what());
+    fail(job, error);
     workspace_->abandon(job);
   }
 }
 
 // A session that was stopped from outside fails too.
-void Machine::fail(Job& job, const char* why) {
+void Machine::fail(Job& job, const std::exception& error) {
+  device_.failed(error);
+  const std::string lost = device_.lost();
   job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::failed;
-  job.error = why;
+  job.device_lost = !lost.empty();
+  job.error = job.device_lost ? lost : error.what();
 }
 
 void Machine::run_program(Job& job) {
@@ -128,7 +131,7 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
   switch (step.kind) {
     case StepKind::run:
       try {
-        program_->sessions[step.session]->on(device_).run(run_options_.get(), bindings_[index].get());
+        program_->sessions[step.session]->on(index_).run(run_options_.get(), bindings_[index].get());
       } catch (const ort::Error& error) {
         throw ort::Error(describe(step) + ": " + error.what(), error.code);
       }

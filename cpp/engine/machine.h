@@ -30,13 +30,13 @@ class Machine {
  private:
   void prepare(std::shared_ptr<const Program> program);
   void run_program(Job& job);
-  void fail(Job& job, const char* why);
+  void fail(Job& job, const std::exception& error);
   void run_step(Job& job, const Step& step, size_t index);
   std::string describe(const Step& step) const;
 
   const ort::Library& library_;
-  const OrtMemoryInfo* memory_;
-  size_t device_;
+  Device& device_;
+  size_t index_;
   Counters& counters_;
   ort::RunOptions run_options_;
   std::shared_ptr<const Program> program_;

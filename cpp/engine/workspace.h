@@ -3,7 +3,10 @@
 // Workspace of one of them, which belongs to the worker's thread.
 #pragma once
 
+#include <exception>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "engine/job.h"
@@ -50,11 +53,21 @@ class Workspace {
   std::vector<std::byte*> storages_;
 };
 
+// What is asked of a device on which this process can compute nothing any more.
+class DeviceLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
   // In front of what fails on it; empty for the processor.
   virtual std::string name() const { return {}; }
+  // Why this process can compute nothing on it any more; empty while it can.
+  virtual std::string lost() const { return {}; }
+  // What failed while it was used, which may mean that.
+  virtual void failed(const std::exception&) {}
   // From the worker's thread.
   virtual std::unique_ptr<Workspace> make_workspace() = 0;
   // Null for ONNX Runtime's own kernels.
@@ -66,8 +79,8 @@ class Device {
 };
 
 std::unique_ptr<Device> make_host_device(const ort::Library& library);
-// `index`: CUDA's number of the card. Throws cuda::Error, or ort::Error when this ONNX Runtime has no CUDA
-// provider; either names the card. cuda_workspace_none.cpp where there is no CUDA code.
+// `index`: CUDA's number of the card. Throws cuda::Error, ort::Error when this ONNX Runtime has no CUDA
+// provider, or DeviceLost; each names the card. cuda_workspace_none.cpp where there is no CUDA code.
 std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
                                          const ort::CudaOptions& options);
 

@@ -14,7 +14,7 @@ constexpr int rounds = 10;
 
 // Of the fastest round, in seconds.
 double seconds(cuda::Stream& stream, const std::function<void()>& work) {
-  cuda::Event begin, end;
+  cuda::TimedEvent begin, end;
   float best = 0;
   for (int round = 0; round <= rounds; round++) {
     begin.record(stream);

@@ -47,6 +47,8 @@ using PathChar = char;
 // Values of the ABI's enumerations, which are passed as int.
 constexpr int log_warning = 2, log_fatal = 4, execution_sequential = 0;
 constexpr int optimization_none = 0, optimization_extended = 2, optimization_all = 99;
+// What an error's code says when an argument is refused.
+constexpr int invalid_argument = 2;
 constexpr int device_allocator = 0, arena_allocator = 1, default_memory = 0;
 
 template <size_t slot, class Function>
@@ -89,6 +91,12 @@ struct Api {
   Slot<157, void(OrtArenaCfg*)> ReleaseArenaCfg{table};
   // An arena for all sessions that ask for the environment's allocators; refused if there is one already.
   Slot<144, OrtStatus*(OrtEnv*, const OrtMemoryInfo*, const OrtArenaCfg*)> CreateAndRegisterAllocator{table};
+
+  // The same of a provider's device, on which the arena's memory then is: (environment, the provider's name,
+  // memory, arena, keys and values of the provider's options, how many).
+  Slot<259, OrtStatus*(OrtEnv*, const char*, const OrtMemoryInfo*, const OrtArenaCfg*, const char* const*,
+                       const char* const*, size_t)>
+      CreateAndRegisterAllocatorV2{table};
 
   // Tensors over the caller's memory: (memory, data, bytes, dims, number of dims, ONNX type, result).
   Slot<49, OrtStatus*(const OrtMemoryInfo*, void*, size_t, const int64_t*, size_t, int, OrtValue**)>

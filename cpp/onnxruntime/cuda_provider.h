@@ -16,8 +16,10 @@ class CudaProvider : public Provider {
   static void require(const Library& library, int device);
   CudaProvider(const Library& library, int device, CUstream_st* stream, const CudaOptions& options);
 
-  void append(OrtSessionOptions* options) const override;
+  void append(OrtSessionOptions* options, ConvolutionWeights weights) const override;
   void configure(OrtRunOptions* options) const override;
+  // Queues it on the stream.
+  void run(const std::function<void()>& run) const override;
   // Of the card.
   const OrtMemoryInfo* memory() const { return memory_.get(); }
 

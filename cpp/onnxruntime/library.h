@@ -33,6 +33,9 @@ class Library {
   // Throws what `status` says, after `context`, and releases it; does nothing for null.
   void check(OrtStatus* status, const std::string& context = {}) const;
 
+  // How an arena that many sessions share grows: by what is asked for. The caller releases it.
+  OrtArenaCfg* make_arena() const;
+
   Api api;
   std::string path, version;
   OrtEnv* env = nullptr;

@@ -91,10 +91,10 @@ PrepackedWeights make_prepacked_weights(const Library& library) {
 
 Session::Session(const Library& library, std::span<const uint8_t> model, Optimise optimise,
                  std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked,
-                 const Provider* provider)
-    : library_(library), session_(nullptr, {&library}) {
+                 const Provider* provider, ConvolutionWeights weights)
+    : library_(library), provider_(provider), session_(nullptr, {&library}) {
   const SessionOptions options = make_options(library, level_of(optimise));
-  if (provider) provider->append(options.get());
+  if (provider) provider->append(options.get(), weights);
   std::vector<const char*> names;
   std::vector<const OrtValue*> values;
   for (const Initializer& initializer : initializers) {
@@ -169,7 +169,9 @@ Binding Session::bind(std::span<const OrtValue* const> inputs,
 }
 
 void Session::run(const OrtRunOptions* options, const OrtIoBinding* binding) const {
-  library_.check(library_.api.RunWithBinding(session_.get(), options, binding));
+  const auto run = [&] { library_.check(library_.api.RunWithBinding(session_.get(), options, binding)); };
+  if (provider_) return provider_->run(run);
+  run();
 }
 
 }  // namespace critmap::ort

@@ -2,12 +2,14 @@
 // Runtime's message. Values borrow the memory that they describe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "onnxruntime/cuda_options.h"
 #include "onnxruntime/library.h"
 
 namespace critmap::ort {
@@ -30,8 +32,10 @@ using PrepackedWeights = Owned<OrtPrepackedWeightsContainer, &Api::ReleasePrepac
 class Provider {
  public:
   virtual ~Provider() = default;
-  virtual void append(OrtSessionOptions* options) const = 0;
+  virtual void append(OrtSessionOptions* options, ConvolutionWeights weights) const = 0;
   virtual void configure(OrtRunOptions* options) const = 0;
+  // Around each run of a session that has these kernels.
+  virtual void run(const std::function<void()>& run) const { run(); }
 };
 
 // A tensor over `bytes` bytes at `data`, which outlive it, in memory of the given kind.
@@ -63,7 +67,7 @@ class Session {
   // initializers, which are in the processor's memory, are copied to the device.
   Session(const Library& library, std::span<const uint8_t> model, Optimise optimise,
           std::span<const Initializer> initializers, OrtPrepackedWeightsContainer* prepacked,
-          const Provider* provider = nullptr);
+          const Provider* provider = nullptr, ConvolutionWeights weights = ConvolutionWeights::given);
 
   std::span<const Port> inputs() const { return inputs_; }
   std::span<const Port> outputs() const { return outputs_; }
@@ -77,6 +81,7 @@ class Session {
   std::vector<Port> ports(bool inputs) const;
 
   const Library& library_;
+  const Provider* provider_;
   Owned<OrtSession, &Api::ReleaseSession> session_;
   std::vector<Port> inputs_, outputs_;
 };

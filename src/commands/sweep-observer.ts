@@ -4,7 +4,7 @@ import type { TraceFile } from '../files/trace-file.js';
 import type { SweepEvent } from '../sweep/events.js';
 import type { SweepObserver } from '../sweep/observer.js';
 import type { Shard } from '../sweep/settings.js';
-import { onnxruntimeVersion, version } from '../version.js';
+import { version } from '../version.js';
 import type { EventStream } from './event-stream.js';
 import { Interrupted } from './interrupt.js';
 
@@ -21,10 +21,10 @@ export function observerOf(
 ): SweepObserver {
   return {
     ...(events && {
-      started: ({ model, images, layers, resets }) =>
+      started: ({ model, images, onnxruntime, layers, resets }) =>
         events.send({
           event: 'started',
-          versions: { critmap: version, onnxruntime: onnxruntimeVersion(), node: process.version },
+          versions: { critmap: version, onnxruntime, node: process.version },
           model: { name: model.name, file: model.file.path, sha256: model.sha256 },
           data: { source: images.source, images: images.count },
           ...{ layers: [...layers], resets: [...resets], out, shard: shard ?? null },

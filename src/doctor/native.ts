@@ -122,8 +122,11 @@ export function cards(): Finding {
         `cuda:${i} ${name}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB, compute capability ${computeCapability}`,
     );
     const said = `${names.join('; ')}; driver for CUDA ${found.driver}, built with CUDA ${found.runtime}`;
-    if (hasCudaProvider(onnxruntimeLibrary())) return { found: said, facts };
-    return { state: 'note', found: said, remedy: PROVIDER, facts };
+    const library = onnxruntimeLibrary();
+    if (!hasCudaProvider(library)) return { state: 'note', found: said, remedy: PROVIDER, facts };
+    const why = whyNotOpened(library);
+    if (why === null) return { found: said, facts };
+    return { state: 'note', found: `${said}; it cannot be used`, remedy: `Mend this: ${why}`, facts };
   }
   const why = found.reason ?? 'none was found';
   if (driver === null) return { found: `none (${why}); sweeps compute on the processor`, facts };
@@ -134,7 +137,18 @@ export function cards(): Finding {
 }
 
 const PROVIDER =
-  "To use the card, get ONNX Runtime's CUDA provider: npm run setup:cuda, or let CRITMAP_ONNXRUNTIME name the folder of one (docs/gpu.md)";
+  "To use the card, get ONNX Runtime's CUDA provider: npm run setup:cuda (since 1.27 it is for CUDA 13, though the installer calls it cuda12), or let CRITMAP_ONNXRUNTIME name the folder of one (docs/gpu.md)";
+
+/** What a sweep on the first card would end with before it begins: its libraries do not load, say. */
+function whyNotOpened(library: string): string | null {
+  try {
+    const engine = nativeEngine.open({ library, threads: 1, cards: [0] });
+    engine.close().catch(() => {});
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
 
 /** The version of the kernel's module, on Linux. */
 function nvidiaDriver(): string | null {

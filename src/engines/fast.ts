@@ -8,10 +8,10 @@ import { drawOf } from '../design/slices.js';
 import { CritmapError, messageOf } from '../errors.js';
 import { usableMemory } from '../machine.js';
 import type { Model } from '../model/model.js';
-import { cudnnSearch } from '../native/cards.js';
+import { cudaLayout, cudnnSearch } from '../native/cards.js';
 import { columns, ImageRows } from '../native/columns.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
-import { nativeEngine } from '../native/open-engine.js';
+import { isDeviceLost, nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
@@ -114,7 +114,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
         if (failed) throw failed.error;
       } catch (error) {
         signal?.throwIfAborted();
-        throw (error as NodeJS.ErrnoException).code === 'ERR_ONNXRUNTIME' ? failure(model, error) : error;
+        const { code } = error as NodeJS.ErrnoException;
+        throw code === 'ERR_ONNXRUNTIME' || code === 'ERR_DEVICE_LOST' ? failure(model, error) : error;
       } finally {
         clearInterval(timer);
         signal?.removeEventListener('abort', onAbort);
@@ -130,18 +131,26 @@ const CELLS_A_TURN = 16;
 
 /** What the runtime or a card said, as the failure of this model. */
 function failure(model: Model, error: unknown): CritmapError {
-  return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}`, { cause: error });
+  const remedy = isDeviceLost(error) ? LOST : '';
+  return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}${remedy}`, { cause: error });
 }
+
+/** What is to be done about a card that this process cannot use any more. */
+const LOST = '; what is complete is kept, repeat the command to go on';
 
 /** @throws CritmapError (ERR_NATIVE) when a card or its ONNX Runtime cannot compute */
 function openNative({ cards, precision, threads }: EngineOptions): NativeEngine {
   const library = onnxruntimeLibrary();
   if (cards === undefined) return nativeEngine.open({ library, threads });
-  const search = cudnnSearch();
+  const chosen = { cudnnSearch: cudnnSearch(), layout: cudaLayout() };
   try {
-    return nativeEngine.open({ library, threads, cards, tf32: precision === 'tf32', cudnnSearch: search });
+    return nativeEngine.open({
+      ...{ library, threads, cards, ...chosen },
+      ...(precision !== undefined && { precision }),
+    });
   } catch (error) {
-    throw new CritmapError('ERR_NATIVE', messageOf(error), { cause: error });
+    const remedy = isDeviceLost(error) ? LOST : '';
+    throw new CritmapError('ERR_NATIVE', `${messageOf(error)}${remedy}`, { cause: error });
   }
 }
 
@@ -165,7 +174,7 @@ async function addSessions(
   };
   const making = new Set<Promise<unknown>>();
   const pending: Promise<unknown>[] = [];
-  for (const { name, extract } of sessions) {
+  for (const { name, constantConvolutions, extract } of sessions) {
     signal?.throwIfAborted();
     if (making.size >= threads) await Promise.race(making);
     await setImmediate();
@@ -176,7 +185,9 @@ async function addSessions(
       values: valuesOf(tensor),
       dims: dimensions(tensor),
     }));
-    const made = engine.addSession(bytes, name, { optimise: !source.optimised, externals });
+    const made = engine.addSession(bytes, name, {
+      ...{ optimise: !source.optimised, constantConvolutions, externals },
+    });
     making.add(made);
     // A failure is met when all are awaited.
     made.catch(() => {}).finally(() => making.delete(made));

@@ -180,6 +180,15 @@ export interface Native {
     philox(counter: Uint32Array, key: Uint32Array): Uint32Array;
     /** The standard normal that each random word (at most 2^20) gives. */
     normal(words: Uint32Array): Float32Array;
+    /**
+     * Whether a card may be opened for a precision, and whether TF32 must be forbidden before: by the precision that
+     * the process has opened one for, and by NVIDIA_TF32_OVERRIDE.
+     */
+    decideTf32(
+      precision: string,
+      fixed: string | null,
+      variable: string | null,
+    ): { forbid: boolean; refusal: string };
   };
 }
 

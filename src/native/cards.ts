@@ -1,7 +1,7 @@
 /** Which cards a sweep computes on, and how. */
 import { CritmapError } from '../errors.js';
 import { type CudaInventory, native } from './addon.js';
-import type { CudnnSearch } from './engine.js';
+import type { CudaLayout, CudnnSearch } from './engine.js';
 
 /**
  * What products are computed in: float32; float32 with the 10 bits of fraction of TF32; or float16, which besides
@@ -92,12 +92,25 @@ const searches: readonly CudnnSearch[] = ['heuristic', 'default', 'exhaustive'];
  *
  * @throws CritmapError (ERR_OPTION) for another word
  */
-export function cudnnSearch(): CudnnSearch {
-  const word = process.env.CRITMAP_CUDNN_SEARCH || 'heuristic';
-  const found = searches.find((search) => search === word);
+export const cudnnSearch = (): CudnnSearch => chosen('CRITMAP_CUDNN_SEARCH', searches);
+
+const layouts: readonly CudaLayout[] = ['nchw', 'nhwc'];
+
+/**
+ * Whether cards compute with channels first or last: what the environment variable `CRITMAP_CUDA_LAYOUT` says, else
+ * `nchw`. `nhwc` is of the sessions only whose convolutions all have constant weights; the reset layer's is not.
+ *
+ * @throws CritmapError (ERR_OPTION) for another word
+ */
+export const cudaLayout = (): CudaLayout => chosen('CRITMAP_CUDA_LAYOUT', layouts);
+
+/** The word of an environment variable, else the first that there is. */
+function chosen<Word extends string>(variable: string, words: readonly Word[]): Word {
+  const word = process.env[variable] || words[0];
+  const found = words.find((one) => one === word);
   if (found) return found;
   throw new CritmapError(
     'ERR_OPTION',
-    `CRITMAP_CUDNN_SEARCH=${word} is not ${searches.join(', ')}; unset it or give one of these`,
+    `${variable}=${word} is not ${words.join(', ')}; unset it or give one of these`,
   );
 }

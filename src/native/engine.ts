@@ -140,6 +140,8 @@ export interface ExternalInitializer {
 export interface SessionOptions {
   /** Fuse operators first; not for parts of a model that has been optimised. */
   optimise: boolean;
+  /** Whether the weights of all its convolutions are constants of its graph; default false. */
+  constantConvolutions?: boolean;
   externals?: readonly ExternalInitializer[];
 }
 
@@ -162,6 +164,8 @@ export interface NativeRuntime {
   optimise(library: string, from: string | number, to: string | number): Promise<void>;
   /** The descriptor of a new, empty file in memory that has no name; null where the system has no such. */
   namelessFile(): number | null;
+  /** The library's own version, such as `1.30.0`. */
+  version(library: string): Promise<string>;
   /** Types and shapes of a graph's outputs, as far as they follow from the graph. */
   ports(library: string, model: Uint8Array): Promise<Port[]>;
 }
@@ -178,6 +182,9 @@ export type NativeProgram = Omit<EngineProgram, 'constants'> & { constants: numb
 /** How ONNX Runtime's CUDA provider chooses among cuDNN's algorithms for a convolution. */
 export type CudnnSearch = 'heuristic' | 'default' | 'exhaustive';
 
+/** Whether cards compute with channels first, or last in sessions whose convolutions' weights are constants. */
+export type CudaLayout = 'nchw' | 'nhwc';
+
 export interface EngineOptions {
   /** ONNX Runtime's file. */
   library: string;
@@ -189,10 +196,15 @@ export interface EngineOptions {
    * there are.
    */
   cards?: readonly number[];
-  /** On cards: products in TF32; default false. */
-  tf32?: boolean;
+  /**
+   * On cards: what products are computed in; default `fp32`. NVIDIA's libraries learn only once whether they may use
+   * TF32, so that a process which has opened a card for `fp32` or `fp16` refuses `tf32`, and the reverse.
+   */
+  precision?: 'fp32' | 'tf32' | 'fp16';
   /** On cards; default `heuristic`. */
   cudnnSearch?: CudnnSearch;
+  /** On cards; default `nchw`. */
+  layout?: CudaLayout;
 }
 
 /** The addon's `engine` object. */
@@ -219,7 +231,8 @@ export interface NativeEngine {
    * without labels. With `keepsLogits` (cells + 1) x count x classes logits are behind them, likewise.
    *
    * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`, the message naming the card where one failed; the
-   * engine stays usable.
+   * engine stays usable. After `ERR_DEVICE_LOST` the card is of no use to this process any more, and all that is
+   * asked of it later, of this engine or another, fails with the same message.
    */
   execute(
     engine: EngineHandle,

@@ -18,9 +18,11 @@ export class OpenEngine {
     name: string,
     {
       optimise = true,
+      constantConvolutions = false,
       externals = [],
     }: {
       optimise?: boolean;
+      constantConvolutions?: boolean;
       externals?: readonly { name: string; values: Float32Array; dims: number[] }[];
     } = {},
   ): Promise<number> {
@@ -29,7 +31,9 @@ export class OpenEngine {
       dims,
       constant: this.#constant(values),
     }));
-    return native().engine.addSession(this.#engine, model, name, { optimise, externals: found });
+    return native().engine.addSession(this.#engine, model, name, {
+      ...{ optimise, constantConvolutions, externals: found },
+    });
   }
 
   /** Copies numbers that sessions and programs will use, a few at a time so that the event loop goes on. */
@@ -87,6 +91,14 @@ export class OpenEngine {
     return index;
   }
 }
+
+/**
+ * Whether something failed because of a card that this process cannot use any more: everything else that it asks of the
+ * card fails too, while another process may use it.
+ */
+export const isDeviceLost = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((error as NodeJS.ErrnoException).code === 'ERR_DEVICE_LOST' || isDeviceLost(error.cause));
 
 /** Bytes copied between two turns of the event loop: some milliseconds' worth. */
 const MOST_COPIED = 8 * 2 ** 20;

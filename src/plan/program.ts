@@ -28,6 +28,8 @@ import { type Place, type PlacedLayer, placesOf } from './placed.js';
 /** A graph that the engine makes a session of. */
 export interface SessionGraph {
   name: string;
+  /** Whether nothing of it is reset and the weights of all its convolutions are stored in the graph. */
+  constantConvolutions: boolean;
   /** Made when it is asked for, so that not all of them are in memory at once. */
   extract(): Extracted;
 }
@@ -73,6 +75,8 @@ class Compiler {
   readonly #keyed: KeyedParameter[] = [];
   /** Parameters that several cells reset alike, by tensor, reset and trial: the step that does it, and its cells. */
   readonly #shared = new Map<string, { slot: number; cells: number[] }>();
+  /** Names of the graph's stored tensors. */
+  #stored: ReadonlySet<string> | undefined;
   /** Slots of the original run's tensors, by name. */
   readonly #original = new Map<string, number>();
 
@@ -301,9 +305,17 @@ class Compiler {
         : this.#shape(tensor);
     const content = { nodes, inputs, outputs, extra };
     const make = () => extract(source, flow, rewrite(content), shapeOf);
-    const index = this.#sessions.push({ name, extract: make }) - 1;
+    const constantConvolutions = part === undefined && this.#constantWeights(nodes);
+    const index = this.#sessions.push({ name, constantConvolutions, extract: make }) - 1;
     this.#sessionOf.set(name, index);
     return index;
+  }
+
+  /** Those that a float16 plan casts are constants, too. */
+  #constantWeights(nodes: readonly Node[]): boolean {
+    this.#stored ??= new Set(this.input.source.graph.initializer.map(({ name }) => name));
+    const convolutions = nodes.filter(({ opType }) => /^Conv(Transpose)?$/.test(opType));
+    return convolutions.every(({ input }) => this.#stored?.has(input[1] ?? ''));
   }
 
   /** A session's run: reads and writes by name, its outputs in slots of their own. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { messageOf } from '../errors.js';
+import { isDeviceLost } from '../native/open-engine.js';
 import { differencesOf, sealOf } from '../run/identity.js';
 import { writeLine } from '../run/journal-line.js';
 import type { PartRunner } from '../sweep/part-runner.js';
@@ -145,6 +146,7 @@ async function serveSweep(
     runner = await openOffer(sweep, text, client, options);
   } catch (error) {
     signal.throwIfAborted();
+    if (isDeviceLost(error)) throw error;
     // One that is over is not refused: it may be offered anew.
     if ((await client.exists(keysOf(sweep).offer)) > 0) {
       refused.set(sweep, text);
@@ -221,6 +223,8 @@ async function work(serving: Serving, options: WorkerOptions, refused: Map<strin
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const keys = keysOf(sweep);
+  /** Why nothing more can be computed here, of any sweep. */
+  let lost: unknown;
   /** Jobs under way here. */
   let own = 0;
   let lastWork = performance.now();
@@ -232,7 +236,11 @@ async function work(serving: Serving, options: WorkerOptions, refused: Map<strin
       // A coordinator that is away takes none.
       while ((await isFull(client, sweep)) && !ended.aborted) await sleep(LOOK_MS);
       own++;
-      await compute(job, token, serving, ended).finally(() => {
+      const onLost = (error: unknown) => {
+        lost ??= error;
+        stop.abort(new Error('stopped'));
+      };
+      await compute(job, token, serving, ended, onLost).finally(() => {
         own--;
         lastWork = performance.now();
       });
@@ -255,8 +263,8 @@ async function work(serving: Serving, options: WorkerOptions, refused: Map<strin
   });
   try {
     for (;;) {
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
-      if (signal.aborted) break;
+      await sleep(LOOK_MS, undefined, { signal: ended }).catch(() => {});
+      if (ended.aborted) break;
       if (own > 0) lastWork = performance.now();
       if (performance.now() - lastWork > idleMs) break;
       const [offer, graph] = await client.mget(keys.offer, keys.graph);
@@ -281,15 +289,20 @@ async function work(serving: Serving, options: WorkerOptions, refused: Map<strin
     await removeLeftovers(client, sweep).catch(() => {});
   }
   signal.throwIfAborted();
+  if (lost !== undefined) throw lost;
   return lastWork;
 }
 
-/** Sends what a part comes to; one that was stopped goes back to the queue, and what it has found is sent all the same. */
+/**
+ * Sends what a part comes to; one that was stopped, or whose card is lost, goes back to the queue, and what it has found is
+ * sent all the same.
+ */
 async function compute(
   job: Job<PartJob>,
   token: string | undefined,
   { sweep, client, name, runner }: Serving,
   signal: AbortSignal,
+  onLost: (error: unknown) => void,
 ): Promise<void> {
   const { first, last, from, to } = partJob.parse(job.data);
   const keys = keysOf(sweep);
@@ -310,7 +323,9 @@ async function compute(
       await runner.run({ targets, from, to }, (line) => lines.push(writeLine(line, seal).trimEnd()), signal);
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    const isLost = isDeviceLost(error);
+    if (!signal.aborted && !isLost) throw error;
+    if (isLost) onLost(error);
     await send();
     // Not for later: by this machine's clock another's now may be far away.
     await job.moveToWait(token);

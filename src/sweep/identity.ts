@@ -4,10 +4,11 @@ import type { ImageSet } from '../images/image-set.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
 import { deviceName } from '../native/cards.js';
+import { runtimeVersion } from '../native/runtime-version.js';
 import { CALIBRATION_IMAGES, isActivation } from '../resets/activation.js';
 import { files, type RunIdentity, type RunInfo } from '../run/run.js';
 import { noSeconds } from '../run/stages.js';
-import { onnxruntimeVersion, version } from '../version.js';
+import { version } from '../version.js';
 import type { Settings } from './settings.js';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -71,12 +72,14 @@ export async function identityOf(
       engine,
       batch,
       ...(settings.cards !== undefined && { device: 'cuda' }),
+      // Other sums in other orders.
+      ...(settings.layout === 'nhwc' && { layout: 'nhwc' }),
       precision: settings.precision,
       input: model.io.input,
       output: model.io.output,
       // Another version may cut, draw or sum differently: its chunks do not mix with this one's.
       critmap: version,
-      onnxruntime: onnxruntimeVersion(),
+      onnxruntime: await runtimeVersion(engine),
     },
   };
 }
@@ -108,11 +111,12 @@ export function infoOf(
       ...(settings.initFrom && { initFrom: settings.initFrom.map(({ file }) => file.source ?? file.path) }),
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
-      onnxruntime: onnxruntimeVersion(),
+      onnxruntime: identity.options.onnxruntime,
       device: deviceName(settings.cards),
       ...(settings.cards && {
         cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
         cudnnSearch: settings.cudnnSearch,
+        layout: settings.layout,
       }),
       path: native().info().path,
       threads: settings.threads,

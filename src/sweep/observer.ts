@@ -7,6 +7,8 @@ import type { Interval } from '../statistics/student.js';
 export interface Started {
   model: Model;
   images: ImageSet;
+  /** The version that computes. */
+  onnxruntime: string;
   /** Names of the layers, in the order of the graph. */
   layers: readonly string[];
   /** Words of the resets. */

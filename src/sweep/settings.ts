@@ -5,7 +5,7 @@ import { CritmapError } from '../errors.js';
 import { type ImageSet, whyUnlabelled } from '../images/image-set.js';
 import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
-import { computingOn, cudnnSearch } from '../native/cards.js';
+import { computingOn, cudaLayout, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues, type OptionKinds, refuseMisuse, unchecked } from '../options.js';
 import { isActivation } from '../resets/activation.js';
 import type { Reset, ResetContext } from '../resets/kinds.js';
@@ -92,6 +92,8 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     precision,
     /** How cuDNN chooses its algorithms; only of the fast engine on cards. */
     cudnnSearch: cards && cudnnSearch(),
+    /** Of the channels; only of the fast engine on cards. */
+    layout: cards && cudaLayout(),
     /** Images of a chunk; whole batches on cards. */
     chunk: cards && !(slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,
     /** Resets of activations need tensors that the runtime's graph may not have; the same in all parts of a sweep. */

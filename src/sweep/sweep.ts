@@ -12,6 +12,7 @@ import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
+import { runtimeVersion } from '../native/runtime-version.js';
 import { drawnWarnings } from '../resets/drawn.js';
 import type { Reset } from '../resets/kinds.js';
 import { Finished } from '../run/finished.js';
@@ -98,8 +99,9 @@ async function sweepTold(
   const model = withTargets(given, chosen);
   const targets = await chooseTargets(model, images.shape, chosen);
   const { layers, cells: all } = targets;
+  const onnxruntime = await runtimeVersion(chosen.engine);
   observer.started?.({
-    ...{ model, images },
+    ...{ model, images, onnxruntime },
     layers: layers.map(({ name }) => name),
     resets: chosen.resets.map(({ label }) => label),
   });

@@ -3,8 +3,13 @@
 
 #include <functional>
 
-// From here on a stream does its work when it is queued, and everyone may touch device memory of the card in
-// use: for those who compute with it outside kernels.
-void work_at_once();
+#include "cuda_runtime.h"
+
+// Does it in the stream's order, at once: for those who compute with a card's memory outside kernels. What
+// `work` throws comes out of it. The card's status, without doing it where that is not success.
+cudaError_t run_on(cudaStream_t stream, const std::function<void()>& work);
+
+// Ends the process with a sentence.
+[[noreturn]] void misuse(const char* what);
 
 void run_grid(unsigned blocks, unsigned threads, const std::function<void()>& kernel);

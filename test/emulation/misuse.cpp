@@ -1,10 +1,8 @@
 // emulation-misuse CASE: does with two emulated cards what the emulation has to end the process for, or to
-// refuse. `wait` is what it has to let pass. Exit code 0 if it went on.
-#include <atomic>
-#include <chrono>
+// refuse. Exit code 0 if it went on.
 #include <cstdio>
 #include <cstring>
-#include <thread>
+#include <stdexcept>
 
 #include "cuda/launch.h"
 #include "cuda/runtime.h"
@@ -16,13 +14,6 @@ using namespace critmap::cuda;
 
 __global__ void write(float* at) { *at = 1; }
 
-std::atomic<bool> working = false;
-__global__ void take_time(float* at) {
-  working = true;
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  *at = 1;
-}
-
 // One float on a card, and a stream of it.
 struct Card {
   explicit Card(int index) : stream((use_device(index), Stream())), memory(sizeof(float)) {}
@@ -31,20 +22,37 @@ struct Card {
   DeviceMemory memory;
 };
 
-// Another thread, which uses card `used`, touches the second card's memory while the first one works.
-void touch_meanwhile(Card& first, Card& second, int used) {
-  work_at_once();
-  std::thread other([&] {
-    use_device(used);
-    while (!working) std::this_thread::yield();
-    *second.data() = 2;
-  });
-  use_device(0);
-  check(launch(take_time, 1, 1, first.stream.handle(), first.data()), "starting a kernel");
-  other.join();
+__global__ void count_late(float* at, int* late) {
+  if (*at != 0) *late += 1;
+  *at = 1;
 }
 
-void misuse(const char* what) {
+// How often a stream's kernels read what the legacy stream had to clear before.
+int times_late(Card& card, Stream::Kind kind) {
+  Stream stream(kind);
+  int late = 0;
+  for (int i = 0; i < 100; i++) {
+    check(cudaMemset(card.data(), 0, sizeof(float)), "clearing");
+    check(launch(count_late, 1, 1, stream.handle(), card.data(), &late), "starting a kernel");
+  }
+  stream.synchronize();
+  return late;
+}
+
+// Of what a blocking stream has queued, how often the legacy stream was earlier.
+bool waits_for_others(Card& card) {
+  card.stream.fill(card.data(), 0xff, sizeof(float));
+  for (int i = 0; i < 100; i++) {
+    check(launch(write, 1, 1, card.stream.handle(), card.data()), "starting a kernel");
+    check(cudaMemset(card.data(), 0, sizeof(float)), "clearing");
+  }
+  float found = 2;
+  card.stream.download(&found, card.data(), sizeof(float));
+  card.stream.synchronize();
+  return found == 0;
+}
+
+void try_out(const char* what) {
   Card first(0), second(1);
   const float value = 1;
   const auto is = [&](const char* name) { return std::strcmp(what, name) == 0; };
@@ -56,8 +64,16 @@ void misuse(const char* what) {
   if (is("launch")) check(launch(write, 1, 1, second.stream.handle(), second.data()), "starting a kernel");
   if (is("event")) Event().record(second.stream);
   if (is("host")) *first.data() = value;
-  if (is("wait")) touch_meanwhile(first, second, 1);
-  if (is("thread")) touch_meanwhile(first, second, 0);
+  if (is("run")) check(run_on(first.stream.handle(), [&] { *second.data() = 1; }), "computing");
+  if (is("own-run")) check(run_on(first.stream.handle(), [&] { *first.data() = 1; }), "computing");
+  if (is("ordered") && (times_late(first, Stream::Kind::ordered) > 0 || !waits_for_others(first)))
+    throw std::runtime_error("not in order with the legacy stream");
+  if (is("beside") && times_late(first, Stream::Kind::beside) > 0)
+    throw std::runtime_error("not in order with the legacy stream");
+  if (is("fault")) {
+    for (int i = 0; i < 3; i++) first.stream.fill(first.data(), 0, sizeof(float));
+    first.stream.synchronize();
+  }
   if (is("device")) use_device(2);
   if (is("memory")) {
     use_device(1);
@@ -72,7 +88,7 @@ void misuse(const char* what) {
 int main(int count, char** arguments) {
   if (count != 2) return 2;
   try {
-    misuse(arguments[1]);
+    try_out(arguments[1]);
   } catch (const std::exception& error) {
     std::printf("%s\n", error.what());
     return 1;

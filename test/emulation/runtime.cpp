@@ -1,8 +1,6 @@
 // Cards, memory, streams and errors of the emulated runtime. An allocation ends where a page ends that cannot
 // be touched, up to the 256 bytes that it is rounded to, and those are checked when it is freed; its pages
-// can be touched only while work of its card's streams is done. Where streams work at once, its pages cannot
-// be touched while another card works: a thread that uses the allocation's own card then waits, what else
-// touches it ends the process.
+// can be touched only while work of its card's streams is done.
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <set>
@@ -21,6 +20,8 @@
 
 struct CUstream_st {
   int card;
+  // Beside the legacy default stream, or in order with it.
+  bool apart;
   std::deque<std::function<void()>> work;
   // Of what was ever queued, how much is done.
   uint64_t done = 0;
@@ -29,10 +30,16 @@ struct CUstream_st {
 };
 struct CUevent_st {
   int card;
+  bool timed;
   // What was queued before it was recorded is done when the stream has done so much.
   cudaStream_t stream = nullptr;
   uint64_t after = 0;
 };
+
+void misuse(const char* what) {
+  std::fprintf(stderr, "emulation: %s\n", what);
+  std::abort();
+}
 
 namespace {
 
@@ -45,7 +52,10 @@ struct Allocation {
 };
 std::map<const char*, Allocation> allocations;
 std::set<cudaStream_t> streams;
-bool at_once = false;
+// The legacy default streams, by card.
+std::map<int, cudaStream_t> legacy;
+// Cards that do nothing more, with why.
+std::map<int, cudaError_t> broken;
 uint64_t random_state = 1;
 // Several workers may use a card. Whoever works for a stream has it.
 std::recursive_mutex mutex;
@@ -54,11 +64,6 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 // The card that this thread uses, and the one whose work it does just now.
 constexpr int none = -1;
 thread_local int used_card = 0, working_card = none;
-
-[[noreturn]] void misuse(const char* what) {
-  std::fprintf(stderr, "emulation: %s\n", what);
-  std::abort();
-}
 
 // Bytes of each card's memory.
 const std::vector<size_t>& cards() {
@@ -105,31 +110,44 @@ void protect(int card, int own, int others) {
   }
 }
 
-// Until it has done so much, or all.
+cudaError_t status_of(int card) {
+  const auto found = broken.find(card);
+  return found == broken.end() ? cudaSuccess : found->second;
+}
+
+// Whether this is the piece of work that fails.
+bool is_fault() {
+  static const uint64_t fails = [] {
+    const char* const text = getenv("CRITMAP_EMULATED_FAULT");
+    return text ? uint64_t(strtoull(text, nullptr, 10)) : 0;
+  }();
+  static uint64_t done = 0;
+  return fails > 0 && ++done == fails;
+}
+
+// Until it has done so much, or all. A broken card's work comes to nothing.
 void finish(cudaStream_t stream, uint64_t until = UINT64_MAX) {
-  constexpr int open = PROT_READ | PROT_WRITE;
   const Lock lock(mutex);
   if (!streams.count(stream)) misuse("a stream that does not exist");
   if (stream->work.empty() || stream->done >= until) return;
-  // A stream that waits for another has the card for both. With one card at once nothing was closed, and
-  // nothing is to be.
+  // A stream that waits for another has the card for both.
   const int waiting = working_card;
-  const bool guard = waiting == none && (!at_once || cards().size() > 1);
-  if (guard) protect(stream->card, open, PROT_NONE);
+  if (waiting == none) protect(stream->card, PROT_READ | PROT_WRITE, PROT_NONE);
   working_card = stream->card;
   while (!stream->work.empty() && stream->done < until) {
     const std::function<void()> task = std::move(stream->work.front());
     stream->work.pop_front();
-    task();
+    if (is_fault()) broken[stream->card] = cudaErrorIllegalAddress;
+    if (!broken.count(stream->card)) task();
     stream->done++;
   }
   working_card = waiting;
-  if (guard) protect(stream->card, at_once ? open : PROT_NONE, at_once ? open : PROT_NONE);
+  if (waiting == none) protect(stream->card, PROT_NONE, PROT_NONE);
 }
 
 struct sigaction other_faults;
 
-// Takes the lock, so whoever may touch the memory again after a card's work waits for the end of that.
+// Takes the lock: while another thread's work is done, pages are not as they are for this one.
 void on_fault(int, siginfo_t* info, void*) {
   const Lock lock(mutex);
   const auto* const found = allocation_of(info->si_addr);
@@ -139,10 +157,8 @@ void on_fault(int, siginfo_t* info, void*) {
     sigaction(SIGSEGV, &other_faults, nullptr);
   } else if (working_card != none && found->second.card != working_card) {
     misuse("a kernel touches another card's memory");
-  } else if (working_card != none || !at_once) {
+  } else {
     misuse("device memory is touched outside kernels");
-  } else if (found->second.card != used_card) {
-    misuse("another card's memory is touched");
   }
 }
 
@@ -168,28 +184,61 @@ void do_some() {
   finish(*chosen, (*chosen)->done + 1 + random_below(4));
 }
 
+// After what another stream has got until now.
+void push_wait(cudaStream_t stream, cudaStream_t other) {
+  if (other->work.empty()) return;
+  stream->work.push_back([other, after = other->done + other->work.size()] { finish(other, after); });
+}
+
+// The card's legacy default stream; made when it is first asked for.
+cudaStream_t legacy_of(int card) {
+  cudaStream_t& found = legacy[card];
+  if (!found) streams.insert(found = new CUstream_st{card, false, {}});
+  return found;
+}
+
+void push(cudaStream_t stream, std::function<void()> work) {
+  const cudaStream_t default_stream = legacy_of(stream->card);
+  if (stream == default_stream) {
+    for (const cudaStream_t other : streams) {
+      if (other != stream && other->card == stream->card && !other->apart) push_wait(stream, other);
+    }
+  } else if (!stream->apart) {
+    push_wait(stream, default_stream);
+  }
+  stream->work.push_back(std::move(work));
+}
+
 void queue(cudaStream_t stream, std::function<void()> work) {
   const Lock lock(mutex);
   stream->user = std::this_thread::get_id();
-  stream->work.push_back(std::move(work));
-  if (at_once) {
-    finish(stream);
-  } else {
-    do_some();
-  }
+  push(stream, std::move(work));
+  do_some();
 }
 
 }  // namespace
 
-void work_at_once() {
+cudaError_t run_on(cudaStream_t stream, const std::function<void()>& work) {
   const Lock lock(mutex);
-  at_once = true;
-  protect(0, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE);
+  bool done = false;
+  std::exception_ptr failed;
+  queue(stream, [&] {
+    done = true;
+    try {
+      work();
+    } catch (...) {
+      failed = std::current_exception();
+    }
+  });
+  finish(stream);
+  if (failed) std::rethrow_exception(failed);
+  return done ? cudaSuccess : status_of(stream->card);
 }
 
 cudaError_t emulate(unsigned blocks, unsigned threads, cudaStream_t stream, std::function<void()> kernel) {
   if (blocks == 0 || blocks > 0x7fffffffu || threads == 0 || threads > 1024) return cudaErrorInvalidValue;
   if (stream->card != used_card) return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t status = status_of(used_card)) return status;
   queue(stream, [=] { run_grid(blocks, threads, kernel); });
   return cudaSuccess;
 }
@@ -210,8 +259,11 @@ const char* cudaGetErrorName(cudaError_t status) {
       return "cudaErrorInvalidDevice";
     case cudaErrorInvalidResourceHandle:
       return "cudaErrorInvalidResourceHandle";
+    case cudaErrorIllegalAddress:
+      return "cudaErrorIllegalAddress";
+    default:
+      return "unrecognized error code";
   }
-  return "unrecognized error code";
 }
 const char* cudaGetErrorString(cudaError_t) { return "emulated"; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
@@ -239,6 +291,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   const Lock lock(mutex);
   if (bytes == 0) return *data = nullptr, cudaSuccess;
+  if (const cudaError_t status = status_of(used_card)) return status;
   size_t free = 0, total = 0;
   cudaMemGetInfo(&free, &total);
   if (bytes > free) return cudaErrorMemoryAllocation;
@@ -250,7 +303,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   mprotect(pages, page_bytes, PROT_READ | PROT_WRITE);
   char* const found = static_cast<char*>(pages) + page_bytes - rounded;
   memset(found, canary, rounded);
-  if (!at_once) mprotect(pages, page_bytes, PROT_NONE);
+  mprotect(pages, page_bytes, PROT_NONE);
   allocations[found] = {used_card, static_cast<char*>(pages), page_bytes, bytes};
   *data = found;
   return cudaSuccess;
@@ -261,12 +314,13 @@ cudaError_t cudaFree(void* data) {
   const Lock lock(mutex);
   const auto found = allocations.find(static_cast<char*>(data));
   if (found == allocations.end()) misuse("memory is freed that is not there");
+  const Allocation allocation = found->second;
   for (const cudaStream_t stream : streams) {
+    if (stream->card != allocation.card || broken.count(stream->card)) continue;
     // Of others it is not known to be about this memory.
     const bool own = stream->user == std::this_thread::get_id();
     if (own && !stream->work.empty()) misuse("memory is freed while a stream has work");
   }
-  const Allocation allocation = found->second;
   mprotect(allocation.pages, allocation.page_bytes, PROT_READ);
   for (const char* at = found->first + allocation.bytes; at < allocation.pages + allocation.page_bytes;
        at++) {
@@ -274,7 +328,7 @@ cudaError_t cudaFree(void* data) {
   }
   munmap(allocation.pages, allocation.page_bytes + size_t(sysconf(_SC_PAGESIZE)));
   allocations.erase(found);
-  return cudaSuccess;
+  return status_of(allocation.card);
 }
 
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
@@ -291,6 +345,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
       is_device(from, bytes, stream->card) != (kind != cudaMemcpyHostToDevice)) {
     return cudaErrorInvalidValue;
   }
+  if (const cudaError_t status = status_of(stream->card)) return status;
   queue(stream, [=] { memcpy(to, from, bytes); });
   return cudaSuccess;
 }
@@ -298,42 +353,61 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
   if (bytes == 0) return cudaSuccess;
   const Lock lock(mutex);
   if (!is_device(to, bytes, stream->card)) return cudaErrorInvalidValue;
+  if (const cudaError_t status = status_of(stream->card)) return status;
   queue(stream, [=] { memset(to, value, bytes); });
   return cudaSuccess;
 }
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
   const Lock lock(mutex);
-  streams.insert(*stream = new CUstream_st{used_card, {}});
+  return cudaMemsetAsync(to, value, bytes, legacy_of(used_card));
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  const Lock lock(mutex);
+  if (const cudaError_t status = status_of(used_card)) return status;
+  streams.insert(*stream = new CUstream_st{used_card, (flags & cudaStreamNonBlocking) != 0, {}});
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const Lock lock(mutex);
   finish(stream);
+  // Others may still wait for what it did.
+  for (const cudaStream_t other : streams) finish(other);
   streams.erase(stream);
+  const int card = stream->card;
   delete stream;
-  return cudaSuccess;
+  return status_of(card);
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return finish(stream), cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const Lock lock(mutex);
+  finish(stream);
+  return status_of(stream->card);
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const Lock lock(mutex);
+  if (const cudaError_t status = status_of(stream->card)) return status;
   if (event->stream) queue(stream, [from = event->stream, after = event->after] { finish(from, after); });
   return cudaSuccess;
 }
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return *event = new CUevent_st{used_card}, cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  const Lock lock(mutex);
+  *event = new CUevent_st{used_card, (flags & cudaEventDisableTiming) == 0};
+  return status_of(used_card);
+}
 cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Lock lock(mutex);
   if (event->card != stream->card) return cudaErrorInvalidResourceHandle;
   event->stream = stream;
   event->after = stream->done + stream->work.size();
-  return cudaSuccess;
+  return status_of(stream->card);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(mutex);
   if (event->stream) finish(event->stream, event->after);
-  return cudaSuccess;
+  return status_of(event->card);
 }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (!begin->timed || !end->timed) return cudaErrorInvalidResourceHandle;
   return *milliseconds = 0, cudaSuccess;
 }

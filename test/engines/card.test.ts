@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
+import { furthest } from '../../src/engines/check.js';
 import type { Engine, EngineOptions } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
 import { openReferenceEngine } from '../../src/engines/reference.js';
@@ -84,6 +85,23 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
     }
     t.strictSame(wrong, [], `norm ${norm}`);
   }
+});
+
+t.test("on a card float32 is float32: the demo's logits", { skip }, async (t) => {
+  const model = await loadModel(example('resnet.onnx'));
+  const set = await openImages(example('images.npz'), { ...modelInput(model), images: 64 });
+  const chunk = await readChunk(set, 0, 64);
+  await set.close();
+  const context = { seed: 3, init: 'auto', norm: 'keep' } as const;
+  const options = { cells: [], context, size: set.shape, batch: 64, threads: 1 };
+  const engines = [
+    await openReferenceEngine(model, options),
+    await openFastEngine(model, { ...options, cards: [0] }),
+  ];
+  const [expected, found] = await Promise.all(engines.map((engine) => engine.original(chunk, 64)));
+  await Promise.all(engines.map((engine) => engine.close()));
+  const { distance } = furthest(found!, expected!.logits);
+  t.ok(distance <= 1e-5, `off by ${distance} of a row's largest`);
 });
 
 t.test('on a card the original logits are those of the processor, between batches', { skip }, async (t) => {
@@ -177,7 +195,9 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
   };
   const wanted = await run({});
   const { found, most } = await run({ cards: [0] });
-  t.strictSame([wanted.most, most], [1, 2], 'batches at a time, of one worker');
+  // The processor may be done before anyone looks.
+  t.ok(wanted.most <= 1, 'one batch at a time, of one worker');
+  t.equal(most, 2, 'and two on a card');
   for (const [i, rows] of found.entries()) {
     const expected = wanted.found[i]!;
     t.equal(rows.length, (cells + 1) * jobs[i]!.count * columns.length);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { cards, devices } from '../../src/commands/devices.js';
 import { native } from '../../src/native/addon.js';
-import { advice, cardsOf, cudnnSearch, deviceName } from '../../src/native/cards.js';
+import { advice, cardsOf, cudaLayout, cudnnSearch, deviceName } from '../../src/native/cards.js';
 import { onnxruntimeLibrary } from '../../src/native/engine.js';
 import { nativeEngine } from '../../src/native/open-engine.js';
 
@@ -98,12 +98,24 @@ t.test('a device that cannot compute is refused with the reason and what to do',
   t.equal(deviceName(undefined), 'cpu');
 });
 
-t.test("cuDNN's search is the environment's word, and only one that there is", async (t) => {
+t.test("cuDNN's search and layout are the environment's words, and only those that there are", async (t) => {
   const before = process.env.CRITMAP_CUDNN_SEARCH;
+  const layout = process.env.CRITMAP_CUDA_LAYOUT;
   t.teardown(() => {
     if (before === undefined) delete process.env.CRITMAP_CUDNN_SEARCH;
     else process.env.CRITMAP_CUDNN_SEARCH = before;
+    if (layout === undefined) delete process.env.CRITMAP_CUDA_LAYOUT;
+    else process.env.CRITMAP_CUDA_LAYOUT = layout;
   });
+  for (const [word, meaning] of [
+    ['', 'nchw'],
+    ['nhwc', 'nhwc'],
+  ]) {
+    process.env.CRITMAP_CUDA_LAYOUT = word;
+    t.equal(cudaLayout(), meaning);
+  }
+  process.env.CRITMAP_CUDA_LAYOUT = 'NHWC';
+  t.throws(cudaLayout, { code: 'ERR_OPTION', message: /^CRITMAP_CUDA_LAYOUT=NHWC is not nchw, nhwc; / });
   for (const [word, meaning] of [
     ['', 'heuristic'],
     ['exhaustive', 'exhaustive'],
@@ -117,6 +129,25 @@ t.test("cuDNN's search is the environment's word, and only one that there is", a
     code: 'ERR_OPTION',
     message: /^CRITMAP_CUDNN_SEARCH=EXHAUSTIVE is not heuristic, /,
   });
+});
+
+t.test("what NVIDIA's libraries read once is told before, or the card refused", async (t) => {
+  const { decideTf32 } = native().internal!;
+  const set = { forbid: true, refusal: '' };
+  const fine = { forbid: false, refusal: '' };
+  for (const exact of ['fp32', 'fp16']) {
+    t.strictSame(decideTf32(exact, null, null), set);
+    t.strictSame(decideTf32(exact, null, ''), set);
+    t.strictSame(decideTf32(exact, null, '0'), fine);
+    t.match(decideTf32(exact, null, '1').refusal, /^NVIDIA_TF32_OVERRIDE=1 .* unset it, or .*tf32/);
+    // What it was set to then.
+    for (const before of ['fp32', 'fp16']) t.strictSame(decideTf32(exact, before, '0'), fine);
+    t.match(decideTf32(exact, 'tf32', null).refusal, /has opened a card for tf32.* in another process$/);
+    t.match(decideTf32('tf32', exact, '0').refusal, /has opened a card for .*compute in tf32 in another/);
+  }
+  for (const value of [null, '', '1']) t.strictSame(decideTf32('tf32', null, value), fine);
+  t.strictSame(decideTf32('tf32', 'tf32', null), fine);
+  t.match(decideTf32('tf32', null, '0').refusal, /^NVIDIA_TF32_OVERRIDE=0 .*forbids TF32; unset it/);
 });
 
 t.test('the library may be named by its folder, as one with providers is unpacked', async (t) => {
@@ -153,6 +184,11 @@ t.test('an engine on a card that is not there is refused, with why', async (t) =
   t.throws(() => open([-1]), { name: 'RangeError', message: /options.cards\[0\]/ });
   t.throws(() => open([0, 2 ** 40]), { name: 'RangeError', message: /options.cards\[1\]/ });
   t.throws(() => open([3, 3]), { name: 'RangeError', message: /options.cards\[1\] must be another card/ });
-  t.throws(() => open([0], { tf32: 1 }), { name: 'TypeError', message: /options.tf32/ });
+  t.throws(() => open([0], { precision: 1 }), { name: 'TypeError', message: /options.precision/ });
+  t.throws(() => open([0], { precision: 'fp8' }), {
+    name: 'RangeError',
+    message: 'options.precision must be fp32, tf32 or fp16',
+  });
+  t.throws(() => open([0], { layout: 'last' }), { name: 'RangeError', message: /options.layout must be/ });
   t.throws(() => open([0], { cudnnSearch: 'best' }), { name: 'RangeError', message: /options.cudnnSearch/ });
 });

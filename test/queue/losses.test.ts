@@ -7,10 +7,11 @@ import { keysOf, OFFERED, queueOf } from '../../src/queue/messages.js';
 import { putOffer, removeLeftovers } from '../../src/queue/offer.js';
 import { serverOf } from '../../src/queue/server.js';
 import { queueStatus } from '../../src/queue/status.js';
+import { serveQueue } from '../../src/queue/worker.js';
 import { noSeconds } from '../../src/run/stages.js';
-import type { PartRunner } from '../../src/sweep/part-runner.js';
+import { openPartRunner, type PartRunner } from '../../src/sweep/part-runner.js';
 import { lacksRedis, startRedis, type TestServer } from './redis-server.js';
-import { alone, bytesOf, layers, startWorkers, through } from './sweeps.js';
+import { alone, bytesOf, layers, model, open, startWorkers, through } from './sweeps.js';
 
 const without = ['--appendonly', 'no'];
 const tolerant = { layers, tolerance: 5 };
@@ -54,6 +55,37 @@ t.test('losses', { skip: lacksRedis, timeout: 280_000 }, async (t) => {
   await alone(join(dir, 'one'), { layers });
   await alone(join(dir, 'tolerant'), tolerant);
   const one = bytesOf(join(dir, 'one'));
+
+  t.test('a worker whose card is lost gives its part back, and ends', async (t) => {
+    const redis = await startRedis(t, place, without);
+    let parts = 0;
+    const lost = Object.assign(new Error('cuda:0: CUDA failure 700'), { code: 'ERR_DEVICE_LOST' });
+    const images = await open();
+    const failing = serveQueue({
+      ...{ server: redis.server, lockMs: 5000, signal: new AbortController().signal },
+      onMessage: () => {},
+      async open(_, signal) {
+        const runner = await openPartRunner(model, images, { threads: 1, layers, signal });
+        return {
+          ...runner,
+          async run(...part) {
+            if (parts++ > 0) throw new Error('the sweep failed', { cause: lost });
+            await runner.run(...part);
+          },
+        };
+      },
+    });
+    const ended = t.rejects(failing, { message: 'the sweep failed', cause: lost });
+    const swept = through(redis, join(dir, 'lost'), { layers });
+    await ended;
+    await images.close();
+    // Otherwise it is tried a few times and put aside.
+    t.ok(parts > 1);
+    const workers = startWorkers(t, redis, { layers });
+    await swept;
+    await workers.end();
+    t.strictSame(bytesOf(join(dir, 'lost')), one);
+  });
 
   t.test('a sweep is offered again at a server that comes back empty', async (t) => {
     const redis = await startRedis(t, place, without);

@@ -12,7 +12,7 @@ import { sweep, sweepWith } from '../../src/sweep/sweep.js';
 import { example } from '../fixtures.js';
 import type { TestServer } from './redis-server.js';
 
-const model = await loadModel(example('resnet.onnx'));
+export const model = await loadModel(example('resnet.onnx'));
 export const layers = ['conv1', 'layer3.0.conv1', 'layer3.2.conv2', 'fc'];
 export const open = () => openImages(example('images.npz'), { ...modelInput(model), images: 'all' });
 const names = ['summary.json', 'summary.csv', 'results.csv', 'draws.csv', 'images.csv'];

@@ -29,17 +29,17 @@ t.test('the CUDA kernels give the bits of the processor, over an emulated grid',
 });
 
 t.test('an emulated card lets nobody touch the memory of another', { skip }, async (t) => {
-  const misuse = (what: string) =>
+  const misuse = (what: string, more = {}) =>
     spawnSync(join(build, 'emulation-misuse'), [what], {
       encoding: 'utf8',
-      env: { ...process.env, CRITMAP_EMULATED_CARDS: '64,16' },
+      env: { ...process.env, CRITMAP_EMULATED_CARDS: '64,16', ...more },
     });
   const ends = {
     copy: "a copy touches another card's memory",
     'copy-over': "a copy touches another card's memory",
     fill: "a copy touches another card's memory",
     kernel: "a kernel touches another card's memory",
-    thread: "another card's memory is touched",
+    run: "a kernel touches another card's memory",
     host: 'device memory is touched outside kernels',
   };
   for (const [what, message] of Object.entries(ends)) {
@@ -50,7 +50,17 @@ t.test('an emulated card lets nobody touch the memory of another', { skip }, asy
     event: 'recording an event: cudaErrorInvalidResourceHandle: emulated\n',
     device: 'choosing a device: cudaErrorInvalidDevice: emulated\n',
     memory: 'taking device memory: cudaErrorMemoryAllocation: emulated\n',
+    beside: 'not in order with the legacy stream\n',
   };
   for (const [what, stdout] of Object.entries(refused)) t.match(misuse(what), { status: 1, stdout }, what);
-  for (const what of ['wait', 'nothing']) t.match(misuse(what), { status: 0, stdout: '', stderr: '' }, what);
+  for (const what of ['own-run', 'ordered', 'fault', 'nothing'])
+    t.match(misuse(what), { status: 0, stdout: '', stderr: '' }, what);
+  for (const [fault, said] of [
+    ['3', 'waiting for the device'],
+    ['1', '(filling device memory|waiting for the device)'],
+  ]) {
+    const { status, stdout } = misuse('fault', { CRITMAP_EMULATED_FAULT: fault });
+    t.equal(status, 1);
+    t.match(stdout, new RegExp(`^${said}: cudaErrorIllegalAddress: emulated\n$`));
+  }
 });

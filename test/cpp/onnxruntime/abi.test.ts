@@ -48,6 +48,8 @@ static_assert(critmap::ort::execution_sequential == ORT_SEQUENTIAL);
 static_assert(critmap::ort::optimization_all == ORT_ENABLE_ALL);
 static_assert(critmap::ort::optimization_extended == ORT_ENABLE_EXTENDED);
 static_assert(critmap::ort::arena_allocator == OrtArenaAllocator);
+static_assert(critmap::ort::device_allocator == OrtDeviceAllocator);
+static_assert(critmap::ort::invalid_argument == ORT_INVALID_ARGUMENT);
 static_assert(critmap::ort::default_memory == OrtMemTypeDefault);
 static_assert(offsetof(OrtApiBase, GetApi) == offsetof(critmap::ort::ApiBase, get_api));
 static_assert(offsetof(OrtApiBase, GetVersionString) == offsetof(critmap::ort::ApiBase, get_version));
