@@ -212,6 +212,38 @@ t.test('on a card a batch begins before the last is done, and none disturbs anot
   }
 });
 
+t.test(
+  'on a card two engines at once, which share its memory, do not disturb each other',
+  { skip },
+  async (t) => {
+    const [batch, cells] = [3, 40];
+    const opened = async () => {
+      const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, cards: [0] });
+      await engine.addSession(product(batch), 'product');
+      await engine.load(products(batch, cells));
+      return engine;
+    };
+    const active = new Uint8Array(cells).fill(1);
+    const run = (engine: typeof first, key: bigint) =>
+      engine.execute(noise(batch * CLASSES, key), batch, undefined, active, productKeys(cells));
+    const first = await opened();
+    const alone = [await run(first, 1n), await run(first, 2n)];
+    const second = await opened();
+    for (let round = 0; round < 3; round++) {
+      const [a, b, c, d] = await Promise.all([
+        run(first, 1n),
+        run(second, 2n),
+        run(second, 1n),
+        run(first, 2n),
+      ]);
+      t.strictSame([a, d], alone);
+      t.strictSame([c, b], alone);
+    }
+    await first.close();
+    await second.close();
+  },
+);
+
 t.test('on a card batches that are cancelled leave the later ones whole', { skip }, async (t) => {
   const [batch, cells] = [2, 300];
   const engine = nativeEngine.open({ library: onnxruntimeLibrary(), threads: 1, cards: [0] });
