@@ -47,9 +47,10 @@ struct Block {
 };
 
 jmp_buf scheduler;
-std::vector<std::unique_ptr<Fiber>> fibers;
+// Never destroyed: a thread may still run a grid when the process exits.
+std::vector<std::unique_ptr<Fiber>>& fibers = *new std::vector<std::unique_ptr<Fiber>>;
 Fiber* current = nullptr;
-Block block;
+Block& block = *new Block;
 bool falling = false;
 
 void pause() {

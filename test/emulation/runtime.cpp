@@ -50,12 +50,13 @@ struct Allocation {
   char* pages;
   size_t page_bytes, bytes;
 };
-std::map<const char*, Allocation> allocations;
-std::set<cudaStream_t> streams;
+// Never destroyed: threads may still work when the process exits.
+std::map<const char*, Allocation>& allocations = *new std::map<const char*, Allocation>;
+std::set<cudaStream_t>& streams = *new std::set<cudaStream_t>;
 // The legacy default streams, by card.
-std::map<int, cudaStream_t> legacy;
+std::map<int, cudaStream_t>& legacy = *new std::map<int, cudaStream_t>;
 // Cards that do nothing more, with why.
-std::map<int, cudaError_t> broken;
+std::map<int, cudaError_t>& broken = *new std::map<int, cudaError_t>;
 uint64_t random_state = 1;
 // Several workers may use a card. Whoever works for a stream has it.
 std::recursive_mutex mutex;
@@ -67,7 +68,7 @@ thread_local int used_card = 0, working_card = none;
 
 // Bytes of each card's memory.
 const std::vector<size_t>& cards() {
-  static const std::vector<size_t> sizes = [] {
+  static const std::vector<size_t>& sizes = *new std::vector<size_t>([] {
     std::vector<size_t> read;
     const char* text = getenv("CRITMAP_EMULATED_CARDS");
     if (!text) text = "1024";
@@ -79,7 +80,7 @@ const std::vector<size_t>& cards() {
       text = *end ? end + 1 : end;
     }
     return read;
-  }();
+  }());
   return sizes;
 }
 
