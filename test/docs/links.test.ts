@@ -34,7 +34,7 @@ t.test('README is short', async (t) => {
 /** Of npm, cmake-js, redis-server, GNU parallel, Slurm, and of the published study's code. */
 const FOREIGN = new Set(
   [
-    '--ignore-scripts --target --maxmemory-policy --jobs --resume-failed --sshloginfile --smoke',
+    '--ignore-scripts --target --maxmemory-policy --jobs --resume-failed --sshloginfile --smoke --steps --seconds',
     '--array --requeue --signal',
     '--imagenet --n_trials --num_batches --batch_size --zero_weights --data_seed --save_logits --log_batches --wandb',
   ].flatMap((words) => words.split(' ')),
