@@ -32,5 +32,5 @@ run(['--import=tsx', join('test', 'engines', 'card.test.ts')], { CRITMAP_ADDON, 
 run(['--import=tsx', join('test', 'engines', 'several-cards.test.ts')], {
   CRITMAP_ADDON,
   TAP_TIMEOUT,
-  CRITMAP_EMULATED_CARDS: '1024,1024,1',
+  CRITMAP_EMULATED_CARDS: '4096,4096,1',
 });

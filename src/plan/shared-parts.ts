@@ -13,6 +13,7 @@ import { type Atom, divide } from './division.js';
 import type { Part } from './extract.js';
 import type { PlanLimits } from './limits.js';
 import { dynamicSteps, type Parts, partsOf, type Replaced, readFromOutside } from './parts.js';
+import type { PlacedLayer } from './placed.js';
 import { structureOf } from './structure.js';
 
 /** What is computed at once, or the end of it: positions of steps, and names of tensors. */
@@ -195,11 +196,16 @@ function divided(problem: SharedProblem, cuts: readonly Cut[]) {
   };
 }
 
-/** Nodes of a part, with norms folded into the convolutions before them: of all layers, reset or not. */
-export function foldedNodes(places: BaseGraph['places']) {
-  const all = [...new Set(places.values())].filter(({ fold }) => fold);
+/** Tensors that a part takes or gives, or that are replaced: a node must make them. */
+export function tensorsBetween({ segments, replaces }: SharedParts): Set<string> {
+  const all = [...segments, ...segments.flatMap(({ entries }) => entries), ...replaces.values()];
+  return new Set([...replaces.keys(), ...all.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])]);
+}
+
+/** Nodes of a part, with norms folded into the convolutions before them: of all these layers, reset or not. */
+export function foldedNodes(folding: readonly PlacedLayer[]) {
   const changed = new Map(
-    all.flatMap((placed) => {
+    folding.flatMap((placed) => {
       const { conv, norm } = placed.fold!;
       return [conv, norm].map((node) => [node, nodesOf([node], placed)] as const);
     }),

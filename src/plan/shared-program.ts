@@ -20,7 +20,7 @@ import { bytesOf } from './lay-out.js';
 import { type Place, placesOf } from './placed.js';
 import { type Compiled, type CompileInput, isStep, type SessionGraph, slotOf } from './program.js';
 import { ProgramBuilder } from './program-builder.js';
-import { foldedNodes, type SharedPart, type SharedParts } from './shared-parts.js';
+import { foldedNodes, type SharedPart, type SharedParts, tensorsBetween } from './shared-parts.js';
 import { type StructureContext, structureOf } from './structure.js';
 
 /** A session and the stored tensors that it takes behind the inputs of the part. */
@@ -62,8 +62,11 @@ class SharedCompiler {
     this.#builder = new ProgramBuilder(model, shapes);
     // As trained, also where a reset takes the norm behind a layer with it.
     const { places } = context.norm === 'reset' ? ownGraph(model, 'keep') : source;
-    this.#folded = foldedNodes(places);
-    const placed = [...new Set(places.values())];
+    const between = tensorsBetween(shared);
+    const placed = [...new Set(places.values())].filter(
+      ({ fold }) => fold && !between.has(fold.conv.output[0]!),
+    );
+    this.#folded = foldedNodes(placed);
     const shifts = placed.flatMap(({ fold }) => fold?.shift ?? []);
     const factored = placed.flatMap(placesOf).filter(({ factor, shift }) => factor ?? shift);
     this.#scaled = new Map(factored.map((place) => [place.tensor, place]));
@@ -150,7 +153,7 @@ class SharedCompiler {
       if (isStep(layer)) this.#alike.set(key, { slot, cells });
       // What this reset leaves, while another one of the sweep replaces it, stays as it is.
       this.#builder.reset(
-        place,
+        this.#scaled.has(tensor) ? place : { ...place, factor: undefined },
         slot,
         resets.find(({ parameter }) => parameter === place.parameter),
         { of: cell, cells },
