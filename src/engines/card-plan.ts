@@ -82,6 +82,6 @@ function noRoom(model: Model, { memory, batch }: CardPlan, room: Room, isSmalles
       : `a smaller --batch (${likely} may fit), fewer --layers at a time`;
   return new CritmapError(
     'ERR_NATIVE',
-    `${model.file.path}: ${room.name} has room for ${shownBytes(room.bytes)}, and a sweep with ${batch} images a batch takes about ${shownBytes(memory.total)} (${memoryText(memory)}); give ${smaller}, or another card`,
+    `${model.file.path}: ${room.name} has room for ${shownBytes(room.bytes)}, and a sweep with ${batch} ${batch === 1 ? 'image' : 'images'} a batch takes about ${shownBytes(memory.total)} (${memoryText(memory)}); give ${smaller}, or another card`,
   );
 }

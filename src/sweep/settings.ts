@@ -137,7 +137,7 @@ const PUBLISHED: SliceDesign = { imagesPerDraw: 'all', trials: 3 };
  * Fewer images to a draw narrow the interval further, but less and less: of the demo's layers and the published ones,
  * whose draws differ less than their images, 8 are within a sixth of 1. A batch of 8 is computed as fast as a larger one.
  */
-const IMAGES_PER_DRAW = 8;
+export const IMAGES_PER_DRAW = 8;
 
 /** @throws CritmapError (ERR_OPTION) for designs that contradict each other */
 export function designOf({ imagesPerDraw, trials, published, tolerance }: SweepValues): SliceDesign {

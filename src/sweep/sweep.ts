@@ -227,7 +227,7 @@ export async function computeHere(
       }),
     );
     try {
-      await record.computes(engine.graph);
+      await record.computes(engine.graph, cards && engine.batch);
       const first = await ahead.first();
       record.tell(
         await observed(observer, 'planning', 'check engine', () =>

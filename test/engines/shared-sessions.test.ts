@@ -207,7 +207,7 @@ t.test(
     await t.rejects(planOnCards(model, { ...given, smallerBatch: true }, room(1)), {
       code: 'ERR_NATIVE',
       message:
-        /a card has room for 1.0 GB, and a sweep with 1 images? a batch takes about 1\.\d GB \(.*fewer --layers/,
+        /a card has room for 1.0 GB, and a sweep with 1 image a batch takes about 1\.\d GB \(.*fewer --layers/,
     });
     await t.rejects(planOnCards(model, given, room(3)), {
       message: /give a smaller --batch \((64|32) may fit\)/,
