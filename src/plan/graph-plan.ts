@@ -25,7 +25,7 @@ export interface GraphPlan {
     suffixes: number;
     /** One cell of each, in their order. */
     layers: readonly number[];
-    /** What depends on each of them, which no plan computes less of. */
+    /** What depends on each of them, which no plan computes less of; only where sessions are shared. */
     least: readonly number[];
     /** Of one cell in which a tensor is replaced, by its name; not in `suffixes`. */
     activations: ReadonlyMap<string, number>;
@@ -122,7 +122,7 @@ function countMacs(
     forward: macs.reduce((total, m) => total + m, 0),
     suffixes: layers.reduce((total, m) => total + m, 0),
     layers,
-    least: parts.layers.map(({ parameters }) => least(parameters)),
+    least: shared ? parts.layers.map(({ parameters }) => least(parameters)) : [],
     activations: new Map(
       parts.activations.map((part) => [
         part.output,

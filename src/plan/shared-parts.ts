@@ -130,18 +130,18 @@ function behind(flow: Dataflow, steps: readonly number[], starts: readonly numbe
 }
 
 /** More places to divide at are thinned out: their number goes into the time that choosing takes. */
-const MOST_ATOMS = 160;
+const MOST_ATOMS = 96;
 
 /** Cuts that one tensor crosses; of those between the same two layers the one with the fewest bytes. */
 function narrowCuts({ flow, bytesOf, layers, parametersOf }: SharedProblem, candidates: readonly Cut[]) {
   const starts = [...new Set(layers.map((layer) => firstOf(flow, parametersOf(layer))))].sort(
     (a, b) => a - b,
   );
-  const gapOf = (cut: Cut) => starts.filter((start) => start < cut.before).length;
+  let gap = 0;
   const found = new Map<number, Cut>();
   for (const cut of candidates.slice(1, -1)) {
+    while (gap < starts.length && starts[gap]! < cut.before) gap++;
     if (cut.live.length !== 1) continue;
-    const gap = gapOf(cut);
     const known = found.get(gap);
     // With no layer before it, or none behind it, it would part what belongs together.
     if (gap === 0 || gap === starts.length) continue;
