@@ -41,15 +41,17 @@ export interface DivisionLimits {
 
 /** The segments of a row of atoms with about the least that cells compute besides their own. */
 export function divide(atoms: readonly Atom[], limits: DivisionLimits): Segment[] {
+  const known = new Map<string, Grouping[]>();
   let best = assess(
     atoms,
     atoms.map((_, i) => ({ from: i, to: i + 1 })),
     limits,
+    known,
   );
   for (;;) {
     let next: Assessed | undefined;
     for (const ranges of merges(best)) {
-      const found = assess(atoms, ranges, limits);
+      const found = assess(atoms, ranges, limits, known);
       if (
         isStep(best, found, limits) &&
         (!next || priceOf(best, found, limits) < priceOf(best, next, limits))
@@ -130,7 +132,13 @@ function merges({ ranges, keys }: Assessed): Range[][] {
   return [...found.values()];
 }
 
-function assess(atoms: readonly Atom[], ranges: readonly Range[], limits: DivisionLimits): Assessed {
+/** @param known - groupings that have been found before */
+function assess(
+  atoms: readonly Atom[],
+  ranges: readonly Range[],
+  limits: DivisionLimits,
+  known: Map<string, Grouping[]>,
+): Assessed {
   const keys = ranges.map(({ from, to }) =>
     atoms
       .slice(from, to)
@@ -156,11 +164,13 @@ function assess(atoms: readonly Atom[], ranges: readonly Range[], limits: Divisi
     }
     cost += layers * limits.call;
   }
-  const plans = [...starts].map(([key, found]) => ({
-    key,
-    options: groupings(found, Math.max(0, limits.sessions - starts.size)),
-    taken: 0,
-  }));
+  const most = Math.max(0, limits.sessions - starts.size);
+  const plans = [...starts].map(([key, found]) => {
+    const name = `${most};${key};${[...found].map(([at, { layers }]) => `${at} ${layers}`).join()}`;
+    const options = known.get(name) ?? groupings(found, most);
+    known.set(name, options);
+    return { key, options, taken: 0 };
+  });
   const gain = ({ options, taken }: (typeof plans)[number]) =>
     options[taken]!.cost - (options[taken + 1]?.cost ?? options[taken]!.cost);
   for (let left = limits.sessions - starts.size; left > 0; left--) {
