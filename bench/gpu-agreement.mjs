@@ -1,4 +1,7 @@
-/** Whether a card's counts are the processor's: every cell of a sweep on both, in float32. */
+/**
+ * Whether a card computes what the processor does, in float32: of every cell of a sweep on both, the logits within
+ * 1e-3 of the row's largest, and the same best class for every image whose two best are further apart than that.
+ */
 
 import { planCells } from '../dist/design/cells.js';
 import { openFastEngine } from '../dist/engines/fast.js';
@@ -8,6 +11,9 @@ import { loadModel } from '../dist/model/load.js';
 import { readChunk } from '../dist/sweep/chunks-ahead.js';
 import { withDefaults } from '../dist/sweep/settings.js';
 
+/** Of a row's largest logit. */
+const TOLERANCE = 1e-3;
+
 /** @param task `graph`, `data`, `device`, `trials`, `images` (how many) */
 export async function agreement({ graph, data, device, trials, images: wanted }) {
   const model = await loadModel(graph);
@@ -15,33 +21,65 @@ export async function agreement({ graph, data, device, trials, images: wanted })
   const chunk = await readChunk(images, 0, images.count);
   const { resets, ...context } = withDefaults({ trials }, images);
   const cells = planCells(model.layers, resets, trials);
-  const countsOn = async ({ cards }) => {
+  const logitsOn = async ({ cards }) => {
     const { batch, threads } = context;
     const options = { cells, context, size: images.shape, batch, threads, cards };
     const engine = await openFastEngine(model, options);
-    const counts = new Map();
+    const found = new Map();
     try {
       await engine.evaluate(chunk, cells, {
-        original: ({ invalid }) => void counts.set('original', { agreement: chunk.count, invalid }),
-        cell: ({ index }, { agreement, invalid }) => void counts.set(index, { agreement, invalid }),
+        wantsLogits: true,
+        original: (_rows, logits) => void found.set('original', logits()),
+        cell: ({ index }, _rows, logits) => void found.set(index, logits()),
       });
     } finally {
       await engine.close();
     }
-    return counts;
+    return found;
   };
-  const expected = await countsOn(withDefaults({}, images));
-  const found = await countsOn(withDefaults({ device }, images));
+  const expected = await logitsOn(withDefaults({}, images));
+  const found = await logitsOn(withDefaults({ device }, images));
   await images.close();
-  const off = [...expected].map(([cell, counts]) => {
-    const own = found.get(cell);
-    return Math.abs(own.agreement - counts.agreement) + Math.abs(own.invalid - counts.invalid);
-  });
+  const compared = [...expected].map(([cell, logits]) => compare(logits, found.get(cell)));
   return {
     images: chunk.count,
     cells: cells.length,
-    agreeing: cells.reduce((sum, { index }) => sum + expected.get(index).agreement, 0),
-    cellsOff: off.filter((count) => count > 0).length,
-    mostOff: Math.max(...off),
+    farthest: Math.max(...compared.map(({ farthest }) => farthest)),
+    ties: compared.reduce((sum, { ties }) => sum + ties, 0),
+    cellsOff: compared.filter(({ farthest, others }) => others > 0 || !(farthest <= TOLERANCE)).length,
   };
+}
+
+/**
+ * The largest difference of two tables of logits, in parts of a row's largest; how many rows have another best class
+ * although their two best are not that close, and how many because they are.
+ */
+export function compare({ logits: expected, classes }, { logits: found }) {
+  const result = { farthest: 0, others: 0, ties: 0 };
+  for (let from = 0; from < expected.length; from += classes) {
+    const [one, other] = [expected, found].map((logits) => logits.subarray(from, from + classes));
+    const scale = one.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    for (const [i, value] of one.entries()) {
+      // Not a number on both sides, or equal infinities, are no difference.
+      if (Object.is(value, other[i])) continue;
+      const distance = Math.abs(value - other[i]) / scale;
+      result.farthest = Number.isNaN(distance)
+        ? Number.POSITIVE_INFINITY
+        : Math.max(result.farthest, distance);
+    }
+    const [best, second] = bestTwo(one);
+    if (best === bestTwo(other)[0]) continue;
+    result[one[best] - one[second] <= TOLERANCE * scale ? 'ties' : 'others']++;
+  }
+  return result;
+}
+
+/** The places of the largest and the second largest, the earlier of equal ones first. */
+function bestTwo(row) {
+  let [best, second] = [-1, -1];
+  for (const [i, value] of row.entries()) {
+    if (best < 0 || value > row[best]) [best, second] = [i, best];
+    else if (second < 0 || value > row[second]) second = i;
+  }
+  return [best, second];
 }

@@ -1,6 +1,6 @@
 /**
  * A GPU machine: whole sweeps of ResNet-50 on the card, next to the processor's engine and to the published algorithm
- * in PyTorch on the same card; whether the card's counts are the processor's; and what the published study would take.
+ * in PyTorch on the same card; whether the card's logits are the processor's; and what the published study would take.
  * Runs only when it is named, and leaves a record in `bench/results`. `--device cpu` lets the processor stand in for
  * the card, to try the case itself.
  */
@@ -16,13 +16,12 @@ import { onnxruntimeLibrary } from '../dist/native/engine.js';
 import { nativeEngine } from '../dist/native/open-engine.js';
 import { onnxruntimeVersion } from '../dist/version.js';
 import { inChild } from './child.mjs';
+import { STUDY, studyHours, sweepSpeed } from './gpu-speed.mjs';
 import { temporaryFolder } from './material.mjs';
 import { machine } from './measure.mjs';
 import { fashion, writeCase } from './sweep.mjs';
 import { spread } from './wall.mjs';
 
-/** The published study: models x layers x trials x images. */
-const STUDY = { models: 51, layers: 54, trials: 3, images: 10_000 };
 /** Images that both a card and the processor are checked on, and the most that the processor sweeps. */
 const FEW = 64;
 /** What a processor that stands in for the card does less of: images, trials, layers in PyTorch. */
@@ -98,33 +97,6 @@ function requireCards(device, precision) {
   }
 }
 
-/**
- * Layer-images a second in the middle of a long sweep, and the seconds that a sweep takes besides: from two whole
- * sweeps, loading and results included, of which one has a quarter of the images.
- */
-async function sweepSpeed(task, images, rounds) {
-  const counts = [Math.max(1, images / 4), images].map(Math.round);
-  const cells = STUDY.layers * task.trials;
-  const speeds = [];
-  const besides = [];
-  let peakBytes = 0;
-  for (let round = 0; round < rounds; round++) {
-    const seconds = [];
-    for (const [i, count] of counts.entries()) {
-      const out = join(task.out, `${round}-${i}`);
-      const done = await inChild('./sweep-whole.mjs', 'wholeSweep', { ...task, images: count, out });
-      seconds.push(done.loadSeconds + done.sweepSeconds);
-      peakBytes = Math.max(peakBytes, done.peakBytes);
-    }
-    const perImage = (seconds[1] - seconds[0]) / (counts[1] - counts[0]);
-    if (!(perImage > 0))
-      throw new Error(`${counts[1]} images took no longer than ${counts[0]}; give more --images`);
-    speeds.push(cells / perImage);
-    besides.push(seconds[0] - counts[0] * perImage);
-  }
-  return { speed: spread(speeds), besides: spread(besides), images: counts, batch: task.batch, peakBytes };
-}
-
 /** The published algorithm (gpu.py), or why it is not measured. */
 async function inTorch({ cards, precision, batch, rounds, layers, trials, images }) {
   const python = process.env.CRITMAP_PYTHON ?? 'python3';
@@ -133,7 +105,7 @@ async function inTorch({ cards, precision, batch, rounds, layers, trials, images
   const { status } = spawnSync(python, ['-c', probe], { stdio: 'ignore' });
   if (status !== 0) {
     const lacks = status === 3 ? 'has a torch that finds no GPU' : 'has no torch';
-    return { about: { missing: `${python} ${lacks}; CRITMAP_PYTHON names another Python` }, contestant: {} };
+    return { about: { absent: `${python} ${lacks}; CRITMAP_PYTHON names another Python` }, contestant: {} };
   }
   const script = fileURLToPath(new URL('gpu.py', import.meta.url));
   const given = [device, precision, batch, images, layers].map(String);
@@ -145,22 +117,24 @@ async function inTorch({ cards, precision, batch, rounds, layers, trials, images
     return JSON.parse(value);
   };
   const about = await line();
-  const speeds = [];
+  const speeds = {};
   for (let round = 0; round < rounds; round++) {
     child.stdin.write('go\n');
-    const { original, cell } = await line();
-    // The untouched model runs once for all cells.
-    const cells = STUDY.layers * trials;
-    speeds.push((cells * images) / (original + cells * cell));
+    for (const [way, { original, cell }] of Object.entries(await line())) {
+      // The untouched model runs once for all cells.
+      const cells = STUDY.layers * trials;
+      speeds[way] ??= [];
+      speeds[way].push((cells * images) / (original + cells * cell));
+    }
   }
   child.stdin.end();
-  const speed = { speed: spread(speeds), besides: spread([0]), images: [images], batch };
-  return { about, contestant: { pytorch: speed } };
-}
-
-function studyHours({ speed, besides }) {
-  const cells = STUDY.layers * STUDY.trials;
-  return (STUDY.models * (besides.median + (cells * STUDY.images) / speed.median)) / 3600;
+  const contestant = Object.fromEntries(
+    Object.entries(speeds).map(([way, found]) => [
+      `pytorch ${way}`,
+      { speed: spread(found), besides: spread([0]), images: [images], batch },
+    ]),
+  );
+  return { about, contestant };
 }
 
 /** What was measured, where, with what and how it was asked for. */
@@ -205,19 +179,20 @@ function describe({ device, precision, trials, agreements, contestants, torch, s
     const times = `${device} is ${(first.speed.median / speed.median).toFixed(2)} x that`;
     const hours = `the study ${study.hours[name].toFixed(2)} h`;
     const how = `batch ${batch ?? 'default'}, ${images.join(' and ')} images`;
-    return `  ${name.padEnd(11)} ${speed.median.toFixed(1).padStart(9)} layer-images/s ${range}; ${times}; ${hours}; ${how}`;
+    return `  ${name.padEnd(21)} ${speed.median.toFixed(1).padStart(9)} layer-images/s ${range}; ${times}; ${hours}; ${how}`;
   });
   const counts = Object.entries(agreements).map(
-    ([name, { cells, images, cellsOff, mostOff }]) =>
-      `  counts of ${name}, fp32: ${cells - cellsOff} of ${cells} cells as the processor's over ${images} images${cellsOff > 0 ? `, others by up to ${mostOff}` : ''}`,
+    ([name, { cells, images, cellsOff, farthest, ties }]) =>
+      `  logits of ${name}, fp32: ${cells - Math.min(cells, cellsOff)} of ${cells} cells as the processor's over ${images} images, within ${farthest.toExponential(1)} of a row's largest${ties > 0 ? `; another best class where two are that close: ${ties}` : ''}`,
   );
   return [
     `  ResNet-50, random weights, ${study.layers} layers x ${trials} trials, ${precision}`,
     ...rows,
-    ...(torch.missing ? [`  pytorch not measured: ${torch.missing}`] : [`  torch ${torch.torch}`]),
+    ...(torch.absent ? [`  pytorch not measured: ${torch.absent}`] : [`  torch ${torch.torch}`]),
+    ...Object.entries(torch.missing ?? {}).map(([way, why]) => `  pytorch ${way} not measured: ${why}`),
     ...counts,
     `  the published study: ${study.models} models x ${study.layers} layers x ${study.trials} trials x ${study.images} images, extrapolated`,
-    ...(failed ? ["  FAILED: the card's counts are not the processor's"] : []),
+    ...(failed ? ["  FAILED: the card's logits are not the processor's"] : []),
     `  record ${relative(process.cwd(), record)}`,
   ].join('\n');
 }

@@ -6,10 +6,13 @@ DEVICE is cpu or one of torch's (cuda:0); PRECISION fp32, tf32 or fp16 (autocast
 second one; for LAYERS of its 54 convolutions and linears, spread over the depth, weight and bias are taken from the
 second, the IMAGES go through the model batch by batch, and their softmax outputs are compared with those of the untouched
 one. Images are normalised tensors on the device from the start: nothing is paid for decoding or copying them, nor for
-making models.
+making models or compiling.
 
-Prints one line of JSON first, then, for every line on standard input, the seconds of the untouched model's run and the
-mean seconds of one layer's.
+Three ways: eager, as the published code does it; channels-last, with model and images in that memory format; compiled,
+that through torch.compile besides, which sees the new weights since they are written in place.
+
+Prints one line of JSON first, with the ways and why one is missing; then, for every line on standard input, for each
+way the seconds of the untouched model's run and the mean seconds of one layer's.
 """
 
 import contextlib
@@ -66,20 +69,23 @@ def parameters_of(layer):
 
 
 class Study:
-    def __init__(self, device, precision, batch, images):
+    def __init__(self, device, precision, batch, images, way):
         self.device = torch.device(device)
         self.half = precision == "fp16"
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.manual_seed(0)
-        self.model = resnet50().to(self.device)
+        layout = torch.contiguous_format if way == "eager" else torch.channels_last
+        self.model = resnet50().to(self.device, memory_format=layout)
         self.fresh = resnet50()
-        self.batches = torch.randn(images, 3, 224, 224).to(self.device).split(batch)
+        self.run = torch.compile(self.model) if way == "compiled" else self.model
+        images = torch.randn(images, 3, 224, 224).to(self.device, memory_format=layout)
+        self.batches = images.split(batch)
 
     def forward(self, images):
         context = torch.autocast(self.device.type, torch.float16) if self.half else contextlib.nullcontext()
         with context:
-            return self.model(images).float()
+            return self.run(images).float()
 
     def original(self):
         self.logits = [self.forward(images) for images in self.batches]
@@ -122,20 +128,37 @@ def seconds(run):
     return time.perf_counter() - started
 
 
+def prepared(way, device, precision, batch, images):
+    """A study whose two kinds of run have been made once, or why there is none."""
+    try:
+        study = Study(device, precision, batch, images, way)
+        study.original()
+        study.reset(0)
+        return study, None
+    except Exception as error:
+        if way == "eager":
+            raise
+        return None, str(error).strip().split("\n")[0]
+
+
 @torch.inference_mode()
 def main(device, precision, batch, images, layers):
-    study = Study(device, precision, int(batch), int(images))
-    count = len(layers_of(study.model))
+    made = {way: prepared(way, device, precision, int(batch), int(images)) for way in ("eager", "channels-last", "compiled")}
+    studies = {way: study for way, (study, _) in made.items() if study}
+    eager = studies["eager"]
+    count = len(layers_of(eager.model))
     chosen = [round(i * (count - 1) / (int(layers) - 1)) for i in range(int(layers))]
-    study.original()
-    study.reset(chosen[0])
-    card = torch.cuda.get_device_name(study.device) if study.device.type == "cuda" else None
+    card = torch.cuda.get_device_name(eager.device) if eager.device.type == "cuda" else None
     about = {"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
-    print(json.dumps({**about, "card": card, "layers": count, "measured": len(chosen)}), flush=True)
+    missing = {way: why for way, (_, why) in made.items() if why is not None}
+    print(json.dumps({**about, "card": card, "layers": count, "measured": len(chosen), "missing": missing}), flush=True)
     for _ in sys.stdin:
-        original = seconds(study.original)
-        cell = seconds(lambda: [study.reset(index) for index in chosen]) / len(chosen)
-        print(json.dumps({"original": original, "cell": cell}), flush=True)
+        found = {}
+        for way, study in studies.items():
+            original = seconds(study.original)
+            cell = seconds(lambda: [study.reset(index) for index in chosen]) / len(chosen)
+            found[way] = {"original": original, "cell": cell}
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

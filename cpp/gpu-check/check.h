@@ -2,6 +2,7 @@
 // filled with a poison first, and what a kernel must not touch must still hold it afterwards.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "cuda/kernels.h"
@@ -19,11 +20,16 @@ class Report {
  public:
   // Says so when something is wrong; the first few in full.
   void expect(bool so, const std::string& what);
+  // A line about the checks since the last one, so that a run that is cut short has said how far it came.
+  void end_part(const std::string& name);
   size_t checked() const { return checked_; }
   size_t failed() const { return failed_; }
 
  private:
-  size_t checked_ = 0, failed_ = 0;
+  using Clock = std::chrono::steady_clock;
+
+  size_t checked_ = 0, failed_ = 0, checked_before_ = 0, failed_before_ = 0;
+  Clock::time_point began_ = Clock::now();
 };
 
 // Device memory, all poison, of `count` elements that start `offset` elements after an aligned address.

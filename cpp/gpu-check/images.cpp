@@ -123,6 +123,7 @@ void check_images(cuda::Stream& stream, const Options& options, Report& report) 
     check(stream, {1, (size_t(1) << 29) + 5, 1}, 1, 1, seed += 10, report);
     check(stream, {700, 200'003, 4}, 0, 0, seed += 10, report);
   }
+  report.end_part("images");
 }
 
 }  // namespace critmap::gpu_check

@@ -20,6 +20,15 @@ void Report::expect(bool so, const std::string& what) {
   if (++failed_ <= 20) std::printf("wrong: %s\n", what.c_str());
 }
 
+void Report::end_part(const std::string& name) {
+  const Clock::time_point now = Clock::now();
+  std::printf("%-28s %5zu checks, %zu failed, %.1f s\n", name.c_str(), checked_ - checked_before_,
+              failed_ - failed_before_, std::chrono::duration<double>(now - began_).count());
+  checked_before_ = checked_;
+  failed_before_ = failed_;
+  began_ = now;
+}
+
 std::vector<float> random_values(uint64_t key, size_t count, float std) {
   std::vector<float> values(count);
   ResetRule rule{};
@@ -67,10 +76,12 @@ int run(int device, const Options& options) {
   Report report;
   cuda::Stream stream;
   check_refusals(stream, report);
+  // First, since it takes seconds and what follows minutes.
+  if (options.large) measure(stream, options.seed);
+  report.end_part(options.large ? "refusals and speeds" : "refusals");
   check_resets(stream, options, report);
   check_metrics(stream, options, report);
   check_images(stream, options, report);
-  if (options.large) measure(stream, options.seed);
   std::printf("%s: %zu checks, %zu failed\n", report.failed() ? "FAIL" : "PASS", report.checked(),
               report.failed());
   return report.failed() ? 1 : 0;
@@ -100,6 +111,8 @@ int main(int count, char** arguments) {
       return 2;
     }
   }
+  // Each line as it comes, also into a file.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   try {
     return critmap::gpu_check::run(device, options);
   } catch (const std::exception& error) {

@@ -150,6 +150,7 @@ void check_metrics(cuda::Stream& stream, const Options& options, Report& report)
     check(stream, random_rows(seed += 10, 560'001, 1000, 2, true), 0, "more than 2^31 bytes", report);
     check(stream, random_rows(seed += 10, 1'000'003, 100, 2, true), 1, "a million rows", report);
   }
+  report.end_part("metrics");
 }
 
 }  // namespace critmap::gpu_check

@@ -87,11 +87,14 @@ void check(cuda::Stream& stream, const Case& c, uint64_t seed, Report& report) {
     // As large as the threshold, on both sides of where ties end.
     for (size_t i = 0; i < c.count; i += 3) own[i] = i % 2 ? 0.5f : -0.5f;
   }
-  const std::vector<float> donor = random_values(seed + 2, c.count), shift = random_values(seed + 3, c.count),
+  // Of large arrays these take longer than all else.
+  const bool mixes = c.named.rule.kind == ResetKind::interpolate || c.named.rule.kind == ResetKind::blend;
+  const std::vector<float> donor = random_values(seed + 2, mixes ? c.count : 0),
+                           shift = random_values(seed + 3, c.shift ? c.count : 0),
                            factor = random_values(seed + 4, c.layout.channels);
   // Different alignments, since each is read on its own.
   Poisoned<float> target(stream, c.count, c.offset), from(stream, c.count, (c.offset + 1) % 4),
-      other(stream, c.count, (c.offset + 2) % 4), added(stream, c.count, (c.offset + 3) % 4),
+      other(stream, donor.size(), (c.offset + 2) % 4), added(stream, shift.size(), (c.offset + 3) % 4),
       factors(stream, factor.size(), c.offset), steps(stream, scales.size(), (c.offset + 1) % 4);
   if (!c.apart) target.set(stream, own);
   from.set(stream, own);
@@ -167,13 +170,15 @@ void check_resets(cuda::Stream& stream, const Options& options, Report& report) 
       check(stream, {named, {1031, 1, is_drawn(named.rule)}, 1031 * 1021, 0, true, false, true}, seed += 10,
             report);
     }
-    // More than 2^31 bytes.
-    if (options.large && is_drawn(named.rule)) {
+    // More than 2^31 bytes; the processor would need minutes for what it draws again and again.
+    const bool slow = named.name == std::string("narrow trunc-normal");
+    if (options.large && is_drawn(named.rule) && !slow) {
       check(stream, {named, {1, 1, false}, (size_t(1) << 29) + 13, 0, false, false, false}, seed += 10,
             report);
       check(stream, {named, {8209, 1, true}, size_t(8209) * 65537, 1, true, false, false}, seed += 10,
             report);
     }
+    report.end_part(std::string("reset, ") + named.name);
   }
 }
 

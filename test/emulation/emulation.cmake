@@ -11,7 +11,8 @@ function(critmap_add_emulated_cuda target)
     ${kernels} ${cpp}/cuda/image_loader.cpp ${cpp}/cuda/runtime.cpp
     ${emulation}/grid.cpp ${emulation}/runtime.cpp)
   set_source_files_properties(${kernels} PROPERTIES
-    LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+    LANGUAGE CXX
+    COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;-DCRITMAP_EMULATED_ARITHMETIC;-include;cuda_runtime.h")
   # It jumps between stacks, which that takes for a broken one.
   set_source_files_properties(${emulation}/grid.cpp PROPERTIES COMPILE_OPTIONS "-U_FORTIFY_SOURCE")
   target_compile_features(critmap_emulation PRIVATE cxx_std_20)
