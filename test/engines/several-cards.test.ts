@@ -12,9 +12,11 @@ import { openImages } from '../../src/images/index.js';
 import { modelInput } from '../../src/model/input.js';
 import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
+import type { ImageRows } from '../../src/native/columns.js';
 import { parseReset } from '../../src/resets/parse.js';
 import type { SweepOptions } from '../../src/sweep/settings.js';
 import { sweep } from '../../src/sweep/sweep.js';
+import { comparisonOf } from '../comparison.js';
 import { example } from '../fixtures.js';
 
 const { devices } = native().cuda();
@@ -47,13 +49,13 @@ async function bitsOn(cards: readonly number[], options: Partial<EngineOptions> 
     ...options,
   });
   const parts: Buffer[] = [];
-  const put = (columns: object) => {
-    for (const column of Object.values(columns)) {
+  const put = (rows: ImageRows) => {
+    for (const column of Object.values(comparisonOf(rows))) {
       if (ArrayBuffer.isView(column)) parts.push(Buffer.from(column.buffer));
     }
   };
   try {
-    await engine.evaluate(chunk, cells, { original: put, cell: (_, comparison) => put(comparison) });
+    await engine.evaluate(chunk, cells, { original: put, cell: (_, rows) => put(rows) });
   } finally {
     await engine.close();
   }
