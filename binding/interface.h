@@ -7,6 +7,6 @@
 
 namespace critmap::binding {
 
-inline constexpr uint32_t interface_number = 4;
+inline constexpr uint32_t interface_number = 3;
 
 }  // namespace critmap::binding

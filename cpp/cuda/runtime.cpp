@@ -51,6 +51,19 @@ Inventory inventory() {
   return found;
 }
 
+std::optional<uint64_t> free_memory(int device) {
+  int used = 0;
+  size_t free = 0, total = 0;
+  cudaError_t status = cudaGetDevice(&used);
+  if (status == cudaSuccess) status = cudaSetDevice(device);
+  if (status == cudaSuccess) status = cudaMemGetInfo(&free, &total);
+  cudaSetDevice(used);
+  if (status == cudaSuccess) return free;
+  // Whoever computes on it will be told.
+  cudaGetLastError();
+  return std::nullopt;
+}
+
 void check(int status, const char* what) {
   if (status == cudaSuccess) return;
   // Failures that do not last are forgotten with this.

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -38,8 +39,12 @@ struct Inventory {
   int driver_version, runtime_version;
 };
 
-// Throws nothing; the only call that is there without CUDA code too.
+// Throws nothing; with the next the only call that is there without CUDA code too.
 Inventory inventory();
+
+// Bytes of a device's memory that nobody uses. Takes memory for this process on it, some hundred megabytes
+// which are not in that; none where CUDA gives none. The device that this thread uses stays.
+std::optional<uint64_t> free_memory(int device);
 
 class Error : public std::runtime_error {
  public:

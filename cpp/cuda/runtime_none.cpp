@@ -9,4 +9,6 @@ Inventory inventory() {
   return none;
 }
 
+std::optional<uint64_t> free_memory(int) { return std::nullopt; }
+
 }  // namespace critmap::cuda

@@ -15,6 +15,8 @@ export interface Device {
   detail: string;
   /** For a card: its memory, and CUDA's versions of card, driver and addon. */
   memoryBytes?: number;
+  /** Of it, what nobody uses now; null where CUDA does not say. */
+  freeBytes?: number | null;
   computeCapability?: string;
   driver?: string | null;
   runtime?: string | null;
@@ -29,7 +31,13 @@ export function devices(): Device[] {
       name: cpus()[0]?.model.trim() || process.arch,
       detail: `${usableThreads()} threads, ${path} code path, ONNX Runtime ${onnxruntimeVersion()}`,
     },
-    ...cards(native().cuda()),
+    ...cards(
+      native().cuda(
+        native()
+          .cuda()
+          .devices.map((_, i) => i),
+      ),
+    ),
   ];
 }
 
@@ -38,17 +46,20 @@ export function cards({ devices, driver, runtime, reason }: CudaInventory): Devi
   if (devices.length === 0) {
     return [{ id: 'cuda', available: false, name: 'NVIDIA GPU', detail: reason ?? 'none was found' }];
   }
-  return devices.map(({ name, memoryBytes, computeCapability }, i) => ({
+  return devices.map(({ name, memoryBytes, computeCapability, freeBytes }, i) => ({
     id: `cuda:${i}`,
     available: true,
     name,
-    detail: `${(memoryBytes / 2 ** 30).toFixed(1)} GiB, compute capability ${computeCapability}, driver for CUDA ${driver}, built with CUDA ${runtime}; sweeps on a card are not verified yet`,
+    detail: `${gibibytes(memoryBytes)}${typeof freeBytes === 'number' ? ` (${gibibytes(freeBytes)} free)` : ''}, compute capability ${computeCapability}, driver for CUDA ${driver}, built with CUDA ${runtime}; sweeps on a card are not verified yet`,
     memoryBytes,
+    ...(freeBytes !== undefined && { freeBytes }),
     computeCapability,
     driver,
     runtime,
   }));
 }
+
+const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 export const devicesCommand: CommandModule<object, { json: boolean }> = {
   command: 'devices',

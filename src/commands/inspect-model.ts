@@ -1,7 +1,7 @@
 /** What `critmap inspect` says of a model. */
 
 import { type LayerChoice, withoutParts } from '../design/groups.js';
-import { some } from '../errors.js';
+import { CritmapError, some } from '../errors.js';
 import { initialsOf, initWarnings } from '../initialisation/initials.js';
 import { recognise } from '../initialisation/recognise.js';
 import { modelInput } from '../model/input.js';
@@ -9,6 +9,7 @@ import { type LayerParts, membersOf, parametersIn, type Resettable } from '../mo
 import type { Model } from '../model/model.js';
 import type { TargetChoice } from '../model/target-choice.js';
 import { withTargets } from '../model/targets.js';
+import { isCardName, type Precision } from '../native/cards.js';
 import type { Layer } from '../onnx/layers.js';
 import { type ModelChoice, openModel } from '../request/open-model.js';
 import type { ResetContext } from '../resets/kinds.js';
@@ -16,6 +17,7 @@ import { parseResets } from '../resets/parse.js';
 import { largest } from '../statistics/extremes.js';
 import { refuseWithActivations } from '../sweep/settings.js';
 import { chooseTargets, type Targets } from '../sweep/targets.js';
+import { type CardPlanSummary, cardPlanText, summariseCardPlan } from './inspect-card-plan.js';
 import { count, type PlanSummary, planText, summarisePlan } from './inspect-plan.js';
 import type { ProgressLine } from './progress.js';
 import { json, print, shown } from './terminal.js';
@@ -24,7 +26,16 @@ import { weightsText } from './weights-options.js';
 type InspectModel = ModelChoice &
   LayerChoice &
   TargetChoice &
-  Pick<ResetContext, 'parts'> & { reset?: readonly string[] | undefined };
+  Pick<ResetContext, 'parts'> & {
+    reset?: readonly string[] | undefined;
+    /** What the plan is for. */
+    device?: string | undefined;
+    deviceMemory?: string | undefined;
+    batch?: number | undefined;
+    precision?: Precision | undefined;
+    /** Nothing of the model but its plan. */
+    planOnly?: boolean | undefined;
+  };
 
 /** @throws CritmapError as {@link openModel} */
 export async function inspectModel(
@@ -56,13 +67,39 @@ export async function modelReport(
   });
   const idle = withoutParts(targeted.layers, choice);
   const model = { ...targeted, warnings: [...targeted.warnings, ...idleText(targeted, idle)] };
-  const plan = await summarisePlan(targeted, targets, { norm, parts });
+  const { device = 'auto', batch, planOnly = false } = choice;
+  const isCard = planIsOfCard(choice);
+  const plan = isCard
+    ? await summariseCardPlan(targeted, targets, { ...choice, device })
+    : await summarisePlan(targeted, targets, { batch, norm, parts });
+  if (planOnly) {
+    const { name } = targeted;
+    return { facts: { name, plan }, text: `${planLines(shown(plan), isChosen).join('\n')}\n` };
+  }
   const groups = isChosen ? groupsOf(targets.layers, plan, parts) : null;
   const { leftOut } = targets;
   return {
     facts: { ...describe(model), leftOut, ...(groups && { groups }), plan },
     text: textOf(model, shown(plan), groups && shown(groups), shown(leftOut)),
   };
+}
+
+type AnyPlan = PlanSummary | CardPlanSummary;
+
+const planLines = (plan: AnyPlan, isGrouped: boolean): string[] => {
+  const what = isGrouped ? 'group' : 'layer';
+  return 'device' in plan ? cardPlanText(plan, what) : planText(plan, what);
+};
+
+/** @throws CritmapError (ERR_OPTION) for a word that is no device, and for options of cards without one */
+function planIsOfCard({ device = 'auto', deviceMemory, precision = 'fp32' }: InspectModel): boolean {
+  if (isCardName(device)) return true;
+  const [option] = [
+    ...(deviceMemory === undefined ? [] : ['--device-memory']),
+    ...(precision === 'fp32' ? [] : [`--precision ${precision}`]),
+  ];
+  if (option === undefined) return false;
+  throw new CritmapError('ERR_OPTION', `${option} is for cards; leave it out, or give --device cuda`);
 }
 
 function idleText({ file }: Model, idle: readonly { name: string; why: string }[]): string[] {
@@ -81,7 +118,7 @@ interface Chosen {
 }
 
 /** What a sweep would reset, one by one: layers, or layers together. */
-const groupsOf = (chosen: readonly Resettable[], plan: PlanSummary, parts?: LayerParts): Chosen[] =>
+const groupsOf = (chosen: readonly Resettable[], plan: AnyPlan, parts?: LayerParts): Chosen[] =>
   chosen.map((one, i) => ({
     name: one.name,
     layers: membersOf(one).map(({ name }) => name),
@@ -173,7 +210,7 @@ function accountText({ total, layers, norms, elsewhere }: ReturnType<typeof acco
 
 function textOf(
   model: Model,
-  plan: PlanSummary,
+  plan: AnyPlan,
   groups: readonly Chosen[] | null,
   leftOut: Targets['leftOut'],
 ): string {
@@ -212,7 +249,7 @@ function textOf(
     ...(model.weights ? [...weightsText(shown(model.weights)), ''] : []),
     ...(groups ? [...groupsText(groups), ''] : []),
     ...untestedText(leftOut),
-    ...planText(plan, groups ? 'group' : 'layer'),
+    ...planLines(plan, groups !== null),
     ...about.warnings.map((warning) => `\nwarning: ${warning}`),
     '',
   ].join('\n');

@@ -19,12 +19,17 @@ export async function summarisePlan(
   model: Model,
   { layers, cells: all, replacements }: Targets,
   {
+    batch: asked,
     norm = 'keep',
     parts = 'both',
-  }: { norm?: ResetContext['norm'] | undefined; parts?: LayerParts | undefined } = {},
+  }: {
+    batch?: number | undefined;
+    norm?: ResetContext['norm'] | undefined;
+    parts?: LayerParts | undefined;
+  } = {},
 ) {
   const size = modelInput(model).shape;
-  const batch = model.io.batch ?? defaultBatch(size);
+  const batch = model.io.batch ?? asked ?? defaultBatch(size);
   const threads = usableThreads();
   const cells = layers.map((layer, index) => ({ ...all.find((cell) => cell.layer === layer)!, index }));
   const activations = unmeasured(replacements);

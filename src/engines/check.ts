@@ -74,8 +74,8 @@ export async function checkEngine(
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (!chunk) return [];
-  const { batch, threads } = settings;
-  const count = Math.min(CHECKED_IMAGES, chunk.count, model.io.batch ?? batch);
+  const { threads } = settings;
+  const count = Math.min(CHECKED_IMAGES, chunk.count, engine.batch);
   signal?.throwIfAborted();
   const draws = await drawsToCheck(model, cells, chunk, settings);
   const changing = (draw: Draw) => engine.changed(chunk, imagesOfDraw(count), draw.cell, draw.slice);

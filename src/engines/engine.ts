@@ -10,6 +10,7 @@ import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import type { ImageRows } from '../native/columns.js';
 import type { EngineSeconds } from '../native/engine.js';
+import type { PlanLimits } from '../plan/limits.js';
 import type { ResetContext } from '../resets/kinds.js';
 import type { Chunk } from './chunk.js';
 
@@ -39,6 +40,8 @@ export type ComputedGraph = 'model' | 'runtime';
 export interface Engine {
   readonly name: 'reference' | 'fast';
   readonly graph: ComputedGraph;
+  /** Images that it computes at once, at most. */
+  readonly batch: number;
   /** The untouched model's logits for the first images of a chunk, at most a batch. */
   original(chunk: Chunk, count: number): Promise<Logits>;
   /** The same with a cell's layer reset, by the draw that a slice has. */
@@ -69,6 +72,12 @@ export interface EngineOptions {
   size: { height: number; width: number };
   /** Images per inference call. */
   batch: number;
+  /** On cards: a smaller batch is taken where there is no room for that one. */
+  smallerBatch?: boolean | undefined;
+  /** On cards: whether images come as pixels, not as floats; default true. */
+  pixels?: boolean | undefined;
+  /** Of the fast engine on the processor, for tests: plans are a card's. */
+  limits?: PlanLimits | undefined;
   threads: number;
   /** CUDA's numbers of the cards that the fast engine computes on; the processor without it. */
   cards?: readonly number[] | undefined;

@@ -16,7 +16,8 @@ import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
 import { fittingThreads, heldBytes } from '../plan/memory.js';
-import { planProblem, planSweep, type SweepPlan } from '../plan/plan-sweep.js';
+import { planProblem, planSweep, type SweepPlan, type SweepPlanOptions } from '../plan/plan-sweep.js';
+import { planOnCards, roomOn } from './card-plan.js';
 import type { Chunk } from './chunk.js';
 import { imagesOf, slicesIn } from './chunk.js';
 import type { Engine, EngineOptions, ResultSink } from './engine.js';
@@ -24,19 +25,14 @@ import { CROSSED, refuseLabels } from './engine.js';
 
 /** @throws CritmapError (ERR_MODEL) when the graph cannot be planned, ERR_NATIVE when the runtime fails */
 export async function openFastEngine(model: Model, options: EngineOptions): Promise<Engine> {
-  const { cells, cards, precision, signal } = options;
-  const batch = model.io.batch ?? options.batch;
+  const { cells, cards, signal } = options;
   const size = { ...options.size, channels: model.io.channels };
-  const plan = await planSweep(model, {
-    ...options,
-    size,
-    batch,
-    // What ONNX Runtime makes of a graph for a processor fits only that, in float32.
-    ...((cards !== undefined || precision === 'fp16') && { graph: 'model' as const }),
-  }).catch((error) => {
+  const { plan, batch } = await planned(model, { ...options, size }).catch((error) => {
     signal?.throwIfAborted();
     const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
-    throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });
+    const why = planProblem(error);
+    const message = why.startsWith(model.file.path) ? why : `${model.file.path}: ${why}`;
+    throw new CritmapError(code, message, { cause: error });
   });
   const { classes, program, keyed } = plan;
   const { context, design = CROSSED } = options;
@@ -63,6 +59,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
   let besides = 0;
   return {
     name: 'fast',
+    batch,
     async original(chunk: Chunk, count: number) {
       try {
         const logits = Float32Array.from(await engine.logits(imagesOf(chunk, 0, count), count));
@@ -124,6 +121,17 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     seconds: () => engine.stats().seconds,
     close: () => engine.close(),
   };
+}
+
+type Planning = EngineOptions & { size: SweepPlanOptions['size'] };
+
+async function planned(model: Model, options: Planning): Promise<{ plan: SweepPlan; batch: number }> {
+  const { cards, precision, smallerBatch = false, pixels = true } = options;
+  if (cards) return planOnCards(model, { ...options, smallerBatch, pixels }, roomOn(cards));
+  const batch = model.io.batch ?? options.batch;
+  // What ONNX Runtime makes of a graph for a processor is in float32.
+  const graph = precision === 'fp16' ? 'model' : options.graph;
+  return { plan: await planSweep(model, { ...options, batch, graph }), batch };
 }
 
 /** Cells whose rows are put together between two turns of the event loop. */

@@ -44,8 +44,9 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
       spent[stage] += (performance.now() - started) / 1000;
     }
   };
+  const batch = model.io.batch ?? options.batch;
   const forward = (session: InferenceSession, chunk: Chunk, signal?: AbortSignal, part?: SlicePart) =>
-    timed('inference', () => runChunk(model, session, chunk, model.io.batch ?? options.batch, signal, part));
+    timed('inference', () => runChunk(model, session, chunk, batch, signal, part));
   const compared = (expected: Logits, changed: Logits, labels: Int32Array | undefined) =>
     timed('metrics', () => compare(expected, changed, labels));
 
@@ -77,6 +78,7 @@ export async function openReferenceEngine(model: Model, options: EngineOptions):
 
   return {
     name: 'reference',
+    batch,
     graph: 'model',
     async original(chunk: Chunk, count: number) {
       const images = floatsOf(chunk, 0, count);

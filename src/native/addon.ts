@@ -75,7 +75,13 @@ export interface CudaInventory {
   /** The version that the addon was built with. */
   runtime: string | null;
   /** By CUDA's device number. */
-  devices: { name: string; memoryBytes: number; computeCapability: string }[];
+  devices: {
+    name: string;
+    memoryBytes: number;
+    computeCapability: string;
+    /** That nobody uses now; only of cards that were asked for, null where CUDA does not say. */
+    freeBytes?: number | null;
+  }[];
   /** Why there are none. */
   reason?: string;
 }
@@ -89,8 +95,11 @@ export interface Native {
   info(): NativeInfo;
   /** Chooses a code path by name (tests compare them bit by bit). RangeError for one this processor lacks. */
   usePath(path: string): void;
-  /** Asks CUDA, for the first time in the process: takes up to a second where there is a GPU. */
-  cuda(): CudaInventory;
+  /**
+   * Asks CUDA, for the first time in the process: takes up to a second where there is a GPU.
+   * @param cards - whose free memory is asked for: this process then holds some hundred megabytes on each, to its end
+   */
+  cuda(cards?: readonly number[]): CudaInventory;
   /** Changes `target` in place, at once. */
   reset(target: Float32Array, rule: ResetRule, options?: ResetOptions): void;
   /**

@@ -47,7 +47,7 @@ interface Computing {
  */
 export function cardsOf(device: string): readonly number[] | undefined {
   if (device === 'auto' || device === 'cpu') return undefined;
-  const [, list] = /^cuda(?::(all|\d{1,4}(?:,\d{1,4})*))?$/.exec(device) ?? refuse(device);
+  const [, list] = cardWords.exec(device) ?? refuse(device);
   const cards = list === 'all' ? list : (list ?? '0').split(',').map(Number);
   const twice = cards !== 'all' && cards.find((card, i) => cards.indexOf(card) !== i);
   if (typeof twice === 'number') {
@@ -61,6 +61,17 @@ export function cardsOf(device: string): readonly number[] | undefined {
   const there = count === 1 ? 'there is only card 0' : `they count from 0 to ${count - 1}`;
   const why = count > 0 ? `there is no card ${missing}, ${there}` : found.reason;
   throw new CritmapError('ERR_NATIVE', `--device ${device}: ${why}. ${advice(found)}`);
+}
+
+const cardWords = /^cuda(?::(all|\d{1,4}(?:,\d{1,4})*))?$/;
+
+/**
+ * Whether a device is a card, or cards, whether there are such or not.
+ * @throws CritmapError (ERR_OPTION) for a word that is no device
+ */
+export function isCardName(device: string): boolean {
+  if (device === 'auto' || device === 'cpu') return false;
+  return cardWords.test(device) || refuse(device);
 }
 
 function refuse(device: string): never {

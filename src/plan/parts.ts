@@ -152,14 +152,14 @@ function layerPart(
   };
 }
 
-function dynamicSteps({ steps }: Dataflow, from: number, to: number): number[] {
+export function dynamicSteps({ steps }: Dataflow, from: number, to: number): number[] {
   const positions: number[] = [];
   for (let position = from; position < to; position++) if (steps[position]?.dynamic) positions.push(position);
   return positions;
 }
 
 /** Dynamic tensors that steps read and do not make. */
-function readFromOutside(flow: Dataflow, positions: readonly number[]): string[] {
+export function readFromOutside(flow: Dataflow, positions: readonly number[]): string[] {
   const made = new Set(positions.flatMap((position) => flow.steps[position]?.makes ?? []));
   const read = new Set<string>();
   for (const position of positions) {

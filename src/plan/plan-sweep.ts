@@ -10,11 +10,13 @@ import { type ResetContext, replacementIn } from '../resets/kinds.js';
 import { type BaseGraph, ownGraph } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
+import { processorLimits } from './limits.js';
 import { optimisedGraph } from './optimised.js';
 import { placesOf } from './placed.js';
 import { type Compiled, type CompileInput, compile } from './program.js';
 import { replacedTensors } from './replaced.js';
 import type { ImageSize } from './shapes.js';
+import { compileShared } from './shared-program.js';
 
 export interface SweepPlan extends GraphPlan, Compiled {
   source: BaseGraph;
@@ -23,7 +25,7 @@ export interface SweepPlan extends GraphPlan, Compiled {
   classes: number;
 }
 
-export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose'> {
+export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose' | 'limits'> {
   cells: readonly Cell[];
   /**
    * All cells of the sweep, where `cells` are a part of them. The runtime fuses nodes of the model's own graph up to its cuts
@@ -46,10 +48,11 @@ export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'cho
  */
 export async function planSweep(model: Model, options: SweepPlanOptions): Promise<SweepPlan> {
   const { cells, whole = cells, context, size, batch, signal, precision, graph = 'runtime' } = options;
-  const { budget, choose } = options;
+  const { budget, choose, limits = processorLimits } = options;
+  const isShared = limits.sessions !== null;
   const activations = whole.filter(({ reset }) => isActivation(reset));
   const found =
-    graph === 'model' || activations.length > 0
+    graph === 'model' || isShared || activations.length > 0
       ? activations.length > 0
         ? 'skip and mean need tensors that it may not have'
         : 'it was asked for'
@@ -65,6 +68,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   const plan = await planGraph(source, {
     budget,
     choose,
+    limits,
     size,
     batch,
     layers: [...replaced.keys()],
@@ -81,10 +85,11 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   await setImmediate();
   const { shapes, rewrite }: Pick<CompileInput, 'shapes' | 'rewrite'> =
     precision === 'fp16' ? planHalf(model, source, plan.flow, plan.shapes) : plan;
+  const input = { model, source, ...plan, shapes, rewrite, cells, planned: planned.length, context, limits };
   return {
     ...plan,
     shapes,
-    ...(await compile({ model, source, ...plan, shapes, rewrite, cells, planned: planned.length, context })),
+    ...(await (plan.shared ? compileShared(input, plan.shared) : compile(input))),
     source,
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,

@@ -7,23 +7,23 @@ import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
 import { membersOf, type Resettable } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
-import type { EngineProgram, EngineRule, EngineStep } from '../native/engine.js';
-import type { ResetRule } from '../native/reset-rule.js';
+import type { EngineProgram, EngineStep } from '../native/engine.js';
 import type { Node, Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { isActivation, type MeasuredReplacement } from '../resets/activation.js';
 import { type ResetContext, replacementIn } from '../resets/kinds.js';
 import { parameterResets } from '../resets/parameter-resets.js';
-import type { ParameterReset } from '../resets/parameters.js';
 import { leavesLayer } from '../resets/reset.js';
 import { type BaseGraph, nodesOf } from './base-graph.js';
 import type { Dataflow } from './dataflow.js';
 import { type Extracted, extract, type Part } from './extract.js';
 import type { KeyedParameter } from './keys.js';
-import { bytesOf, layOut } from './lay-out.js';
+import { bytesOf } from './lay-out.js';
+import type { PlanLimits } from './limits.js';
 import type { ActivationPart, LayerPart, Parts } from './parts.js';
 import { type Place, type PlacedLayer, placesOf } from './placed.js';
+import { ProgramBuilder } from './program-builder.js';
 
 /** A graph that the engine makes a session of. */
 export interface SessionGraph {
@@ -41,6 +41,8 @@ export interface Compiled {
   keyed: readonly KeyedParameter[];
   /** Bytes of one worker's tensors. */
   workerBytes: number;
+  /** The most bytes of tensors inside of a session; only where sessions are shared. */
+  insideBytes?: number;
 }
 
 export interface CompileInput {
@@ -53,12 +55,10 @@ export interface CompileInput {
   /** How many cells were planned for; more than there are in a part of a sweep. */
   planned: number;
   context: ResetContext;
+  limits: PlanLimits;
   /** What a part is instead, with the same inputs and outputs. */
   rewrite?: ((part: Part) => Part) | undefined;
 }
-
-/** Above this, all cells' logits are not kept until the original's are there; those are computed ahead instead. */
-const KEPT_LOGITS = 32 * 2 ** 20;
 
 /** With turns of the event loop in between: hundreds of cells take some tens of milliseconds. */
 export function compile(input: CompileInput): Promise<Compiled> {
@@ -68,11 +68,7 @@ export function compile(input: CompileInput): Promise<Compiled> {
 class Compiler {
   readonly #sessions: SessionGraph[] = [];
   readonly #sessionOf = new Map<string, number>();
-  readonly #slots: TensorShape[] = [];
-  readonly #constants: Float32Array[] = [];
-  readonly #constantOf = new Map<Float32Array, number>();
-  readonly #steps: EngineStep[] = [];
-  readonly #keyed: KeyedParameter[] = [];
+  readonly #builder: ProgramBuilder;
   /** Parameters that several cells reset alike, by tensor, reset and trial: the step that does it, and its cells. */
   readonly #shared = new Map<string, { slot: number; cells: number[] }>();
   /** Names of the graph's stored tensors. */
@@ -80,15 +76,17 @@ class Compiler {
   /** Slots of the original run's tensors, by name. */
   readonly #original = new Map<string, number>();
 
-  constructor(private readonly input: CompileInput) {}
+  constructor(private readonly input: CompileInput) {
+    this.#builder = new ProgramBuilder(input.model, input.shapes);
+  }
 
   async compile(): Promise<Compiled> {
-    const { source, parts } = this.input;
+    const { source, parts, limits } = this.input;
     const cells = this.input.cells.filter(({ reset }) => !isActivation(reset));
     const replacing = this.#replacing();
     const logitsName = this.input.source.output;
-    const ahead = this.input.planned * bytesOf(this.#shape(logitsName)) > KEPT_LOGITS;
-    this.#original.set(source.input, this.#slot(this.#shape(source.input)));
+    const ahead = this.input.planned * bytesOf(this.#builder.shape(logitsName)) > limits.keptLogits;
+    this.#original.set(source.input, this.#builder.slot(this.#builder.shape(source.input)));
     if (ahead) this.#runOn(0, this.#original);
 
     const compares: EngineStep[] = [];
@@ -105,36 +103,26 @@ class Compiler {
         for (const cell of cells.filter((cell) => cell.layer === part.layer)) {
           const slot = await this.#cell(part, cell, segmentSlots);
           if (slot === undefined) left.push(cell);
-          else if (ahead) this.#steps.push({ kind: 'compare', slot, cell: cell.index });
+          else if (ahead) this.#builder.steps.push({ kind: 'compare', slot, cell: cell.index });
           else compares.push({ kind: 'compare', slot, cell: cell.index });
         }
       }
       for (const part of parts.activations.filter((part) => part.segment === i)) {
         for (const { cell, replacement } of replacing.get(part.output) ?? []) {
           const slot = this.#activationCell(part, cell, replacement, segmentSlots);
-          (ahead ? this.#steps : compares).push({ kind: 'compare', slot, cell: cell.index });
+          (ahead ? this.#builder.steps : compares).push({ kind: 'compare', slot, cell: cell.index });
         }
       }
     }
     const logits = slotOf(this.#original, logitsName);
     for (const { index } of left) compares.push({ kind: 'compare', slot: logits, cell: index });
-    for (const step of compares) this.#steps.push(step);
-    const program: EngineProgram = {
-      slots: [],
-      constants: this.#constants,
-      input: slotOf(this.#original, source.input),
-      logits,
-      cells: this.input.cells.length,
-      steps: this.#steps,
-      keys: this.#keyed.length,
-    };
+    for (const step of compares) this.#builder.steps.push(step);
     await setImmediate();
-    const { slots, bytes } = layOut(this.#slots, program);
+    const input = slotOf(this.#original, source.input);
     return {
       sessions: this.#sessions,
-      program: { ...program, slots },
-      keyed: this.#keyed,
-      workerBytes: bytes,
+      ...this.#builder.finish(input, logits, this.input.cells.length),
+      keyed: this.#builder.keyed,
     };
   }
 
@@ -157,12 +145,13 @@ class Compiler {
         continue;
       }
       const place = this.#place(part, tensor);
-      const slot = this.#slot({ type: FLOAT, dims: place.dims });
+      const slot = this.#builder.slot({ type: FLOAT, dims: place.dims });
       slots.set(tensor, slot);
       const reset = resets.find(({ parameter }) => parameter === place.parameter);
       const step = { cells: [cell.index], slot };
       if (isStep(part.layer)) this.#shared.set(key, step);
-      this.#steps.push(this.#resetStep(place, slot, reset, cell, step.cells));
+      // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
+      this.#builder.reset(place, slot, reset, { of: cell, cells: step.cells });
     }
     const inputs = [...part.parameters, ...part.inputs];
     // A layer that does not reach the logits has nothing to run.
@@ -193,70 +182,16 @@ class Compiler {
     original: ReadonlyMap<string, number>,
   ): number {
     const slots = new Map(original);
-    slots.set(output, source === null ? this.#filled(output, mean!, axis, cell) : slotOf(original, source));
+    slots.set(
+      output,
+      source === null ? this.#builder.filled(output, mean!, axis, cell) : slotOf(original, source),
+    );
     if (part.outputs.length > 0) {
       const session = this.#session(`behind ${output}`, this.#nodes(part.steps), part.inputs, part.outputs);
       this.#run(session, part.inputs, part.outputs, slots, cell.index);
     }
     this.#runOn(part.next, slots, cell.index);
     return slotOf(slots, this.input.source.output);
-  }
-
-  /** A slot like a tensor's, in which every channel is one number. */
-  #filled(tensor: string, values: Float32Array, axis: number, cell: Cell): number {
-    const shape = this.#shape(tensor);
-    const slot = this.#slot(shape);
-    const inner = shape.dims.slice(axis + 1).reduce((product, d) => product * d, 1);
-    this.#steps.push({
-      kind: 'reset',
-      slot,
-      rule: { kind: 'constant', value: 1 },
-      layout: { channels: values.length, inner },
-      factor: this.#constant(values),
-      cell: cell.index,
-    });
-    return slot;
-  }
-
-  /** @param cells - for which it is done; more may be added */
-  #resetStep(
-    place: Place,
-    slot: number,
-    reset: ParameterReset | undefined,
-    cell: Cell,
-    cells: number[],
-  ): EngineStep {
-    const { parameter, blocked, shift } = place;
-    const own = () => this.#constant(this.input.model.values(parameter.tensor));
-    // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
-    const rule = reset?.rule ?? {
-      kind: 'interpolate',
-      donor: this.input.model.values(parameter.tensor),
-      alpha: 1,
-    };
-    const factor = product(reset?.factor, place.factor);
-    const changes = changing.has(rule.kind);
-    return {
-      kind: 'reset',
-      slot,
-      rule: this.#engineRule(rule, cell, reset),
-      layout: parameter.layout,
-      ...(changes && { source: own() }),
-      ...(factor && { factor: this.#constant(factor) }),
-      ...(shift && { shift: this.#constant(shift) }),
-      ...(blocked && { blocked }),
-      cell: cells,
-    };
-  }
-
-  /** @param reset - whose rule it is; what no reset draws has no key */
-  #engineRule(rule: ResetRule, cell: Cell, reset: ParameterReset | undefined): EngineRule {
-    if (rule.kind === 'interpolate') return { ...rule, donor: this.#constant(rule.donor) };
-    if (rule.kind === 'quantize') return { ...rule, scales: this.#constant(rule.scales) };
-    if (!('key' in rule)) return rule;
-    const { owner, role } = reset as ParameterReset;
-    const key = this.#keyed.push({ cell, owner, role }) - 1;
-    return rule.kind === 'blend' ? { ...rule, donor: this.#constant(rule.donor), key } : { ...rule, key };
   }
 
   #placed(part: LayerPart): PlacedLayer[] {
@@ -302,7 +237,7 @@ class Compiler {
     const shapeOf = (tensor: string) =>
       part?.parameters.includes(tensor)
         ? { type: FLOAT, dims: this.#place(part, tensor).dims }
-        : this.#shape(tensor);
+        : this.#builder.shape(tensor);
     const content = { nodes, inputs, outputs, extra };
     const make = () => extract(source, flow, rewrite(content), shapeOf);
     const constantConvolutions = part === undefined && this.#constantWeights(nodes);
@@ -327,9 +262,9 @@ class Compiler {
     cell?: number,
   ): void {
     const from = inputs.map((name) => slotOf(slots, name));
-    const to = outputs.map((name) => this.#slot(this.#shape(name)));
+    const to = outputs.map((name) => this.#builder.slot(this.#builder.shape(name)));
     for (const [i, name] of outputs.entries()) slots.set(name, to[i] ?? 0);
-    this.#steps.push({
+    this.#builder.steps.push({
       kind: 'run',
       session,
       inputs: from,
@@ -348,36 +283,13 @@ class Compiler {
   #nodes(positions: readonly number[]): Node[] {
     return positions.map((position) => this.input.flow.steps[position]?.node as Node);
   }
-
-  #shape(name: string): TensorShape {
-    const shape = this.input.shapes.get(name);
-    if (!shape) throw new RangeError(`the tensor ${name} has no known shape`);
-    return shape;
-  }
-
-  #slot(shape: TensorShape): number {
-    return this.#slots.push(shape) - 1;
-  }
-
-  #constant(values: Float32Array): number {
-    const known = this.#constantOf.get(values);
-    if (known !== undefined) return known;
-    const index = this.#constants.push(values) - 1;
-    this.#constantOf.set(values, index);
-    return index;
-  }
 }
-
-/** Rules that start from the layer's own weights. */
-const changing: ReadonlySet<ResetRule['kind']> = new Set([
-  ...(['shuffle', 'noise', 'interpolate', 'blend', 'quantize', 'prune'] as const),
-]);
 
 /**
  * Whether it is a step of a cascade. Its weights are drawn once for all steps, which need them all at the end anyway; other
  * groups would need more memory for that.
  */
-const isStep = (layer: Resettable) =>
+export const isStep = (layer: Resettable) =>
   'members' in layer &&
   layer.at !== undefined &&
   // A layer with the norm behind it has such a place too.
@@ -385,12 +297,8 @@ const isStep = (layer: Resettable) =>
 
 const noSegment = { steps: [], inputs: [], outputs: [], taps: [] };
 
-function slotOf(slots: ReadonlyMap<string, number>, name: string): number {
+export function slotOf(slots: ReadonlyMap<string, number>, name: string): number {
   const slot = slots.get(name);
   if (slot === undefined) throw new RangeError(`the plan reads ${name} before it is made`);
   return slot;
-}
-
-function product(a: Float32Array | undefined, b: Float32Array | undefined): Float32Array | undefined {
-  return a && b ? a.map((value, c) => value * (b[c] ?? 1)) : (a ?? b);
 }

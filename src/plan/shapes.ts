@@ -57,8 +57,65 @@ export async function shapesOfSome(
   return (
     (await inferredPiecewise(source, flow, names, input)) ??
     (await inferred(source, flow.steps, source.graph.initializer, names, new Map([[source.input, input]]))) ??
+    (await observedOfFew(source, flow, names, input)) ??
     (await observed(source, flow, names, input))
   );
+}
+
+/** Images of two batches whose tensors tell what a larger one's are. */
+const FEW = [1, 2] as const;
+
+/** A sweep on a card is planned for several batches. */
+const runsOf = new WeakMap<Graph, Map<string, Promise<Map<string, TensorShape>[] | undefined>>>();
+
+/** undefined where one of them does not run. */
+async function smallRuns(
+  source: Pick<BaseGraph, 'proto' | 'graph' | 'input' | 'apart'>,
+  flow: Dataflow,
+  names: readonly string[],
+  { type, dims: image }: TensorShape,
+): Promise<Map<string, TensorShape>[] | undefined> {
+  const runs: Map<string, TensorShape>[] = [];
+  for (const count of FEW) {
+    const found = await observed(source, flow, names, { type, dims: [count, ...image] }).catch(() => null);
+    if (!found) return undefined;
+    runs.push(found);
+  }
+  return runs;
+}
+
+/**
+ * From small batches: with every tensor of a large one as an output, a run takes tens of gigabytes. undefined for small
+ * batches, and where a tensor is neither the same for every batch nor in proportion to it.
+ */
+async function observedOfFew(
+  source: Pick<BaseGraph, 'proto' | 'graph' | 'input' | 'apart'>,
+  flow: Dataflow,
+  names: readonly string[],
+  { type, dims: [batch = 1, ...image] }: TensorShape,
+): Promise<Map<string, TensorShape> | undefined> {
+  const [few, more] = FEW;
+  if (batch <= more) return undefined;
+  const known =
+    runsOf.get(source.graph) ?? new Map<string, Promise<Map<string, TensorShape>[] | undefined>>();
+  runsOf.set(source.graph, known);
+  const key = [...image, ...names].join('\n');
+  const run = known.get(key) ?? smallRuns(source, flow, names, { type, dims: image });
+  known.set(key, run);
+  const runs = await run;
+  if (!runs) return undefined;
+  const scaled = new Map<string, TensorShape>();
+  for (const [name, { type, dims }] of runs[0]!) {
+    const other = runs[1]!.get(name)!;
+    const sizes = dims.map((size, axis) => {
+      const [a, b] = [size, other.dims[axis]!];
+      return a === b ? a : a * more === b * few ? (a / few) * batch : Number.NaN;
+    });
+    if (other.type !== type || other.dims.length !== dims.length || !sizes.every(Number.isInteger))
+      return undefined;
+    scaled.set(name, { type, dims: sizes });
+  }
+  return scaled;
 }
 
 /**

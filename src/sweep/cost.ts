@@ -5,10 +5,10 @@ import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
+import { cardLimits } from '../plan/limits.js';
 import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
 import { readImages } from './chunks-ahead.js';
-import type { Settings, SweepOptions } from './settings.js';
-import { withDefaults } from './settings.js';
+import { CARD_DEPTH, type Settings, type SweepOptions, withDefaults } from './settings.js';
 import { chooseTargets, unmeasured } from './targets.js';
 
 export interface SweepCost {
@@ -45,7 +45,7 @@ export async function predictCost(
     throw new TypeError('predictCost takes a model (loadModel), images (openImages) and options');
   }
   const settings = withDefaults(options, images);
-  const { engine, threads, graph } = settings;
+  const { engine, threads, graph, cards } = settings;
   const model = withTargets(given, settings);
   const { layers, cells, replacements } = await chooseTargets(model, images.shape, settings);
   const context = { ...settings, activations: unmeasured(replacements) };
@@ -53,7 +53,7 @@ export async function predictCost(
   /** Of the untouched model, and of all cells together. */
   const macsOf = async (some: readonly Cell[]) => {
     const batch = model.io.batch ?? settings.batch;
-    const options = { cells: some, context, size: images.shape, batch, graph };
+    const options = { cells: some, context, size: images.shape, batch, graph, limits: cards && cardLimits };
     const plan = await planSweep(model, options).catch((error) => {
       const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
       throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });
@@ -88,11 +88,22 @@ async function timeOf(
   cells: readonly Cell[],
   settings: Settings,
 ): Promise<{ images: number; seconds: number }> {
-  const { batch, threads, cards, precision, graph } = settings;
-  const count = Math.min(images.count, batch * threads);
+  const { batch, smallerBatch, threads, cards, precision, graph } = settings;
+  const count = Math.min(images.count, batch * (cards ? CARD_DEPTH * cards.length : threads));
   const chunk = await readImages(images, 0, 0, count);
   const engine = await openFastEngine(model, {
-    ...{ cells, context: settings, size: images.shape, batch, threads, cards, precision, graph },
+    ...{
+      cells,
+      context: settings,
+      size: images.shape,
+      batch,
+      smallerBatch,
+      threads,
+      cards,
+      precision,
+      graph,
+    },
+    pixels: Boolean(images.normalizeTable),
   });
   try {
     await engine.evaluate(chunk, cells, nothing);

@@ -162,9 +162,12 @@ export const sweepOptions = {
     description: 'What a card computes products in: float32 (exact), TF32 or float16',
     group: computing,
   }),
-  /** Images per inference call; default 8 at 224 x 224, up to 64 for smaller images, and four times that on cards. */
+  /**
+   * Images per inference call; default 8 at 224 x 224, up to 64 for smaller images, and on cards as many as have room, up to
+   * 256. Never more than see one draw.
+   */
   batch: whole(1).optional().meta({
-    description: 'Images per inference call (default: by their size, 8 at 224 pixels)',
+    description: 'Images per inference call (default: 8 at 224 pixels; on a card what has room, up to 256)',
     group: computing,
   }),
   /** Up to 1024; default all cores. */

@@ -48,7 +48,7 @@ export async function openPartRunner(
   const { cells: all, replacements } = await chooseTargets(model, given.shape, chosen);
   const activations = await measureActivations(model, given, replacements, signal);
   const settings = { ...chosen, activations };
-  const { design, batch, chunk, threads, cards, precision, graph } = settings;
+  const { design, batch, smallerBatch, chunk, threads, cards, precision, graph } = settings;
   const identity = await identityOf(model, given, settings, signal);
   const images = isCrossed(design) ? given : shuffled(given);
   const cells = await proveCells(model, all, settings, signal);
@@ -60,6 +60,8 @@ export async function openPartRunner(
       design,
       size: images.shape,
       batch,
+      smallerBatch,
+      pixels: Boolean(images.normalizeTable),
       threads,
       cards,
       precision,

@@ -149,12 +149,13 @@ export class SweepRecord {
   }
 
   /**
-   * Which graph the engine computes, before any of its numbers comes.
+   * Which graph the engine computes, before any of its numbers comes, and on cards in which batches.
    * @throws CritmapError (ERR_RUN) when the run was begun with the other
    */
-  async computes(graph: ComputedGraph): Promise<void> {
+  async computes(graph: ComputedGraph, batch?: number): Promise<void> {
     if (this.run) refuseOtherGraph(this.run, graph);
     this.#info.graph = graph;
+    if (batch !== undefined) this.#info.environment = { ...this.#info.environment, batch };
     await this.#save('running');
   }
 

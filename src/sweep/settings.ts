@@ -7,6 +7,7 @@ import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { computingOn, cudaLayout, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues, type OptionKinds, refuseMisuse, unchecked } from '../options.js';
+import { MOST_CARD_BATCH } from '../plan/card-memory.js';
 import { isActivation } from '../resets/activation.js';
 import type { Reset, ResetContext } from '../resets/kinds.js';
 import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-numbers.js';
@@ -43,10 +44,8 @@ export interface SweepOptions extends SweepValues {
   onLogits?: OnLogits;
 }
 
-/** On cards: how many of the processor's batches make one; not measured on a card yet. */
-const CARD_BATCHES = 4;
 /** Batches that a card has under way. */
-const CARD_DEPTH = 2;
+export const CARD_DEPTH = 2;
 
 export interface Shard {
   index: number;
@@ -75,7 +74,7 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   const whole = chunkSize(images, engine);
   // Slices lie in one chunk where they fit, and batches in one slice: a batch has one draw.
   const chunk = slice < whole ? Math.floor(whole / slice) * slice : whole;
-  const asked = choices.batch ?? (cards ? CARD_BATCHES : 1) * defaultBatch(images.shape);
+  const asked = choices.batch ?? (cards ? MOST_CARD_BATCH : defaultBatch(images.shape));
   const batch = Math.min(asked, slice);
   return {
     ...choices,
@@ -85,8 +84,10 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     design,
     resets,
     initFrom: options.initFrom,
-    // A batch is computed whole: beyond a chunk there is nothing to fill it with.
+    // A batch is computed whole: beyond a chunk there is nothing to fill it with. On cards it is the most of one.
     batch: cards ? batch : Math.min(batch, chunk),
+    /** Whether a card without room for such a batch may take a smaller one: what was asked for stays. */
+    smallerBatch: cards !== undefined && choices.batch === undefined,
     threads: choices.threads ?? usableThreads(),
     cards,
     precision,
@@ -138,7 +139,7 @@ const PUBLISHED: SliceDesign = { imagesPerDraw: 'all', trials: 3 };
  * Fewer images to a draw narrow the interval further, but less and less: of the demo's layers and the published ones,
  * whose draws differ less than their images, 8 are within a sixth of 1. A batch of 8 is computed as fast as a larger one.
  */
-const IMAGES_PER_DRAW = 8;
+export const IMAGES_PER_DRAW = 8;
 
 /** @throws CritmapError (ERR_OPTION) for designs that contradict each other */
 export function designOf({ imagesPerDraw, trials, published, tolerance }: SweepValues): SliceDesign {

@@ -202,7 +202,7 @@ export async function computeHere(
   const { model, images, settings, cells, all: whole, parts } = subject;
   const { signal, onProgress, onLogits } = options;
   const { observer } = record;
-  const { batch, chunk, design, threads, cards, precision, graph } = settings;
+  const { batch, smallerBatch, chunk, design, threads, cards, precision, graph } = settings;
   const todo = lackingChunks(subject, record.finished);
   // A shard may be empty; a whole sweep still has its optimised graph checked.
   if (parts && todo.length === 0) return;
@@ -215,11 +215,21 @@ export async function computeHere(
     const { shape: size } = images;
     const engine = await observed(observer, 'planning', 'open engine', () =>
       open(model, {
-        ...{ cells, whole, context: settings, design, size, batch, threads, cards, precision, graph, signal },
+        ...{
+          cells,
+          whole,
+          context: settings,
+          design,
+          size,
+          batch,
+          smallerBatch,
+          pixels: Boolean(images.normalizeTable),
+        },
+        ...{ threads, cards, precision, graph, signal },
       }),
     );
     try {
-      await record.computes(engine.graph);
+      await record.computes(engine.graph, cards && engine.batch);
       const first = await ahead.first();
       record.tell(
         await observed(observer, 'planning', 'check engine', () =>

@@ -71,7 +71,7 @@ const std::vector<size_t>& cards() {
   static const std::vector<size_t>& sizes = *new std::vector<size_t>([] {
     std::vector<size_t> read;
     const char* text = getenv("CRITMAP_EMULATED_CARDS");
-    if (!text) text = "1024";
+    if (!text) text = "4096";
     while (*text) {
       char* end = nullptr;
       read.push_back(size_t(strtoull(text, &end, 10)) << 20);
@@ -280,6 +280,7 @@ cudaError_t cudaSetDevice(int device) {
   if (device < 0 || size_t(device) >= cards().size()) return cudaErrorInvalidDevice;
   return used_card = device, cudaSuccess;
 }
+cudaError_t cudaGetDevice(int* device) { return *device = used_card, cudaSuccess; }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const Lock lock(mutex);
   *free = *total = cards()[size_t(used_card)];

@@ -60,6 +60,14 @@ t.test('cards are listed with their memory, capability and versions', async (t) 
     { id: 'cuda:0', ...card, driver: '13.0', runtime: '12.8', detail: /139\.7 GiB.*9\.0.*13\.0.*12\.8/ },
     { id: 'cuda:1' },
   ]);
+  const busy = { ...card, freeBytes: 100 * 2 ** 30 };
+  const [first] = cards({ compiled: true, driver: '13.0', runtime: '12.8', devices: [busy] });
+  t.match(first, { freeBytes: busy.freeBytes, detail: /139\.7 GiB \(100\.0 GiB free\)/ });
+  const asked = native().cuda(found.devices.map((_, i) => i));
+  for (const { freeBytes, memoryBytes } of asked.devices) t.ok(freeBytes! > 0 && freeBytes! <= memoryBytes);
+  t.strictSame(native().cuda([7]).devices.length, found.devices.length, 'a card that is not there is none');
+  t.throws(() => native().cuda('0' as never), TypeError);
+  t.throws(() => native().cuda([-1]), RangeError);
 });
 
 t.test('a device that cannot compute is refused with the reason and what to do', async (t) => {

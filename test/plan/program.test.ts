@@ -9,6 +9,7 @@ import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { writeOnnx } from '../../src/onnx/file.js';
 import type { Cut } from '../../src/plan/cuts.js';
+import { cardLimits } from '../../src/plan/limits.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import type { Reset, ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
@@ -29,6 +30,8 @@ interface Case {
   budget?: number;
   batch?: number;
   graph?: 'runtime' | 'model';
+  /** With so many shared sessions, as on a card. */
+  sessions?: number;
   choose?: (candidates: readonly Cut[]) => Cut[];
 }
 
@@ -48,9 +51,12 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
     size: { ...size, channels },
     batch,
     ...(options.graph && { graph: options.graph }),
+    ...(options.sessions !== undefined && { limits: { ...cardLimits, sessions: options.sessions } }),
     ...(options.budget !== undefined && { budget: options.budget }),
     ...(options.choose && { choose: options.choose }),
   });
+  if (options.sessions !== undefined && !options.choose)
+    t.ok(compiled.sessions.length <= options.sessions, `${compiled.sessions.length} sessions`);
   const found = await interpret(compiled, images);
   const whole = async (patch?: Map<string, Float32Array>) => {
     const session = await InferenceSession.create(writeOnnx(model.file, patch), { logSeverityLevel: 3 });
@@ -103,6 +109,8 @@ for (const name of [
     await t.test("on the model's own graph, with as many cuts as there can be", (t) =>
       checkPlan(t, model, { graph: 'model', budget: 0 }),
     );
+    for (const sessions of [12, 2])
+      await t.test(`with ${sessions} shared sessions at most`, (t) => checkPlan(t, model, { sessions }));
   });
 }
 
@@ -130,6 +138,7 @@ t.test('every kind of reset means the same in a plan as on the whole model', asy
   const resets = await Promise.all(forms.map(parseReset));
   await checkPlan(t, model, { resets });
   await checkPlan(t, model, { resets, graph: 'model' });
+  await checkPlan(t, model, { resets, sessions: 4 });
 });
 
 t.test('BatchNorm reset with its convolution, and drawing to match, mean the same too', async (t) => {
@@ -138,6 +147,9 @@ t.test('BatchNorm reset with its convolution, and drawing to match, mean the sam
   await t.test('--norm reset', (t) => checkPlan(t, model, { context: fresh }));
   await t.test("--norm reset on the model's own graph", (t) =>
     checkPlan(t, model, { context: fresh, graph: 'model' }),
+  );
+  await t.test('--norm reset with shared sessions', (t) =>
+    checkPlan(t, model, { context: fresh, sessions: 4 }),
   );
   await t.test('--init match', (t) => checkPlan(t, model, { context: { ...context, init: 'match' } }));
 });
@@ -157,6 +169,9 @@ for (const [name, group] of [
     await t.test('with the cuts that it chooses', (t) => checkPlan(t, model, groups));
     await t.test("on the model's own graph, with as many cuts as there can be, norms reset too", (t) =>
       checkPlan(t, model, { ...groups, graph: 'model', budget: 0, context: { ...context, norm: 'reset' } }),
+    );
+    await t.test('with shared sessions, norms reset too', (t) =>
+      checkPlan(t, model, { ...groups, sessions: 4, context: { ...context, norm: 'reset' } }),
     );
   });
 }
@@ -179,6 +194,9 @@ t.test('random graphs with random cuts compute what the whole model computes', a
       };
       await checkPlan(t, model, { choose, batch: 2, group });
       await checkPlan(t, model, { choose, batch: 2, group, graph: 'model' });
+      const sessions = 1 + Math.floor(4 * random());
+      await checkPlan(t, model, { sessions, batch: 2 });
+      await checkPlan(t, model, { sessions, choose, batch: 2, group });
     });
   }
 });

@@ -1,0 +1,87 @@
+/** The plan of a sweep on cards, with as large a batch as their memory has room for. */
+import { CritmapError } from '../errors.js';
+import type { Model } from '../model/model.js';
+import { native } from '../native/addon.js';
+import { columns } from '../native/columns.js';
+import {
+  type CardMemory,
+  CONTEXT_BYTES,
+  cardBatches,
+  cardMemory,
+  fitsCard,
+  likelyBatch,
+  memoryText,
+  shownBytes,
+} from '../plan/card-memory.js';
+import { cardLimits } from '../plan/limits.js';
+import { planSweep, type SweepPlan, type SweepPlanOptions } from '../plan/plan-sweep.js';
+
+export interface CardPlan {
+  plan: SweepPlan;
+  batch: number;
+  memory: CardMemory;
+}
+
+export interface CardPlanOptions extends Omit<SweepPlanOptions, 'batch' | 'limits' | 'graph'> {
+  /** Images of a batch; the most, where smaller ones may be taken. */
+  batch: number;
+  smallerBatch: boolean;
+  /** Whether images come as pixels; as floats they take more. */
+  pixels: boolean;
+}
+
+/** A card's name in messages, and the bytes that a sweep may take of it. */
+export interface Room {
+  name: string;
+  bytes: number;
+}
+
+/** The one of some cards that has the least room. */
+export function roomOn(cards: readonly number[]): Room {
+  const { devices } = native().cuda(cards);
+  const rooms = cards.map((card) => {
+    const { freeBytes, memoryBytes = Number.POSITIVE_INFINITY } = devices[card] ?? {};
+    // To ask a card has made CUDA's context on it.
+    const bytes = Math.min(memoryBytes, (freeBytes ?? memoryBytes) + CONTEXT_BYTES);
+    return { name: `cuda:${card}`, bytes };
+  });
+  return rooms.reduce((a, b) => (b.bytes < a.bytes ? b : a));
+}
+
+/** @throws CritmapError (ERR_NATIVE) where not even the smallest batch has room; as {@link planSweep} */
+export async function planOnCards(
+  model: Model,
+  { batch: most, smallerBatch, pixels, ...options }: CardPlanOptions,
+  room: Room,
+): Promise<CardPlan> {
+  const isOpen = model.io.batch === null && smallerBatch;
+  const batches = isOpen ? cardBatches(most) : [model.io.batch ?? most];
+  const planned = async (batch: number): Promise<CardPlan> => {
+    const plan = await planSweep(model, { ...options, batch, limits: cardLimits });
+    return { plan, batch, memory: cardMemory(plan, { pixels, columns: columns.length }) };
+  };
+  for (let i = 0; ; ) {
+    const found = await planned(batches[i]!);
+    if (fitsCard(found.memory, room.bytes)) return found;
+    const smaller = batches.slice(i + 1);
+    if (smaller.length === 0) throw noRoom(model, found, room, isOpen);
+    i = batches.indexOf(likelyBatch(found.memory, found.batch, smaller, room.bytes, weightsIn(model)));
+  }
+}
+
+const weightsIn = ({ file }: Model) =>
+  file.graph.initializer.reduce((sum, { rawData }) => sum + rawData.byteLength, 0);
+
+function noRoom(model: Model, { memory, batch }: CardPlan, room: Room, isSmallest: boolean): CritmapError {
+  const likely = isSmallest
+    ? 0
+    : likelyBatch(memory, batch, cardBatches(batch).slice(1), room.bytes, weightsIn(model));
+  const smaller =
+    model.io.batch !== null || batch === 1 || isSmallest
+      ? 'fewer --layers at a time'
+      : `a smaller --batch (${likely} may fit), fewer --layers at a time`;
+  return new CritmapError(
+    'ERR_NATIVE',
+    `${model.file.path}: ${room.name} has room for ${shownBytes(room.bytes)}, and a sweep with ${batch} ${batch === 1 ? 'image' : 'images'} a batch takes about ${shownBytes(memory.total)} (${memoryText(memory)}); give ${smaller}, or another card`,
+  );
+}

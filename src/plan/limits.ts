@@ -1,0 +1,36 @@
+/** What a plan may use, which differs between a processor and a card. Pure. */
+
+export interface PlanLimits {
+  /**
+   * null: every layer has a session of its own, which begins at the layer and has a copy of the weights behind it. A
+   * number: weights are inputs of sessions, so that parts that are alike share one, and layers begin together where
+   * otherwise there would be more sessions than this (resets of activations may take some more).
+   */
+  sessions: number | null;
+  /** Bytes of activations that one worker keeps for the layers of a segment; only where sessions are not shared. */
+  kept: number;
+  /** Bytes of all cells' logits that are kept until the original's are there; above it those are computed ahead. */
+  keptLogits: number;
+  /** What calling a session once more costs, in multiply-accumulates of one batch; only where sessions are shared. */
+  call: number;
+}
+
+/**
+ * A session costs a processor nothing but its weights, while what is computed twice costs time in every cell. Beyond
+ * 80 MiB of activations a core, two cuts were faster than keeping them.
+ */
+export const processorLimits: PlanLimits = {
+  sessions: null,
+  kept: 80 * 2 ** 20,
+  keptLogits: 32 * 2 ** 20,
+  call: 0,
+};
+
+/**
+ * On a card each session has handles of cuBLAS and cuDNN with memory of their own, and takes some tenths of a second to
+ * open: a hundred of them would take more memory than a ResNet-50 at 128 images. What is computed twice with twelve
+ * is a few percent. Logits of a thousand cells lie in a card's memory as well as anywhere. Calling a session
+ * takes some 30 microseconds, in which a card does about 1e9 multiply-accumulates; since the host mostly runs ahead of
+ * the card a quarter of that is counted. No card has shown these numbers yet.
+ */
+export const cardLimits: PlanLimits = { sessions: 12, kept: 0, keptLogits: 2 ** 29, call: 2.5e8 };
