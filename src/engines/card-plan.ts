@@ -2,6 +2,7 @@
 import { CritmapError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { native } from '../native/addon.js';
+import { cudaLayout } from '../native/cards.js';
 import { columns } from '../native/columns.js';
 import {
   type CardMemory,
@@ -13,7 +14,7 @@ import {
   memoryText,
   shownBytes,
 } from '../plan/card-memory.js';
-import { cardLimits } from '../plan/limits.js';
+import { limitsOnCards } from '../plan/limits.js';
 import { planSweep, type SweepPlan, type SweepPlanOptions } from '../plan/plan-sweep.js';
 
 export interface CardPlan {
@@ -26,6 +27,8 @@ export interface CardPlanOptions extends Omit<SweepPlanOptions, 'batch' | 'limit
   /** Images of a batch; the most, where smaller ones may be taken. */
   batch: number;
   smallerBatch: boolean;
+  /** Whether the batch is the one that the run was begun in. */
+  begun?: boolean | undefined;
   /** Whether images come as pixels; as floats they take more. */
   pixels: boolean;
 }
@@ -51,20 +54,25 @@ export function roomOn(cards: readonly number[]): Room {
 /** @throws CritmapError (ERR_NATIVE) where not even the smallest batch has room; as {@link planSweep} */
 export async function planOnCards(
   model: Model,
-  { batch: most, smallerBatch, pixels, ...options }: CardPlanOptions,
+  { batch: most, smallerBatch, begun = false, pixels, ...options }: CardPlanOptions,
   room: Room,
 ): Promise<CardPlan> {
   const isOpen = model.io.batch === null && smallerBatch;
   const batches = isOpen ? cardBatches(most) : [model.io.batch ?? most];
   const planned = async (batch: number): Promise<CardPlan> => {
-    const plan = await planSweep(model, { ...options, batch, limits: cardLimits });
-    return { plan, batch, memory: cardMemory(plan, { pixels, columns: columns.length }) };
+    const plan = await planSweep(model, {
+      ...{ ...options, batch },
+      // What ONNX Runtime makes of a graph for a processor fits only that.
+      ...{ graph: 'model', limits: limitsOnCards(cudaLayout()) },
+    });
+    const about = { pixels, columns: columns.length, weights: weightsIn(model) };
+    return { plan, batch, memory: cardMemory(plan, about) };
   };
   for (let i = 0; ; ) {
     const found = await planned(batches[i]!);
     if (fitsCard(found.memory, room.bytes)) return found;
     const smaller = batches.slice(i + 1);
-    if (smaller.length === 0) throw noRoom(model, found, room, isOpen);
+    if (smaller.length === 0) throw noRoom(model, found, room, isOpen, begun);
     i = batches.indexOf(likelyBatch(found.memory, found.batch, smaller, room.bytes, weightsIn(model)));
   }
 }
@@ -72,12 +80,19 @@ export async function planOnCards(
 const weightsIn = ({ file }: Model) =>
   file.graph.initializer.reduce((sum, { rawData }) => sum + rawData.byteLength, 0);
 
-function noRoom(model: Model, { memory, batch }: CardPlan, room: Room, isSmallest: boolean): CritmapError {
+function noRoom(
+  model: Model,
+  { memory, batch }: CardPlan,
+  room: Room,
+  isSmallest: boolean,
+  begun: boolean,
+): CritmapError {
   const likely = isSmallest
     ? 0
     : likelyBatch(memory, batch, cardBatches(batch).slice(1), room.bytes, weightsIn(model));
-  const smaller =
-    model.io.batch !== null || batch === 1 || isSmallest
+  const smaller = begun
+    ? 'another --out, since the run that is there goes on in its batches only'
+    : model.io.batch !== null || batch === 1 || isSmallest
       ? 'fewer --layers at a time'
       : `a smaller --batch (${likely} may fit), fewer --layers at a time`;
   return new CritmapError(

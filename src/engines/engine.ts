@@ -74,6 +74,8 @@ export interface EngineOptions {
   batch: number;
   /** On cards: a smaller batch is taken where there is no room for that one. */
   smallerBatch?: boolean | undefined;
+  /** On cards: the batch is the one that the run was begun in. */
+  begun?: boolean | undefined;
   /** On cards: whether images come as pixels, not as floats; default true. */
   pixels?: boolean | undefined;
   /** Of the fast engine on the processor, for tests: plans are a card's. */

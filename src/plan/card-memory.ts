@@ -32,13 +32,17 @@ const WORKSPACE_BYTES = 128 * 2 ** 20;
 /** Batches that a card has under way. */
 const UNDER_WAY = 2;
 
+/** A plan's copies of weights, where sessions have constants of their own, by the weights: `planGraph`'s budget and one. */
+const COPIES = 3;
+
 /**
  * @param pixels - whether images come as pixels, not as floats
  * @param columns - numbers of one image in a cell's results
+ * @param weights - bytes of the model's
  */
 export function cardMemory(
-  { sessions, program, workerBytes, insideBytes = 0 }: Compiled,
-  { pixels, columns }: { pixels: boolean; columns: number },
+  { sessions, program, workerBytes, insideBytes }: Compiled,
+  { pixels, columns, weights }: { pixels: boolean; columns: number; weights: number },
 ): CardMemory {
   const { slots, input, cells, constants } = program;
   const { dims } = slots[input]!;
@@ -47,9 +51,12 @@ export function cardMemory(
   const parts = {
     context: CONTEXT_BYTES,
     sessions: sessions.length * HANDLE_BYTES,
-    values: constants.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    values:
+      constants.reduce((sum, { byteLength }) => sum + byteLength, 0) +
+      (insideBytes === undefined ? COPIES * weights : 0),
     tensors: workerBytes,
-    inside: insideBytes,
+    // Where it is not known it is like what lies between them.
+    inside: insideBytes ?? workerBytes,
     workspace: WORKSPACE_BYTES,
     batches: UNDER_WAY * (image + rows),
   };

@@ -1,4 +1,5 @@
 /** What a plan may use, which differs between a processor and a card. Pure. */
+import type { CudaLayout } from '../native/engine.js';
 
 export interface PlanLimits {
   /**
@@ -34,3 +35,12 @@ export const processorLimits: PlanLimits = {
  * the card a quarter of that is counted. No card has shown these numbers yet.
  */
 export const cardLimits: PlanLimits = { sessions: 12, kept: 0, keptLogits: 2 ** 29, call: 2.5e8 };
+
+/**
+ * With channels last ONNX Runtime takes weights only where they are constants: then every layer has a session of its
+ * own, and what is not reset is computed in that order.
+ */
+const channelsLastLimits: PlanLimits = { sessions: null, kept: 2 ** 30, keptLogits: 2 ** 29, call: 0 };
+
+export const limitsOnCards = (layout: CudaLayout): PlanLimits =>
+  layout === 'nhwc' ? channelsLastLimits : cardLimits;

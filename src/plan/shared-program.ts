@@ -281,6 +281,8 @@ class SharedCompiler {
       same ??
       this.#sessions.push({
         name,
+        // They are inputs.
+        constantConvolutions: false,
         extract: () =>
           extract(source, flow, { ...content, inputs: [...content.inputs, ...weights] }, shapeOf),
       }) - 1;

@@ -5,7 +5,8 @@ import { CritmapError } from '../errors.js';
 import type { ImageSet } from '../images/index.js';
 import type { Model } from '../model/model.js';
 import { withTargets } from '../model/targets.js';
-import { cardLimits } from '../plan/limits.js';
+import { cudaLayout } from '../native/cards.js';
+import { limitsOnCards } from '../plan/limits.js';
 import { macsOfCells, planProblem, planSweep } from '../plan/plan-sweep.js';
 import { readImages } from './chunks-ahead.js';
 import { CARD_DEPTH, type Settings, type SweepOptions, withDefaults } from './settings.js';
@@ -51,9 +52,10 @@ export async function predictCost(
   const context = { ...settings, activations: unmeasured(replacements) };
   const last = [{ ...cells.find(({ layer }) => layer === layers.at(-1))!, index: 0 }];
   /** Of the untouched model, and of all cells together. */
+  const onCards = cards && { graph: 'model' as const, limits: limitsOnCards(cudaLayout()) };
   const macsOf = async (some: readonly Cell[]) => {
     const batch = model.io.batch ?? settings.batch;
-    const options = { cells: some, context, size: images.shape, batch, graph, limits: cards && cardLimits };
+    const options = { cells: some, context, size: images.shape, batch, graph, ...onCards };
     const plan = await planSweep(model, options).catch((error) => {
       const code = error instanceof CritmapError ? error.code : 'ERR_MODEL';
       throw new CritmapError(code, `${model.file.path}: ${planProblem(error)}`, { cause: error });

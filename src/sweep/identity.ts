@@ -117,6 +117,8 @@ export function infoOf(
         cards: settings.cards.map((card) => native().cuda().devices[card]?.name),
         cudnnSearch: settings.cudnnSearch,
         layout: settings.layout,
+        // Until the engine says it again: what is computed later has other last bits in other batches.
+        ...(earlier?.environment.batch !== undefined && { batch: earlier.environment.batch }),
       }),
       path: native().info().path,
       threads: settings.threads,

@@ -108,6 +108,12 @@ export class SweepRecord {
     return this.#info.graph;
   }
 
+  /** Images of a card's batch, where an earlier part of the run has told: others would have other last bits. */
+  get batch(): number | undefined {
+    const batch = this.run?.earlier?.environment.batch;
+    return typeof batch === 'number' ? batch : undefined;
+  }
+
   /** What was noticed of the run directory. */
   get placeWarnings(): readonly string[] {
     return this.run?.warnings ?? [];

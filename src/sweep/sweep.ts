@@ -203,6 +203,7 @@ export async function computeHere(
   const { signal, onProgress, onLogits } = options;
   const { observer } = record;
   const { batch, smallerBatch, chunk, design, threads, cards, precision, graph } = settings;
+  const begun = cards && record.batch;
   const todo = lackingChunks(subject, record.finished);
   // A shard may be empty; a whole sweep still has its optimised graph checked.
   if (parts && todo.length === 0) return;
@@ -221,8 +222,9 @@ export async function computeHere(
           context: settings,
           design,
           size,
-          batch,
-          smallerBatch,
+          batch: begun ?? batch,
+          smallerBatch: smallerBatch && begun === undefined,
+          begun: begun !== undefined,
           pixels: Boolean(images.normalizeTable),
         },
         ...{ threads, cards, precision, graph, signal },

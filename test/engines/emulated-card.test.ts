@@ -3,7 +3,7 @@
  * Each case is a process of its own, as a card's failure is.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -12,7 +12,9 @@ import type { Check } from '../../src/doctor/check.js';
 import { loadModel } from '../../src/model/load.js';
 import { native } from '../../src/native/addon.js';
 import type { Precision } from '../../src/native/cards.js';
+import type { CudaLayout } from '../../src/native/engine.js';
 import { onnxruntimeLibrary } from '../../src/native/onnxruntime-library.js';
+import { limitsOnCards } from '../../src/plan/limits.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import { critmapIn } from '../commands/critmap.js';
 import { example } from '../fixtures.js';
@@ -84,7 +86,7 @@ t.test('what the provider is told of each session', { skip }, async (t) => {
   const cells = planCells(model.layers, [{ kind: 'zero', label: 'zero' }], 1);
   const context = { seed: 0, init: 'auto', norm: 'keep' } as const;
   const size = { height: 28, width: 28 };
-  const told = async (precision: Precision, layout?: string) => {
+  const told = async (precision: Precision, layout?: CudaLayout) => {
     const file = join(t.testdir({}), 'options');
     const options = { cells, context, size, batch: 2, threads: 1, cards: [0], precision };
     printed(
@@ -102,6 +104,7 @@ t.test('what the provider is told of each session', { skip }, async (t) => {
       ...options,
       size: { ...size, channels: 1 },
       graph: 'model',
+      limits: limitsOnCards(layout ?? 'nchw'),
     });
     t.equal(lines.length, sessions.length);
     return new Map(sessions.map(({ name }, i) => [name, lines[i]!]));
@@ -140,6 +143,38 @@ t.test('a run goes on in the layout that it was begun in', { skip }, async (t) =
   t.strictSame([options.layout, environment.layout], ['nhwc', 'nhwc']);
   t.match((await sweep('nchw')).stderr, /holds another run \(layout "nhwc", now .*\)/);
   t.match((await sweep('last')).stderr, 'CRITMAP_CUDA_LAYOUT=last is not nchw, nhwc; unset it');
+});
+
+t.test('a run goes on in the batches that it was begun in, or not at all', { skip }, async (t) => {
+  const folder = t.testdir({});
+  const model = [example('resnet.onnx'), '--device', 'cuda', '--layers', 'fc'];
+  const plan = await critmapIn({}, 'inspect', ...model, '--plan-only', '--batch', '256', '--json');
+  t.equal(plan.code, 0, plan.stderr);
+  const { total } = JSON.parse(plan.stdout).plan.bytes;
+  const enough = Math.ceil(total / 0.95 / 2 ** 20) + 8;
+  const sweep = (megabytes: number, name: string) =>
+    critmapIn(
+      { CRITMAP_EMULATED_CARDS: String(megabytes) },
+      ...['sweep', ...model, '--data', example('images.npz'), '--images', '96', '--trials', '1'],
+      ...['--out', join(folder, name)],
+    );
+  const read = (...path: string[]) => readFileSync(join(folder, ...path), 'utf8');
+  const batchOf = (name: string) => JSON.parse(read(name, 'run.json')).environment.batch;
+  t.equal((await sweep(enough, 'run')).code, 0);
+  t.equal(batchOf('run'), 256);
+  // As if it had been ended before anything was computed.
+  const summary = read('run', 'summary.json');
+  writeFileSync(join(folder, 'run', 'cells.ndjson'), `${read('run', 'cells.ndjson').split('\n')[0]}\n`);
+  const less = enough - 16;
+  t.match(await sweep(less, 'run'), {
+    code: 1,
+    stderr: /cuda:0 has room for .*, and a sweep with 256 images .*give another --out/,
+  });
+  t.equal((await sweep(enough, 'run')).code, 0);
+  t.equal(batchOf('run'), 256);
+  t.same(JSON.parse(read('run', 'summary.json')), JSON.parse(summary));
+  t.equal((await sweep(less, 'other')).code, 0);
+  t.equal(batchOf('other'), 128);
 });
 
 const LOST = /^true cuda:0: .*(CUDA failure 700|cudaErrorIllegalAddress): emulated\. CUDA does nothing more/;
@@ -198,7 +233,7 @@ t.test('a sweep whose card fails for good ends, and goes on to the same numbers'
   const whole = await sweep('whole');
   t.equal(whole.code, 0, whole.stderr);
   const lines = (out: string) => readFileSync(join(folder, out, 'cells.ndjson'), 'utf8').split('\n').length;
-  const broken = await sweep('broken', { CRITMAP_EMULATED_FAULT: '500' });
+  const broken = await sweep('broken', { CRITMAP_EMULATED_FAULT: '1500' });
   t.equal(broken.code, 1);
   t.match(
     broken.stderr,
