@@ -19,12 +19,13 @@ OrtMemoryInfo* make_memory(const Library& library) {
   return made;
 }
 
-// A number on the card that it uses, kept for good: other engines' runs on that card have others.
-int* scratch_of(const CudaProvider* provider) {
+// A number on its card, kept for good: other engines' runs on that card have others. An engine on another
+// card may later have the address of one that was closed.
+int* scratch_of(const CudaProvider* provider, int device) {
   static std::mutex mutex;
-  static std::map<const CudaProvider*, int*> made;
+  static auto& made = *new std::map<std::pair<const CudaProvider*, int>, int*>;
   const std::lock_guard lock(mutex);
-  int*& found = made[provider];
+  int*& found = made[{provider, device}];
   if (!found) {
     void* data = nullptr;
     cuda::check(cudaMalloc(&data, sizeof(int)), "taking device memory");
@@ -59,7 +60,7 @@ void CudaProvider::configure(OrtRunOptions*) const {}
 // ONNX Runtime's convolutions may clear on the legacy default stream what their kernels on this one then
 // read.
 void CudaProvider::run(const std::function<void()>& run) const {
-  int* const scratch = scratch_of(this);
+  int* const scratch = scratch_of(this, device_);
   cudaError_t status = cudaMemset(scratch, 0, sizeof(int));
   if (status == cudaSuccess) {
     status = run_on(stream_, [&] {
