@@ -209,7 +209,6 @@ run() {
   command -v nvcc >/dev/null || PATH="$PATH:/usr/local/cuda/bin"
   card=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .)
   export carry out card python PATH
-  : >"$out/summary.txt"
   while read -r name limit rest; do
     if grep -qx "$name" <<<"$wanted"; then step "$name" "$limit"; fi
   done < <(list_steps)

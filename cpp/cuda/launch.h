@@ -22,6 +22,8 @@ template <class... Parameters>
 cudaError_t launch(void (*kernel)(Parameters...), unsigned blocks, unsigned threads, cudaStream_t stream,
                    Parameters... arguments) {
 #if defined(__CUDACC__)
+  // What the runtime's kernels left on this thread is not this one's failure; what lasts comes again.
+  cudaGetLastError();
   kernel<<<blocks, threads, 0, stream>>>(arguments...);
   return cudaGetLastError();
 #else

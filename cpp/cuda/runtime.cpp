@@ -57,11 +57,11 @@ std::optional<uint64_t> free_memory(int device) {
   cudaError_t status = cudaGetDevice(&used);
   if (status == cudaSuccess) status = cudaSetDevice(device);
   if (status == cudaSuccess) status = cudaMemGetInfo(&free, &total);
-  cudaSetDevice(used);
-  if (status == cudaSuccess) return free;
+  // Choosing a card makes a context on it.
+  if (used != device) cudaSetDevice(used);
   // Whoever computes on it will be told.
   cudaGetLastError();
-  return std::nullopt;
+  return status == cudaSuccess ? std::optional<uint64_t>(free) : std::nullopt;
 }
 
 void check(int status, const char* what) {

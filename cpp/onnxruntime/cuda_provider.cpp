@@ -52,7 +52,8 @@ void share_arena(const Library& library, int device) {
                   "making an arena");
   } catch (const Error& error) {
     // Someone registered one before us, which serves as well.
-    if (error.code != invalid_argument) throw;
+    const bool is_there = std::string(error.what()).find("already been registered") != std::string::npos;
+    if (error.code != invalid_argument || !is_there) throw;
   }
   shared.insert(device);
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
+import { readsOf } from '../onnx/graph.js';
 import { AttributeSchema, type Node, type Tensor, TensorSchema } from '../onnx/onnx_pb.js';
 import { dimensions, elementCount, FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
@@ -44,12 +45,12 @@ export function structureOf(part: Part, { flow, stored, parameters, shapeOf }: S
     known.set(name, word);
     return word;
   };
-  const read = (name: string): string => {
+  const read = (name: string, isArgument = false): string => {
     const word = known.get(name);
     if (word !== undefined) return word;
     const tensor = extra.get(name) ?? stored.get(name);
     if (made.has(name)) throw new RangeError(`the part reads ${name} before it is made`);
-    if (tensor && isWeight(tensor, parameters)) {
+    if (tensor && (parameters.has(name) || (!isArgument && isWeight(tensor)))) {
       words.push(`w${dimensions(tensor).join('x')}`);
       return meet(name, `w${weights.push(name)}`);
     }
@@ -62,8 +63,9 @@ export function structureOf(part: Part, { flow, stored, parameters, shapeOf }: S
   };
   let count = 0;
   const take = (node: Node) => {
-    const inputs = node.input.map(read);
-    // A graph inside of a node reads tensors by their names.
+    const inputs = node.input.map((name, i) => read(name, i > 0 && resizing.has(node.opType)));
+    // A graph inside of a node reads tensors by their names, reset ones too.
+    if (!isPlain(node)) for (const name of readsOf(node)) if (stored.has(name)) read(name);
     const own = isPlain(node) ? '' : node.output.join();
     words.push(`${node.domain}.${node.opType}(${inputs.join()})${attributesOf(node)}${own}`);
     for (const name of node.output) if (name !== '') meet(name, `t${count++}`);
@@ -74,8 +76,10 @@ export function structureOf(part: Part, { flow, stored, parameters, shapeOf }: S
   return { key: words.join('\n'), weights };
 }
 
-function isWeight(tensor: Tensor, parameters: ReadonlySet<string>): boolean {
-  if (parameters.has(tensor.name)) return true;
+/** Operators that want to know what they read besides their images, however much it is. */
+const resizing: ReadonlySet<string> = new Set(['Resize', 'Upsample']);
+
+function isWeight(tensor: Tensor): boolean {
   return tensor.dataType === FLOAT && elementCount(dimensions(tensor)) >= WEIGHT_ELEMENTS;
 }
 

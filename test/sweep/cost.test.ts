@@ -26,7 +26,7 @@ t.test('the cost of a sweep is told without running it', async (t) => {
   const started = performance.now();
   await sweep(model, images);
   const seconds = (performance.now() - started) / 1000;
-  t.ok(fresh.seconds > seconds / 8 && fresh.seconds < 4 * seconds, `${fresh.seconds} s, took ${seconds} s`);
+  t.ok(fresh.seconds > seconds / 10 && fresh.seconds < 10 * seconds, `${fresh.seconds} s, took ${seconds} s`);
   await t.rejects(predictCost(model, images, { layers: ['nothing'] }), { code: 'ERR_OPTION' });
 });
 
