@@ -22,11 +22,18 @@ t.test('the cost of a sweep is told without running it', async (t) => {
   const one = await predictCost(model, images, { layers: ['fc'] });
   t.ok(one.macs < fresh.macs / 5, 'the last layer needs little but the untouched model');
   t.ok((await predictCost(model, images, { engine: 'reference' })).macs > 1.5 * fresh.macs);
-  // Others use this machine too: only an order of magnitude is certain.
-  const started = performance.now();
-  await sweep(model, images);
-  const seconds = (performance.now() - started) / 1000;
-  t.ok(fresh.seconds > seconds / 10 && fresh.seconds < 10 * seconds, `${fresh.seconds} s, took ${seconds} s`);
+  // Others use this machine too: only an order of magnitude is certain, and a pilot may meet a busy moment.
+  const tries: string[] = [];
+  let isNear = false;
+  for (let i = 0; i < 3 && !isNear; i++) {
+    const told = (i === 0 ? fresh : await predictCost(model, images)).seconds;
+    const started = performance.now();
+    await sweep(model, images);
+    const seconds = (performance.now() - started) / 1000;
+    isNear = told > seconds / 8 && told < 4 * seconds;
+    tries.push(`${told} s, took ${seconds} s`);
+  }
+  t.ok(isNear, tries.join('; '));
   await t.rejects(predictCost(model, images, { layers: ['nothing'] }), { code: 'ERR_OPTION' });
 });
 
