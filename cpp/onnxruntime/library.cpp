@@ -7,35 +7,17 @@
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
-#else
-#include <dlfcn.h>
 #endif
+
+#include "system/shared_library.h"
 
 namespace critmap::ort {
 namespace {
 
 using GetApiBase = const ApiBase* (*)();
 
-#if defined(_WIN32)
-void* open_library(const std::string& path) {
-  // Its neighbours are looked for beside it.
-  return LoadLibraryExW(system_path(path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
-}
-std::string open_failure() { return "error " + std::to_string(GetLastError()); }
-GetApiBase find_entry(void* handle) {
-  return reinterpret_cast<GetApiBase>(GetProcAddress(static_cast<HMODULE>(handle), "OrtGetApiBase"));
-}
-#else
-void* open_library(const std::string& path) { return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL); }
-std::string open_failure() {
-  const char* const text = dlerror();
-  return text ? text : "unknown reason";
-}
-GetApiBase find_entry(void* handle) { return reinterpret_cast<GetApiBase>(dlsym(handle, "OrtGetApiBase")); }
-#endif
-
 const ApiBase& entry(void* handle, const std::string& path) {
-  const GetApiBase get_base = find_entry(handle);
+  const auto get_base = reinterpret_cast<GetApiBase>(find_symbol(handle, "OrtGetApiBase"));
   const ApiBase* const base = get_base ? get_base() : nullptr;
   if (!base) throw Error(path + " is not ONNX Runtime: it has no OrtGetApiBase", 0);
   return *base;
