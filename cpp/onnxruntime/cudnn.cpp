@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "system/shared_library.h"
+#include "onnxruntime/shared_library.h"
 
 namespace critmap::ort {
 namespace {

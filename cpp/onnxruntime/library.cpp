@@ -9,7 +9,7 @@
 #include <windows.h>
 #endif
 
-#include "system/shared_library.h"
+#include "onnxruntime/shared_library.h"
 
 namespace critmap::ort {
 namespace {

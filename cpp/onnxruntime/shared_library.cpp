@@ -1,4 +1,4 @@
-#include "system/shared_library.h"
+#include "onnxruntime/shared_library.h"
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
@@ -7,7 +7,7 @@
 #include <dlfcn.h>
 #endif
 
-namespace critmap {
+namespace critmap::ort {
 
 #if defined(_WIN32)
 void* open_library(const std::string& path) {
@@ -30,4 +30,4 @@ std::string open_failure() {
 void* find_symbol(void* library, const char* name) { return dlsym(library, name); }
 #endif
 
-}  // namespace critmap
+}  // namespace critmap::ort

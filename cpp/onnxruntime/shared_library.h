@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace critmap {
+namespace critmap::ort {
 
 // Loads the library in that file, or of that name where the system looks for libraries; its neighbours are
 // looked for beside it where the system does so at all. Null where that fails.
@@ -13,4 +13,4 @@ std::string open_failure();
 // A function that the library exports; null if it does not.
 void* find_symbol(void* library, const char* name);
 
-}  // namespace critmap
+}  // namespace critmap::ort
