@@ -144,7 +144,7 @@ std::unique_ptr<Job> read_images(Napi::Env env, const EngineHandle& handle, Napi
   job->pixels.assign(pixels.begin(), pixels.end());
   job->table.assign(table.begin(), table.end());
   job->active.assign(program->cells.size(), 0);
-  job->keys.assign(program->keys, 0);
+  job->keys.assign(program->keys * program->slices, 0);
   job->count = count;
   job->kernels = Environment::of(env).kernels;
   job->program = program;
@@ -154,9 +154,9 @@ std::unique_ptr<Job> read_images(Napi::Env env, const EngineHandle& handle, Napi
 void read_keys(Job& job, Napi::Value value) {
   const std::span<uint64_t> keys =
       value.IsUndefined() ? std::span<uint64_t>() : elements<uint64_t>(value, "keys");
-  if (keys.size() != job.program->keys) {
-    throw_range(value.Env(),
-                "keys must have the program's " + std::to_string(job.program->keys) + " elements");
+  const size_t wanted = job.program->keys * job.program->slices;
+  if (keys.size() != wanted) {
+    throw_range(value.Env(), "keys must have the program's " + std::to_string(wanted) + " elements");
   }
   job.keys.assign(keys.begin(), keys.end());
 }

@@ -117,6 +117,7 @@ Step read_step(Napi::Value value, const std::string& name) {
   const std::string kind = short_string(fields.Get("kind"), (name + ".kind").c_str());
   const Napi::Value cell = fields.Get("cell");
   step.cells = read_cells(cell, name + ".cell");
+  step.slice = optional_index(fields.Get("slice"), name + ".slice");
   if (kind == "run") {
     step.kind = StepKind::run;
     step.session = index_number(fields.Get("session"), name + ".session");
@@ -131,6 +132,7 @@ Step read_step(Napi::Value value, const std::string& name) {
   } else if (kind == "compare") {
     step.kind = StepKind::compare;
     if (step.cells.size() != 1) throw_type(value.Env(), name + ".cell must be one cell");
+    if (step.slice) throw_range(value.Env(), name + " must not have a slice: all of a batch is compared");
   } else {
     throw_range(value.Env(), name + ".kind must be run, reset or compare");
   }
@@ -158,6 +160,7 @@ Program read_program(Napi::Value value) {
   program.steps = each(fields.Get("steps"), "program.steps", read_step);
   program.input = index_number(fields.Get("input"), "program.input");
   program.logits = index_number(fields.Get("logits"), "program.logits");
+  program.slices = optional_index(fields.Get("slices"), "program.slices").value_or(1);
   program.keys = optional_index(fields.Get("keys"), "program.keys").value_or(0);
   return program;
 }

@@ -168,6 +168,31 @@ export function preActivation(options: NetworkOptions = {}): Uint8Array<ArrayBuf
   return toBinary(ModelSchema, proto);
 }
 
+/**
+ * Positions before images, both folded into rows, as torch.nn.MultiheadAttention has them: rows in proportion to the
+ * batch in which no image is a piece.
+ */
+export function positionsFirst(options: NetworkOptions = {}): Uint8Array<ArrayBuffer> {
+  const { size = 32, classes = 10 } = options;
+  const builder = new GraphBuilder(options);
+  const channels = 16;
+  const to = (name: string, shape: readonly number[]) =>
+    builder.node('Reshape', '', [name, builder.integers(shape)]);
+  const grid = builder.conv('stem', images, channels, 3, { stride: 4 });
+  const positions = (size / 4) ** 2;
+  const tokens = builder.node('Transpose', '', [to(grid.name, [0, channels, positions])], {
+    perm: [2, 0, 1],
+  });
+  const rows = { name: to(tokens, [-1, channels]), channels };
+  const inner = builder.gemm('second', builder.relu('relu', builder.gemm('first', rows, channels)), channels);
+  const back = builder.node('Transpose', '', [to(inner.name, [positions, -1, channels])], {
+    perm: [1, 2, 0],
+  });
+  const square = to(back, [0, channels, size / 4, size / 4]);
+  builder.head('fc', builder.relu('last', builder.conv('conv', { name: square, channels }, 24, 3)), classes);
+  return builder.model('positions-first', images, size, classes);
+}
+
 /** With the matrices that a Transpose turns stored as it leaves them: what an exporter's constant folding does. */
 export function storedTransposed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const proto: Model = fromBinary(ModelSchema, bytes);

@@ -75,7 +75,7 @@ class CudaWorkspace : public Workspace {
     const size_t count = program_->slots[step.slot].elements;
     const ResetLayout layout = step.layout.value_or(ResetLayout{1, 1, false});
     ResetRule rule = step.rule;
-    if (step.key) set_key(rule, job.keys[*step.key]);
+    if (step.key) set_key(rule, job.keys[program_->key_index(step)]);
     cuda::reset(stream_, floats(step.slot), count, rule, layout,
                 {constant(step.source), constant(step.factor), constant(step.shift), constant(step.donor),
                  constant(step.scales), shuffled_.get()});

@@ -51,7 +51,7 @@ class HostWorkspace : public Workspace {
     const auto constant = [&](size_t index) { return program_->constants[index]->values.data(); };
     if (step.source) std::copy_n(constant(*step.source), target.size(), target.data());
     ResetRule rule = step.rule;
-    if (step.key) set_key(rule, job.keys[*step.key]);
+    if (step.key) set_key(rule, job.keys[program_->key_index(step)]);
     if (step.donor) rule.donor = constant(*step.donor);
     if (step.scales) rule.scales = constant(*step.scales);
     critmap::reset(*job.kernels, target, rule, step.layout.value_or(ResetLayout{1, 1, false}),

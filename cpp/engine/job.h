@@ -29,7 +29,7 @@ struct Job {
   std::vector<int32_t> labels;
   // One per cell.
   std::vector<uint8_t> active;
-  // As many as the program has.
+  // As many as the program has for each slice, slice by slice.
   std::vector<uint64_t> keys;
   // The logits are asked for: of the one cell that is active, else the original's.
   bool wants_logits = false;

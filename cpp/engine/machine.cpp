@@ -114,7 +114,7 @@ void Machine::run_program(Job& job) {
   for (size_t i = 0; i < program_->steps.size(); i++) {
     const Step& step = program_->steps[i];
     if (job.cancelled) throw Cancelled();
-    if (!is_active(step, job)) continue;
+    if (!is_active(step, job) || !program_->has_slice(step, job.count)) continue;
     run_step(job, step, i);
     laps.end(stage_of(step.kind));
   }

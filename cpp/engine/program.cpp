@@ -8,6 +8,7 @@ namespace {
 
 constexpr int type_float = 1;
 constexpr size_t most_bytes = size_t(1) << 40;
+constexpr size_t most_keys = size_t(1) << 32;
 
 [[noreturn]] void refuse(const std::string& what) { throw std::out_of_range(what); }
 
@@ -52,7 +53,8 @@ void check_slots(Program& program) {
     require_index(slot.base, program.slots, name + ".view.slot", "slots");
     const TensorSlot& base = program.slots[slot.base];
     if (base.base != slot.base) refuse(name + ".view.slot must not be a view");
-    if (slot.offset % 64) refuse(name + ".view.offset must be a multiple of 64 bytes");
+    // What vector loads want on a card; those of the processor are happy with less.
+    if (slot.offset % 16) refuse(name + ".view.offset must be a multiple of 16 bytes");
     if (slot.offset > base.bytes || slot.bytes > base.bytes - slot.offset) {
       refuse(name + " must lie in the slot that it views");
     }
@@ -84,6 +86,12 @@ void check_ends(Program& program) {
     refuse("program.logits must be a float32 slot [batch, classes]");
   }
   program.batch = size_t(input.dims[0]);
+  if (program.slices == 0 || program.batch % program.slices) {
+    refuse("program.slices must be a divisor of the batch, " + std::to_string(program.batch));
+  }
+  if (program.keys > most_keys / program.slices) {
+    refuse("program.keys must be at most 2 ** 32 for all slices together");
+  }
   program.classes = size_t(logits.dims[1]);
 }
 
@@ -199,6 +207,9 @@ void check_reset(Program& program, const Step& step, const std::string& name) {
 
 void check_step(Program& program, const Step& step, const std::string& name) {
   for (const size_t cell : step.cells) require_index(cell, program.cells, name + ".cell", "cells");
+  if (step.slice && *step.slice >= program.slices) {
+    refuse(name + ".slice must be less than the number of slices, " + std::to_string(program.slices));
+  }
   if (step.kind == StepKind::run) return check_run(program, step, name);
   require_index(step.slot, program.slots, name + ".slot", "slots");
   const TensorSlot& slot = program.slots[step.slot];
@@ -254,7 +265,8 @@ void check(Program& program) {
   std::vector<Step*> last(program.cells.size());
   for (Step& step : program.steps) {
     step.completes.clear();
-    if (step.kind == StepKind::run)
+    // The first slice is there in every batch.
+    if (step.kind == StepKind::run && step.slice.value_or(0) == 0)
       for (const size_t cell : step.cells) last[cell] = &step;
   }
   for (size_t cell = 0; cell < last.size(); cell++)

@@ -59,6 +59,8 @@ struct Step {
   StepKind kind;
   // The step runs if one of these is active; always if there are none. Compare has exactly one.
   std::vector<size_t> cells;
+  // run, reset: only for batches that have images of this slice, with its keys.
+  std::optional<size_t> slice;
   // run
   size_t session;
   std::vector<size_t> inputs, outputs;
@@ -67,7 +69,7 @@ struct Step {
   // Constants by index: copied into the slot first, multiplied in, added after that, mixed in, divided by.
   std::optional<size_t> source, factor, shift, donor, scales;
   ResetRule rule;
-  // Where a random rule's key is among those of a batch.
+  // Where a random rule's key is among those of a slice.
   std::optional<size_t> key;
   std::optional<ResetLayout> layout;
   // How the slot stores the parameter; everything else of the step is in the parameter's own order.
@@ -82,7 +84,9 @@ struct Program {
   std::vector<std::string> cells;
   std::vector<Step> steps;
   size_t input, logits;
-  // How many keys come with each batch.
+  // A batch is so many slices, of as many images each, one behind the other; the last ones may be missing.
+  size_t slices;
+  // How many keys come with each slice.
   size_t keys;
 
   std::vector<std::shared_ptr<const LoadedSession>> sessions;
@@ -98,6 +102,12 @@ struct Program {
   size_t slot_bytes() const;
   size_t image_elements() const { return slots[input].elements / batch; }
   size_t channels() const { return size_t(slots[input].dims[1]); }
+  // Of the step's key among those of a batch.
+  size_t key_index(const Step& step) const { return step.slice.value_or(0) * keys + *step.key; }
+  // Whether a batch of so many images has some of the step's slice.
+  bool has_slice(const Step& step, size_t count) const {
+    return step.slice.value_or(0) * (batch / slices) < count;
+  }
 };
 
 // Checks everything and fills in what is derived. Throws std::out_of_range that names the entry.

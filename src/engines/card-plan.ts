@@ -23,10 +23,12 @@ export interface CardPlan {
   memory: CardMemory;
 }
 
-export interface CardPlanOptions extends Omit<SweepPlanOptions, 'batch' | 'limits' | 'graph'> {
+export interface CardPlanOptions extends Omit<SweepPlanOptions, 'batch' | 'limits' | 'graph' | 'slices'> {
   /** Images of a batch; the most, where smaller ones may be taken. */
   batch: number;
   smallerBatch: boolean;
+  /** Of the design: a batch may have several slices of them. Default all. */
+  imagesPerDraw?: number | 'all' | undefined;
   /** Whether the batch is the one that the run was begun in. */
   begun?: boolean | undefined;
   /** Whether images come as pixels; as floats they take more. */
@@ -51,17 +53,21 @@ export function roomOn(cards: readonly number[]): Room {
   return rooms.reduce((a, b) => (b.bytes < a.bytes ? b : a));
 }
 
+/** How many slices a batch has. */
+export function slicesOf(batch: number, imagesPerDraw: number | 'all'): number {
+  const slices = imagesPerDraw === 'all' ? 1 : batch / imagesPerDraw;
+  return Number.isInteger(slices) ? slices : 1;
+}
+
 /** @throws CritmapError (ERR_NATIVE) where not even the smallest batch has room; as {@link planSweep} */
-export async function planOnCards(
-  model: Model,
-  { batch: most, smallerBatch, begun = false, pixels, ...options }: CardPlanOptions,
-  room: Room,
-): Promise<CardPlan> {
+export async function planOnCards(model: Model, given: CardPlanOptions, room: Room): Promise<CardPlan> {
+  const { batch: most, smallerBatch, begun = false, pixels, imagesPerDraw = 'all', ...options } = given;
   const isOpen = model.io.batch === null && smallerBatch;
-  const batches = isOpen ? cardBatches(most) : [model.io.batch ?? most];
+  const batches = isOpen ? cardBatches(most, imagesPerDraw) : [model.io.batch ?? most];
+  const slicesIn = (batch: number) => (model.io.batch === null ? slicesOf(batch, imagesPerDraw) : 1);
   const planned = async (batch: number): Promise<CardPlan> => {
     const plan = await planSweep(model, {
-      ...{ ...options, batch },
+      ...{ ...options, batch, slices: slicesIn(batch) },
       // What ONNX Runtime makes of a graph for a processor fits only that.
       ...{ graph: 'model', limits: limitsOnCards(cudaLayout()) },
     });
@@ -70,6 +76,11 @@ export async function planOnCards(
   };
   for (let i = 0; ; ) {
     const found = await planned(batches[i]!);
+    const { keyed, program } = found.plan;
+    // Slices that cannot share a batch are batches of their own.
+    if (keyed.length > 0 && (program.slices ?? 1) < slicesIn(found.batch)) {
+      return planOnCards(model, { ...given, batch: Number(imagesPerDraw) }, room);
+    }
     if (fitsCard(found.memory, room.bytes)) return found;
     const smaller = batches.slice(i + 1);
     if (smaller.length === 0) throw noRoom(model, found, room, isOpen, begun);

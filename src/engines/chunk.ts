@@ -23,6 +23,29 @@ export interface Chunk {
 export const slicesIn = ({ slices, count }: Chunk): readonly SlicePart[] =>
   slices ?? [{ slice: 0, from: 0, to: count }];
 
+/**
+ * What of some parts, one behind the other, is computed at once: `slices` pieces of them, each of its share of `batch`
+ * images; one that has fewer is the last of its batch.
+ */
+export function* batchesOf(
+  parts: readonly SlicePart[],
+  batch: number,
+  slices: number,
+): Generator<readonly SlicePart[]> {
+  const most = batch / slices;
+  let pieces: SlicePart[] = [];
+  for (const { slice, from, to } of parts) {
+    for (let at = from; at < to; at += most) {
+      const end = Math.min(to, at + most);
+      pieces.push({ slice, from: at, to: end });
+      if (pieces.length < slices && end - at === most) continue;
+      yield pieces;
+      pieces = [];
+    }
+  }
+  if (pieces.length > 0) yield pieces;
+}
+
 /** Of one image. */
 export const valuesOf = ({ channels, height, width }: ImageSet['shape']) => channels * height * width;
 

@@ -17,9 +17,9 @@ import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
 import { fittingThreads, heldBytes } from '../plan/memory.js';
 import { planProblem, planSweep, type SweepPlan, type SweepPlanOptions } from '../plan/plan-sweep.js';
-import { planOnCards, roomOn } from './card-plan.js';
+import { planOnCards, roomOn, slicesOf } from './card-plan.js';
 import type { Chunk } from './chunk.js';
-import { imagesOf, slicesIn } from './chunk.js';
+import { batchesOf, imagesOf, slicesIn } from './chunk.js';
 import type { Engine, EngineOptions, ResultSink } from './engine.js';
 import { CROSSED, refuseLabels } from './engine.js';
 
@@ -35,8 +35,11 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     throw new CritmapError(code, message, { cause: error });
   });
   const { classes, program, keyed } = plan;
+  const { slices = 1 } = program;
   const { context, design = CROSSED } = options;
   const keysIn = (slice: number) => keysOf(keyed, context.seed, (cell) => drawOf(design, cell, slice));
+  // Without draws all images are alike.
+  const batches: Batches = { batch, slices: keyed.length > 0 ? slices : null, keysIn };
   // A card's memory is its own.
   const threads = cards
     ? options.threads
@@ -70,7 +73,8 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     },
     async changed(chunk: Chunk, count: number, cell: Cell, slice: number) {
       try {
-        const found = await engine.logits(imagesOf(chunk, 0, count), count, cell.index, keysIn(slice));
+        const keys = keysOfSlices(keysIn, new Array(slices).fill(slice), slices);
+        const found = await engine.logits(imagesOf(chunk, 0, count), count, cell.index, keys);
         besides += count;
         return { logits: Float32Array.from(found), classes };
       } catch (error) {
@@ -88,7 +92,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
         const { wantsLogits = false } = sink;
-        const rows = await runBatches(engine, chunk, batch, active, keysIn, wantsLogits);
+        const rows = await runBatches(engine, chunk, batches, active, wantsLogits);
         const logitsOf = (index: number) =>
           wantsLogits
             ? () => ({ logits: keptLogits(rows, index, cells.length + 1, classes), classes })
@@ -127,11 +131,15 @@ type Planning = EngineOptions & { size: SweepPlanOptions['size'] };
 
 async function planned(model: Model, options: Planning): Promise<{ plan: SweepPlan; batch: number }> {
   const { cards, precision, smallerBatch = false, pixels = true } = options;
-  if (cards) return planOnCards(model, { ...options, smallerBatch, pixels }, roomOn(cards));
+  const { imagesPerDraw } = options.design ?? CROSSED;
+  if (cards) {
+    return planOnCards(model, { ...options, smallerBatch, pixels, imagesPerDraw }, roomOn(cards));
+  }
   const batch = model.io.batch ?? options.batch;
   // What ONNX Runtime makes of a graph for a processor is in float32.
   const graph = precision === 'fp16' ? 'model' : options.graph;
-  return { plan: await planSweep(model, { ...options, batch, graph }), batch };
+  const slices = options.limits && slicesOf(batch, imagesPerDraw);
+  return { plan: await planSweep(model, { ...options, batch, graph, slices }), batch };
 }
 
 /** Cells whose rows are put together between two turns of the event loop. */
@@ -210,31 +218,54 @@ interface BatchRows {
   rows: Float64Array;
 }
 
+/** How a chunk is taken through the program. */
+interface Batches {
+  /** Images of one, at most. */
+  batch: number;
+  /** Slices of one, at most, of as many images each; null where nothing is drawn. */
+  slices: number | null;
+  keysIn: (slice: number) => BigUint64Array;
+}
+
 /** All batches of a chunk, as many at a time as the engine has workers. */
 async function runBatches(
   engine: NativeEngine,
   chunk: Chunk,
-  batch: number,
+  { batch, slices, keysIn }: Batches,
   active: Uint8Array,
-  keysIn: (slice: number) => BigUint64Array,
   keepsLogits: boolean,
 ): Promise<BatchRows[]> {
   const batches: Promise<BatchRows>[] = [];
-  for (const slice of slicesIn(chunk)) {
-    const keys = keysIn(slice.slice);
-    for (let { from } = slice; from < slice.to; from += batch) {
-      const count = Math.min(batch, slice.to - from);
-      const images = imagesOf(chunk, from, from + count);
-      const labels = chunk.labels?.subarray(from, from + count);
-      const executed = engine.execute(images, count, labels, active, keys, keepsLogits);
-      batches.push(executed.then((rows) => ({ count, rows })));
-    }
+  const parts = slices === null ? [{ slice: 0, from: 0, to: chunk.count }] : slicesIn(chunk);
+  const room = slices ?? 1;
+  for (const pieces of batchesOf(parts, batch, room)) {
+    const [from, to] = [pieces[0]!.from, pieces.at(-1)!.to];
+    const count = to - from;
+    const images = imagesOf(chunk, from, to);
+    const labels = chunk.labels?.subarray(from, to);
+    const numbers = pieces.map(({ slice }) => slice);
+    const keys = keysOfSlices(keysIn, numbers, room);
+    const executed = engine.execute(images, count, labels, active, keys, keepsLogits);
+    batches.push(executed.then((rows) => ({ count, rows })));
   }
   // All must have ended before the chunk's images may be reused, also when one fails.
   const ended = await Promise.allSettled(batches);
   const failed = ended.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
+/** Of the slices of a batch, one behind the other; a batch that has fewer than its room has none for the others. */
+function keysOfSlices(
+  keysIn: (slice: number) => BigUint64Array,
+  slices: readonly number[],
+  room: number,
+): BigUint64Array {
+  const each = slices.map(keysIn);
+  const perSlice = each[0]!.length;
+  const keys = new BigUint64Array(room * perSlice);
+  for (const [i, own] of each.entries()) keys.set(own, i * perSlice);
+  return keys;
 }
 
 /** The logits of one cell over the whole chunk, count x classes. */

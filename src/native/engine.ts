@@ -42,7 +42,7 @@ export interface EngineSlot {
   storage?: number;
   /** Where in that buffer it begins, in bytes; a multiple of 64, default 0. */
   offset?: number;
-  /** Instead of `storage`: part of another slot (not itself a view), from a byte offset that 64 divides. */
+  /** Instead of `storage`: part of another slot (not itself a view), from a byte offset that 16 divides. */
   view?: { slot: number; offset: number };
 }
 
@@ -59,11 +59,18 @@ export type EngineRule =
 /** Cells by index. A step runs when one of them is active, and always if it names none. */
 export type StepCells = number | number[];
 
+/** When a step runs. */
+interface StepFor {
+  cell?: StepCells;
+  /** One of the batch's slices: only for batches that have images of it, and with its keys. */
+  slice?: number;
+}
+
 export type EngineStep =
   /** Runs a session; slots in the order of its graph's inputs and outputs. */
-  | { kind: 'run'; session: number; inputs: number[]; outputs: number[]; cell?: StepCells }
+  | ({ kind: 'run'; session: number; inputs: number[]; outputs: number[] } & StepFor)
   /** Resets a slot in place, after copying the constant `source` into it where the rule needs old values. */
-  | {
+  | ({
       kind: 'reset';
       slot: number;
       source?: number;
@@ -78,8 +85,7 @@ export type EngineStep =
        * stay in the parameter's own order.
        */
       blocked?: Blocked;
-      cell?: StepCells;
-    }
+    } & StepFor)
   /** Compares a slot with the original logits; these are the cell's results. */
   | { kind: 'compare'; slot: number; cell: number };
 
@@ -95,7 +101,9 @@ export interface EngineProgram {
   steps: EngineStep[];
   /** Slot of the images, float32 [batch, channels, height, width]. */
   input: number;
-  /** How many keys of random resets come with each batch; default none. */
+  /** A batch is so many slices of as many images each, one behind the other, each with keys of its own; default 1. */
+  slices?: number;
+  /** How many keys of random resets come with each slice; default none. */
   keys?: number;
   /** Slot of the original logits, float32 [batch, classes]; there before the first compare step. */
   logits: number;

@@ -71,10 +71,18 @@ export const fitsCard = ({ total }: CardMemory, available: number): boolean => t
 /** The most images of a batch: more make no card faster, and chunks longer. */
 export const MOST_CARD_BATCH = 256;
 
-/** Batches to choose from, falling: the most that is wanted, then powers of two. */
-export function cardBatches(most: number): number[] {
-  const powers = Array.from({ length: 1 + Math.floor(Math.log2(most)) }, (_, i) => 2 ** i).reverse();
-  return [...new Set([most, ...powers])];
+/**
+ * Where a sweep stops when it knows enough: what is computed beyond that is lost, and smaller batches see it sooner.
+ */
+export const MOST_STOPPING_BATCH = 64;
+
+/** Batches to choose from, falling: the most that is wanted, then powers of two, of slices where one has several. */
+export function cardBatches(most: number, imagesPerDraw: number | 'all' = 'all'): number[] {
+  const slice = imagesPerDraw === 'all' || imagesPerDraw > most ? most : imagesPerDraw;
+  const powers = (to: number) =>
+    Array.from({ length: 1 + Math.floor(Math.log2(to)) }, (_, i) => 2 ** i).reverse();
+  const together = powers(most / slice).map((slices) => slices * slice);
+  return [...new Set([Math.floor(most / slice) * slice, ...together, ...powers(slice)])];
 }
 
 /** The largest of some batches that fits, as far as memory grows with the batch; the smallest where none does. */

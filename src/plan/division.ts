@@ -37,6 +37,11 @@ export interface DivisionLimits {
   sessions: number;
   /** What a cell pays for every session that it runs, in multiply-accumulates of one image. */
   call: number;
+  /**
+   * Where a batch has several slices, in whose sizes layers begin: what that costs by the step. Then a segment is two
+   * sessions, one that layers begin with and one for the whole batch.
+   */
+  launch?: number | undefined;
 }
 
 /** The segments of a row of atoms with about the least that cells compute besides their own. */
@@ -81,7 +86,10 @@ interface Assessed {
   cost: number;
 }
 
-const areTooMany = ({ classes }: Assessed, { sessions }: DivisionLimits) => classes.size > sessions;
+const areTooMany = ({ classes }: Assessed, limits: DivisionLimits) =>
+  classes.size * sessionsOfKind(limits) > limits.sessions;
+
+const sessionsOfKind = ({ launch }: DivisionLimits) => (launch === undefined ? 1 : 2);
 
 /** While there are too many sessions anything is; then what costs less. */
 const isStep = (from: Assessed, to: Assessed, limits: DivisionLimits) =>
@@ -147,24 +155,31 @@ function assess(
   );
   /** By kind, where its layers start: how many of them, and what is before. */
   const starts = new Map<string, Map<number, { before: number; layers: number }>>();
+  const { launch = 0 } = limits;
   let [cost, layers] = [0, 0];
   for (const [i, { from, to }] of ranges.entries()) {
     const found = starts.get(keys[i]!) ?? new Map<number, { before: number; layers: number }>();
     starts.set(keys[i]!, found);
     let [steps, macs] = [0, 0];
-    for (const atom of atoms.slice(from, to)) {
+    const inRange = atoms.slice(from, to);
+    const allSteps = inRange.reduce((sum, atom) => sum + atom.steps, 0);
+    for (const atom of inRange) {
       for (const { at, before } of atom.starts) {
-        const start = found.get(steps + at) ?? { before: macs + before, layers: 0 };
+        const start = found.get(steps + at) ?? {
+          before: macs + before + launch * (steps + at),
+          layers: 0,
+        };
         start.layers++;
         found.set(steps + at, start);
         layers++;
+        cost += launch * (allSteps - steps - at);
       }
       steps += atom.steps;
       macs += atom.macs;
     }
     cost += layers * limits.call;
   }
-  const most = Math.max(0, limits.sessions - starts.size);
+  const most = Math.max(0, limits.sessions - sessionsOfKind(limits) * starts.size);
   const plans = [...starts].map(([key, found]) => {
     const name = `${most};${key};${[...found].map(([at, { layers }]) => `${at} ${layers}`).join()}`;
     const options = known.get(name) ?? groupings(found, most);
@@ -173,7 +188,7 @@ function assess(
   });
   const gain = ({ options, taken }: (typeof plans)[number]) =>
     options[taken]!.cost - (options[taken + 1]?.cost ?? options[taken]!.cost);
-  for (let left = limits.sessions - starts.size; left > 0; left--) {
+  for (let left = most; left > 0; left--) {
     const most = plans.reduce((a, b) => (gain(b) > gain(a) ? b : a));
     if (!(gain(most) > 0)) break;
     most.taken++;

@@ -1,11 +1,13 @@
 /** The plan of a model's graph: its data flow, shapes, cuts and parts, and what they come to in MACs. */
 import { setImmediate } from 'node:timers/promises';
 import type { Resettable } from '../model/layer-group.js';
+import type { Precision } from '../native/cards.js';
 import { elementCount } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { type BaseGraph, BLOCKED } from './base-graph.js';
 import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
 import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
+import { imageRows } from './image-rows.js';
 import { type PlanLimits, processorLimits } from './limits.js';
 import { stepMacs } from './macs.js';
 import { type Parts, partsOf, type Replaced } from './parts.js';
@@ -44,6 +46,10 @@ export interface GraphPlanOptions {
   budget?: number | undefined;
   /** Default the processor's. */
   limits?: PlanLimits | undefined;
+  /** Of a batch, where weights are drawn anew for each; only where sessions are shared, default 1. */
+  slices?: number | undefined;
+  /** What will be computed in. */
+  precision?: Precision | undefined;
   /** Chooses among all possible cuts instead of the cost model; the first and the last must stay. */
   choose?: (candidates: readonly Cut[]) => Cut[];
 }
@@ -57,10 +63,16 @@ export async function planGraph(source: BaseGraph, options: GraphPlanOptions): P
   const bytesOf = (name: string) => (4 * elementCount(shapes.get(name)?.dims ?? [])) / batch;
   const { sessions } = limits;
   if (sessions !== null) {
-    const { choose } = options;
+    const { choose, slices = 1, precision } = options;
+    const starts = layers.flatMap((layer) => flow.steps[firstDynamic(flow, parametersOf(layer))] ?? []);
+    const boundaries = [
+      ...candidateCuts({ flow, output: source.output, optimised: false }).flatMap(({ live }) => live),
+      ...starts.flatMap(({ reads }) => reads.filter((name) => shapes.has(name))),
+    ];
     const { cuts, shared } = sharedParts({
-      ...{ source, flow, shapes, macs, bytesOf, batch, layers, parametersOf, replaced, choose },
-      limits: { ...limits, sessions },
+      ...{ source, flow, shapes, macs, bytesOf, batch, layers, parametersOf, replaced, slices, precision },
+      ...{ choose, limits: { ...limits, sessions } },
+      imageRows: slices > 1 ? await imageRows(source, flow, [...new Set(boundaries)], size) : new Map(),
     });
     return {
       flow,

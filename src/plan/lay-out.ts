@@ -1,5 +1,5 @@
 /** Where a program's tensors lie in the memory of a worker. */
-import type { EngineProgram } from '../native/engine.js';
+import type { EngineProgram, EngineSlot } from '../native/engine.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { smallest } from '../statistics/extremes.js';
 import { aligned, type Life, shareStorage } from './storage.js';
@@ -8,14 +8,25 @@ import { aligned, type Life, shareStorage } from './storage.js';
 export const bytesOf = ({ type, dims }: TensorShape): number =>
   elementBytes(type) * dims.reduce((product, d) => product * d, 1);
 
-/** Gives every slot of a program its memory; `bytes` of all together. */
+/** Rows of another slot. */
+export interface View {
+  slot: number;
+  /** In bytes. */
+  offset: number;
+}
+
+/**
+ * Gives every slot of a program its memory; `bytes` of all together.
+ * @param views - by slot: those that lie in another one
+ */
 export function layOut(
   shapes: readonly TensorShape[],
   { input, logits, steps }: EngineProgram,
+  views: ReadonlyMap<number, View> = new Map(),
 ): { slots: EngineProgram['slots']; bytes: number } {
   const lives = shapes.map((shape) => ({ bytes: bytesOf(shape), first: -1, last: -1 }));
   const use = (slot: number, step: number) => {
-    const life = lives[slot];
+    const life = lives[views.get(slot)?.slot ?? slot];
     if (!life) return;
     if (life.first < 0) life.first = step;
     life.last = Math.max(life.last, step);
@@ -37,18 +48,16 @@ export function layOut(
   }
   const keptLives = [...kept.keys()].map((slot) => lives[slot]?.first ?? 0);
   const block = { bytes: keptBytes, first: smallest(keptLives, steps.length), last: steps.length };
-  const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot));
+  const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot) && !views.has(slot));
   const places = shareStorage([block, ...apart.map((slot) => lives[slot] as Life)]);
   const { bytes } = places;
   const offsets = lives.map(() => 0);
   for (const [i, slot] of apart.entries()) offsets[slot] = places.offsets[i + 1] ?? 0;
   for (const [slot, offset] of kept) offsets[slot] = (places.offsets[0] ?? 0) + offset;
-  const slots = shapes.map(({ type, dims }, i) => ({
-    type,
-    dims: [...dims],
-    storage: 0,
-    offset: offsets[i] ?? 0,
-  }));
+  const slots = shapes.map(({ type, dims }, i): EngineSlot => {
+    const view = views.get(i);
+    return { type, dims: [...dims], ...(view ? { view } : { storage: 0, offset: offsets[i] ?? 0 }) };
+  });
   return { slots, bytes };
 }
 

@@ -14,6 +14,8 @@ export interface PlanLimits {
   keptLogits: number;
   /** What calling a session once more costs, in multiply-accumulates of one batch; only where sessions are shared. */
   call: number;
+  /** What one node costs in a session that is called for every slice of a batch, in multiply-accumulates of a slice. */
+  launch: number;
 }
 
 /**
@@ -25,6 +27,7 @@ export const processorLimits: PlanLimits = {
   kept: 80 * 2 ** 20,
   keptLogits: 32 * 2 ** 20,
   call: 0,
+  launch: 0,
 };
 
 /**
@@ -32,15 +35,28 @@ export const processorLimits: PlanLimits = {
  * open: a hundred of them would take more memory than a ResNet-50 at 128 images. What is computed twice with twelve
  * is a few percent. Logits of a thousand cells lie in a card's memory as well as anywhere. Calling a session
  * takes some 30 microseconds, in which a card does about 1e9 multiply-accumulates; since the host mostly runs ahead of
- * the card a quarter of that is counted. No card has shown these numbers yet.
+ * the card a quarter of that is counted, and as much of the 5 microseconds in which a kernel is started. No card has
+ * shown these numbers yet.
  */
-export const cardLimits: PlanLimits = { sessions: 12, kept: 0, keptLogits: 2 ** 29, call: 2.5e8 };
+export const cardLimits: PlanLimits = {
+  sessions: 12,
+  kept: 0,
+  keptLogits: 2 ** 29,
+  call: 2.5e8,
+  launch: 4e7,
+};
 
 /**
  * With channels last ONNX Runtime takes weights only where they are constants: then every layer has a session of its
  * own, and what is not reset is computed in that order.
  */
-const channelsLastLimits: PlanLimits = { sessions: null, kept: 2 ** 30, keptLogits: 2 ** 29, call: 0 };
+const channelsLastLimits: PlanLimits = {
+  sessions: null,
+  kept: 2 ** 30,
+  keptLogits: 2 ** 29,
+  call: 0,
+  launch: 0,
+};
 
 export const limitsOnCards = (layout: CudaLayout): PlanLimits =>
   layout === 'nhwc' ? channelsLastLimits : cardLimits;

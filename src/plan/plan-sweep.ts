@@ -6,14 +6,14 @@ import { membersOf } from '../model/layer-group.js';
 import type { Model } from '../model/model.js';
 import type { Precision } from '../native/cards.js';
 import { isActivation } from '../resets/activation.js';
-import { type ResetContext, replacementIn } from '../resets/kinds.js';
+import { isRandom, type ResetContext, replacementIn } from '../resets/kinds.js';
 import { type BaseGraph, ownGraph } from './base-graph.js';
 import { type GraphPlan, type GraphPlanOptions, planGraph } from './graph-plan.js';
 import { planHalf } from './half-plan.js';
 import { processorLimits } from './limits.js';
 import { optimisedGraph } from './optimised.js';
 import { placesOf } from './placed.js';
-import { type Compiled, type CompileInput, compile } from './program.js';
+import { type Compiled, type CompileInput, compile, isStep } from './program.js';
 import { replacedTensors } from './replaced.js';
 import type { ImageSize } from './shapes.js';
 import { compileShared } from './shared-program.js';
@@ -25,7 +25,7 @@ export interface SweepPlan extends GraphPlan, Compiled {
   classes: number;
 }
 
-export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose' | 'limits'> {
+export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose' | 'limits' | 'slices'> {
   cells: readonly Cell[];
   /**
    * All cells of the sweep, where `cells` are a part of them. The runtime fuses nodes of the model's own graph up to its cuts
@@ -65,10 +65,15 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
   const planned = source.optimised ? cells : whole;
   const weights = planned.filter(({ reset }) => !isActivation(reset));
   const replaced = await replacedTensors(model, weights, context);
+  const isDrawn = weights.some(({ layer, reset }) => isRandom(reset, layer));
+  // All of a cascade's steps have the same draws, of nearly all layers: nothing is left to compute together.
+  const slices = isDrawn && !weights.some(({ layer }) => isStep(layer)) ? options.slices : 1;
   const plan = await planGraph(source, {
     budget,
     choose,
     limits,
+    slices,
+    precision,
     size,
     batch,
     layers: [...replaced.keys()],

@@ -6,8 +6,16 @@ import type { ResetRule } from '../native/reset-rule.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import type { ParameterReset } from '../resets/parameters.js';
 import type { KeyedParameter } from './keys.js';
-import { layOut } from './lay-out.js';
+import { bytesOf, layOut, type View } from './lay-out.js';
 import type { Place } from './placed.js';
+
+export type ResetStep = Extract<EngineStep, { kind: 'reset' }>;
+
+/** The shape of one slice's rows. */
+export const sliceOf = ({ type, dims: [rows = 1, ...row] }: TensorShape, slices: number): TensorShape => ({
+  type,
+  dims: [rows / slices, ...row],
+});
 
 export class ProgramBuilder {
   readonly steps: EngineStep[] = [];
@@ -16,14 +24,32 @@ export class ProgramBuilder {
   readonly #slots: TensorShape[] = [];
   readonly #constants: Float32Array[] = [];
   readonly #constantOf = new Map<Float32Array, number>();
+  readonly #views = new Map<number, View>();
+  readonly #slicesOf = new Map<number, readonly number[]>();
 
+  /** @param count - slices of a batch */
   constructor(
     private readonly model: Model,
     private readonly shapes: ReadonlyMap<string, TensorShape>,
+    private readonly count = 1,
   ) {}
 
   slot(shape: TensorShape): number {
     return this.#slots.push(shape) - 1;
+  }
+
+  /** A slot's rows of each of the batch's slices, as slots. */
+  slices(slot: number): readonly number[] {
+    const known = this.#slicesOf.get(slot);
+    if (known) return known;
+    const shape = sliceOf(this.#slots[slot]!, this.count);
+    const found = Array.from({ length: this.count }, (_, i) => {
+      const view = this.slot(shape);
+      this.#views.set(view, { slot, offset: i * bytesOf(shape) });
+      return view;
+    });
+    this.#slicesOf.set(slot, found);
+    return found;
   }
 
   constant(values: Float32Array): number {
@@ -63,6 +89,7 @@ export class ProgramBuilder {
   }
 
   /**
+   * A step that fills a slot with a parameter.
    * @param reset - undefined for a parameter that stays as it is
    * @param cells - for which it is done, whose draw is that of `cell`; more may be added. For every batch without them
    */
@@ -71,7 +98,7 @@ export class ProgramBuilder {
     slot: number,
     reset: ParameterReset | undefined,
     cell?: { of: Cell; cells: number[] },
-  ): void {
+  ): ResetStep {
     const { parameter, blocked, shift } = place;
     const own = () => this.constant(this.model.values(parameter.tensor));
     const rule = reset?.rule ?? {
@@ -81,7 +108,7 @@ export class ProgramBuilder {
     };
     const factor = product(reset?.factor, place.factor);
     const changes = changing.has(rule.kind);
-    this.steps.push({
+    return {
       kind: 'reset',
       slot,
       rule: this.#engineRule(rule, cell?.of, reset),
@@ -91,7 +118,7 @@ export class ProgramBuilder {
       ...(shift && { shift: this.constant(shift) }),
       ...(blocked && { blocked }),
       ...(cell && { cell: cell.cells }),
-    });
+    };
   }
 
   /** The whole program, its slots laid out; the bytes of one worker's. */
@@ -103,9 +130,10 @@ export class ProgramBuilder {
       logits,
       cells,
       steps: this.steps,
+      slices: this.count,
       keys: this.keyed.length,
     };
-    const { slots, bytes } = layOut(this.#slots, program);
+    const { slots, bytes } = layOut(this.#slots, program, this.#views);
     return { program: { ...program, slots }, workerBytes: bytes };
   }
 

@@ -151,7 +151,7 @@ class Compiler {
       const step = { cells: [cell.index], slot };
       if (isStep(part.layer)) this.#shared.set(key, step);
       // A parameter that this reset leaves, while another reset of the sweep replaces it: all of it stays.
-      this.#builder.reset(place, slot, reset, { of: cell, cells: step.cells });
+      this.#builder.steps.push(this.#builder.reset(place, slot, reset, { of: cell, cells: step.cells }));
     }
     const inputs = [...part.parameters, ...part.inputs];
     // A layer that does not reach the logits has nothing to run.

@@ -207,6 +207,21 @@ async function inferred(
   return new Map([...given, ...ports.map(({ name, type, dims }) => [name, { type, dims }] as const)]);
 }
 
+/** The whole graph with some of its tensors as outputs. @param shape - of the images */
+export const graphGiving = (
+  names: readonly string[],
+  { graph, input }: Pick<BaseGraph, 'graph' | 'input'>,
+  { steps }: Dataflow,
+  shape: TensorShape,
+): Graph => ({
+  ...graph,
+  node: steps.map((step) => step.node),
+  initializer: notMade(steps, graph.initializer),
+  input: [valueInfo(input, shape)],
+  output: names.map((name) => create(ValueInfoSchema, { name })),
+  valueInfo: [],
+});
+
 /** A tensor that is stored in parts too, and made of them (split.ts), is one or the other. */
 function notMade(steps: readonly Step[], tensors: readonly Tensor[]): Tensor[] {
   const made = new Set(steps.flatMap(({ makes }) => makes));
@@ -219,14 +234,7 @@ async function observed(
   names: readonly string[],
   shape: TensorShape,
 ): Promise<Map<string, TensorShape>> {
-  const whole = {
-    ...graph,
-    node: flow.steps.map((step) => step.node),
-    initializer: notMade(flow.steps, graph.initializer),
-    input: [valueInfo(input, shape)],
-    output: names.map((name) => create(ValueInfoSchema, { name })),
-    valueInfo: [],
-  };
+  const whole = graphGiving(names, { graph, input }, flow, shape);
   const result = await runBlank(proto, whole, apart, { [input]: shape.dims });
   const shapes = new Map<string, TensorShape>([[input, shape]]);
   for (const name of names) {

@@ -4,13 +4,17 @@
  * with other weights; the first may begin at an entry. Pure.
  */
 import type { Resettable } from '../model/layer-group.js';
+import type { Precision } from '../native/cards.js';
+import { ElementType } from '../native/engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
+import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
 import { type BaseGraph, nodesOf } from './base-graph.js';
 import { type Cut, candidateCuts } from './cuts.js';
 import { type Dataflow, dependents } from './dataflow.js';
 import { type Atom, divide } from './division.js';
 import type { Part } from './extract.js';
+import { bytesOf } from './lay-out.js';
 import type { PlanLimits } from './limits.js';
 import { dynamicSteps, type Parts, partsOf, type Replaced, readFromOutside } from './parts.js';
 import type { PlacedLayer } from './placed.js';
@@ -27,6 +31,8 @@ export interface SharedPart {
 
 export interface SharedSegment extends SharedPart {
   entries: readonly SharedPart[];
+  /** Of the outputs, those that only the original run has to give. */
+  taps: readonly string[];
 }
 
 export interface SharedParts {
@@ -37,6 +43,8 @@ export interface SharedParts {
   begins: ReadonlyMap<Resettable, SharedPart>;
   /** The same by the name of a tensor that is replaced. */
   replaces: ReadonlyMap<string, SharedPart>;
+  /** Of a batch: what is drawn anew begins slice by slice. 1 where tensors cannot be divided so. */
+  slices: number;
 }
 
 export interface SharedProblem {
@@ -51,12 +59,50 @@ export interface SharedProblem {
   layers: readonly Resettable[];
   parametersOf: (layer: Resettable) => readonly string[];
   replaced: readonly Replaced[];
+  /** Of a batch. */
+  slices: number;
+  /** Of those tensors in which every image has rows of its own, by name; only where there are several slices. */
+  imageRows: ReadonlyMap<string, number>;
+  /** What tensors other than the logits may be in. */
+  precision: Precision | undefined;
   /** Chooses the cuts itself; there are no entries then. */
   choose?: ((candidates: readonly Cut[]) => Cut[]) | undefined;
 }
 
 export function sharedParts(problem: SharedProblem): { cuts: Cut[]; shared: SharedParts } {
-  const { source, flow, choose, layers, parametersOf, replaced } = problem;
+  const divided = dividedParts(problem);
+  const { slices, segments } = divided.shared;
+  if (slices === 1) return divided;
+  const inSlices = segments.flatMap((segment) => [sliced(segment, segment), ...segment.entries]);
+  const areSliceable = inSlices.every(({ inputs, outputs }) =>
+    [...inputs, ...outputs].every((name) => isSliceable(problem, name)),
+  );
+  return areSliceable ? divided : dividedParts({ ...problem, slices: 1 });
+}
+
+/** What is run slice by slice of a part of a segment. */
+export const sliced = ({ steps, inputs, outputs }: SharedPart, { taps }: SharedSegment): SharedPart => ({
+  ...{ steps, inputs },
+  outputs: outputs.filter((name) => !taps.includes(name)),
+});
+
+/** Whether the rows of a slice are a piece of a tensor, where vector loads may begin. */
+function isSliceable(
+  { source, shapes, batch, slices, imageRows, precision }: SharedProblem,
+  name: string,
+): boolean {
+  if (slices === 1) return true;
+  const { type, dims } = shapes.get(name)!;
+  const rows = imageRows.get(name);
+  if (rows === undefined || dims[0] !== rows * batch) return false;
+  const mayBeHalf = precision === 'fp16' && type === FLOAT && name !== source.output;
+  return bytesOf({ type: mayBeHalf ? ElementType.float16 : type, dims }) % (slices * ALIGNMENT) === 0;
+}
+
+const ALIGNMENT = 16;
+
+function dividedParts(problem: SharedProblem): { cuts: Cut[]; shared: SharedParts } {
+  const { source, flow, choose, layers, parametersOf, replaced, slices } = problem;
   const candidates = candidateCuts({ flow, output: source.output, optimised: source.optimised });
   const { cuts, entries } = choose
     ? { cuts: choose(candidates), entries: [] }
@@ -73,8 +119,11 @@ export function sharedParts(problem: SharedProblem): { cuts: Cut[]; shared: Shar
         outputs: end.live.filter((name) => made.has(name)),
       };
     };
-    const found = (entries[i] ?? []).map((starts) => part(behind(flow, steps, starts)));
-    return { ...part(steps), entries: found.filter((entry) => entry.steps.length < steps.length) };
+    const found = (entries[i] ?? [])
+      .map((starts) => part(behind(flow, steps, starts)))
+      .filter((entry) => entry.steps.length < steps.length)
+      .filter(({ inputs }) => inputs.every((name) => isSliceable(problem, name)));
+    return { ...part(steps), entries: found, taps: [] };
   });
   const wholeOf = ({ steps, inputs, outputs }: SharedPart): SharedPart => ({ steps, inputs, outputs });
   const macsOf = ({ steps }: SharedPart) => steps.reduce((sum, at) => sum + problem.macs[at]!, 0);
@@ -89,8 +138,9 @@ export function sharedParts(problem: SharedProblem): { cuts: Cut[]; shared: Shar
   const replacing = (segments: readonly SharedSegment[]) =>
     new Map(
       parts.activations.map((part) => {
-        const { entries, ...whole } = segments[part.segment]!;
-        return [part.output, cheapest([whole, ...entries], part.steps, part.output) ?? wholeOf(part)];
+        const segment = segments[part.segment]!;
+        const from = [wholeOf(segment), ...segment.entries];
+        return [part.output, cheapest(from, part.steps, part.output) ?? wholeOf(part)];
       }),
     );
   // What entries, and those that have a session of their own, read of the original run; and what takes another's place.
@@ -101,17 +151,17 @@ export function sharedParts(problem: SharedProblem): { cuts: Cut[]; shared: Shar
     const taps = [...madeBy(flow, segment.steps)].filter(
       (name) => read.has(name) && !segment.outputs.includes(name),
     );
-    return { ...segment, outputs: [...segment.outputs, ...taps] };
+    return { ...segment, outputs: [...segment.outputs, ...taps], taps };
   });
   const begins = new Map(
     parts.layers.map(({ layer, segment, steps }) => {
-      const { entries, ...whole } = segments[segment]!;
+      const { entries } = segments[segment]!;
       const [from, to] = [cuts[segment]!.before, cuts[segment + 1]!.before];
       const needed = steps.filter((at) => flow.steps[at]!.dynamic && at >= from && at < to);
-      return [layer, cheapest([whole, ...entries], needed)!];
+      return [layer, cheapest([wholeOf(segments[segment]!), ...entries], needed)!];
     }),
   );
-  return { cuts, shared: { segments, parts, begins, replaces: replacing(segments) } };
+  return { cuts, shared: { segments, parts, begins, replaces: replacing(segments), slices } };
 }
 
 const madeBy = (flow: Dataflow, steps: readonly number[]) =>
@@ -133,7 +183,8 @@ function behind(flow: Dataflow, steps: readonly number[], starts: readonly numbe
 const MOST_ATOMS = 96;
 
 /** Cuts that one tensor crosses; of those between the same two layers the one with the fewest bytes. */
-function narrowCuts({ flow, bytesOf, layers, parametersOf }: SharedProblem, candidates: readonly Cut[]) {
+function narrowCuts(problem: SharedProblem, candidates: readonly Cut[]) {
+  const { flow, layers, parametersOf } = problem;
   const starts = [...new Set(layers.map((layer) => firstOf(flow, parametersOf(layer))))].sort(
     (a, b) => a - b,
   );
@@ -141,11 +192,11 @@ function narrowCuts({ flow, bytesOf, layers, parametersOf }: SharedProblem, cand
   const found = new Map<number, Cut>();
   for (const cut of candidates.slice(1, -1)) {
     while (gap < starts.length && starts[gap]! < cut.before) gap++;
-    if (cut.live.length !== 1) continue;
+    if (cut.live.length !== 1 || !isSliceable(problem, cut.live[0]!)) continue;
     const known = found.get(gap);
     // With no layer before it, or none behind it, it would part what belongs together.
     if (gap === 0 || gap === starts.length) continue;
-    if (!known || bytesOf(cut.live[0]!) < bytesOf(known.live[0]!)) found.set(gap, cut);
+    if (!known || problem.bytesOf(cut.live[0]!) < problem.bytesOf(known.live[0]!)) found.set(gap, cut);
   }
   const inner = [...found.values()];
   const every = Math.ceil(inner.length / MOST_ATOMS);
@@ -156,7 +207,7 @@ const firstOf = (flow: Dataflow, parameters: readonly string[]) =>
   dependents(flow, parameters).find((at) => flow.steps[at]!.dynamic) ?? flow.steps.length;
 
 function divided(problem: SharedProblem, cuts: readonly Cut[]) {
-  const { flow, source, shapes, macs, batch, limits, layers, parametersOf } = problem;
+  const { flow, source, shapes, macs, batch, limits, layers, parametersOf, slices } = problem;
   const stored = new Map(source.graph.initializer.map((tensor): [string, Tensor] => [tensor.name, tensor]));
   const about = {
     flow,
@@ -189,7 +240,11 @@ function divided(problem: SharedProblem, cuts: readonly Cut[]) {
       }),
     };
   });
-  const segments = divide(atoms, { sessions: limits.sessions, call: limits.call / batch });
+  const segments = divide(atoms, {
+    sessions: limits.sessions,
+    call: limits.call / batch,
+    launch: slices > 1 ? (limits.launch * slices) / batch : undefined,
+  });
   return {
     cuts: [...segments.map(({ from }) => cuts[from]!), cuts.at(-1)!],
     entries: segments.map(({ entries }) => entries),

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Cell } from '../design/cells.js';
-import { membersOf, type Resettable } from '../model/layer-group.js';
+import { membersOf } from '../model/layer-group.js';
 import type { EngineStep } from '../native/engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, FLOAT, floats } from '../onnx/tensors.js';
@@ -12,25 +12,15 @@ import { isActivation, type MeasuredReplacement } from '../resets/activation.js'
 import { replacementIn } from '../resets/kinds.js';
 import { parameterResets } from '../resets/parameter-resets.js';
 import { leavesLayer } from '../resets/reset.js';
-import { ownGraph } from './base-graph.js';
-import { dependents } from './dataflow.js';
-import { extract } from './extract.js';
-import { insideBytes } from './inside.js';
 import { bytesOf } from './lay-out.js';
-import { type Place, placesOf } from './placed.js';
-import { type Compiled, type CompileInput, isStep, type SessionGraph, slotOf } from './program.js';
-import { ProgramBuilder } from './program-builder.js';
-import { foldedNodes, type SharedPart, type SharedParts, tensorsBetween } from './shared-parts.js';
-import { type StructureContext, structureOf } from './structure.js';
+import { placesOf } from './placed.js';
+import { type Compiled, type CompileInput, isStep, slotOf } from './program.js';
+import { ProgramBuilder, type ResetStep } from './program-builder.js';
+import { type SharedPart, type SharedParts, sliced } from './shared-parts.js';
+import { SharedSessions } from './shared-sessions.js';
 
-/** A session and the stored tensors that it takes behind the inputs of the part. */
-interface SharedSession {
-  session: number;
-  weights: readonly string[];
-}
-
-/** What a cell has instead of the model's stored tensors: a slot, or what one is to be filled with. */
-type Instead = Map<string, number | Tensor>;
+/** What a cell has instead of the model's stored tensors: a slot, what one is to be filled with, or is in each slice. */
+type Instead = Map<string, number | Tensor | ResetStep>;
 
 /** With turns of the event loop in between. */
 export function compileShared(input: CompileInput, shared: SharedParts): Promise<Compiled> {
@@ -39,42 +29,18 @@ export function compileShared(input: CompileInput, shared: SharedParts): Promise
 
 class SharedCompiler {
   readonly #builder: ProgramBuilder;
-  readonly #sessions: SessionGraph[] = [];
-  readonly #byStructure = new Map<string, number>();
-  readonly #byPart = new Map<string, SharedSession>();
+  readonly #sessions: SharedSessions;
   /** Slots of the model's own weights. */
   readonly #weights = new Map<string, number>();
   /** Parameters that several cells reset alike. */
   readonly #alike = new Map<string, { slot: number; cells: number[] }>();
-  readonly #about: StructureContext;
-  /** The model's own values where a factor goes with them. */
-  readonly #scaled: ReadonlyMap<string, Place>;
-  readonly #folded: ReturnType<typeof foldedNodes>;
-  /** Steps that make something of reset weights alone. */
-  readonly #made: ReadonlySet<number>;
-  #inside = 0;
 
   constructor(
     private readonly input: CompileInput,
     private readonly shared: SharedParts,
   ) {
-    const { model, source, flow, shapes, context } = input;
-    this.#builder = new ProgramBuilder(model, shapes);
-    // As trained, also where a reset takes the norm behind a layer with it.
-    const { places } = context.norm === 'reset' ? ownGraph(model, 'keep') : source;
-    const between = tensorsBetween(shared);
-    const placed = [...new Set(places.values())].filter(
-      ({ fold }) => fold && !between.has(fold.conv.output[0]!),
-    );
-    this.#folded = foldedNodes(placed);
-    const shifts = placed.flatMap(({ fold }) => fold?.shift ?? []);
-    const factored = placed.flatMap(placesOf).filter(({ factor, shift }) => factor ?? shift);
-    this.#scaled = new Map(factored.map((place) => [place.tensor, place]));
-    const reset = shared.parts.layers.flatMap(({ parameters }) => parameters);
-    this.#made = new Set(dependents(flow, reset).filter((at) => !flow.steps[at]!.dynamic));
-    const stored = [...source.graph.initializer, ...shifts].map((one): [string, Tensor] => [one.name, one]);
-    const parameters = new Set([...reset, ...this.#scaled.keys(), ...shifts.map(({ name }) => name)]);
-    this.#about = { flow, stored: new Map(stored), parameters, shapeOf: (name) => this.#builder.shape(name) };
+    this.#builder = new ProgramBuilder(input.model, input.shapes, shared.slices);
+    this.#sessions = new SharedSessions(input, shared);
   }
 
   async compile(): Promise<Compiled> {
@@ -94,7 +60,7 @@ class SharedCompiler {
       (ahead ? this.#builder.steps : compares).push({ kind: 'compare', slot, cell });
     for (const i of segments.keys()) {
       await setImmediate();
-      this.#run(this.#segment(i), slots);
+      this.#run(this.#whole(i), i, slots);
       for (const { layer, outputs } of parts.layers.filter(({ segment }) => segment === i)) {
         for (const cell of cells.filter((cell) => cell.layer === layer)) {
           const slot = await this.#cell(cell, i, outputs.length > 0, slots);
@@ -112,10 +78,10 @@ class SharedCompiler {
     for (const step of compares) this.#builder.steps.push(step);
     await setImmediate();
     return {
-      sessions: this.#sessions,
+      sessions: this.#sessions.graphs,
       ...this.#builder.finish(input, logits, all.length),
       keyed: this.#builder.keyed,
-      insideBytes: this.#inside,
+      insideBytes: this.#sessions.insideBytes,
     };
   }
 
@@ -148,25 +114,32 @@ class SharedCompiler {
       }
       const place = places.find((place) => place.tensor === tensor)!;
       const slot = this.#builder.slot({ type: FLOAT, dims: place.dims });
-      instead.set(tensor, slot);
       const cells = [cell.index];
-      if (isStep(layer)) this.#alike.set(key, { slot, cells });
       // What this reset leaves, while another one of the sweep replaces it, stays as it is.
-      this.#builder.reset(
-        this.#scaled.has(tensor) ? place : { ...place, factor: undefined },
+      const step = this.#builder.reset(
+        this.#sessions.scaled.has(tensor) ? place : { ...place, factor: undefined },
         slot,
         resets.find(({ parameter }) => parameter === place.parameter),
         { of: cell, cells },
       );
+      if (this.shared.slices > 1 && 'key' in step.rule) {
+        instead.set(tensor, step);
+        continue;
+      }
+      instead.set(tensor, slot);
+      if (isStep(layer)) this.#alike.set(key, { slot, cells });
+      this.#builder.steps.push(step);
     }
     // A layer that does not reach the logits has nothing to run.
     if (!reaches) return slotOf(original, source.output);
-    return this.#suffix(this.#beginOf(layer, segment), segment, new Map(original), cell, instead);
+    const isDrawn = [...instead.values()].some(isDrawing);
+    // One that is not drawn begins as the sessions for whole batches do that there are anyway.
+    const begin = isDrawn || this.shared.slices === 1 ? this.shared.begins.get(layer)! : this.#whole(segment);
+    return this.#suffix(begin, segment, new Map(original), cell, instead);
   }
 
-  #beginOf(layer: Resettable, segment: number): SharedSession & { part: SharedPart } {
-    const part = this.shared.begins.get(layer)!;
-    return this.#session(`segment ${segment} from step ${part.steps[0]}`, part);
+  #whole(segment: number): SharedPart {
+    return this.shared.segments[segment]!;
   }
 
   /** Cells in which a tensor is replaced. */
@@ -190,55 +163,72 @@ class SharedCompiler {
     );
     const part = this.shared.replaces.get(output)!;
     if (part.outputs.length === 0) return slotOf(slots, this.input.source.output);
-    return this.#suffix(this.#session(`behind ${output}`, part), segment, slots, cell);
+    return this.#suffix(part, segment, slots, cell);
   }
 
   /** From a beginning in a segment to the logits; their slot. */
   #suffix(
-    begin: SharedSession & { part: SharedPart },
+    begin: SharedPart,
     segment: number,
     slots: Map<string, number>,
     cell: Cell,
     instead?: Instead,
   ): number {
-    this.#run(begin, slots, cell, instead);
+    this.#run(begin, segment, slots, cell, instead);
     this.#runOn(segment + 1, slots, cell, instead);
     return slotOf(slots, this.input.source.output);
   }
 
   #runOn(first: number, slots: Map<string, number>, cell?: Cell, instead?: Instead): void {
     for (const i of this.shared.segments.keys())
-      if (i >= first) this.#run(this.#segment(i), slots, cell, instead);
+      if (i >= first) this.#run(this.#whole(i), i, slots, cell, instead);
   }
 
-  /** Reads and writes by name, its outputs in slots of their own. */
+  /**
+   * Reads and writes by name, its outputs in slots of their own. What is drawn anew for every slice is run for one
+   * after the other, each on its rows of what the others are in, too.
+   */
   #run(
-    { session, weights, part }: SharedSession & { part: SharedPart },
+    part: SharedPart,
+    segment: number,
     slots: Map<string, number>,
     cell?: Cell,
-    instead?: Instead,
+    instead: Instead = new Map(),
   ): void {
-    const inputs = [
-      ...part.inputs.map((name) => slotOf(slots, name)),
-      ...weights.map((name) => this.#insteadOf(name, cell, instead) ?? this.#weight(name)),
-    ];
-    const outputs = part.outputs.map((name) => this.#builder.slot(this.#builder.shape(name)));
-    for (const [i, name] of part.outputs.entries()) slots.set(name, outputs[i]!);
-    this.#builder.steps.push({
-      kind: 'run',
-      session,
-      inputs,
-      outputs,
-      ...(cell !== undefined && { cell: cell.index }),
+    const drawn = this.#sessions.weightsOf(part).flatMap((name) => {
+      const found = instead.get(name);
+      return isDrawing(found) ? [found] : [];
     });
+    const isSliced = drawn.length > 0;
+    const run = isSliced ? sliced(part, this.shared.segments[segment]!) : part;
+    const { session, weights } = this.#sessions.of(run, segment, isSliced);
+    const given = weights.map((name) => this.#insteadOf(name, cell, instead) ?? this.#weight(name));
+    const inputs = run.inputs.map((name) => slotOf(slots, name));
+    const outputs = run.outputs.map((name) => this.#builder.slot(this.#builder.shape(name)));
+    for (const [i, name] of run.outputs.entries()) slots.set(name, outputs[i]!);
+    const of = { kind: 'run' as const, session, ...(cell !== undefined && { cell: cell.index }) };
+    if (!isSliced) {
+      this.#builder.steps.push({ ...of, inputs: [...inputs, ...given], outputs });
+      return;
+    }
+    for (let slice = 0; slice < this.shared.slices; slice++) {
+      const rows = (slot: number) => this.#builder.slices(slot)[slice]!;
+      for (const step of drawn) this.#builder.steps.push({ ...step, slice });
+      this.#builder.steps.push({
+        ...{ ...of, slice },
+        inputs: [...inputs.map(rows), ...given],
+        outputs: outputs.map(rows),
+      });
+    }
   }
 
-  #insteadOf(name: string, cell: Cell | undefined, instead: Instead | undefined): number | undefined {
-    const found = instead?.get(name);
+  #insteadOf(name: string, cell: Cell | undefined, instead: Instead): number | undefined {
+    const found = instead.get(name);
     if (found === undefined || typeof found === 'number') return found;
+    if (isDrawing(found)) return found.slot;
     const slot = this.#builder.slot({ type: FLOAT, dims: dimensions(found) });
     this.#builder.fill(slot, floats(found), 1, cell!.index);
-    instead!.set(name, slot);
+    instead.set(name, slot);
     return slot;
   }
 
@@ -246,66 +236,16 @@ class SharedCompiler {
   #weight(name: string): number {
     const known = this.#weights.get(name);
     if (known !== undefined) return known;
-    const tensor = this.#about.stored.get(name)!;
+    const tensor = this.#sessions.stored.get(name)!;
     const slot = this.#builder.slot({ type: FLOAT, dims: dimensions(tensor) });
-    const place = this.#scaled.get(name);
-    if (place) this.#builder.reset(place, slot, undefined);
+    const place = this.#sessions.scaled.get(name);
+    if (place) this.#builder.steps.push(this.#builder.reset(place, slot, undefined));
     else this.#builder.fill(slot, floats(tensor), 1);
     this.#weights.set(name, slot);
     return slot;
   }
-
-  #segment(i: number): SharedSession & { part: SharedPart } {
-    const part = this.shared.segments[i]!;
-    return this.#session(`segment ${i} from step ${part.steps[0]}`, part);
-  }
-
-  #session(name: string, part: SharedPart): SharedSession & { part: SharedPart } {
-    const key = [part.steps.join(), part.inputs.join(), part.outputs.join()].join('\n');
-    const known = this.#byPart.get(key);
-    if (known) return { ...known, part };
-    const { source, flow, rewrite = (part) => part } = this.input;
-    const nodes = this.#folded(this.#withMade(part.steps).map((at) => flow.steps[at]!.node));
-    const content = rewrite({ nodes, inputs: part.inputs, outputs: part.outputs });
-    const { key: structure, weights } = structureOf(content, this.#about);
-    const stored = new Map([
-      ...this.#about.stored,
-      ...(content.extra ?? []).map((one) => [one.name, one] as const),
-    ]);
-    const shapeOf = (tensor: string) =>
-      weights.includes(tensor)
-        ? { type: FLOAT, dims: dimensions(stored.get(tensor)!) }
-        : this.#builder.shape(tensor);
-    const same = this.#byStructure.get(structure);
-    const session =
-      same ??
-      this.#sessions.push({
-        name,
-        // They are inputs.
-        constantConvolutions: false,
-        extract: () =>
-          extract(source, flow, { ...content, inputs: [...content.inputs, ...weights] }, shapeOf),
-      }) - 1;
-    if (same === undefined) {
-      this.#byStructure.set(structure, session);
-      this.#inside = Math.max(this.#inside, insideBytes(content, this.input.shapes));
-    }
-    const found = { session, weights };
-    this.#byPart.set(key, found);
-    return { ...found, part };
-  }
-
-  /** With the steps before them that make something of reset weights: sessions are given those, not what is stored. */
-  #withMade(steps: readonly number[]): number[] {
-    const { flow } = this.input;
-    const all = new Set(steps);
-    // Grows while it is walked through.
-    for (const at of all) {
-      for (const name of flow.steps[at]!.reads) {
-        const maker = flow.maker.get(name);
-        if (maker !== undefined && this.#made.has(maker)) all.add(maker);
-      }
-    }
-    return [...all].sort((a, b) => a - b);
-  }
 }
+
+/** Whether it is drawn anew for every slice. */
+const isDrawing = (instead: number | Tensor | ResetStep | undefined): instead is ResetStep =>
+  typeof instead === 'object' && 'rule' in instead;

@@ -7,7 +7,7 @@ import { usableThreads } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { computingOn, cudaLayout, cudnnSearch } from '../native/cards.js';
 import { checkOptionValues, type OptionKinds, refuseMisuse, unchecked } from '../options.js';
-import { MOST_CARD_BATCH } from '../plan/card-memory.js';
+import { MOST_CARD_BATCH, MOST_STOPPING_BATCH } from '../plan/card-memory.js';
 import { isActivation } from '../resets/activation.js';
 import type { Reset, ResetContext } from '../resets/kinds.js';
 import { type ImageMetric, imageMetrics, labelledMetrics } from '../run/image-numbers.js';
@@ -72,10 +72,12 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
   const design = designOf(freshDesign(choices, options.initFrom));
   const slice = isCrossed(design) ? Number.POSITIVE_INFINITY : Number(design.imagesPerDraw);
   const whole = chunkSize(images, engine);
-  // Slices lie in one chunk where they fit, and batches in one slice: a batch has one draw.
+  // Slices lie in one chunk where they fit.
   const chunk = slice < whole ? Math.floor(whole / slice) * slice : whole;
-  const asked = choices.batch ?? (cards ? MOST_CARD_BATCH : defaultBatch(images.shape));
-  const batch = Math.min(asked, slice);
+  const mostOnCards = choices.tolerance === undefined ? MOST_CARD_BATCH : MOST_STOPPING_BATCH;
+  const asked = choices.batch ?? (cards ? mostOnCards : defaultBatch(images.shape));
+  // A processor has nothing of a batch of several slices.
+  const batch = cards && slice < asked ? Math.floor(asked / slice) * slice : Math.min(asked, slice);
   return {
     ...choices,
     perImage: imageMetricsOf(choices),
@@ -95,8 +97,8 @@ export function withDefaults(options: SweepOptions, images: Pick<ImageSet, 'shap
     cudnnSearch: cards && cudnnSearch(),
     /** Of the channels; only of the fast engine on cards. */
     layout: cards && cudaLayout(),
-    /** Images of a chunk; whole batches on cards. */
-    chunk: cards && !(slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,
+    /** Images of a chunk; whole batches on cards, if not whole slices of several. */
+    chunk: cards && !(batch < slice && slice < whole) ? Math.ceil(chunk / batch) * batch : chunk,
     /** Resets of activations need tensors that the runtime's graph may not have; the same in all parts of a sweep. */
     graph: resets.some(isActivation) ? ('model' as const) : undefined,
   };

@@ -31,12 +31,14 @@ const views = {
  * Logits of the original and of every cell for one batch.
  * @param half whether the plan is one in float16
  * @param seed of the draws
+ * @param trials draws of a slice
  */
 export async function interpret(
   { sessions, program, source, keyed }: SweepPlan,
   images: Float32Array,
   half = false,
   seed = 0,
+  trials = 1,
 ): Promise<{ original: Float32Array; cells: Float32Array[] }> {
   const opened = await Promise.all(
     sessions.map(({ extract, name }) => {
@@ -56,19 +58,22 @@ export async function interpret(
   );
   const count = (dims: readonly number[]) => dims.reduce((product, d) => product * d, 1);
   const sizes: number[] = [];
-  for (const { dims, storage = 0, offset = 0 } of program.slots) {
+  for (const { dims, storage = 0, offset = 0, view } of program.slots) {
+    if (view) continue;
     sizes[storage] = Math.max(sizes[storage] ?? 0, offset + 8 * count(dims));
   }
   // Poisoned, so that a tensor read before it is written shows.
   const buffers = sizes.map((size) => new Uint8Array(size).fill(0xff).buffer);
   const view = (slot: number) => {
-    const { type, dims, storage = 0, offset = 0 } = program.slots[slot] as (typeof program.slots)[number];
+    const { type, dims, view: rows } = program.slots[slot] as (typeof program.slots)[number];
+    const { storage = 0, offset = 0 } = program.slots[rows?.slot ?? slot] as (typeof program.slots)[number];
     const kind = views[type as keyof typeof views];
-    return { kind, dims, data: kind.of(buffers[storage] as ArrayBuffer, offset, count(dims)) };
+    const at = offset + (rows?.offset ?? 0);
+    return { kind, dims, data: kind.of(buffers[storage] as ArrayBuffer, at, count(dims)) };
   };
   (view(program.input).data as Float32Array).set(images);
 
-  const keys = keysOf(keyed, seed, ({ trial }) => trial);
+  const keysIn = (slice: number) => keysOf(keyed, seed, ({ trial }) => slice * trials + trial);
   const cells: Float32Array[] = [];
   for (const step of program.steps) {
     if (step.kind === 'reset') {
@@ -76,7 +81,8 @@ export async function interpret(
       const { blocked } = step;
       const data = blocked ? new Float32Array(blocked.outputs * blocked.inputs * blocked.kernel) : stored;
       if (step.source !== undefined) data.set(program.constants[step.source] as Float32Array);
-      const { rule } = step;
+      const { rule, slice = 0 } = step;
+      const keys = keysIn(slice);
       const full: ResetRule =
         rule.kind === 'interpolate'
           ? { ...rule, donor: program.constants[rule.donor] as Float32Array }

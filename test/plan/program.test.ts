@@ -32,11 +32,18 @@ interface Case {
   graph?: 'runtime' | 'model';
   /** With so many shared sessions, as on a card. */
   sessions?: number;
+  /** Of a batch; where tensors cannot be divided so it has one. */
+  slices?: number;
   choose?: (candidates: readonly Cut[]) => Cut[];
 }
 
-/** Every cell's logits by the plan equal those of the whole model with patched weights. */
-async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<void> {
+const TRIALS = 2;
+
+/**
+ * Every cell's logits by the plan equal those of the whole model with patched weights.
+ * @returns how many slices a batch has
+ */
+async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<number> {
   const { resets = [random], batch = 3 } = options;
   const settings = options.context ?? context;
   const size = { height: model.io.height ?? 32, width: model.io.width ?? 32 };
@@ -44,7 +51,7 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
   const images = Float32Array.from({ length: batch * channels * size.height * size.width }, (_, i) =>
     Math.sin(1.7 * i + Math.cos(i)),
   );
-  const cells = planCells(options.group?.(model) ?? model.layers, resets, 2);
+  const cells = planCells(options.group?.(model) ?? model.layers, resets, TRIALS);
   const compiled = await planSweep(model, {
     cells,
     context: settings,
@@ -54,10 +61,16 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
     ...(options.sessions !== undefined && { limits: { ...cardLimits, sessions: options.sessions } }),
     ...(options.budget !== undefined && { budget: options.budget }),
     ...(options.choose && { choose: options.choose }),
+    slices: options.slices,
   });
+  const { slices = 1 } = compiled.program;
   if (options.sessions !== undefined && !options.choose)
-    t.ok(compiled.sessions.length <= options.sessions, `${compiled.sessions.length} sessions`);
-  const found = await interpret(compiled, images);
+    // One segment is always allowed, which has a session for the batch and one for a slice.
+    t.ok(
+      compiled.sessions.length <= Math.max(options.sessions, slices > 1 ? 2 : 1),
+      `${compiled.sessions.length} sessions`,
+    );
+  const found = await interpret(compiled, images, false, 0, TRIALS);
   const whole = async (patch?: Map<string, Float32Array>) => {
     const session = await InferenceSession.create(writeOnnx(model.file, patch), { logSeverityLevel: 3 });
     const dims = [batch, channels, size.height, size.width];
@@ -66,12 +79,20 @@ async function checkPlan(t: Test, model: Model, options: Case = {}): Promise<voi
     return result[model.io.output]?.data as Float32Array;
   };
   t.ok(near(found.original, await whole(), batch), 'the original');
+  const rows = batch / slices;
   for (const cell of cells) {
-    const { tensors } = await resetLayer(model, cell.layer, cell.reset, cell.trial, settings);
-    const expected = await whole(tensors);
-    const logits = found.cells[cell.index];
-    t.ok(logits && near(logits, expected, batch), `${cell.layer.name} ${cell.reset.label} ${cell.trial}`);
+    const logits = found.cells[cell.index]!;
+    const ofRow = logits.length / batch;
+    for (let slice = 0; slice < slices; slice++) {
+      const draw = slice * TRIALS + cell.trial;
+      const { tensors } = await resetLayer(model, cell.layer, cell.reset, draw, settings);
+      const own = (all: Float32Array) => all.slice(slice * rows * ofRow, (slice + 1) * rows * ofRow);
+      const expected = await whole(tensors);
+      t.equal(logits.length, expected.length);
+      t.ok(near(own(logits), own(expected), rows), `${cell.layer.name} ${cell.reset.label} ${draw}`);
+    }
   }
+  return slices;
 }
 
 /** Invariant: within 1e-3 of the row's largest magnitude; in fact float32 rounding is all there is. */
@@ -139,6 +160,7 @@ t.test('every kind of reset means the same in a plan as on the whole model', asy
   await checkPlan(t, model, { resets });
   await checkPlan(t, model, { resets, graph: 'model' });
   await checkPlan(t, model, { resets, sessions: 4 });
+  t.equal(await checkPlan(t, model, { resets, sessions: 4, batch: 8, slices: 2 }), 2);
 });
 
 t.test('BatchNorm reset with its convolution, and drawing to match, mean the same too', async (t) => {
@@ -178,6 +200,7 @@ for (const [name, group] of [
 
 t.test('random graphs with random cuts compute what the whole model computes', async (t) => {
   const dir = t.testdir({});
+  let shared = 0;
   for (let seed = 1; seed <= RANDOM_GRAPHS; seed++) {
     await t.test(`seed ${seed}`, async (t) => {
       const path = join(dir, `${seed}.onnx`);
@@ -197,6 +220,10 @@ t.test('random graphs with random cuts compute what the whole model computes', a
       const sessions = 1 + Math.floor(4 * random());
       await checkPlan(t, model, { sessions, batch: 2 });
       await checkPlan(t, model, { sessions, choose, batch: 2, group });
+      const several = await checkPlan(t, model, { sessions, batch: 8, slices: 2 });
+      const ofGroup = await checkPlan(t, model, { sessions, choose, batch: 8, slices: 2, group });
+      shared += several + ofGroup - 2;
     });
   }
+  t.ok(shared > RANDOM_GRAPHS, `${shared} plans have several slices in a batch`);
 });

@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { native } from '../../../src/native/addon.js';
 import { type ColumnName, columns } from '../../../src/native/columns.js';
-import { type EngineImages, onnxruntimeLibrary } from '../../../src/native/engine.js';
+import { type EngineImages, type EngineStep, onnxruntimeLibrary } from '../../../src/native/engine.js';
 import { nativeEngine } from '../../../src/native/open-engine.js';
 import type { ResetRule } from '../../../src/native/reset-rule.js';
 import {
@@ -32,6 +32,55 @@ async function productEngine(t: Test, { threads = 2, batch = 2, cells = 1 } = {}
   await engine.load(products(batch, cells));
   return engine;
 }
+
+t.test('each slice of a batch has its own keys, and one without images is left out', async (t) => {
+  const [batch, slices] = [4, 2];
+  const rows = batch / slices;
+  const engine = open(t, 1);
+  await engine.addSession(product(batch), 'whole');
+  await engine.addSession(product(rows), 'slice');
+  const { slots, steps, ...program } = products(batch, 1);
+  const bytes = rows * CLASSES * Float32Array.BYTES_PER_ELEMENT;
+  const views = [0, 4].flatMap((slot) =>
+    [0, 1].map((i) => ({
+      ...{ type: 1, dims: slot === 0 ? [rows, 1, 1, CLASSES] : [rows, CLASSES] },
+      view: { slot, offset: i * bytes },
+    })),
+  );
+  const [source, original, reset, , compare] = steps;
+  const inSlices = [0, 1].flatMap((slice): EngineStep[] => [
+    { ...(reset as EngineStep & { kind: 'reset' }), slice },
+    { kind: 'run', session: 1, inputs: [5 + slice, 3], outputs: [7 + slice], cell: 0, slice },
+  ]);
+  await engine.load({
+    ...{ ...program, slices, slots: [...slots, ...views] },
+    steps: [source!, original!, ...inSlices, compare!],
+  });
+  const alone = await productEngine(t, { batch: rows });
+  const images = noise(batch * CLASSES, 9n);
+  const keys = [3n, 5n];
+  const ofCell = (found: Float64Array, count: number) => found.subarray(count * COLUMNS);
+  const active = Uint8Array.of(1);
+  for (const count of [4, 3, 2, 1]) {
+    const { computed } = engine.stats();
+    const given = images.subarray(0, count * CLASSES);
+    const found = await engine.execute(given, count, undefined, active, BigUint64Array.from(keys));
+    t.equal(engine.stats().computed - computed, count);
+    for (let slice = 0; slice * rows < count; slice++) {
+      const [from, to] = [slice * rows, Math.min(count, (slice + 1) * rows)];
+      const own = images.subarray(from * CLASSES, to * CLASSES);
+      const wanted = await alone.execute(own, to - from, undefined, active, BigUint64Array.of(keys[slice]!));
+      t.strictSame(
+        ofCell(found, count).subarray(from * COLUMNS, to * COLUMNS),
+        ofCell(wanted, to - from),
+        `${count} images, slice ${slice}`,
+      );
+    }
+  }
+  await t.rejects(engine.execute(images, batch, undefined, active, BigUint64Array.of(1n)), {
+    message: /keys must have the program's 2 elements/,
+  });
+});
 
 t.test('a cell of the shipped model equals the model with patched weights', async (t) => {
   const batch = 3;

@@ -1,0 +1,217 @@
+/**
+ * Several slices of draws in one batch, as on a card: what is untouched, and what comes behind the layer that is reset,
+ * is computed for all of them at once. Each image's logits are the reference engine's, whatever the batch.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { densenet } from '../../src/architectures/densenet.js';
+import { resnet } from '../../src/architectures/resnet.js';
+import { type Cell, planCells } from '../../src/design/cells.js';
+import { groupLayers } from '../../src/design/groups.js';
+import { type SliceDesign, slicesOf } from '../../src/design/slices.js';
+import { furthest } from '../../src/engines/check.js';
+import { batchesOf, type Chunk } from '../../src/engines/chunk.js';
+import type { Engine, EngineOptions, Logits } from '../../src/engines/engine.js';
+import { openFastEngine } from '../../src/engines/fast.js';
+import { openReferenceEngine } from '../../src/engines/reference.js';
+import { membersOf, type Resettable } from '../../src/model/layer-group.js';
+import { loadModel } from '../../src/model/load.js';
+import type { Model } from '../../src/model/model.js';
+import { withTargets } from '../../src/model/targets.js';
+import type { Precision } from '../../src/native/cards.js';
+import { ownGraph } from '../../src/plan/base-graph.js';
+import { dataflowOf } from '../../src/plan/dataflow.js';
+import { imageRows } from '../../src/plan/image-rows.js';
+import { cardLimits } from '../../src/plan/limits.js';
+import { planSweep } from '../../src/plan/plan-sweep.js';
+import type { ResetContext } from '../../src/resets/kinds.js';
+import { parseReset } from '../../src/resets/parse.js';
+import { fixture } from '../fixtures.js';
+import { inception, mobilenet, positionsFirst, tied } from '../networks.js';
+
+/** The last slice, and the last batch, lack some. */
+const IMAGES = 11;
+const DESIGN: SliceDesign = { imagesPerDraw: 4, trials: 1 };
+const BATCH = 8;
+/** Of a row's largest logit, as in shared-sessions.test.ts. */
+const NEAR = 1e-4;
+const HALF = 20 * 2 ** -11;
+
+const keep: ResetContext = { seed: 3, init: 'auto', norm: 'keep' };
+const resets = await Promise.all(['random', 'shuffle', 'constant=0.1'].map(parseReset));
+const calm = { size: 32, classes: 16, vectors: 'random', init: 'lecun-normal' } as const;
+
+function chunkOf({ io }: Model, design: SliceDesign): Chunk {
+  const [height, width] = [io.height ?? 32, io.width ?? 32];
+  const images = Float32Array.from({ length: IMAGES * io.channels * height * width }, (_, i) =>
+    Math.sin(1.7 * i + Math.cos(i)),
+  );
+  const slices = slicesOf(design, 0, IMAGES);
+  return { index: 0, count: IMAGES, images, height, width, labels: undefined, slices };
+}
+
+/** All cells' logits, and the original's. */
+async function logitsOf(engine: Engine, chunk: Chunk, cells: readonly Cell[]): Promise<Logits[]> {
+  const found: Logits[] = [];
+  await engine.evaluate(chunk, cells, {
+    wantsLogits: true,
+    original(_rows, logits) {
+      found[cells.length] = logits!();
+    },
+    cell({ index }, _rows, logits) {
+      found[index] = logits!();
+    },
+  });
+  return found;
+}
+
+interface Compared {
+  context?: ResetContext;
+  sessions?: number;
+  precision?: Precision;
+  near?: number;
+  design?: SliceDesign;
+  batch?: number;
+}
+
+async function compare(t: Test, model: Model, cells: readonly Cell[], options: Compared = {}) {
+  const { context = keep, sessions = 12, precision, near = NEAR, design = DESIGN, batch = BATCH } = options;
+  const chunk = chunkOf(model, design);
+  const limits = { ...cardLimits, sessions };
+  const size = { height: chunk.height, width: chunk.width, channels: model.io.channels };
+  const given: EngineOptions = { cells, context, design, size, batch, threads: 2 };
+  const asked = batch / Number(design.imagesPerDraw);
+  const { program } = await planSweep(model, {
+    ...{ cells, context, size, batch, precision, limits, slices: asked, graph: 'model' },
+  });
+  t.equal(program.slices, asked, 'slices of a batch');
+  const reference = await openReferenceEngine(model, given);
+  const shared = await openFastEngine(model, { ...given, limits, precision });
+  try {
+    const wanted = await logitsOf(reference, chunk, cells);
+    const found = await logitsOf(shared, chunk, cells);
+    for (const [i, { logits }] of wanted.entries()) {
+      const off = furthest(found[i]!, logits).distance;
+      t.ok(off < near, `${cells[i]?.layer.name ?? 'untouched'} ${cells[i]?.reset.label}: ${off}`);
+    }
+    const [cell] = cells;
+    const one = await shared.changed(chunk, 2, cell!, 1);
+    t.ok(furthest(one, (await reference.changed(chunk, 2, cell!, 1)).logits).distance < near, 'one slice');
+  } finally {
+    await reference.close();
+    await shared.close();
+  }
+}
+
+async function written(t: Test, bytes: Uint8Array): Promise<Model> {
+  const path = join(t.testdir({}), 'model.onnx');
+  writeFileSync(path, bytes);
+  return loadModel(path);
+}
+
+for (const name of ['resnet', 'vit', 'convnext']) {
+  t.test(`${name}: slices that share a batch give the reference engine's logits`, async (t) => {
+    const model = await loadModel(fixture(`cascades/${name}.onnx`));
+    const { layers } = model;
+    for (const sessions of [12, 2]) await compare(t, model, planCells(layers, resets, 1), { sessions });
+    const context = { ...keep, norm: 'reset' } as const;
+    await compare(t, model, planCells(layers, resets.slice(0, 1), 1), { context });
+    const groups: Resettable[] = ['pairs', 'block', 'all'].flatMap((group) =>
+      groupLayers(layers, group).map((one) => ({ name: `${group} ${one.name}`, members: membersOf(one) })),
+    );
+    await compare(t, model, planCells(groups, resets.slice(0, 1), 1), { sessions: 6 });
+    const targets = withTargets(model, { include: 'norm', ...(name === 'vit' && { splitQkv: true }) });
+    await compare(t, targets, planCells(targets.layers, [resets[0]!, resets[2]!], 1));
+    if (name !== 'convnext')
+      await compare(t, model, planCells(layers, resets.slice(0, 1), 1), { precision: 'fp16', near: HALF });
+  });
+}
+
+for (const [name, bytes] of Object.entries({
+  'a bottleneck ResNet': resnet({ ...calm, size: 48, width: 12, blocks: [2, 1] }),
+  'a DenseNet': densenet({ ...calm, size: 48, growth: 6, stem: 20, blocks: [2, 3] }),
+  'an Inception': inception({ ...calm, size: 36 }),
+  'squeeze-excite': mobilenet({ ...calm, init: 'kaiming-normal' }),
+  'tied weights': tied(calm),
+  'positions before images': positionsFirst(calm),
+})) {
+  t.test(`${name}: slices that share a batch give the reference engine's logits`, async (t) => {
+    const model = await written(t, bytes);
+    const design = { ...DESIGN, trials: 2 };
+    const cells = planCells(model.layers, resets.slice(0, 2), design.trials);
+    await compare(t, model, cells, { sessions: 5, design });
+  });
+}
+
+t.test('rows that are in proportion to the batch are not always those of one image', async (t) => {
+  const model = await written(t, positionsFirst(calm));
+  const source = ownGraph(model, 'keep');
+  const flow = dataflowOf(source.graph, source.input, source.output);
+  const names = flow.steps.flatMap(({ dynamic, makes }) => (dynamic ? makes : []));
+  const rows = await imageRows(source, flow, [source.input, ...names], {
+    channels: 3,
+    height: 32,
+    width: 32,
+  });
+  const [grid, logits] = [names[0]!, names.at(-1)!];
+  t.strictSame(
+    [source.input, grid, logits].map((name) => rows.get(name)),
+    [1, 1, 1],
+  );
+  const folded = flow.steps.find(({ node }) => node.opType === 'Gemm')!.node;
+  t.strictSame(
+    [folded.input[0]!, folded.output[0]!].map((name) => rows.has(name)),
+    [false, false],
+  );
+});
+
+t.test('what cannot be divided has one slice in a batch, and what is not drawn needs none', async (t) => {
+  const model = await loadModel(fixture('cascades/resnet.onnx'));
+  const steps = groupLayers(model.layers, 'cumulative-from-output');
+  const random = resets.slice(0, 1);
+  const slicesOf = async (cells: readonly Cell[], batch: number, slices: number) => {
+    const size = { channels: 3, height: 32, width: 32 };
+    const limits = cardLimits;
+    const { program } = await planSweep(model, {
+      ...{ cells, context: keep, size, batch, limits, slices, graph: 'model' },
+    });
+    return program.slices;
+  };
+  t.equal(await slicesOf(planCells(model.layers, random, 1), 8, 2), 2);
+  t.equal(await slicesOf(planCells(steps, random, 1), 8, 2), 1, 'a cascade');
+  t.equal(await slicesOf(planCells(model.layers, resets.slice(2), 1), 8, 2), 1, 'a constant');
+  // 7 classes in 4 bytes each.
+  t.equal(await slicesOf(planCells(model.layers, random, 1), 8, 8), 1, 'rows of 28 bytes');
+});
+
+t.test('slices are put into batches as they come, and one that lacks images ends its batch', (t) => {
+  const batches = (imagesPerDraw: number | 'all', images: number, batch: number, slices: number) =>
+    [...batchesOf(slicesOf({ imagesPerDraw, trials: 1 }, 0, images), batch, slices)].map((pieces) =>
+      pieces.map(({ slice, from, to }) => [slice, from, to]),
+    );
+  t.strictSame(batches(2, 9, 6, 3), [
+    [
+      [0, 0, 2],
+      [1, 2, 4],
+      [2, 4, 6],
+    ],
+    [
+      [3, 6, 8],
+      [4, 8, 9],
+    ],
+  ]);
+  t.strictSame(batches('all', 5, 2, 1), [[[0, 0, 2]], [[0, 2, 4]], [[0, 4, 5]]]);
+  t.strictSame(batches(3, 6, 4, 2), [
+    [
+      [0, 0, 2],
+      [0, 2, 3],
+    ],
+    [
+      [1, 3, 5],
+      [1, 5, 6],
+    ],
+  ]);
+  t.strictSame(batches(2, 0, 4, 2), []);
+  t.end();
+});
