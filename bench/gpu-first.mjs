@@ -68,8 +68,9 @@ async function agreements() {
 async function sweeps() {
   const designs = [
     ...values.batch.split(',').map((batch) => ({ name: `batch ${batch}`, batch: Number(batch), trials: 1 })),
-    // The default design goes slice by slice, whatever the batch.
+    // The default design, whose slices of 8 images share a batch, and each of them alone.
     { name: 'fresh draws', design: {} },
+    { name: 'fresh, by 8', design: {}, batch: 8 },
   ];
   const found = [];
   for (const precision of values.precision.split(',')) {

@@ -10,7 +10,7 @@ import { cardsOf, type Precision } from '../native/cards.js';
 import { MOST_CARD_BATCH, memoryText, shownBytes } from '../plan/card-memory.js';
 import { macsOfCells, planProblem } from '../plan/plan-sweep.js';
 import type { ResetContext } from '../resets/kinds.js';
-import { IMAGES_PER_DRAW } from '../sweep/settings.js';
+import { designOf } from '../sweep/settings.js';
 import { type Targets, unmeasured } from '../sweep/targets.js';
 import { count } from './inspect-plan.js';
 
@@ -24,6 +24,8 @@ export interface CardChoice {
   deviceMemory?: string | undefined;
   /** Default as many images as have room. */
   batch?: number | undefined;
+  imagesPerDraw?: number | 'all' | undefined;
+  trials?: number | undefined;
   precision?: Precision | undefined;
   norm?: ResetContext['norm'] | undefined;
   parts?: LayerParts | undefined;
@@ -35,8 +37,10 @@ export type CardPlanSummary = Awaited<ReturnType<typeof summariseCardPlan>>;
 export async function summariseCardPlan(
   model: Model,
   { layers, cells: all, replacements }: Targets,
-  { device, deviceMemory, batch, precision = 'fp32', norm = 'keep', parts = 'both' }: CardChoice,
+  choice: CardChoice,
 ) {
+  const { device, deviceMemory, batch, precision = 'fp32', norm = 'keep', parts = 'both' } = choice;
+  const { imagesPerDraw } = designOf(choice);
   const room = roomOf(device, deviceMemory);
   const about = { device, precision, memory: { bytes: room.bytes, from: room.from } };
   const cells = layers.map((layer, index) => ({ ...all.find((cell) => cell.layer === layer)!, index }));
@@ -45,7 +49,7 @@ export async function summariseCardPlan(
   try {
     const size = modelInput(model).shape;
     const images = { batch: batch ?? MOST_CARD_BATCH, smallerBatch: batch === undefined, pixels: true };
-    found = await planOnCards(model, { cells, context, size, precision, ...images }, room);
+    found = await planOnCards(model, { cells, context, size, precision, imagesPerDraw, ...images }, room);
   } catch (error) {
     return { ...about, error: planProblem(error) };
   }
@@ -59,8 +63,8 @@ export async function summariseCardPlan(
   return {
     ...about,
     batch: found.batch,
-    /** Of which a batch is: what a sweep takes by itself, and what would fill the card. */
-    imagesPerDraw: { default: IMAGES_PER_DRAW, filling: found.batch },
+    /** Of the design; a batch has so many slices of them. */
+    ...{ imagesPerDraw, slices: plan.program.slices ?? 1 },
     graph: 'model' as const,
     sessions: plan.sessions.length,
     segments: plan.cuts.length - 1,
@@ -112,7 +116,7 @@ export function cardPlanText(plan: CardPlanSummary, what: 'layer' | 'group'): st
   }[from];
   const head = `plan    for a card of ${shownBytes(memory)}${source}, in ${plan.precision}; no card has shown these numbers yet`;
   if (plan.error !== null) return [head, `        no plan: ${plan.error}`];
-  const { macs, batch, bytes, sessions, segments, imagesPerDraw } = plan;
+  const { macs, batch, bytes, sessions, segments, imagesPerDraw, slices } = plan;
   const over =
     macs.least === null
       ? ''
@@ -123,10 +127,9 @@ export function cardPlanText(plan: CardPlanSummary, what: 'layer' | 'group'): st
     `        batch ${batch}, ${sessions} session${sessions === 1 ? '' : 's'} for ${segments} segment${segments === 1 ? '' : 's'} of the model's own graph`,
     `        ${count(macs.forward)} MACs an image; untouched and with every ${what} reset once it takes ${count(macs.planned)}, not ${count(macs.whole)}: ${macs.speedUp.toFixed(2)} x${over}`,
     `        about ${shownBytes(total)} on the card: ${memoryText(bytes)}`,
-    ...(batch > imagesPerDraw.default
+    ...(slices > 1
       ? [
-          `        a batch has images of one draw: ${imagesPerDraw.default} of them, unless draws see more; --images-per-draw ${batch}, or`,
-          '        --trials, fills the card',
+          `        ${slices} slices of ${imagesPerDraw} image${imagesPerDraw === 1 ? '' : 's'} share a batch: a reset layer begins slice by slice, all else is computed at once`,
         ]
       : []),
   ];

@@ -63,7 +63,9 @@ const imageTable = Object.fromEntries(
 );
 
 /** Options that say nothing without --data, and options that say nothing without a model. */
-export const ofImages = [...Object.keys({ ...sampled, ...ofDesign }).map(kebab), 'preview'];
+export const ofImages = [...Object.keys({ ...sampled, threads }).map(kebab), 'preview'];
+/** Of images, and of a card's batches. */
+export const ofDraws = Object.keys({ imagesPerDraw, trials }).map(kebab);
 export const ofPlans = [...Object.keys(planned).map(kebab), 'device-memory'];
 export const ofModels = [...Object.keys(modelOptions), ...Object.keys(costed).map(kebab), 'reset'];
 

@@ -9,7 +9,7 @@ export const inspectCommand: CommandModule = {
   describe: 'Show the layers of a model and how a sweep would go about it, or what images there are',
   builder: async (yargs) => (await import('./inspect-options.js')).withInspectOptions(yargs as Argv<object>),
   handler: async (parsed) => {
-    const { ofImages, ofModels, ofPlans } = await import('./inspect-options.js');
+    const { ofDraws, ofImages, ofModels, ofPlans } = await import('./inspect-options.js');
     const argv = parsed as ArgumentsCamelCase<InspectArguments>;
     const isModelGiven = argv.model !== undefined || argv.arch !== undefined;
     if (argv.data !== undefined) {
@@ -22,6 +22,8 @@ export const inspectCommand: CommandModule = {
       return;
     }
     refuse(argv, ofImages, '--data SRC');
+    const { isCardName } = await import('../native/cards.js');
+    if (!isCardName(argv.device ?? 'auto')) refuse(argv, ofDraws, '--data SRC or --device cuda');
     if (!isModelGiven) {
       throw new CritmapError(
         'ERR_OPTION',

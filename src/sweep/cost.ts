@@ -90,13 +90,14 @@ async function timeOf(
   cells: readonly Cell[],
   settings: Settings,
 ): Promise<{ images: number; seconds: number }> {
-  const { batch, smallerBatch, threads, cards, precision, graph } = settings;
+  const { batch, smallerBatch, threads, cards, precision, graph, design } = settings;
   const count = Math.min(images.count, batch * (cards ? CARD_DEPTH * cards.length : threads));
   const chunk = await readImages(images, 0, 0, count);
   const engine = await openFastEngine(model, {
     ...{
       cells,
       context: settings,
+      design,
       size: images.shape,
       batch,
       smallerBatch,

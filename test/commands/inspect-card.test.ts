@@ -9,7 +9,8 @@ const plan = (...args: string[]) => critmap('inspect', model, '--plan-only', ...
 const isThere = native().cuda().devices.length > 0;
 
 t.test('a card is planned for by its memory', async (t) => {
-  const { code, stdout } = await plan('--device', 'cuda', '--device-memory', '8GB', '--json');
+  const card = ['--device', 'cuda', '--device-memory', '8GB', '--json'];
+  const { code, stdout } = await plan(...card, '--trials', '1');
   t.equal(code, 0);
   const { name, plan: found, layers } = JSON.parse(stdout);
   t.equal(name, 'resnet');
@@ -19,7 +20,8 @@ t.test('a card is planned for by its memory', async (t) => {
     precision: 'fp32',
     memory: { bytes: 8e9, from: 'asked' },
     batch: 256,
-    imagesPerDraw: { default: 8, filling: 256 },
+    imagesPerDraw: 'all',
+    slices: 1,
     error: null,
   });
   t.ok(found.sessions <= 12 && found.sessions >= 1);
@@ -40,6 +42,31 @@ t.test('a card is planned for by its memory', async (t) => {
   const [, batch = ''] = /batch (\d+), \d+ sessions? for/.exec(small.stdout) ?? [];
   t.ok(Number(batch) >= 1 && Number(batch) <= 256, small.stdout);
   t.match(small.stdout, /MB for CUDA itself.*for sessions/);
+});
+
+t.test('slices of draws share a batch', async (t) => {
+  const shared = (...args: string[]) => plan('--device', 'cuda', '--device-memory', '8GB', ...args);
+  const usual = JSON.parse((await shared('--json')).stdout).plan;
+  t.match(usual, { batch: 256, imagesPerDraw: 8, slices: 32 });
+  t.ok(usual.sessions <= 12);
+  const { stdout } = await shared();
+  t.match(stdout, '32 slices of 8 images share a batch: a reset layer begins slice by slice, all else');
+  const uneven = await shared('--images-per-draw', '10', '--json');
+  t.match(JSON.parse(uneven.stdout).plan, { batch: 250, imagesPerDraw: 10, slices: 25 });
+  const few = await shared('--images-per-draw', '100', '--batch', '64', '--json');
+  t.match(JSON.parse(few.stdout).plan, { batch: 64, imagesPerDraw: 100, slices: 1 });
+  for (const words of [
+    ['--trials', '3'],
+    ['--reset', 'zero'],
+    ['--group', 'cumulative-from-output'],
+  ]) {
+    const { stdout } = await shared(...words);
+    t.notMatch(stdout, /share a batch/, words.join(' '));
+  }
+  const cascade = JSON.parse((await shared('--group', 'cumulative-from-output', '--json')).stdout);
+  t.match(cascade.plan, { batch: 8, slices: 1 });
+  const alike = JSON.parse((await shared('--reset', 'zero', '--json')).stdout);
+  t.match(alike.plan, { batch: 256, slices: 1 }, 'nothing is drawn');
 });
 
 t.test('what has no room says what it would take', async (t) => {
@@ -65,6 +92,7 @@ t.test('for the processor --batch counts, too', async (t) => {
 });
 
 for (const [words, message] of [
+  [['--images-per-draw', '4'], /--images-per-draw goes with --data SRC or --device cuda/],
   [['--device-memory', '8GB'], /--device-memory is for cards; .*--device cuda/],
   [['--precision', 'tf32'], /--precision tf32 is for cards/],
   [['--device', 'cuda', '--device-memory', '8'], /--device-memory 8 is not a size such as 8GB/],

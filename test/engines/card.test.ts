@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { planCells } from '../../src/design/cells.js';
+import { slicesOf } from '../../src/design/slices.js';
 import { furthest } from '../../src/engines/check.js';
 import type { Engine, EngineOptions } from '../../src/engines/engine.js';
 import { openFastEngine } from '../../src/engines/fast.js';
@@ -38,9 +39,16 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
     labels: 'none',
   });
   const labels = Int32Array.from({ length: IMAGES }, (_, i) => (7 * i) % 10);
-  const chunk = { ...(await readChunk(set, 0, IMAGES)), labels };
+  const read = { ...(await readChunk(set, 0, IMAGES)), labels };
   await set.close();
-  for (const norm of ['keep', 'reset'] as const) {
+  const crossed = { imagesPerDraw: 'all', trials: 1 } as const;
+  for (const { norm, design, batch } of [
+    { norm: 'keep', design: crossed, batch: 5 },
+    { norm: 'reset', design: crossed, batch: 5 },
+    // Four slices in a batch, and the last batch lacks two of them.
+    { norm: 'keep', design: { imagesPerDraw: 2, trials: 1 }, batch: 8 },
+  ] as const) {
+    const chunk = { ...read, slices: slicesOf(design, 0, IMAGES) };
     const context = { seed: 3, init: 'auto', norm } as const;
     const evaluate = async (
       open: (m: typeof model, o: EngineOptions) => Promise<Engine>,
@@ -50,8 +58,9 @@ t.test('on a card every reset gives the predictions of the reference engine', { 
       const engine = await open(model, {
         cells,
         context,
+        design,
         size: set.shape,
-        batch: 5,
+        batch,
         threads: 2,
         cards,
       });
