@@ -48,6 +48,7 @@ unpack 180 the carried parts joined, and whether the CUDA provider finds its lib
 devices 60 critmap devices: whether the addon finds the card
 agreement 180 the demo's model and a ResNet-50, fp32: the card's logits against the processor's
 sweeps 420 ResNet-50 at batch 32, 128 and 256 in three precisions, with the card's memory
+layout 300 the same with channels last, at batch 128 in fp32 and fp16
 bench 420 npm run bench -- gpu, whose record is gpu-….json
 TEXT
 }
@@ -153,6 +154,11 @@ do_agreement() {
 do_sweeps() {
   needs_card
   carried bench/gpu-first.mjs sweeps --out "$out/sweeps.json"
+}
+do_layout() {
+  needs_card
+  CRITMAP_CUDA_LAYOUT=nhwc carried bench/gpu-first.mjs sweeps --batch 128 --precision fp32,fp16 \
+    --out "$out/channels-last.json"
 }
 do_bench() {
   needs_card

@@ -97,6 +97,6 @@ t.test(
       status: 1,
       stderr: `--onnxruntime: ${folder} has no libonnxruntime.so.1\n`,
     });
-    t.equal(run(['steps']).stdout.trim().split('\n').length, 12);
+    t.equal(run(['steps']).stdout.trim().split('\n').length, 13);
   },
 );

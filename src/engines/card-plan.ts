@@ -71,7 +71,7 @@ export async function planOnCards(model: Model, given: CardPlanOptions, room: Ro
       // What ONNX Runtime makes of a graph for a processor fits only that.
       ...{ graph: 'model', limits: limitsOnCards(cudaLayout()) },
     });
-    const about = { pixels, columns: columns.length, weights: weightsIn(model) };
+    const about = { pixels, columns: columns.length };
     return { plan, batch, memory: cardMemory(plan, about) };
   };
   for (let i = 0; ; ) {

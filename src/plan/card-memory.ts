@@ -32,8 +32,8 @@ const WORKSPACE_BYTES = 128 * 2 ** 20;
 /** Batches that a card has under way. */
 const UNDER_WAY = 2;
 
-/** A plan's copies of weights, where sessions have constants of their own, by the weights: `planGraph`'s budget and one. */
-const COPIES = 3;
+/** A session's copies of weights that it has as constants: its own, and one that it packs. */
+const COPIES = 2;
 
 /**
  * @param pixels - whether images come as pixels, not as floats
@@ -41,8 +41,8 @@ const COPIES = 3;
  * @param weights - bytes of the model's
  */
 export function cardMemory(
-  { sessions, program, workerBytes, insideBytes }: Compiled,
-  { pixels, columns, weights }: { pixels: boolean; columns: number; weights: number },
+  { sessions, program, workerBytes, insideBytes = workerBytes, storedBytes = 0 }: Compiled,
+  { pixels, columns }: { pixels: boolean; columns: number },
 ): CardMemory {
   const { slots, input, cells, constants } = program;
   const { dims } = slots[input]!;
@@ -51,12 +51,9 @@ export function cardMemory(
   const parts = {
     context: CONTEXT_BYTES,
     sessions: sessions.length * HANDLE_BYTES,
-    values:
-      constants.reduce((sum, { byteLength }) => sum + byteLength, 0) +
-      (insideBytes === undefined ? COPIES * weights : 0),
+    values: constants.reduce((sum, { byteLength }) => sum + byteLength, 0) + COPIES * storedBytes,
     tensors: workerBytes,
-    // Where it is not known it is like what lies between them.
-    inside: insideBytes ?? workerBytes,
+    inside: insideBytes,
     workspace: WORKSPACE_BYTES,
     batches: UNDER_WAY * (image + rows),
   };

@@ -42,6 +42,11 @@ export interface DivisionLimits {
    * sessions, one that layers begin with and one for the whole batch.
    */
   launch?: number | undefined;
+  /**
+   * Where every segment has one more session, alike or not, with its trained weights in it: by which share a
+   * multiply-accumulate costs more in the others.
+   */
+  slower?: number | null | undefined;
 }
 
 /** The segments of a row of atoms with about the least that cells compute besides their own. */
@@ -86,10 +91,14 @@ interface Assessed {
   cost: number;
 }
 
-const areTooMany = ({ classes }: Assessed, limits: DivisionLimits) =>
-  classes.size * sessionsOfKind(limits) > limits.sessions;
+const areTooMany = (found: Assessed, limits: DivisionLimits) => sessionsOf(found, limits) > limits.sessions;
 
-const sessionsOfKind = ({ launch }: DivisionLimits) => (launch === undefined ? 1 : 2);
+/** Of segments, without entries. */
+const sessionsOf = ({ ranges, classes }: Assessed, limits: DivisionLimits) =>
+  sessionsFor(classes.size, ranges.length, limits);
+
+const sessionsFor = (kinds: number, segments: number, { launch, slower }: DivisionLimits) =>
+  kinds + (typeof slower === 'number' ? segments : launch === undefined ? 0 : kinds);
 
 /** While there are too many sessions anything is; then what costs less. */
 const isStep = (from: Assessed, to: Assessed, limits: DivisionLimits) =>
@@ -98,7 +107,7 @@ const isStep = (from: Assessed, to: Assessed, limits: DivisionLimits) =>
 /** While there are too many sessions: for each that is saved. Fewer segments of as many kinds may come to less later. */
 function priceOf(from: Assessed, to: Assessed, limits: DivisionLimits): number {
   if (!areTooMany(from, limits)) return to.cost;
-  const saved = from.classes.size - to.classes.size;
+  const saved = sessionsOf(from, limits) - sessionsOf(to, limits);
   const more = to.cost - from.cost;
   return saved > 0 ? more / saved : 1e30 * (1 - saved) + more;
 }
@@ -156,6 +165,7 @@ function assess(
   /** By kind, where its layers start: how many of them, and what is before. */
   const starts = new Map<string, Map<number, { before: number; layers: number }>>();
   const { launch = 0 } = limits;
+  const slower = limits.slower ?? 0;
   let [cost, layers] = [0, 0];
   for (const [i, { from, to }] of ranges.entries()) {
     const found = starts.get(keys[i]!) ?? new Map<number, { before: number; layers: number }>();
@@ -163,23 +173,24 @@ function assess(
     let [steps, macs] = [0, 0];
     const inRange = atoms.slice(from, to);
     const allSteps = inRange.reduce((sum, atom) => sum + atom.steps, 0);
+    const allMacs = inRange.reduce((sum, atom) => sum + atom.macs, 0);
     for (const atom of inRange) {
       for (const { at, before } of atom.starts) {
         const start = found.get(steps + at) ?? {
-          before: macs + before + launch * (steps + at),
+          before: (1 + slower) * (macs + before) + launch * (steps + at),
           layers: 0,
         };
         start.layers++;
         found.set(steps + at, start);
         layers++;
-        cost += launch * (allSteps - steps - at);
+        cost += launch * (allSteps - steps - at) + slower * (allMacs - macs - before);
       }
       steps += atom.steps;
       macs += atom.macs;
     }
     cost += layers * limits.call;
   }
-  const most = Math.max(0, limits.sessions - sessionsOfKind(limits) * starts.size);
+  const most = Math.max(0, limits.sessions - sessionsFor(starts.size, ranges.length, limits));
   const plans = [...starts].map(([key, found]) => {
     const name = `${most};${key};${[...found].map(([at, { layers }]) => `${at} ${layers}`).join()}`;
     const options = known.get(name) ?? groupings(found, most);

@@ -8,6 +8,11 @@ export interface PlanLimits {
    * otherwise there would be more sessions than this (resets of activations may take some more).
    */
   sessions: number | null;
+  /**
+   * A number: segments that are as trained have sessions of their own with their weights as constants, and a
+   * multiply-accumulate costs more by this share in those that are given weights. Only where sessions are shared.
+   */
+  slower: number | null;
   /** Bytes of activations that one worker keeps for the layers of a segment; only where sessions are not shared. */
   kept: number;
   /** Bytes of all cells' logits that are kept until the original's are there; above it those are computed ahead. */
@@ -24,6 +29,7 @@ export interface PlanLimits {
  */
 export const processorLimits: PlanLimits = {
   sessions: null,
+  slower: null,
   kept: 80 * 2 ** 20,
   keptLogits: 32 * 2 ** 20,
   call: 0,
@@ -40,6 +46,7 @@ export const processorLimits: PlanLimits = {
  */
 export const cardLimits: PlanLimits = {
   sessions: 12,
+  slower: null,
   kept: 0,
   keptLogits: 2 ** 29,
   call: 2.5e8,
@@ -47,16 +54,12 @@ export const cardLimits: PlanLimits = {
 };
 
 /**
- * With channels last ONNX Runtime takes weights only where they are constants: then every layer has a session of its
- * own, and what is not reset is computed in that order.
+ * With channels last ONNX Runtime takes the weights of a convolution only where they are constants (it packs them when
+ * a session is made; what is given it reads channels first, which no fast kernel of cuDNN takes beside images of
+ * channels last). So segments in which nothing is reset have sessions of their own, and a copy of their weights. How
+ * much slower the others are no card has shown.
  */
-const channelsLastLimits: PlanLimits = {
-  sessions: null,
-  kept: 2 ** 30,
-  keptLogits: 2 ** 29,
-  call: 0,
-  launch: 0,
-};
+const channelsLastLimits: PlanLimits = { ...cardLimits, sessions: 24, slower: 0.5 };
 
 export const limitsOnCards = (layout: CudaLayout): PlanLimits =>
   layout === 'nhwc' ? channelsLastLimits : cardLimits;

@@ -43,6 +43,8 @@ export interface Compiled {
   workerBytes: number;
   /** The most bytes of tensors inside of a session; only where sessions are shared. */
   insideBytes?: number;
+  /** Bytes of the weights that sessions have as constants; only where sessions are shared. */
+  storedBytes?: number;
 }
 
 export interface CompileInput {
@@ -71,8 +73,6 @@ class Compiler {
   readonly #builder: ProgramBuilder;
   /** Parameters that several cells reset alike, by tensor, reset and trial: the step that does it, and its cells. */
   readonly #shared = new Map<string, { slot: number; cells: number[] }>();
-  /** Names of the graph's stored tensors. */
-  #stored: ReadonlySet<string> | undefined;
   /** Slots of the original run's tensors, by name. */
   readonly #original = new Map<string, number>();
 
@@ -240,17 +240,9 @@ class Compiler {
         : this.#builder.shape(tensor);
     const content = { nodes, inputs, outputs, extra };
     const make = () => extract(source, flow, rewrite(content), shapeOf);
-    const constantConvolutions = part === undefined && this.#constantWeights(nodes);
-    const index = this.#sessions.push({ name, constantConvolutions, extract: make }) - 1;
+    const index = this.#sessions.push({ name, constantConvolutions: false, extract: make }) - 1;
     this.#sessionOf.set(name, index);
     return index;
-  }
-
-  /** Those that a float16 plan casts are constants, too. */
-  #constantWeights(nodes: readonly Node[]): boolean {
-    this.#stored ??= new Set(this.input.source.graph.initializer.map(({ name }) => name));
-    const convolutions = nodes.filter(({ opType }) => /^Conv(Transpose)?$/.test(opType));
-    return convolutions.every(({ input }) => this.#stored?.has(input[1] ?? ''));
   }
 
   /** A session's run: reads and writes by name, its outputs in slots of their own. */

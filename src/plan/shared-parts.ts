@@ -244,6 +244,7 @@ function divided(problem: SharedProblem, cuts: readonly Cut[]) {
     sessions: limits.sessions,
     call: limits.call / batch,
     launch: slices > 1 ? (limits.launch * slices) / batch : undefined,
+    slower: limits.slower,
   });
   return {
     cuts: [...segments.map(({ from }) => cuts[from]!), cuts.at(-1)!],

@@ -82,6 +82,7 @@ class SharedCompiler {
       ...this.#builder.finish(input, logits, all.length),
       keyed: this.#builder.keyed,
       insideBytes: this.#sessions.insideBytes,
+      storedBytes: this.#sessions.storedBytes,
     };
   }
 
@@ -133,8 +134,10 @@ class SharedCompiler {
     // A layer that does not reach the logits has nothing to run.
     if (!reaches) return slotOf(original, source.output);
     const isDrawn = [...instead.values()].some(isDrawing);
-    // One that is not drawn begins as the sessions for whole batches do that there are anyway.
-    const begin = isDrawn || this.shared.slices === 1 ? this.shared.begins.get(layer)! : this.#whole(segment);
+    const { slices, begins } = this.shared;
+    // One that is not drawn begins with the sessions for whole batches, where there are some that take its weights.
+    const isWhole = slices > 1 && !isDrawn && this.input.limits.slower === null;
+    const begin = isWhole ? this.#whole(segment) : begins.get(layer)!;
     return this.#suffix(begin, segment, new Map(original), cell, instead);
   }
 
@@ -195,13 +198,15 @@ class SharedCompiler {
     cell?: Cell,
     instead: Instead = new Map(),
   ): void {
-    const drawn = this.#sessions.weightsOf(part).flatMap((name) => {
-      const found = instead.get(name);
-      return isDrawing(found) ? [found] : [];
-    });
-    const isSliced = drawn.length > 0;
+    const hasConstants = this.input.limits.slower !== null;
+    const changed = this.#sessions.weightsOf(part).flatMap((name) => instead.get(name) ?? []);
+    const drawn = changed.filter(isDrawing);
+    const isSliced = drawn.length > 0 || (hasConstants && this.shared.slices > 1 && changed.length > 0);
     const run = isSliced ? sliced(part, this.shared.segments[segment]!) : part;
-    const { session, weights } = this.#sessions.of(run, segment, isSliced);
+    const { session, weights } =
+      hasConstants && changed.length === 0
+        ? this.#sessions.asTrained(run, segment)
+        : this.#sessions.of(run, segment, isSliced);
     const given = weights.map((name) => this.#insteadOf(name, cell, instead) ?? this.#weight(name));
     const inputs = run.inputs.map((name) => slotOf(slots, name));
     const outputs = run.outputs.map((name) => this.#builder.slot(this.#builder.shape(name)));

@@ -25,6 +25,8 @@ export class SharedSessions {
   readonly graphs: SessionGraph[] = [];
   /** The most bytes of tensors inside of one. */
   insideBytes = 0;
+  /** Of trained weights, in all of them together. */
+  storedBytes = 0;
   /** The model's own values where a factor or a shift goes with them. */
   readonly scaled: ReadonlyMap<string, Place>;
   /** Stored tensors by name. */
@@ -57,6 +59,31 @@ export class SharedSessions {
     this.stored = new Map([...source.graph.initializer, ...shifts].map((one) => [one.name, one]));
     const parameters = new Set([...reset, ...this.scaled.keys(), ...shifts.map(({ name }) => name)]);
     this.#about = { flow, stored: this.stored, parameters, shapeOf: (name) => this.#shape(name) };
+  }
+
+  /** With the trained weights in it, for convolutions with channels last. */
+  asTrained(part: SharedPart, segment: number): SharedSession {
+    const key = `trained ${keyOf(part)}`;
+    const known = this.#byPart.get(key);
+    if (known) return known;
+    const { source, flow, shapes, rewrite = (part) => part } = this.input;
+    const { steps, inputs, outputs } = part;
+    // ONNX Runtime folds norms itself where weights are constants.
+    const nodes = steps.map((at) => flow.steps[at]!.node);
+    const convolutions = nodes.filter(({ opType }) => /^Conv(Transpose)?$/.test(opType));
+    const content = rewrite({ nodes, inputs, outputs });
+    const session =
+      this.graphs.push({
+        name: `segment ${segment} from step ${steps[0]}, as trained`,
+        constantConvolutions: convolutions.every(({ input }) => this.stored.has(input[1] ?? '')),
+        extract: () => extract(source, flow, content, (name) => this.#shape(name)),
+      }) - 1;
+    this.insideBytes = Math.max(this.insideBytes, insideBytes(content, shapes));
+    for (const name of this.weightsOf(part))
+      this.storedBytes += this.stored.get(name)?.rawData.byteLength ?? 0;
+    const found = { session, weights: [] };
+    this.#byPart.set(key, found);
+    return found;
   }
 
   /** @param inSlices - its tensors have the rows of one slice, not of the batch */

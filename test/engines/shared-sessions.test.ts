@@ -22,8 +22,8 @@ import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { withTargets } from '../../src/model/targets.js';
 import type { Precision } from '../../src/native/cards.js';
-import { fitsCard } from '../../src/plan/card-memory.js';
-import { cardLimits } from '../../src/plan/limits.js';
+import { cardMemory, fitsCard } from '../../src/plan/card-memory.js';
+import { cardLimits, limitsOnCards } from '../../src/plan/limits.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import type { ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
@@ -54,15 +54,17 @@ function chunkOf({ io }: Model): Chunk {
 interface Compared {
   context?: ResetContext;
   sessions?: number;
+  /** As for channels last. */
+  slower?: number;
   precision?: Precision;
   near?: number;
 }
 
 /** What is too far from the reference engine, and that most cells are seen at all. */
 async function compare(t: Test, model: Model, cells: readonly Cell[], options: Compared = {}) {
-  const { context = keep, sessions = 12, precision, near = NEAR } = options;
+  const { context = keep, sessions = 12, slower = null, precision, near = NEAR } = options;
   const chunk = chunkOf(model);
-  const limits = { ...cardLimits, sessions };
+  const limits = { ...cardLimits, sessions, slower };
   const given: EngineOptions = { cells, context, size: chunk, batch: IMAGES, threads: 1 };
   const reference = await openReferenceEngine(model, given);
   const shared = await openFastEngine(model, { ...given, limits, precision });
@@ -96,6 +98,10 @@ for (const name of ['resnet', 'vit', 'convnext']) {
     for (const sessions of [12, 2]) {
       for (const norm of ['keep', 'reset'] as const)
         await compare(t, model, planCells(layers, resets, 1), { sessions, context: { ...keep, norm } });
+    }
+    for (const norm of ['keep', 'reset'] as const) {
+      const options = { sessions: 16, slower: 0.5, context: { ...keep, norm } };
+      await compare(t, model, planCells(layers, resets, 1), options);
     }
     const groups: Resettable[] = ['cumulative-from-output', 'pairs', 'block', 'all'].flatMap((group) =>
       groupLayers(layers, group).map((one) => ({ name: `${group} ${one.name}`, members: membersOf(one) })),
@@ -212,6 +218,13 @@ t.test(
     await t.rejects(planOnCards(model, given, room(3)), {
       message: /give a smaller --batch \((64|32) may fit\)/,
     });
+
+    const last = await planSweep(model, { ...given, graph: 'model', limits: limitsOnCards('nhwc') });
+    const trained = last.sessions.filter(({ constantConvolutions }) => constantConvolutions);
+    t.ok(last.sessions.length <= 24, `${last.sessions.length} sessions with channels last`);
+    t.equal(trained.length, last.cuts.length - 1, 'one for each segment');
+    t.ok(last.macs.suffixes <= 1.1 * least, `${last.macs.suffixes / least} times the least`);
+    t.ok(cardMemory(last, { pixels: true, columns: 11 }).total <= 5e9);
 
     const before = await planSweep(model, { ...given, graph: 'model' });
     t.ok(before.sessions.length > 60, 'without sharing every layer has a session');

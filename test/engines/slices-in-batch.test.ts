@@ -69,6 +69,8 @@ async function logitsOf(engine: Engine, chunk: Chunk, cells: readonly Cell[]): P
 interface Compared {
   context?: ResetContext;
   sessions?: number;
+  /** As for channels last. */
+  slower?: number;
   precision?: Precision;
   near?: number;
   design?: SliceDesign;
@@ -76,9 +78,10 @@ interface Compared {
 }
 
 async function compare(t: Test, model: Model, cells: readonly Cell[], options: Compared = {}) {
-  const { context = keep, sessions = 12, precision, near = NEAR, design = DESIGN, batch = BATCH } = options;
+  const { context = keep, sessions = 12, slower = null, precision, near = NEAR } = options;
+  const { design = DESIGN, batch = BATCH } = options;
   const chunk = chunkOf(model, design);
-  const limits = { ...cardLimits, sessions };
+  const limits = { ...cardLimits, sessions, slower };
   const size = { height: chunk.height, width: chunk.width, channels: model.io.channels };
   const given: EngineOptions = { cells, context, design, size, batch, threads: 2 };
   const asked = batch / Number(design.imagesPerDraw);
@@ -115,6 +118,7 @@ for (const name of ['resnet', 'vit', 'convnext']) {
     const model = await loadModel(fixture(`cascades/${name}.onnx`));
     const { layers } = model;
     for (const sessions of [12, 2]) await compare(t, model, planCells(layers, resets, 1), { sessions });
+    await compare(t, model, planCells(layers, resets, 1), { sessions: 16, slower: 0.5 });
     const context = { ...keep, norm: 'reset' } as const;
     await compare(t, model, planCells(layers, resets.slice(0, 1), 1), { context });
     const groups: Resettable[] = ['pairs', 'block', 'all'].flatMap((group) =>
