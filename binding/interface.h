@@ -7,6 +7,6 @@
 
 namespace critmap::binding {
 
-inline constexpr uint32_t interface_number = 3;
+inline constexpr uint32_t interface_number = 4;
 
 }  // namespace critmap::binding

@@ -4,5 +4,5 @@
  */
 
 /** Raised when an addon of before cannot serve these sources any more. */
-export const interfaceNumber = 3;
-// What has that number, as scripts/native-interface.mjs reads it: 6a9e2db286c38c10
+export const interfaceNumber = 4;
+// What has that number, as scripts/native-interface.mjs reads it: f873968171fc0d50

@@ -5,7 +5,6 @@
  */
 import type { Resettable } from '../model/layer-group.js';
 import type { Precision } from '../native/cards.js';
-import { ElementType } from '../native/engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { FLOAT } from '../onnx/tensors.js';
 import type { TensorShape } from '../onnx/value-info.js';
@@ -96,7 +95,7 @@ function isSliceable(
   const rows = imageRows.get(name);
   if (rows === undefined || dims[0] !== rows * batch) return false;
   const mayBeHalf = precision === 'fp16' && type === FLOAT && name !== source.output;
-  return bytesOf({ type: mayBeHalf ? ElementType.float16 : type, dims }) % (slices * ALIGNMENT) === 0;
+  return bytesOf({ type, dims }) % (slices * ALIGNMENT * (mayBeHalf ? 2 : 1)) === 0;
 }
 
 const ALIGNMENT = 16;
