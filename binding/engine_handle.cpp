@@ -111,7 +111,9 @@ void EngineHandle::settle(napi_env env, napi_value, void*, void* data) {
     call->deferred.reject(env, Failure::other, "the batch was cancelled", "ERR_CANCELLED");
   } else {
     call->deferred.reject(env, Failure::other, job.error,
-                          job.device_lost ? device_lost_code : "ERR_ONNXRUNTIME");
+                          job.fault == Job::Fault::lost   ? device_lost_code
+                          : job.fault == Job::Fault::full ? device_full_code
+                                                          : "ERR_ONNXRUNTIME");
   }
   // Last: the handle may go with it.
   napi_delete_reference(env, call->self);

@@ -29,6 +29,8 @@ napi_value current_error(napi_env env) noexcept {
       return make_error(env, napi_create_range_error, no_memory_text, no_memory_code);
     } catch (const DeviceLost& error) {
       return make_error(env, napi_create_error, error.what(), device_lost_code);
+    } catch (const DeviceFull& error) {
+      return make_error(env, napi_create_error, error.what(), device_full_code);
     } catch (const std::out_of_range& error) {
       return make_error(env, napi_create_range_error, error.what());
     } catch (const std::exception& error) {

@@ -16,6 +16,7 @@ inline constexpr const char* no_memory_code = "ERR_MEMORY";
 inline constexpr const char* no_memory_text = "not enough memory for this call";
 // Of a card that this process cannot use any more.
 inline constexpr const char* device_lost_code = "ERR_DEVICE_LOST";
+inline constexpr const char* device_full_code = "ERR_DEVICE_FULL";
 // A promise that is rejected with `error`, or null.
 napi_value rejected(napi_env env, napi_value error) noexcept;
 

@@ -39,6 +39,8 @@ void PromiseWorker::run(napi_env, void* data) {
     self->code_ = no_memory_code;
   } catch (const DeviceLost& error) {
     self->fail_coded(device_lost_code, error.what());
+  } catch (const DeviceFull& error) {
+    self->fail_coded(device_full_code, error.what());
   } catch (const std::exception& error) {
     self->failure_ = Failure::other;
     self->message_ = error.what();

@@ -17,8 +17,8 @@ ImageLoader::~ImageLoader() {
   }
 }
 
-void ImageLoader::load(std::span<const float> values, float* input) {
-  Place& place = next_place(values.size_bytes());
+void ImageLoader::load(std::span<const float> values, float* input, size_t most) {
+  Place& place = next_place(std::max(most * sizeof(float), values.size_bytes()));
   memcpy(place.pinned->data(), values.data(), values.size_bytes());
   upload(place, values.size_bytes());
   compute_.copy(input, place.device->data(), values.size_bytes());
@@ -26,11 +26,11 @@ void ImageLoader::load(std::span<const float> values, float* input) {
 }
 
 void ImageLoader::load(std::span<const uint8_t> pixels, size_t images, std::span<const float> table,
-                       float* input) {
+                       float* input, size_t most) {
   if (images == 0) return;
   // One copy for both: the table first, for its alignment.
   const size_t bytes = table.size_bytes() + pixels.size_bytes(), channels = table.size() / 256;
-  Place& place = next_place(bytes);
+  Place& place = next_place(std::max(table.size_bytes() + most, bytes));
   memcpy(place.pinned->data(), table.data(), table.size_bytes());
   memcpy(place.pinned->data() + table.size_bytes(), pixels.data(), pixels.size_bytes());
   upload(place, bytes);

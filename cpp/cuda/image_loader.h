@@ -18,11 +18,12 @@ class ImageLoader {
   explicit ImageLoader(Stream& compute) : compute_(compute) {}
   ~ImageLoader();
 
-  // As they are.
-  void load(std::span<const float> values, float* input);
+  // As they are. `most`: as many numbers as may come at once, for which memory is taken now.
+  void load(std::span<const float> values, float* input, size_t most = 0);
   // `images` of them, images x pixels x channels, to images x channels x pixels; the table has 256 values for
   // each channel.
-  void load(std::span<const uint8_t> pixels, size_t images, std::span<const float> table, float* input);
+  void load(std::span<const uint8_t> pixels, size_t images, std::span<const float> table, float* input,
+            size_t most = 0);
 
  private:
   struct Place {

@@ -71,6 +71,8 @@ void check(int status, const char* what) {
   throw Error(std::string(what) + ": " + describe(cudaError_t(status)), status);
 }
 
+bool is_memory(int status) { return status == cudaErrorMemoryAllocation; }
+
 bool lasts(int status) {
   switch (status) {
     case cudaErrorECCUncorrectable:

@@ -56,6 +56,9 @@ class Error : public std::runtime_error {
 // Throws "`what`: name: text" unless `status`, a cudaError_t, is success.
 void check(int status, const char* what);
 
+// Whether this cudaError_t says that memory does not suffice.
+bool is_memory(int status);
+
 // Whether what failed with this cudaError_t lasts: CUDA then does nothing more on the device for this
 // process.
 bool lasts(int status);

@@ -53,10 +53,11 @@ class CudaWorkspace : public Workspace {
       free_.pop_back();
     }
     float* const input = floats(program_->input);
+    const size_t most = program_->slots[program_->input].elements;
     if (job.pixels.empty()) {
-      images_->load(job.images, input);
+      images_->load(job.images, input, most);
     } else {
-      images_->load(job.pixels, job.count, job.table, input);
+      images_->load(job.pixels, job.count, job.table, input, most);
     }
     const size_t elements = job.count * program_->image_elements();
     stream_.fill(input + elements, 0, (program_->slots[program_->input].elements - elements) * sizeof(float));
@@ -233,6 +234,15 @@ int status_in(const char* message) {
   return found ? atoi(found + strlen(words)) : 0;
 }
 
+// Whether ONNX Runtime's arena, cuDNN or cuBLAS say that there was not enough memory.
+bool names_memory(const char* message) {
+  for (const char* const words :
+       {"Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED"}) {
+    if (strstr(message, words)) return true;
+  }
+  return false;
+}
+
 class CudaDevice : public Device {
  public:
   CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
@@ -254,6 +264,10 @@ class CudaDevice : public Device {
       if (cuda::lasts(found.code))
         LostCards::all().add(index_, error.what() + (" (" + std::string(found.what()) + ")"));
     }
+  }
+  bool is_full(const std::exception& error) const override {
+    const auto* const of_cuda = dynamic_cast<const cuda::Error*>(&error);
+    return cuda::is_memory(of_cuda ? of_cuda->code : status_in(error.what())) || names_memory(error.what());
   }
   std::unique_ptr<Workspace> make_workspace() override {
     return std::make_unique<CudaWorkspace>(*stream_, index_);

@@ -82,7 +82,9 @@ void Engine::create_session(size_t index, std::string name, std::span<const uint
     } catch (const ort::Error& error) {
       device->failed(error);
       require_whole(*device);
-      throw ort::Error(named(*device, "session " + loaded->name + ": " + error.what()), error.code);
+      const std::string text = named(*device, "session " + loaded->name + ": " + error.what());
+      if (device->is_full(error)) throw DeviceFull(text);
+      throw ort::Error(text, error.code);
     }
   }
   const std::lock_guard lock(mutex_);
@@ -212,9 +214,7 @@ bool Engine::begin(Worker& worker, std::unique_ptr<Machine>& machine, std::uniqu
     lock.unlock();
     begun = machine->begin(job);
   } catch (const std::exception& error) {
-    const std::string lost = device.lost();
-    job.device_lost = !lost.empty();
-    job.error = job.device_lost ? lost : error.what();
+    Machine::fail(job, device, error);
   }
   if (!lock.owns_lock()) lock.lock();
   worker.run_options = nullptr;

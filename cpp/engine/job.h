@@ -52,8 +52,10 @@ struct Job {
   // (cells + 1) x count x classes, likewise. Of a job that wants them, the logits instead, count x classes.
   std::vector<double> rows;
   std::string error;
-  // Failed because of a device on which this process can compute nothing any more.
-  bool device_lost = false;
+  // Failed because of the device: it has not enough memory, or this process can compute nothing on it any
+  // more.
+  enum class Fault { none, full, lost };
+  Fault fault = Fault::none;
 };
 
 }  // namespace critmap

@@ -78,7 +78,7 @@ bool Machine::begin(Job& job) {
     job.outcome = Job::Outcome::failed;
     job.error = "not enough memory for this program";
   } catch (const std::exception& error) {
-    fail(job, error);
+    fail(job, device_, error);
   }
   workspace_->abandon(job);
   return false;
@@ -91,18 +91,18 @@ void Machine::finish(Job& job) {
     laps.end(Stage::inference);
     job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::rows;
   } catch (const std::exception& error) {
-    fail(job, error);
+    fail(job, device_, error);
     workspace_->abandon(job);
   }
 }
 
 // A session that was stopped from outside fails too.
-void Machine::fail(Job& job, const std::exception& error) {
-  device_.failed(error);
-  const std::string lost = device_.lost();
+void Machine::fail(Job& job, Device& device, const std::exception& error) {
+  device.failed(error);
+  const std::string lost = device.lost();
   job.outcome = job.cancelled ? Job::Outcome::cancelled : Job::Outcome::failed;
-  job.device_lost = !lost.empty();
-  job.error = job.device_lost ? lost : error.what();
+  job.fault = !lost.empty() ? Job::Fault::lost : device.is_full(error) ? Job::Fault::full : Job::Fault::none;
+  job.error = lost.empty() ? error.what() : lost;
 }
 
 void Machine::run_program(Job& job) {

@@ -21,6 +21,8 @@ class Machine {
   bool begin(Job& job);
   // Waits for the job's rows and fills in its outcome; throws nothing.
   void finish(Job& job);
+  // Fills in that a job failed, and why.
+  static void fail(Job& job, Device& device, const std::exception& error);
   // How many jobs may have begun and not finished.
   size_t depth() const { return workspace_->depth(); }
 
@@ -30,7 +32,6 @@ class Machine {
  private:
   void prepare(std::shared_ptr<const Program> program);
   void run_program(Job& job);
-  void fail(Job& job, const std::exception& error);
   void run_step(Job& job, const Step& step, size_t index);
   std::string describe(const Step& step) const;
 

@@ -59,6 +59,12 @@ class DeviceLost : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What is asked of a device that has not enough memory for it.
+class DeviceFull : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -68,6 +74,8 @@ class Device {
   virtual std::string lost() const { return {}; }
   // What failed while it was used, which may mean that.
   virtual void failed(const std::exception&) {}
+  // Whether what failed says that its memory did not suffice.
+  virtual bool is_full(const std::exception&) const { return false; }
   // From the worker's thread.
   virtual std::unique_ptr<Workspace> make_workspace() = 0;
   // Null for ONNX Runtime's own kernels.

@@ -84,7 +84,8 @@ export async function planOnCards(model: Model, given: CardPlanOptions, room: Ro
     if (fitsCard(found.memory, room.bytes)) return found;
     const smaller = batches.slice(i + 1);
     if (smaller.length === 0) throw noRoom(model, found, room, isOpen, begun);
-    i = batches.indexOf(likelyBatch(found.memory, found.batch, smaller, room.bytes, weightsIn(model)));
+    const likely = likelyBatch(found.memory, found.batch, smaller, room.bytes, weightsIn(model));
+    i = batches.indexOf(likely ?? smaller.at(-1)!);
   }
 }
 
@@ -98,12 +99,10 @@ function noRoom(
   isSmallest: boolean,
   begun: boolean,
 ): CritmapError {
-  const likely = isSmallest
-    ? 0
-    : likelyBatch(memory, batch, cardBatches(batch).slice(1), room.bytes, weightsIn(model));
+  const likely = likelyBatch(memory, batch, cardBatches(batch).slice(1), room.bytes, weightsIn(model));
   const smaller = begun
     ? 'another --out, since the run that is there goes on in its batches only'
-    : model.io.batch !== null || batch === 1 || isSmallest
+    : model.io.batch !== null || isSmallest || likely === undefined
       ? 'fewer --layers at a time'
       : `a smaller --batch (${likely} may fit), fewer --layers at a time`;
   return new CritmapError(

@@ -11,7 +11,7 @@ import type { Model } from '../model/model.js';
 import { cudaLayout, cudnnSearch } from '../native/cards.js';
 import { columns, ImageRows } from '../native/columns.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
-import { isDeviceLost, nativeEngine } from '../native/open-engine.js';
+import { isDeviceFull, isDeviceLost, nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
 import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
@@ -116,7 +116,7 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
       } catch (error) {
         signal?.throwIfAborted();
         const { code } = error as NodeJS.ErrnoException;
-        throw code === 'ERR_ONNXRUNTIME' || code === 'ERR_DEVICE_LOST' ? failure(model, error) : error;
+        throw NATIVE.has(code) ? failure(model, error) : error;
       } finally {
         clearInterval(timer);
         signal?.removeEventListener('abort', onAbort);
@@ -142,17 +142,27 @@ async function planned(model: Model, options: Planning): Promise<{ plan: SweepPl
   return { plan: await planSweep(model, { ...options, batch, graph, slices }), batch };
 }
 
+/** What the native engine says of a batch that failed. */
+const NATIVE: ReadonlySet<string | undefined> = new Set([
+  'ERR_ONNXRUNTIME',
+  'ERR_DEVICE_FULL',
+  'ERR_DEVICE_LOST',
+]);
+
 /** Cells whose rows are put together between two turns of the event loop. */
 const CELLS_A_TURN = 16;
 
 /** What the runtime or a card said, as the failure of this model. */
 function failure(model: Model, error: unknown): CritmapError {
-  const remedy = isDeviceLost(error) ? LOST : '';
+  const remedy = isDeviceLost(error) ? LOST : isDeviceFull(error) ? FULL : '';
   return new CritmapError('ERR_NATIVE', `${model.file.path}: ${messageOf(error)}${remedy}`, { cause: error });
 }
 
 /** What is to be done about a card that this process cannot use any more. */
 const LOST = '; what is complete is kept, repeat the command to go on';
+
+/** The same where its memory does not suffice, after all. */
+const FULL = '; give a smaller --batch, fewer --layers at a time, or another card';
 
 /** @throws CritmapError (ERR_NATIVE) when a card or its ONNX Runtime cannot compute */
 function openNative({ cards, precision, threads }: EngineOptions): NativeEngine {

@@ -238,8 +238,8 @@ export interface NativeEngine {
    * compared with themselves, then every cell; NaN for cells that are not active, and for top1, top5 and loss
    * without labels. With `keepsLogits` (cells + 1) x count x classes logits are behind them, likewise.
    *
-   * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`, the message naming the card where one failed; the
-   * engine stays usable. After `ERR_DEVICE_LOST` the card is of no use to this process any more, and all that is
+   * Rejects with `code` `ERR_CANCELLED` or `ERR_ONNXRUNTIME`, or `ERR_DEVICE_FULL` where a card has not enough memory,
+   * the message naming the card where one failed; the engine stays usable. After `ERR_DEVICE_LOST` the card is of no use to this process any more, and all that is
    * asked of it later, of this engine or another, fails with the same message.
    */
   execute(

@@ -96,9 +96,14 @@ export class OpenEngine {
  * Whether something failed because of a card that this process cannot use any more: everything else that it asks of the
  * card fails too, while another process may use it.
  */
-export const isDeviceLost = (error: unknown): boolean =>
+export const isDeviceLost = (error: unknown): boolean => isBecauseOf(error, 'ERR_DEVICE_LOST');
+
+/** Whether something failed because a card has not enough memory for it. */
+export const isDeviceFull = (error: unknown): boolean => isBecauseOf(error, 'ERR_DEVICE_FULL');
+
+const isBecauseOf = (error: unknown, code: string): boolean =>
   error instanceof Error &&
-  ((error as NodeJS.ErrnoException).code === 'ERR_DEVICE_LOST' || isDeviceLost(error.cause));
+  ((error as NodeJS.ErrnoException).code === code || isBecauseOf(error.cause, code));
 
 /** Bytes copied between two turns of the event loop: some milliseconds' worth. */
 const MOST_COPIED = 8 * 2 ** 20;

@@ -82,19 +82,19 @@ export function cardBatches(most: number, imagesPerDraw: number | 'all' = 'all')
   return [...new Set([Math.floor(most / slice) * slice, ...together, ...powers(slice)])];
 }
 
-/** The largest of some batches that fits, as far as memory grows with the batch; the smallest where none does. */
+/** The largest of some batches that fits, as far as memory grows with the batch; undefined where none does. */
 export function likelyBatch(
   memory: CardMemory,
   batch: number,
   batches: readonly number[],
   available: number,
   weights: number,
-): number {
+): number | undefined {
   const { tensors, inside, batches: underWay, total } = memory;
   // All weights are tensors, whatever the batch.
   const perImage = Math.max(0, tensors - weights + inside + underWay) / batch;
   const fixed = total - perImage * batch;
-  return batches.find((one) => fixed + perImage * one <= USABLE * available) ?? batches.at(-1)!;
+  return batches.find((one) => fixed + perImage * one <= USABLE * available);
 }
 
 const words = {

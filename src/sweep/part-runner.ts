@@ -4,6 +4,7 @@ import { isCrossed } from '../design/slices.js';
 import { checkEngine } from '../engines/check.js';
 import type { ComputedGraph } from '../engines/engine.js';
 import { openFastEngine } from '../engines/fast.js';
+import { openChecked } from '../engines/open-checked.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { type ImageSet, shuffled } from '../images/index.js';
 import type { Model } from '../model/model.js';
@@ -53,31 +54,23 @@ export async function openPartRunner(
   const images = isCrossed(design) ? given : shuffled(given);
   const cells = await proveCells(model, all, settings, signal);
   const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
-  const engine = await open(model, {
-    ...{
-      cells,
-      context: settings,
-      design,
-      size: images.shape,
-      batch,
-      smallerBatch,
-      pixels: Boolean(images.normalizeTable),
-      threads,
-      cards,
-      precision,
-      graph,
-      signal,
-    },
-  });
   const targets = targetsOf(cells);
   const warnings: string[] = [];
-  try {
-    const first = await readChunk(images, 0, chunk, signal);
-    warnings.push(...(await checkEngine(model, engine, cells, first, settings, signal)));
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
+  const { engine, checked } = await openChecked(
+    open,
+    model,
+    {
+      ...{ cells, context: settings, design, size: images.shape, batch, smallerBatch },
+      pixels: Boolean(images.normalizeTable),
+      ...{ threads, cards, precision, graph, signal },
+    },
+    async (engine) => {
+      const first = await readChunk(images, 0, chunk, signal);
+      return checkEngine(model, engine, cells, first, settings, signal);
+    },
+    (message) => warnings.push(message),
+  );
+  warnings.push(...checked);
   const atOnce = chunksAtOnce({ ...settings, batch: model.io.batch ?? batch });
   let read = noSeconds;
   let taken = noSeconds;

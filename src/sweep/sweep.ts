@@ -7,6 +7,7 @@ import { targetsOf } from '../design/cells.js';
 import { isCrossed } from '../design/slices.js';
 import { checkEngine } from '../engines/check.js';
 import { openFastEngine } from '../engines/fast.js';
+import { openChecked } from '../engines/open-checked.js';
 import { openReferenceEngine } from '../engines/reference.js';
 import { CritmapError } from '../errors.js';
 import { type ImageSet, shuffled } from '../images/index.js';
@@ -214,8 +215,10 @@ export async function computeHere(
   try {
     const open = settings.engine === 'fast' ? openFastEngine : openReferenceEngine;
     const { shape: size } = images;
-    const engine = await observed(observer, 'planning', 'open engine', () =>
-      open(model, {
+    const { engine, checked } = await openChecked(
+      (model, options) => observed(observer, 'planning', 'open engine', () => open(model, options)),
+      model,
+      {
         ...{
           cells,
           whole,
@@ -228,16 +231,18 @@ export async function computeHere(
           pixels: Boolean(images.normalizeTable),
         },
         ...{ threads, cards, precision, graph, signal },
-      }),
+      },
+      async (engine) => {
+        const first = await ahead.first();
+        return observed(observer, 'planning', 'check engine', () =>
+          checkEngine(model, engine, cells, first, settings, signal),
+        );
+      },
+      (message) => record.tell([message]),
     );
     try {
       await record.computes(engine.graph, cards && engine.batch);
-      const first = await ahead.first();
-      record.tell(
-        await observed(observer, 'planning', 'check engine', () =>
-          checkEngine(model, engine, cells, first, settings, signal),
-        ),
-      );
+      record.tell(checked);
       const units = unitsOf(lackingChunks(subject, new Finished()));
       const receiver = onLogits && new LogitsReceiver(onLogits, design, images);
       const progress = new ProgressCount(cells, images.count, onProgress, record.stopping?.expectation);

@@ -4,8 +4,8 @@
 // be touched by kernels and copies of its card only: any other access, and any beyond an allocation, ends the
 // process. CRITMAP_EMULATED_CARDS=1024,16 in the environment gives two cards, of 1024 and of 16 MiB; without
 // it there is one of 1024. CRITMAP_EMULATED_FAULT=100 makes the hundredth piece of work fail as an access to
-// memory that is not there, after which its card does nothing more. Linux; nothing here is part of critmap
-// itself.
+// memory that is not there, after which its card does nothing more. CRITMAP_EMULATED_HIDDEN=1000 keeps 1000
+// bytes of what is said to be free from whoever asks for them. Linux; nothing here is part of critmap itself.
 #pragma once
 
 #include <math.h>

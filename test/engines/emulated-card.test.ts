@@ -174,6 +174,48 @@ t.test('a run goes on in the batches that it was begun in, or not at all', { ski
   t.equal(batchOf('other'), 128);
 });
 
+t.test(
+  'where a card has less memory than was reckoned with, smaller batches are tried',
+  { skip },
+  async (t) => {
+    const folder = t.testdir({});
+    const model = [example('resnet.onnx'), '--device', 'cuda', '--layers', 'fc'];
+    const ownBytes = async (batch: number) => {
+      const words = ['--plan-only', '--trials', '1', '--batch', String(batch), '--json'];
+      const { stdout } = await critmapIn({}, 'inspect', ...model, ...words);
+      const { tensors, values, batches } = JSON.parse(stdout).plan.bytes;
+      return tensors + values + batches;
+    };
+    const card = 4096 * 2 ** 20;
+    const hidden = card - Math.round(((await ownBytes(128)) + (await ownBytes(256))) / 2);
+    const sweep = (name: string, hidden: number, ...words: string[]) =>
+      critmapIn(
+        { CRITMAP_EMULATED_CARDS: '4096', CRITMAP_EMULATED_HIDDEN: String(hidden) },
+        ...['sweep', ...model, '--data', example('images.npz'), '--images', '96', '--trials', '1'],
+        ...['--out', join(folder, name), ...words],
+      );
+    const read = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
+    const less = await sweep('less', hidden);
+    t.equal(less.code, 0, less.stderr);
+    t.match(less.stderr, /less memory than was reckoned with; batches of 128 are tried/);
+    t.equal(read('less', 'run.json').environment.batch, 128);
+    t.equal((await sweep('all', 0)).code, 0);
+    t.equal(read('all', 'run.json').environment.batch, 256);
+    const [mean, expected] = ['less', 'all'].map(
+      (name) => read(name, 'summary.json').layers[0].criticality.mean as number,
+    );
+    t.ok(Math.abs(mean! - expected!) < 1e-4, `${mean} ${expected}`);
+    const asked = await sweep('asked', hidden, '--batch', '256');
+    t.match(asked, {
+      code: 1,
+      stderr: /cuda:0: .*cudaErrorMemoryAllocation.*; give a smaller --batch, fewer --layers at a time/,
+    });
+    const none = await sweep('none', card);
+    t.match(none, { code: 1, stderr: /batches of 1 are tried/ });
+    t.match(none.stderr, /cuda:0: .*cudaErrorMemoryAllocation/);
+  },
+);
+
 const LOST = /^true cuda:0: .*(CUDA failure 700|cudaErrorIllegalAddress): emulated\. CUDA does nothing more/;
 
 t.test('a card that failed for good is of no use to its process, which says so each time', { skip }, (t) => {
