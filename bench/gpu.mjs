@@ -14,7 +14,7 @@ import { native } from '../dist/native/addon.js';
 import { computingOn, deviceName } from '../dist/native/cards.js';
 import { onnxruntimeLibrary } from '../dist/native/engine.js';
 import { nativeEngine } from '../dist/native/open-engine.js';
-import { onnxruntimeVersion } from '../dist/version.js';
+import { runtimeVersion } from '../dist/native/runtime-version.js';
 import { inChild } from './child.mjs';
 import { STUDY, studyHours, sweepSpeed } from './gpu-speed.mjs';
 import { temporaryFolder } from './material.mjs';
@@ -148,7 +148,7 @@ async function writeRecord(result, folder = fileURLToPath(new URL('results', imp
     command: asked,
     cards: cards.map((card) => devices[card]),
     driver: { cuda: driver, version: driverVersion() },
-    versions: { critmap: version, onnxruntime: onnxruntimeVersion(), cuda: runtime },
+    versions: { critmap: version, onnxruntime: await runtimeVersion('fast'), cuda: runtime },
     machine: machine({ path }),
     ...result,
   };

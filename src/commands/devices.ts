@@ -1,9 +1,10 @@
 /** `critmap devices`: what can compute here, and why the rest cannot. */
 import { cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
+import { messageOf } from '../errors.js';
 import { usableThreads } from '../machine.js';
 import { type CudaInventory, native } from '../native/addon.js';
-import { onnxruntimeVersion } from '../version.js';
+import { runtimeVersion } from '../native/runtime-version.js';
 import { json, print, shown } from './terminal.js';
 
 export interface Device {
@@ -22,14 +23,16 @@ export interface Device {
   runtime?: string | null;
 }
 
-export function devices(): Device[] {
+export async function devices(): Promise<Device[]> {
   const { path } = native().info();
+  // What is there is listed also where it is not of use.
+  const runtime = await runtimeVersion('fast').catch(messageOf);
   return [
     {
       id: 'cpu',
       available: true,
       name: cpus()[0]?.model.trim() || process.arch,
-      detail: `${usableThreads()} threads, ${path} code path, ONNX Runtime ${onnxruntimeVersion()}`,
+      detail: `${usableThreads()} threads, ${path} code path, ONNX Runtime ${runtime}`,
     },
     ...cards(
       native().cuda(
@@ -65,8 +68,8 @@ export const devicesCommand: CommandModule<object, { json: boolean }> = {
   command: 'devices',
   describe: 'List what a sweep can compute on here, and say why it cannot on the rest',
   builder: (yargs) => yargs.option('json', { type: 'boolean', default: false, describe: 'Print as JSON' }),
-  handler: ({ json: asJson }) => {
-    const found = devices();
+  handler: async ({ json: asJson }) => {
+    const found = await devices();
     if (asJson) {
       print(json(found, 1));
       return;

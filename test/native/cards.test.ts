@@ -47,7 +47,7 @@ t.test('where there is no card there is a reason, and with one there is none', a
 });
 
 t.test('devices lists the processor first and says why there is no card', async (t) => {
-  const [cpu, ...rest] = devices();
+  const [cpu, ...rest] = await devices();
   t.match(cpu, { id: 'cpu', available: true });
   t.equal(rest.length, Math.max(1, found.devices.length));
   if (found.reason) t.match(rest[0], { id: 'cuda', available: false, detail: found.reason });
