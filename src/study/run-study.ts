@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { CritmapError, type CritmapErrorCode, messageOf, some } from '../errors.js';
 import type { FetchProgress } from '../fetch/options.js';
 import { isRemote } from '../fetch/words.js';
+import { isDeviceLost } from '../native/open-engine.js';
 import { type OptionKinds, refuseMisuse as refuseOptions } from '../options.js';
 import { type OpenSweep, openSweep } from '../request/open-sweep.js';
 import { Listeners } from '../sweep/listeners.js';
@@ -66,8 +67,8 @@ export interface RunStudyOptions {
  * Computes what a study's directory lacks.
  * @returns the sweeps that failed
  * @throws CritmapError (ERR_STUDY) when the directory is of another study, (ERR_RUN) when it cannot be written or another
- *   process writes there; the signal's reason after an abort, with everything that is finished kept; what `onEvent` threw,
- *   after everything is done
+ *   process writes there, (ERR_NATIVE) when a card is lost to this process; the signal's reason after an abort, with
+ *   everything that is finished kept; what `onEvent` threw, after everything is done
  */
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyFailure[]> {
   refuseMisuse(study, options);
@@ -163,6 +164,8 @@ class Running {
   readonly #pools = new Pools();
   readonly #opened = new Map<number, Promise<Opened>>();
   #next = 0;
+  /** Whether a card is of no use to this process any more. */
+  #isLost = false;
 
   constructor(
     private readonly wanted: readonly Task[],
@@ -188,7 +191,7 @@ class Running {
   }
 
   async #someOfThem(): Promise<void> {
-    while (this.#next < this.#tasks.length) {
+    while (this.#next < this.#tasks.length && !this.#isLost) {
       const at = this.#next++;
       this.options.signal.throwIfAborted();
       await this.#one(at);
@@ -207,6 +210,11 @@ class Running {
       signal.throwIfAborted();
       await forget(join(this.options.out, task.place), task.sweep.words);
       this.#fail(task, error);
+      // All others would fail for the same reason; another process may go on.
+      if (isDeviceLost(error)) {
+        this.#isLost = true;
+        throw error;
+      }
     } finally {
       this.#opened.delete(at);
       this.#pools.keepModels(this.#tasks.slice(at + 1, this.#next + 2).map(({ sweep }) => sweep.words));

@@ -3,7 +3,7 @@
  * Each case is a process of its own, as a card's failure is.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -18,6 +18,7 @@ import { limitsOnCards } from '../../src/plan/limits.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
 import { critmapIn } from '../commands/critmap.js';
 import { example } from '../fixtures.js';
+import { smallStudy } from '../study/small-study.js';
 
 const isEmulated = native().cuda().devices[0]?.name === 'emulated on the host';
 const skip = isEmulated ? false : 'the card is not an emulated one';
@@ -284,3 +285,25 @@ t.test('a sweep whose card fails for good ends, and goes on to the same numbers'
   const summary = (out: string) => readFileSync(join(folder, out, 'summary.json'), 'utf8');
   t.equal(summary('broken'), summary('whole'));
 });
+
+t.test(
+  'a study whose card fails for good ends with that, and goes on when it is repeated',
+  { skip },
+  async (t) => {
+    const folder = t.testdir({});
+    const file = await smallStudy(folder);
+    const out = join(folder, 'out');
+    const study = (variables: NodeJS.ProcessEnv) =>
+      critmapIn(variables, 'study', file, '--device', 'cuda', '--out', out);
+    const begun = () =>
+      readdirSync(out, { recursive: true }).filter((path) => /run\.json$/.test(String(path))).length;
+    const broken = await study({ CRITMAP_EMULATED_FAULT: '1500' });
+    t.equal(broken.code, 1);
+    t.match(broken.stderr, /cuda:0: .*emulated\. CUDA does nothing more .*repeat the command to go on\n$/);
+    t.equal(broken.stderr.match(/CUDA does nothing more/g)?.length, 2, 'of one sweep, and of the study');
+    t.ok(begun() < 12, `${begun()} of 12 sweeps were begun`);
+    const again = await study({});
+    t.equal(again.code, 0, again.stderr);
+    t.equal(begun(), 12);
+  },
+);
