@@ -170,15 +170,19 @@ export function preActivation(options: NetworkOptions = {}): Uint8Array<ArrayBuf
 
 /**
  * Positions before images, both folded into rows, as torch.nn.MultiheadAttention has them: rows in proportion to the
- * batch in which no image is a piece.
+ * batch in which no image is a piece. With `root` images come as their roots, which is NaN of what is negative.
  */
-export function positionsFirst(options: NetworkOptions = {}): Uint8Array<ArrayBuffer> {
+export function positionsFirst({
+  root = false,
+  ...options
+}: NetworkOptions & { root?: boolean } = {}): Uint8Array<ArrayBuffer> {
   const { size = 32, classes = 10 } = options;
   const builder = new GraphBuilder(options);
   const channels = 16;
   const to = (name: string, shape: readonly number[]) =>
     builder.node('Reshape', '', [name, builder.integers(shape)]);
-  const grid = builder.conv('stem', images, channels, 3, { stride: 4 });
+  const given = root ? builder.map('Sqrt', 'root', images) : images;
+  const grid = builder.conv('stem', given, channels, 3, { stride: 4 });
   const positions = (size / 4) ** 2;
   const tokens = builder.node('Transpose', '', [to(grid.name, [0, channels, positions])], {
     perm: [2, 0, 1],
@@ -191,6 +195,23 @@ export function positionsFirst(options: NetworkOptions = {}): Uint8Array<ArrayBu
   const square = to(back, [0, channels, size / 4, size / 4]);
   builder.head('fc', builder.relu('last', builder.conv('conv', { name: square, channels }, 24, 3)), classes);
   return builder.model('positions-first', images, size, classes);
+}
+
+/** Images are counted, and each is looked up by its number: rows in proportion to the batch that a slice has otherwise. */
+export function counting(options: NetworkOptions = {}): Uint8Array<ArrayBuffer> {
+  const { size = 32, classes = 10 } = options;
+  const builder = new GraphBuilder(options);
+  const [zero, one] = [builder.integers(0), builder.integers(1)];
+  const count = builder.node('Gather', 'count', [builder.node('Shape', 'count', [images.name]), zero]);
+  const numbers = builder.node('Range', 'count', [zero, count, one]);
+  let x: Value = images;
+  for (const name of ['conv1', 'conv2', 'conv3'])
+    x = builder.relu(name, builder.conv(name, x, 16, 3, { stride: 2 }));
+  const flat = builder.map('Flatten', 'flatten', builder.globalPool('pool', x));
+  const found = builder.node('Gather', 'found', [flat.name, numbers]);
+  const hidden = builder.gemm('hidden', { name: found, channels: 16 }, 16);
+  builder.classifier('fc', builder.relu('relu', hidden), classes);
+  return builder.model('counting', images, size, classes);
 }
 
 /** With the matrices that a Transpose turns stored as it leaves them: what an exporter's constant folding does. */

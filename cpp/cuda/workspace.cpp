@@ -82,6 +82,8 @@ class CudaWorkspace : public Workspace {
                  constant(step.scales), shuffled_.get()});
   }
 
+  void clear(size_t slot) override { stream_.fill(address(slot), 0, program_->slots[slot].bytes); }
+
   void compare(Job& job, size_t row, size_t slot) override {
     cuda::compare_rows(stream_, floats(program_->logits), floats(slot), job.count, program_->classes,
                        job.labelled ? device_labels_->as<int32_t>() : nullptr,

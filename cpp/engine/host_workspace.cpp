@@ -63,6 +63,8 @@ class HostWorkspace : public Workspace {
     if (step.blocked) to_blocked(target.data(), stored.data(), *step.blocked);
   }
 
+  void clear(size_t slot) override { std::fill_n(address(slot), program_->slots[slot].bytes, std::byte(0)); }
+
   void compare(Job& job, size_t row, size_t slot) override {
     const size_t batch = program_->batch;
     double* const n = numbers_.data();

@@ -58,13 +58,16 @@ void Machine::prepare(std::shared_ptr<const Program> program) {
   }
   for (const Step& step : program->steps) {
     ort::Binding& binding = bindings_.emplace_back(nullptr, ort::Binding::deleter_type{&library_});
-    if (step.kind != StepKind::run) continue;
-    std::vector<const OrtValue*> inputs, outputs;
-    for (const size_t slot : step.inputs) inputs.push_back(values_[slot].get());
-    for (const size_t slot : step.outputs) outputs.push_back(values_[slot].get());
-    binding = program->sessions[step.session]->on(index_).bind(inputs, outputs);
+    if (step.kind == StepKind::run && !step.slice) binding = bind(*program, step);
   }
   program_ = std::move(program);
+}
+
+ort::Binding Machine::bind(const Program& program, const Step& step) const {
+  std::vector<const OrtValue*> inputs, outputs;
+  for (const size_t slot : step.inputs) inputs.push_back(values_[slot].get());
+  for (const size_t slot : step.outputs) outputs.push_back(values_[slot].get());
+  return program.sessions[step.session]->on(index_).bind(inputs, outputs);
 }
 
 bool Machine::begin(Job& job) {
@@ -114,8 +117,13 @@ void Machine::run_program(Job& job) {
   for (size_t i = 0; i < program_->steps.size(); i++) {
     const Step& step = program_->steps[i];
     if (job.cancelled) throw Cancelled();
-    if (!is_active(step, job) || !program_->has_slice(step, job.count)) continue;
-    run_step(job, step, i);
+    if (!is_active(step, job)) continue;
+    if (program_->has_slice(step, job.count)) {
+      run_step(job, step, i);
+    } else {
+      // What is computed of all slices together should not read what was there before.
+      for (const size_t slot : step.outputs) workspace_->clear(slot);
+    }
     laps.end(stage_of(step.kind));
   }
   if (!job.wants_logits) {
@@ -131,7 +139,11 @@ void Machine::run_step(Job& job, const Step& step, size_t index) {
   switch (step.kind) {
     case StepKind::run:
       try {
-        program_->sessions[step.session]->on(index_).run(run_options_.get(), bindings_[index].get());
+        // Of slices there may be tens of thousands, which would take 24 kB each.
+        const ort::Binding own =
+            step.slice ? bind(*program_, step) : ort::Binding(nullptr, ort::Binding::deleter_type{&library_});
+        program_->sessions[step.session]->on(index_).run(run_options_.get(),
+                                                         step.slice ? own.get() : bindings_[index].get());
       } catch (const ort::Error& error) {
         throw ort::Error(describe(step) + ": " + error.what(), error.code);
       }

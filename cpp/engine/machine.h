@@ -31,6 +31,7 @@ class Machine {
 
  private:
   void prepare(std::shared_ptr<const Program> program);
+  ort::Binding bind(const Program& program, const Step& step) const;
   void run_program(Job& job);
   void run_step(Job& job, const Step& step, size_t index);
   std::string describe(const Step& step) const;
@@ -44,7 +45,7 @@ class Machine {
   std::unique_ptr<Workspace> workspace_;
   // By slot.
   std::vector<ort::Value> values_;
-  // By step, null for those that run no session. Freed first.
+  // By step, null for those that run no session, and for those of a slice. Freed first.
   std::vector<ort::Binding> bindings_;
   bool original_compared_ = false;
 };

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int type_float = 1;
 constexpr size_t most_bytes = size_t(1) << 40;
-constexpr size_t most_keys = size_t(1) << 32;
+constexpr size_t most_keys = size_t(1) << 24;
 
 [[noreturn]] void refuse(const std::string& what) { throw std::out_of_range(what); }
 
@@ -90,7 +90,7 @@ void check_ends(Program& program) {
     refuse("program.slices must be a divisor of the batch, " + std::to_string(program.batch));
   }
   if (program.keys > most_keys / program.slices) {
-    refuse("program.keys must be at most 2 ** 32 for all slices together");
+    refuse("program.keys must be at most 2 ** 24 for all slices together");
   }
   program.classes = size_t(logits.dims[1]);
 }

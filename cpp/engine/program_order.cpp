@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include "engine/program.h"
@@ -6,13 +7,14 @@
 namespace critmap {
 namespace {
 
-// Bytes of a buffer and who wrote them last, in the program's order.
+// Bytes of a buffer, from the key of their map on, and who wrote them last in the program's order.
 struct Written {
-  size_t begin, end;
+  size_t end;
   size_t base;
   // Null for what is there before the first step.
   const Step* by;
 };
+using Pieces = std::map<size_t, Written>;
 
 class Memory {
  public:
@@ -21,30 +23,42 @@ class Memory {
   void write(size_t index, const Step* by) {
     const TensorSlot& slot = program_.slots[index];
     const size_t begin = slot.offset, end = slot.offset + slot.bytes;
-    std::vector<Written>& pieces = storages_[slot.storage];
-    std::vector<Written> left{{begin, end, slot.base, by}};
-    for (const Written& piece : pieces) {
-      if (piece.begin < begin)
-        left.push_back({piece.begin, std::min(piece.end, begin), piece.base, piece.by});
-      if (piece.end > end) left.push_back({std::max(piece.begin, end), piece.end, piece.base, piece.by});
-    }
-    pieces = std::move(left);
+    Pieces& pieces = storages_[slot.storage];
+    split(pieces, begin);
+    split(pieces, end);
+    pieces.erase(pieces.lower_bound(begin), pieces.lower_bound(end));
+    pieces.emplace(begin, Written{end, slot.base, by});
   }
 
   // `by` is null for the end of the program.
   bool readable(size_t index, const Step* by) const {
     const TensorSlot& slot = program_.slots[index];
     const size_t begin = slot.offset, end = slot.offset + slot.bytes;
-    size_t covered = 0;
-    for (const Written& piece : storages_[slot.storage]) {
-      if (piece.end <= begin || piece.begin >= end) continue;
-      if (piece.base != slot.base || !runs_with(piece.by, by)) return false;
-      covered += std::min(piece.end, end) - std::max(piece.begin, begin);
+    const Pieces& pieces = storages_[slot.storage];
+    size_t covered = begin;
+    auto piece = pieces.upper_bound(begin);
+    if (piece != pieces.begin()) piece--;
+    for (; piece != pieces.end() && piece->first < end; piece++) {
+      const auto& [from, written] = *piece;
+      if (written.end <= begin) continue;
+      if (from > covered || written.base != slot.base || !runs_with(written.by, by)) return false;
+      covered = written.end;
     }
-    return covered == end - begin;
+    return covered >= end;
   }
 
  private:
+  // So that a piece begins at `at`, where one goes beyond it.
+  static void split(Pieces& pieces, size_t at) {
+    auto piece = pieces.lower_bound(at);
+    if (piece == pieces.begin()) return;
+    piece--;
+    Written& before = piece->second;
+    if (before.end <= at) return;
+    pieces.emplace(at, Written{before.end, before.base, before.by});
+    before.end = at;
+  }
+
   // Trials that run as one batch are written cell by cell and read together, so one cell in common will do.
   static bool runs_with(const Step* writer, const Step* reader) {
     if (!writer || writer->cells.empty()) return true;
@@ -53,7 +67,7 @@ class Memory {
   }
 
   const Program& program_;
-  std::vector<std::vector<Written>> storages_;
+  std::vector<Pieces> storages_;
 };
 
 void require(bool so, const std::string& name, size_t slot) {

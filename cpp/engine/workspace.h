@@ -27,6 +27,8 @@ class Workspace {
   // The job's images into the program's input, normalised; what a short batch leaves is zero.
   virtual void load_images(const Job& job) = 0;
   virtual void reset(const Job& job, const Step& step) = 0;
+  // Makes a slot's numbers zero.
+  virtual void clear(size_t slot) = 0;
   // The logits in `slot` with the original ones: row 0 of the job's rows is the original's. They are kept,
   // too, for a job that asks for it.
   virtual void compare(Job& job, size_t row, size_t slot) = 0;

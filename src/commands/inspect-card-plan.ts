@@ -9,7 +9,7 @@ import { native } from '../native/addon.js';
 import { cardsOf, type Precision } from '../native/cards.js';
 import { MOST_CARD_BATCH, memoryText, shownBytes } from '../plan/card-memory.js';
 import { macsOfCells, planProblem } from '../plan/plan-sweep.js';
-import type { ResetContext } from '../resets/kinds.js';
+import { isRandom, type ResetContext } from '../resets/kinds.js';
 import { designOf } from '../sweep/settings.js';
 import { type Targets, unmeasured } from '../sweep/targets.js';
 import { count } from './inspect-plan.js';
@@ -43,7 +43,10 @@ export async function summariseCardPlan(
   const { imagesPerDraw } = designOf(choice);
   const room = roomOf(device, deviceMemory);
   const about = { device, precision, memory: { bytes: room.bytes, from: room.from } };
-  const cells = layers.map((layer, index) => ({ ...all.find((cell) => cell.layer === layer)!, index }));
+  const cells = layers.map((layer, index) => {
+    const own = all.filter((cell) => cell.layer === layer);
+    return { ...(own.find(({ reset }) => isRandom(reset, layer)) ?? own[0]!), index };
+  });
   const context = { seed: 0, init: 'auto', norm, parts, activations: unmeasured(replacements) } as const;
   let found: CardPlan;
   try {
@@ -64,7 +67,7 @@ export async function summariseCardPlan(
     ...about,
     batch: found.batch,
     /** Of the design; a batch has so many slices of them. */
-    ...{ imagesPerDraw, slices: plan.program.slices ?? 1 },
+    ...{ imagesPerDraw, slices: plan.slices ?? 1 },
     graph: 'model' as const,
     sessions: plan.sessions.length,
     segments: plan.cuts.length - 1,

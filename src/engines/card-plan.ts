@@ -61,7 +61,7 @@ export function slicesOf(batch: number, imagesPerDraw: number | 'all'): number {
 
 /** @throws CritmapError (ERR_NATIVE) where not even the smallest batch has room; as {@link planSweep} */
 export async function planOnCards(model: Model, given: CardPlanOptions, room: Room): Promise<CardPlan> {
-  const { batch: most, smallerBatch, begun = false, pixels, imagesPerDraw = 'all', ...options } = given;
+  const { batch: most, smallerBatch, pixels, imagesPerDraw = 'all', ...options } = given;
   const isOpen = model.io.batch === null && smallerBatch;
   const batches = isOpen ? cardBatches(most, imagesPerDraw) : [model.io.batch ?? most];
   const slicesIn = (batch: number) => (model.io.batch === null ? slicesOf(batch, imagesPerDraw) : 1);
@@ -76,14 +76,14 @@ export async function planOnCards(model: Model, given: CardPlanOptions, room: Ro
   };
   for (let i = 0; ; ) {
     const found = await planned(batches[i]!);
-    const { keyed, program } = found.plan;
+    const { slices } = found.plan;
     // Slices that cannot share a batch are batches of their own.
-    if (keyed.length > 0 && (program.slices ?? 1) < slicesIn(found.batch)) {
+    if (slices !== null && slices < slicesIn(found.batch)) {
       return planOnCards(model, { ...given, batch: Number(imagesPerDraw) }, room);
     }
     if (fitsCard(found.memory, room.bytes)) return found;
     const smaller = batches.slice(i + 1);
-    if (smaller.length === 0) throw noRoom(model, found, room, isOpen, begun);
+    if (smaller.length === 0) throw noRoom(model, found, room, given);
     const likely = likelyBatch(found.memory, found.batch, smaller, room.bytes, weightsIn(model));
     i = batches.indexOf(likely ?? smaller.at(-1)!);
   }
@@ -96,13 +96,13 @@ function noRoom(
   model: Model,
   { memory, batch }: CardPlan,
   room: Room,
-  isSmallest: boolean,
-  begun: boolean,
+  { imagesPerDraw, begun = false }: CardPlanOptions,
 ): CritmapError {
-  const likely = likelyBatch(memory, batch, cardBatches(batch).slice(1), room.bytes, weightsIn(model));
+  const batches = cardBatches(batch, imagesPerDraw).slice(1);
+  const likely = likelyBatch(memory, batch, batches, room.bytes, weightsIn(model));
   const smaller = begun
     ? 'another --out, since the run that is there goes on in its batches only'
-    : model.io.batch !== null || isSmallest || likely === undefined
+    : model.io.batch !== null || likely === undefined
       ? 'fewer --layers at a time'
       : `a smaller --batch (${likely} may fit), fewer --layers at a time`;
   return new CritmapError(

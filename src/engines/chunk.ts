@@ -58,6 +58,19 @@ export function imagesOf({ images, count }: Chunk, from: number, to: number): En
   return images instanceof Float32Array ? part(images) : { ...images, pixels: part(images.pixels) };
 }
 
+/** The same `count` images with some of zeros before them. */
+export function behindBlank(images: EngineImages, count: number, blank: number): EngineImages {
+  if (blank === 0) return images;
+  const put = <T extends Float32Array | Uint8Array>(values: T, into: T) => {
+    into.set(values, into.length - values.length);
+    return into;
+  };
+  const lengthOf = ({ length }: Float32Array | Uint8Array) => (length / count) * (blank + count);
+  return images instanceof Float32Array
+    ? put(images, new Float32Array(lengthOf(images)))
+    : { ...images, pixels: put(images.pixels, new Uint8Array(lengthOf(images.pixels))) };
+}
+
 /** The same, normalised: (to - from) x C x H x W floats. */
 export function floatsOf(chunk: Chunk, from: number, to: number): Float32Array {
   const images = imagesOf(chunk, from, to);

@@ -19,7 +19,7 @@ import { fittingThreads, heldBytes } from '../plan/memory.js';
 import { planProblem, planSweep, type SweepPlan, type SweepPlanOptions } from '../plan/plan-sweep.js';
 import { planOnCards, roomOn, slicesOf } from './card-plan.js';
 import type { Chunk } from './chunk.js';
-import { batchesOf, imagesOf, slicesIn } from './chunk.js';
+import { batchesOf, behindBlank, imagesOf, slicesIn } from './chunk.js';
 import type { Engine, EngineOptions, ResultSink } from './engine.js';
 import { CROSSED, refuseLabels } from './engine.js';
 
@@ -35,11 +35,11 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     throw new CritmapError(code, message, { cause: error });
   });
   const { classes, program, keyed } = plan;
-  const { slices = 1 } = program;
+  const slices = plan.slices ?? 1;
   const { context, design = CROSSED } = options;
   const keysIn = (slice: number) => keysOf(keyed, context.seed, (cell) => drawOf(design, cell, slice));
-  // Without draws all images are alike.
-  const batches: Batches = { batch, slices: keyed.length > 0 ? slices : null, keysIn };
+  // On a processor batches are not longer than slices anyway.
+  const batches: Batches = { batch, slices: cards ? plan.slices : slices, keysIn };
   // A card's memory is its own.
   const threads = cards
     ? options.threads
@@ -74,9 +74,12 @@ export async function openFastEngine(model: Model, options: EngineOptions): Prom
     async changed(chunk: Chunk, count: number, cell: Cell, slice: number) {
       try {
         const keys = keysOfSlices(keysIn, new Array(slices).fill(slice), slices);
-        const found = await engine.logits(imagesOf(chunk, 0, count), count, cell.index, keys);
-        besides += count;
-        return { logits: Float32Array.from(found), classes };
+        // In the second slice of a batch, since the first is where a batch begins too.
+        const before = slices > 1 ? batch / slices : 0;
+        const images = behindBlank(imagesOf(chunk, 0, count), count, before);
+        const found = await engine.logits(images, before + count, cell.index, keys);
+        besides += before + count;
+        return { logits: Float32Array.from(found.subarray(before * classes)), classes };
       } catch (error) {
         throw failure(model, error);
       }

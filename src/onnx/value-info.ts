@@ -29,7 +29,7 @@ export interface TensorShape {
 
 /** A graph input or output with a fixed shape. */
 export function valueInfo(name: string, { type, dims }: TensorShape): ValueInfo {
-  const dim = dims.map((size) => create(Shape_DimensionSchema, { dimValue: BigInt(size) }));
+  const dim = dims.map((size) => create(Shape_DimensionSchema, size < 0 ? {} : { dimValue: BigInt(size) }));
   return create(ValueInfoSchema, {
     name,
     type: create(TypeSchema, {

@@ -7,12 +7,12 @@ import type { TensorShape } from '../onnx/value-info.js';
 import { type BaseGraph, BLOCKED } from './base-graph.js';
 import { type Cut, candidateCuts, chooseCuts } from './cuts.js';
 import { type Dataflow, dataflowOf, dependents } from './dataflow.js';
-import { imageRows } from './image-rows.js';
 import { type PlanLimits, processorLimits } from './limits.js';
 import { stepMacs } from './macs.js';
 import { type Parts, partsOf, type Replaced } from './parts.js';
 import { type ImageSize, shapesOf } from './shapes.js';
-import { type SharedParts, sharedParts } from './shared-parts.js';
+import type { SharedParts } from './shared-parts.js';
+import { slicedParts } from './sliced-parts.js';
 
 export interface GraphPlan {
   flow: Dataflow;
@@ -64,16 +64,13 @@ export async function planGraph(source: BaseGraph, options: GraphPlanOptions): P
   const { sessions } = limits;
   if (sessions !== null) {
     const { choose, slices = 1, precision } = options;
-    const starts = layers.flatMap((layer) => flow.steps[firstDynamic(flow, parametersOf(layer))] ?? []);
-    const boundaries = [
-      ...candidateCuts({ flow, output: source.output, optimised: false }).flatMap(({ live }) => live),
-      ...starts.flatMap(({ reads }) => reads.filter((name) => shapes.has(name))),
-    ];
-    const { cuts, shared } = sharedParts({
-      ...{ source, flow, shapes, macs, bytesOf, batch, layers, parametersOf, replaced, slices, precision },
-      ...{ choose, limits: { ...limits, sessions } },
-      imageRows: slices > 1 ? await imageRows(source, flow, [...new Set(boundaries)], size) : new Map(),
-    });
+    const { cuts, shared } = await slicedParts(
+      {
+        ...{ source, flow, shapes, macs, bytesOf, batch, layers, parametersOf, replaced },
+        ...{ slices, precision, choose, limits: { ...limits, sessions } },
+      },
+      size,
+    );
     return {
       flow,
       shapes,

@@ -32,12 +32,21 @@ export function layOut(
     life.last = Math.max(life.last, step);
   };
   use(input, 0);
+  // What is done for one slice after the other is one moment: all of it is of the same tensors.
+  let [moment, before] = [-1, 0];
+  const moments = steps.map((step) => {
+    const slice = step.kind === 'compare' ? undefined : step.slice;
+    if (slice === undefined || slice < before || moment < 0) moment++;
+    before = slice ?? Number.POSITIVE_INFINITY;
+    return moment;
+  });
   for (const [i, step] of steps.entries()) {
-    if (step.kind === 'run') for (const slot of [...step.inputs, ...step.outputs]) use(slot, i);
-    else use(step.slot, i);
+    if (step.kind === 'run') for (const slot of [...step.inputs, ...step.outputs]) use(slot, moments[i]!);
+    else use(step.slot, moments[i]!);
   }
+  const end = moment + 1;
   // The logits are read by every comparison.
-  use(logits, steps.length);
+  use(logits, end);
   // What is kept until the end lies together: nothing is gained from placing hundreds of them one by one.
   const kept = new Map<number, number>();
   let keptBytes = 0;
@@ -47,7 +56,7 @@ export function layOut(
     keptBytes += aligned(lives[step.slot]?.bytes ?? 0);
   }
   const keptLives = [...kept.keys()].map((slot) => lives[slot]?.first ?? 0);
-  const block = { bytes: keptBytes, first: smallest(keptLives, steps.length), last: steps.length };
+  const block = { bytes: keptBytes, first: smallest(keptLives, end), last: end };
   const apart = lives.map((_, slot) => slot).filter((slot) => !kept.has(slot) && !views.has(slot));
   const places = shareStorage([block, ...apart.map((slot) => lives[slot] as Life)]);
   const { bytes } = places;

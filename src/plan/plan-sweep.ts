@@ -23,6 +23,8 @@ export interface SweepPlan extends GraphPlan, Compiled {
   /** Why the runtime's own graph could not be cut, when it is the model's that is. */
   why: string | null;
   classes: number;
+  /** Of a batch; null where nothing in the whole sweep is drawn, so that all images are alike. */
+  slices: number | null;
 }
 
 export interface SweepPlanOptions extends Pick<GraphPlanOptions, 'budget' | 'choose' | 'limits' | 'slices'> {
@@ -98,6 +100,7 @@ export async function planSweep(model: Model, options: SweepPlanOptions): Promis
     source,
     why: typeof found === 'string' ? found : null,
     classes: plan.shapes.get(source.output)?.dims[1] ?? 0,
+    slices: isDrawn ? (plan.shared?.slices ?? 1) : null,
   };
 }
 

@@ -57,7 +57,10 @@ export class SharedSessions {
     const reset = shared.parts.layers.flatMap(({ parameters }) => parameters);
     this.#made = new Set(dependents(flow, reset).filter((at) => !flow.steps[at]!.dynamic));
     this.stored = new Map([...source.graph.initializer, ...shifts].map((one) => [one.name, one]));
-    const parameters = new Set([...reset, ...this.scaled.keys(), ...shifts.map(({ name }) => name)]);
+    // Of norms that resets take with them; small ones would be a part of the structure.
+    const extra = context.norm === 'reset' ? [...source.places.values()].flatMap(({ extra }) => extra) : [];
+    const given = [...shifts, ...extra].map(({ name }) => name);
+    const parameters = new Set([...reset, ...this.scaled.keys(), ...given]);
     this.#about = { flow, stored: this.stored, parameters, shapeOf: (name) => this.#shape(name) };
   }
 

@@ -63,6 +63,13 @@ t.test('slices of draws share a batch', async (t) => {
     const { stdout } = await shared(...words);
     t.notMatch(stdout, /share a batch/, words.join(' '));
   }
+  for (const words of [
+    ['random', 'zero'],
+    ['zero', 'random'],
+  ]) {
+    const mixed = await shared(...words.flatMap((word) => ['--reset', word]), '--json');
+    t.match(JSON.parse(mixed.stdout).plan, { batch: 256, slices: 32 }, words.join());
+  }
   const cascade = JSON.parse((await shared('--group', 'cumulative-from-output', '--json')).stdout);
   t.match(cascade.plan, { batch: 8, slices: 1 });
   const alike = JSON.parse((await shared('--reset', 'zero', '--json')).stdout);

@@ -146,6 +146,12 @@ for (const [name, bytes] of Object.entries({
   });
 }
 
+t.test('a norm that is reset with its layer, of few channels and not folded', async (t) => {
+  const model = await loadModel(fixture('exports/upsampling.torchscript.donor.onnx'));
+  const context = { ...keep, norm: 'reset' } as const;
+  await compare(t, model, planCells(model.layers, resets, 1), { context });
+});
+
 t.test("the demo's model: every bit is the same in a part of a sweep", async (t) => {
   const model = await loadModel(example('resnet.onnx'));
   const cells = planCells(model.layers, resets.slice(0, 2), 2);

@@ -10,6 +10,7 @@ import { resnet } from '../../src/architectures/resnet.js';
 import { type Cell, planCells } from '../../src/design/cells.js';
 import { groupLayers } from '../../src/design/groups.js';
 import { type SliceDesign, slicesOf } from '../../src/design/slices.js';
+import { planOnCards } from '../../src/engines/card-plan.js';
 import { furthest } from '../../src/engines/check.js';
 import { batchesOf, type Chunk } from '../../src/engines/chunk.js';
 import type { Engine, EngineOptions, Logits } from '../../src/engines/engine.js';
@@ -28,7 +29,7 @@ import { planSweep } from '../../src/plan/plan-sweep.js';
 import type { ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { fixture } from '../fixtures.js';
-import { inception, mobilenet, positionsFirst, tied } from '../networks.js';
+import { counting, inception, mobilenet, positionsFirst, tied } from '../networks.js';
 
 /** The last slice, and the last batch, lack some. */
 const IMAGES = 11;
@@ -45,7 +46,7 @@ const calm = { size: 32, classes: 16, vectors: 'random', init: 'lecun-normal' } 
 function chunkOf({ io }: Model, design: SliceDesign): Chunk {
   const [height, width] = [io.height ?? 32, io.width ?? 32];
   const images = Float32Array.from({ length: IMAGES * io.channels * height * width }, (_, i) =>
-    Math.sin(1.7 * i + Math.cos(i)),
+    Math.abs(Math.sin(1.7 * i + Math.cos(i))),
   );
   const slices = slicesOf(design, 0, IMAGES);
   return { index: 0, count: IMAGES, images, height, width, labels: undefined, slices };
@@ -139,6 +140,7 @@ for (const [name, bytes] of Object.entries({
   'squeeze-excite': mobilenet({ ...calm, init: 'kaiming-normal' }),
   'tied weights': tied(calm),
   'positions before images': positionsFirst(calm),
+  'numbered images': counting(calm),
 })) {
   t.test(`${name}: slices that share a batch give the reference engine's logits`, async (t) => {
     const model = await written(t, bytes);
@@ -149,25 +151,26 @@ for (const [name, bytes] of Object.entries({
 }
 
 t.test('rows that are in proportion to the batch are not always those of one image', async (t) => {
-  const model = await written(t, positionsFirst(calm));
-  const source = ownGraph(model, 'keep');
-  const flow = dataflowOf(source.graph, source.input, source.output);
-  const names = flow.steps.flatMap(({ dynamic, makes }) => (dynamic ? makes : []));
-  const rows = await imageRows(source, flow, [source.input, ...names], {
-    channels: 3,
-    height: 32,
-    width: 32,
-  });
-  const [grid, logits] = [names[0]!, names.at(-1)!];
-  t.strictSame(
-    [source.input, grid, logits].map((name) => rows.get(name)),
-    [1, 1, 1],
-  );
-  const folded = flow.steps.find(({ node }) => node.opType === 'Gemm')!.node;
-  t.strictSame(
-    [folded.input[0]!, folded.output[0]!].map((name) => rows.has(name)),
-    [false, false],
-  );
+  const rowsIn = async (bytes: Uint8Array) => {
+    const source = ownGraph(await written(t, bytes), 'keep');
+    const { input, output } = source;
+    const flow = dataflowOf(source.graph, input, output);
+    const names = [input, ...flow.steps.flatMap(({ dynamic, makes }) => (dynamic ? makes : []))];
+    const rows = await imageRows(source, flow, names, { channels: 3, height: 32, width: 32 });
+    const of = (opType: string) =>
+      flow.steps.filter(({ node }) => node.opType === opType).map(({ node }) => rows.get(node.output[0]!));
+    return { ends: [input, output].map((name) => rows.get(name)), of };
+  };
+  const folded = await rowsIn(positionsFirst(calm));
+  t.strictSame(folded.ends, [1, 1]);
+  t.strictSame(folded.of('Conv'), [1, 1]);
+  t.strictSame(folded.of('Gemm'), [undefined, undefined, 1]);
+  // A root is NaN of negative numbers, which are the same whatever comes before them.
+  const rooted = await rowsIn(positionsFirst({ ...calm, root: true }));
+  t.strictSame(rooted.of('Gemm'), [undefined, undefined, 1]);
+  const counted = await rowsIn(counting(calm));
+  t.strictSame(counted.of('Range'), [undefined], 'a number of its own in every batch');
+  t.strictSame(counted.of('Gemm'), [1, 1]);
 });
 
 t.test('what cannot be divided has one slice in a batch, and what is not drawn needs none', async (t) => {
@@ -187,6 +190,33 @@ t.test('what cannot be divided has one slice in a batch, and what is not drawn n
   t.equal(await slicesOf(planCells(model.layers, resets.slice(2), 1), 8, 2), 1, 'a constant');
   // 7 classes in 4 bytes each.
   t.equal(await slicesOf(planCells(model.layers, random, 1), 8, 8), 1, 'rows of 28 bytes');
+});
+
+t.test('a part of a sweep has the batches of the whole one', async (t) => {
+  const model = await loadModel(fixture('cascades/resnet.onnx'));
+  const both = await Promise.all(['random', 'zero'].map(parseReset));
+  const room = { name: 'a card', bytes: 16e9 };
+  const steps = groupLayers(model.layers, 'cumulative-from-output');
+  for (const [layers, imagesPerDraw, batch, slices] of [
+    [model.layers, 8, 256, 32],
+    [steps, 8, 8, 1],
+    [model.layers, 1, 1, 1],
+  ] as const) {
+    const whole = planCells(layers, both, 1);
+    const zero = planCells(layers, both.slice(1), 1);
+    for (const cells of [whole, zero]) {
+      const size = { channels: 3, height: 32, width: 32 };
+      const { plan, ...found } = await planOnCards(
+        model,
+        {
+          ...{ cells, whole, context: keep, size, imagesPerDraw },
+          ...{ batch: 256, smallerBatch: true, pixels: true },
+        },
+        room,
+      );
+      t.strictSame([found.batch, plan.slices], [batch, slices]);
+    }
+  }
 });
 
 t.test('slices are put into batches as they come, and one that lacks images ends its batch', (t) => {

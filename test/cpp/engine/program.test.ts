@@ -83,7 +83,7 @@ const refusals: Refusal[] = [
   ['a key that is no index', 'steps.2.rule.key', 1n, 'TypeError', /steps\[2\]\.rule\.key/],
   ['an unknown key', 'steps.2.rule.key', 2, 'RangeError', /steps\[2\]\.rule\.key must be less/],
   ['keys that are no number', 'keys', [], 'TypeError', /program\.keys must be a number/],
-  ['far too many keys', 'keys', 2 ** 40, 'RangeError', /program\.keys must be at most 2 \*\* 32/],
+  ['far too many keys', 'keys', 2 ** 40, 'RangeError', /program\.keys must be at most 2 \*\* 24/],
   ['no slices', 'slices', 0, 'RangeError', /program\.slices must be a divisor of the batch, 2/],
   ['slices of no whole images', 'slices', 3, 'RangeError', /program\.slices must be a divisor/],
   ['slices that are no number', 'slices', '1', 'TypeError', /program\.slices must be a number/],
