@@ -1,6 +1,7 @@
 #include "card_handle.h"
 
 #include "arguments.h"
+#include "guard.h"
 
 namespace critmap::binding {
 namespace {
@@ -106,7 +107,7 @@ void OpenCard::settle(napi_env env, napi_value, void*, void* data) {
   if (result) {
     call->deferred_.resolve(env, result);
   } else {
-    call->deferred_.reject(env, Failure::other, call->error, "ERR_CUDA");
+    call->deferred_.reject(env, Failure::other, call->error, call->lost ? device_lost_code : "ERR_CUDA");
   }
   // Last: the card may go with it.
   napi_delete_reference(env, call->self_);

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cuda/faults.h"
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
 
@@ -33,7 +34,7 @@ constexpr size_t aligned_floats(size_t count) { return (count + 63) / 64 * 64; }
 
 class CudaCard : public Card {
  public:
-  explicit CudaCard(int index) : stream_((use_device(index), Stream())) {}
+  explicit CudaCard(int index) : index_(index), stream_((use_device(index), Stream())) {}
   ~CudaCard() override { drain(); }
 
   void take(uint64_t array, size_t count) override {
@@ -98,6 +99,11 @@ class CudaCard : public Card {
 
   void synchronize() override { stream_.synchronize(); }
 
+  std::string lost(const std::exception& error) override {
+    note_failure(index_, error);
+    return lost_reason(index_);
+  }
+
  private:
   struct Array {
     DeviceMemory memory;
@@ -135,6 +141,7 @@ class CudaCard : public Card {
     }
   }
 
+  int index_;
   Stream stream_;
   Staging staging_;
   std::unordered_map<uint64_t, Array> arrays_;
@@ -144,6 +151,15 @@ class CudaCard : public Card {
 
 }  // namespace
 
-std::unique_ptr<Card> open_card(int index) { return std::make_unique<CudaCard>(index); }
+std::unique_ptr<Card> open_card(int index) {
+  const std::string lost = lost_reason(index);
+  if (!lost.empty()) throw CardLost(lost);
+  try {
+    return std::make_unique<CudaCard>(index);
+  } catch (const Error& error) {
+    if (note_failure(index, error)) throw CardLost(lost_reason(index));
+    throw;
+  }
+}
 
 }  // namespace critmap::cuda

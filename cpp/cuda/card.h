@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <exception>
 #include <memory>
 #include <span>
+#include <stdexcept>
+#include <string>
 
 #include "metrics/metrics.h"
 #include "resets/reset_kinds.h"
@@ -36,9 +39,19 @@ class Card {
   virtual ComparisonCounts compare(uint64_t original, uint64_t changed, size_t rows, size_t classes,
                                    const int32_t* labels, const ComparisonOut& out) = 0;
   virtual void synchronize() = 0;
+
+  // Why this process can compute nothing on the card any more, from what failed on it now or before; empty
+  // while it can.
+  virtual std::string lost(const std::exception& error) = 0;
 };
 
-// `index`: CUDA's number of the card. Throws cuda::Error; always in a build without CUDA code.
+// What is asked of a card on which this process can compute nothing any more.
+class CardLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// `index`: CUDA's number of the card. Throws CardLost or cuda::Error; always in a build without CUDA code.
 std::unique_ptr<Card> open_card(int index);
 
 }  // namespace critmap::cuda

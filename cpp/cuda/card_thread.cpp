@@ -6,16 +6,25 @@
 namespace critmap::cuda {
 namespace {
 
-// What `step` fails with; empty if it does not.
+struct Failure {
+  // Empty where nothing failed.
+  std::string text;
+  bool lost = false;
+};
+
+// What `step` fails with, on `card` once there is one.
 template <class Step>
-std::string error_of(const Step& step) {
+Failure failure_of(const std::unique_ptr<Card>& card, const Step& step) {
   try {
     step();
     return {};
   } catch (const std::bad_alloc&) {
-    return "not enough memory for this call";
+    return {"not enough memory for this call"};
+  } catch (const CardLost& error) {
+    return {error.what(), true};
   } catch (const std::exception& error) {
-    return error.what();
+    const std::string lost = card ? card->lost(error) : std::string();
+    return lost.empty() ? Failure{error.what()} : Failure{lost, true};
   }
 }
 
@@ -45,7 +54,7 @@ void CardThread::close() {
 
 void CardThread::work(const std::function<std::unique_ptr<Card>()>& open) {
   std::unique_ptr<Card> card;
-  const std::string refused = error_of([&] { card = open(); });
+  const Failure refused = failure_of(card, [&] { card = open(); });
   for (;;) {
     std::unique_ptr<CardTask> task;
     {
@@ -55,7 +64,9 @@ void CardThread::work(const std::function<std::unique_ptr<Card>()>& open) {
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }
-    task->error = card ? error_of([&] { task->run(*card); }) : refused;
+    const Failure failure = card ? failure_of(card, [&] { task->run(*card); }) : refused;
+    task->error = failure.text;
+    task->lost = failure.lost;
     CardTask& done = *task;
     done.finished(std::move(task));
   }

@@ -24,6 +24,8 @@ class CardTask {
 
   // Why it failed; empty if it did not.
   std::string error;
+  // It failed because this process can compute nothing on the card any more.
+  bool lost = false;
 };
 
 class CardThread {

@@ -4,12 +4,12 @@
 #include "engine/workspace.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
 
+#include "cuda/faults.h"
 #include "cuda/image_loader.h"
 #include "cuda/kernels.h"
 #include "onnxruntime/cuda_provider.h"
@@ -207,44 +207,6 @@ class CudaWorkspace : public Workspace {
 
 std::string name_of(int index) { return "cuda:" + std::to_string(index); }
 
-// Cards that do nothing more for this process, by number, with what failed first.
-class LostCards {
- public:
-  std::string reason(int index) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = reasons_.find(index);
-    return found == reasons_.end() ? std::string() : found->second;
-  }
-  void add(int index, const std::string& what) {
-    const std::lock_guard lock(mutex_);
-    reasons_.emplace(index, what + ". CUDA does nothing more on this card for this process");
-  }
-  static LostCards& all() {
-    static LostCards& cards = *new LostCards;
-    return cards;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<int, std::string> reasons_;
-};
-
-// The cudaError_t that ONNX Runtime's message names; 0 if it names none.
-int status_in(const char* message) {
-  constexpr const char* words = "CUDA failure ";
-  const char* const found = strstr(message, words);
-  return found ? atoi(found + strlen(words)) : 0;
-}
-
-// Whether ONNX Runtime's arena, cuDNN or cuBLAS say that there was not enough memory.
-bool names_memory(const char* message) {
-  for (const char* const words :
-       {"Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED"}) {
-    if (strstr(message, words)) return true;
-  }
-  return false;
-}
-
 class CudaDevice : public Device {
  public:
   CudaDevice(const ort::Library& library, int index, const ort::CudaOptions& options)
@@ -253,24 +215,16 @@ class CudaDevice : public Device {
         provider_(library, index, stream_->handle(), options) {}
 
   std::string name() const override { return name_of(index_); }
-  std::string lost() const override { return LostCards::all().reason(index_); }
+  std::string lost() const override { return cuda::lost_reason(index_); }
   void failed(const std::exception& error) override {
-    const auto* const of_cuda = dynamic_cast<const cuda::Error*>(&error);
-    if (cuda::lasts(of_cuda ? of_cuda->code : status_in(error.what()))) {
-      return LostCards::all().add(index_, error.what());
-    }
-    // Others (cuDNN, cuBLAS) give reasons of their own where CUDA has failed.
+    if (cuda::note_failure(index_, error)) return;
     try {
       stream_->synchronize();
     } catch (const cuda::Error& found) {
-      if (cuda::lasts(found.code))
-        LostCards::all().add(index_, error.what() + (" (" + std::string(found.what()) + ")"));
+      cuda::note_failure(index_, error, found);
     }
   }
-  bool is_full(const std::exception& error) const override {
-    const auto* const of_cuda = dynamic_cast<const cuda::Error*>(&error);
-    return cuda::is_memory(of_cuda ? of_cuda->code : status_in(error.what())) || names_memory(error.what());
-  }
+  bool is_full(const std::exception& error) const override { return cuda::is_of_memory(error); }
   std::unique_ptr<Workspace> make_workspace() override {
     return std::make_unique<CudaWorkspace>(*stream_, index_);
   }
@@ -281,7 +235,7 @@ class CudaDevice : public Device {
 
  private:
   static int use(const ort::Library& library, int index, const ort::CudaOptions& options) {
-    const std::string lost = LostCards::all().reason(index);
+    const std::string lost = cuda::lost_reason(index);
     if (!lost.empty()) throw DeviceLost(lost);
     ort::tell_nvidia(options.precision);
     ort::CudaProvider::require(library, index);
@@ -311,9 +265,9 @@ std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
                                          const ort::CudaOptions& options) {
   const std::string context = name_of(index) + ": ";
   // What fails now may fail for good.
-  const auto noted = [&](const std::exception& error, int status) {
-    if (cuda::lasts(status)) LostCards::all().add(index, error.what());
-    const std::string lost = LostCards::all().reason(index);
+  const auto noted = [&](const std::exception& error) {
+    cuda::note_failure(index, error);
+    const std::string lost = cuda::lost_reason(index);
     if (!lost.empty()) throw DeviceLost(context + lost);
   };
   try {
@@ -321,10 +275,10 @@ std::unique_ptr<Device> make_cuda_device(const ort::Library& library, int index,
   } catch (const DeviceLost& error) {
     throw DeviceLost(context + error.what());
   } catch (const ort::Error& error) {
-    noted(error, status_in(error.what()));
+    noted(error);
     throw ort::Error(context + error.what(), error.code);
   } catch (const cuda::Error& error) {
-    noted(error, error.code);
+    noted(error);
     throw cuda::Error(context + error.what(), error.code);
   }
 }

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.js';
 import { usableThreads } from '../machine.js';
 import { type CudaInventory, native } from '../native/addon.js';
 import { runtimeVersion } from '../native/runtime-version.js';
+import { onnxruntimeVersion } from '../version.js';
 import { json, print, shown } from './terminal.js';
 
 export interface Device {
@@ -25,8 +26,9 @@ export interface Device {
 
 export async function devices(): Promise<Device[]> {
   const { path } = native().info();
-  // What is there is listed also where it is not of use.
-  const runtime = await runtimeVersion('fast').catch(messageOf);
+  // Another one says what it is when it is loaded; what is there is listed also where that fails.
+  const own = process.env.CRITMAP_ONNXRUNTIME;
+  const runtime = own ? await runtimeVersion('fast').catch(messageOf) : onnxruntimeVersion();
   return [
     {
       id: 'cpu',

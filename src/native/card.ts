@@ -16,7 +16,8 @@ export interface BufferHandle {
 
 /**
  * A thread of its own does what is asked of a card, in the order of the calls; no call waits for it. Arrays are copied at
- * the call. What fails on the card rejects with an Error of code `ERR_CUDA`; a buffer that is released, a card that is
+ * the call. What fails on the card rejects with an Error of code `ERR_CUDA`, or `ERR_DEVICE_LOST` where this process can
+ * compute nothing on it any more; a buffer that is released, a card that is
  * closed and buffers of two cards are a TypeError.
  */
 export interface NativeCards {

@@ -30,8 +30,10 @@ async function on<T>(id: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ERR_CUDA') throw error;
-    throw new CritmapError('ERR_NATIVE', `${id}: ${messageOf(error)}`, { cause: error });
+    const { code } = error as { code?: unknown };
+    if (code !== 'ERR_CUDA' && code !== 'ERR_DEVICE_LOST') throw error;
+    const remedy = code === 'ERR_DEVICE_LOST' ? '; another process may use it' : '';
+    throw new CritmapError('ERR_NATIVE', `${id}: ${messageOf(error)}${remedy}`, { cause: error });
   }
 }
 

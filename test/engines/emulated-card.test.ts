@@ -243,6 +243,27 @@ t.test('a card that failed for good is of no use to its process, which says so e
   t.end();
 });
 
+t.test('a card without an engine says that it is lost, and is lost to engines too', { skip }, (t) => {
+  const said = printed(
+    { CRITMAP_EMULATED_FAULT: '5' },
+    `const { openCard } = await import(${JSON.stringify(join(root, 'src/native/open-card.ts'))});
+     const told = async (what) => {
+       try { await what(); return 'fine'; } catch (error) { return [error.code, isDeviceLost(error), error.message].join(' '); }
+     };
+     const card = await openCard();
+     for (let i = 0; i < 6; i++) say(await told(async () => { await card.buffer(4); await card.synchronize(); }));
+     say(await told(() => openCard()));
+     say(await tried(() => { open(); return 'opened'; }));`,
+  );
+  const lost =
+    /^ERR_NATIVE true cuda:0: .*cudaErrorIllegalAddress: emulated\. CUDA does nothing more on this card for this process; another process may use it$/;
+  t.equal(said[0], 'fine');
+  t.match(said[5], lost);
+  t.match(said[6], lost, 'another one');
+  t.match(said[7], LOST, 'an engine');
+  t.end();
+});
+
 t.test('doctor opens the card, and says why that fails', { skip }, async (t) => {
   const library = onnxruntimeLibrary();
   const folder = t.testdir({ 'libonnxruntime_providers_cuda.so': '' });
