@@ -51,7 +51,8 @@ bool note_failure(int card, const std::exception& error) {
 }
 
 void note_failure(int card, const std::exception& error, const std::exception& found) {
-  if (lasts(status_of(found))) LostCards::all().add(card, std::string(error.what()) + " (" + found.what() + ")");
+  if (lasts(status_of(found)))
+    LostCards::all().add(card, std::string(error.what()) + " (" + found.what() + ")");
 }
 
 bool is_of_memory(const std::exception& error) {

@@ -12,7 +12,8 @@ std::string lost_reason(int card);
 
 // Takes note where the failure, of CUDA or as ONNX Runtime tells of it, is one that lasts; true if it is.
 bool note_failure(int card, const std::exception& error);
-// The same of one of others (cuDNN, cuBLAS) that give reasons of their own where CUDA has failed with `found`.
+// The same of one of others (cuDNN, cuBLAS) that give reasons of their own where CUDA has failed with
+// `found`.
 void note_failure(int card, const std::exception& error, const std::exception& found);
 
 // Whether it says that the card's memory does not suffice.
