@@ -9,7 +9,6 @@ import { CritmapError, messageOf } from '../errors.js';
 import { usableMemory } from '../machine.js';
 import type { Model } from '../model/model.js';
 import { cudaLayout, cudnnSearch } from '../native/cards.js';
-import { columns, ImageRows } from '../native/columns.js';
 import { onnxruntimeLibrary } from '../native/engine.js';
 import { isDeviceFull, isDeviceLost, nativeEngine } from '../native/open-engine.js';
 import type { Tensor } from '../onnx/onnx_pb.js';
@@ -17,9 +16,10 @@ import { dimensions, floats } from '../onnx/tensors.js';
 import { keysOf } from '../plan/keys.js';
 import { fittingThreads, heldBytes } from '../plan/memory.js';
 import { planProblem, planSweep, type SweepPlan, type SweepPlanOptions } from '../plan/plan-sweep.js';
+import { type Batches, keptLogits, keysOfSlices, rowsOf, runBatches } from './batches.js';
 import { planOnCards, roomOn, slicesOf } from './card-plan.js';
 import type { Chunk } from './chunk.js';
-import { batchesOf, behindBlank, imagesOf, slicesIn } from './chunk.js';
+import { behindBlank, imagesOf } from './chunk.js';
 import type { Engine, EngineOptions, ResultSink } from './engine.js';
 import { CROSSED, refuseLabels } from './engine.js';
 
@@ -223,85 +223,4 @@ async function addSessions(
     pending.push(made);
   }
   await Promise.all(pending);
-}
-
-/** One batch's results: (cells + 1) x count x columns, and behind them the logits where they are kept. */
-interface BatchRows {
-  count: number;
-  rows: Float64Array;
-}
-
-/** How a chunk is taken through the program. */
-interface Batches {
-  /** Images of one, at most. */
-  batch: number;
-  /** Slices of one, at most, of as many images each; null where nothing is drawn. */
-  slices: number | null;
-  keysIn: (slice: number) => BigUint64Array;
-}
-
-/** All batches of a chunk, as many at a time as the engine has workers. */
-async function runBatches(
-  engine: NativeEngine,
-  chunk: Chunk,
-  { batch, slices, keysIn }: Batches,
-  active: Uint8Array,
-  keepsLogits: boolean,
-): Promise<BatchRows[]> {
-  const batches: Promise<BatchRows>[] = [];
-  const parts = slices === null ? [{ slice: 0, from: 0, to: chunk.count }] : slicesIn(chunk);
-  const room = slices ?? 1;
-  for (const pieces of batchesOf(parts, batch, room)) {
-    const [from, to] = [pieces[0]!.from, pieces.at(-1)!.to];
-    const count = to - from;
-    const images = imagesOf(chunk, from, to);
-    const labels = chunk.labels?.subarray(from, to);
-    const numbers = pieces.map(({ slice }) => slice);
-    const keys = keysOfSlices(keysIn, numbers, room);
-    const executed = engine.execute(images, count, labels, active, keys, keepsLogits);
-    batches.push(executed.then((rows) => ({ count, rows })));
-  }
-  // All must have ended before the chunk's images may be reused, also when one fails.
-  const ended = await Promise.allSettled(batches);
-  const failed = ended.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-}
-
-/** Of the slices of a batch, one behind the other; a batch that has fewer than its room has none for the others. */
-function keysOfSlices(
-  keysIn: (slice: number) => BigUint64Array,
-  slices: readonly number[],
-  room: number,
-): BigUint64Array {
-  const each = slices.map(keysIn);
-  const perSlice = each[0]!.length;
-  const keys = new BigUint64Array(room * perSlice);
-  for (const [i, own] of each.entries()) keys.set(own, i * perSlice);
-  return keys;
-}
-
-/** The logits of one cell over the whole chunk, count x classes. */
-function keptLogits(
-  batches: readonly BatchRows[],
-  index: number,
-  blocks: number,
-  classes: number,
-): Float32Array {
-  const images = batches.reduce((sum, { count }) => sum + count, 0);
-  const logits = new Float32Array(images * classes);
-  let at = 0;
-  for (const { count, rows } of batches) {
-    const block = count * classes;
-    const first = blocks * count * columns.length + index * block;
-    logits.set(rows.subarray(first, first + block), at);
-    at += block;
-  }
-  return logits;
-}
-
-/** The rows of one cell over the whole chunk. */
-function rowsOf(batches: readonly BatchRows[], index: number, chunk: Chunk): ImageRows {
-  const parts = batches.map(({ count, rows }) => ({ rows, first: index * count, count }));
-  return new ImageRows(parts, chunk.labels !== undefined);
 }
