@@ -3,8 +3,6 @@
  * asked for, on a ResNet, a vision transformer, a ConvNeXt and networks that have little to share; and how few sessions
  * and how little memory they take.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
@@ -21,50 +19,27 @@ import { membersOf, type Resettable } from '../../src/model/layer-group.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { withTargets } from '../../src/model/targets.js';
-import type { Precision } from '../../src/native/cards.js';
 import { cardMemory, fitsCard } from '../../src/plan/card-memory.js';
 import { cardLimits, limitsOnCards } from '../../src/plan/limits.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
-import type { ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { chooseTargets, measureActivations } from '../../src/sweep/targets.js';
 import { example, fixture } from '../fixtures.js';
 import { inception, mobilenet, preActivation, tied } from '../networks.js';
 import { writeResnet50 } from '../resnet50.js';
+import { type Compared, HALF, imagesFor, keep, limitsOf, NEAR, resets, wave, written } from './card-plans.js';
 
 const IMAGES = 5;
-/** Of a row's largest logit: float32 in another order, a dozen layers long. */
-const NEAR = 1e-4;
-/** float16 rounds by 2^-11; see test/plan/half.test.ts. */
-const HALF = 20 * 2 ** -11;
-
-const keep: ResetContext = { seed: 3, init: 'auto', norm: 'keep' };
-const resets = await Promise.all(['random', 'shuffle', 'constant=0.1'].map(parseReset));
 const lively = { size: 32, classes: 10, vectors: 'random', init: 'kaiming-normal' } as const;
 const calm = { ...lively, init: 'lecun-normal' } as const;
 
-function chunkOf({ io }: Model): Chunk {
-  const [height, width] = [io.height ?? 32, io.width ?? 32];
-  const images = Float32Array.from({ length: IMAGES * io.channels * height * width }, (_, i) =>
-    Math.sin(1.7 * i + Math.cos(i)),
-  );
-  return { index: 0, count: IMAGES, images, height, width, labels: undefined };
-}
-
-interface Compared {
-  context?: ResetContext;
-  sessions?: number;
-  /** As for channels last. */
-  slower?: number;
-  precision?: Precision;
-  near?: number;
-}
+const chunkOf = (model: Model): Chunk => imagesFor(model, IMAGES, wave);
 
 /** What is too far from the reference engine, and that most cells are seen at all. */
 async function compare(t: Test, model: Model, cells: readonly Cell[], options: Compared = {}) {
-  const { context = keep, sessions = 12, slower = null, precision, near = NEAR } = options;
+  const { context = keep, precision, near = NEAR } = options;
   const chunk = chunkOf(model);
-  const limits = { ...cardLimits, sessions, slower };
+  const limits = limitsOf(options);
   const given: EngineOptions = { cells, context, size: chunk, batch: IMAGES, threads: 1 };
   const reference = await openReferenceEngine(model, given);
   const shared = await openFastEngine(model, { ...given, limits, precision });
@@ -83,12 +58,6 @@ async function compare(t: Test, model: Model, cells: readonly Cell[], options: C
     await reference.close();
     await shared.close();
   }
-}
-
-async function written(t: Test, bytes: Uint8Array): Promise<Model> {
-  const path = join(t.testdir({}), 'model.onnx');
-  writeFileSync(path, bytes);
-  return loadModel(path);
 }
 
 for (const name of ['resnet', 'vit', 'convnext']) {

@@ -2,8 +2,6 @@
  * Several slices of draws in one batch, as on a card: what is untouched, and what comes behind the layer that is reset,
  * is computed for all of them at once. Each image's logits are the reference engine's, whatever the batch.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { densenet } from '../../src/architectures/densenet.js';
 import { resnet } from '../../src/architectures/resnet.js';
@@ -20,37 +18,21 @@ import { membersOf, type Resettable } from '../../src/model/layer-group.js';
 import { loadModel } from '../../src/model/load.js';
 import type { Model } from '../../src/model/model.js';
 import { withTargets } from '../../src/model/targets.js';
-import type { Precision } from '../../src/native/cards.js';
 import { ownGraph } from '../../src/plan/base-graph.js';
 import { dataflowOf } from '../../src/plan/dataflow.js';
 import { imageRows } from '../../src/plan/image-rows.js';
 import { cardLimits } from '../../src/plan/limits.js';
 import { planSweep } from '../../src/plan/plan-sweep.js';
-import type { ResetContext } from '../../src/resets/kinds.js';
 import { parseReset } from '../../src/resets/parse.js';
 import { fixture } from '../fixtures.js';
 import { counting, inception, mobilenet, positionsFirst, tied } from '../networks.js';
+import { type Compared, HALF, imagesFor, keep, limitsOf, NEAR, resets, wave, written } from './card-plans.js';
 
 /** The last slice, and the last batch, lack some. */
 const IMAGES = 11;
 const DESIGN: SliceDesign = { imagesPerDraw: 4, trials: 1 };
 const BATCH = 8;
-/** Of a row's largest logit, as in shared-sessions.test.ts. */
-const NEAR = 1e-4;
-const HALF = 20 * 2 ** -11;
-
-const keep: ResetContext = { seed: 3, init: 'auto', norm: 'keep' };
-const resets = await Promise.all(['random', 'shuffle', 'constant=0.1'].map(parseReset));
 const calm = { size: 32, classes: 16, vectors: 'random', init: 'lecun-normal' } as const;
-
-function chunkOf({ io }: Model, design: SliceDesign): Chunk {
-  const [height, width] = [io.height ?? 32, io.width ?? 32];
-  const images = Float32Array.from({ length: IMAGES * io.channels * height * width }, (_, i) =>
-    Math.abs(Math.sin(1.7 * i + Math.cos(i))),
-  );
-  const slices = slicesOf(design, 0, IMAGES);
-  return { index: 0, count: IMAGES, images, height, width, labels: undefined, slices };
-}
 
 /** All cells' logits, and the original's. */
 async function logitsOf(engine: Engine, chunk: Chunk, cells: readonly Cell[]): Promise<Logits[]> {
@@ -67,22 +49,21 @@ async function logitsOf(engine: Engine, chunk: Chunk, cells: readonly Cell[]): P
   return found;
 }
 
-interface Compared {
-  context?: ResetContext;
-  sessions?: number;
-  /** As for channels last. */
-  slower?: number;
-  precision?: Precision;
-  near?: number;
+const chunkOf = (model: Model, design: SliceDesign): Chunk => ({
+  ...imagesFor(model, IMAGES, (at) => Math.abs(wave(at))),
+  slices: slicesOf(design, 0, IMAGES),
+});
+
+interface InSlices extends Compared {
   design?: SliceDesign;
   batch?: number;
 }
 
-async function compare(t: Test, model: Model, cells: readonly Cell[], options: Compared = {}) {
-  const { context = keep, sessions = 12, slower = null, precision, near = NEAR } = options;
+async function compare(t: Test, model: Model, cells: readonly Cell[], options: InSlices = {}) {
+  const { context = keep, precision, near = NEAR } = options;
   const { design = DESIGN, batch = BATCH } = options;
   const chunk = chunkOf(model, design);
-  const limits = { ...cardLimits, sessions, slower };
+  const limits = limitsOf(options);
   const size = { height: chunk.height, width: chunk.width, channels: model.io.channels };
   const given: EngineOptions = { cells, context, design, size, batch, threads: 2 };
   const asked = batch / Number(design.imagesPerDraw);
@@ -106,12 +87,6 @@ async function compare(t: Test, model: Model, cells: readonly Cell[], options: C
     await reference.close();
     await shared.close();
   }
-}
-
-async function written(t: Test, bytes: Uint8Array): Promise<Model> {
-  const path = join(t.testdir({}), 'model.onnx');
-  writeFileSync(path, bytes);
-  return loadModel(path);
 }
 
 for (const name of ['resnet', 'vit', 'convnext']) {
